@@ -1,0 +1,5 @@
+"""Changesets: recorded writes."""
+
+from sorbus.changeset.changeset import Changeset
+
+__all__ = ["Changeset"]

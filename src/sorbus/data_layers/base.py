@@ -1,0 +1,93 @@
+"""The contract of a data layer: compile statements once, run them in sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sorbus.query.statements import Statement
+from sorbus.types.base import FieldType
+
+
+class Capability(StrEnum):
+    """What a data layer may be able to do beyond plain reads and writes."""
+
+    TRANSACTION = "transaction"
+    LOCK = "lock"
+    UPSERT = "upsert"
+    JOBS = "jobs"
+
+
+@dataclass(slots=True)
+class Bindings:
+    """The values of one run of a compiled statement.
+
+    Attributes:
+        params: the values of its `Param` nodes, by index.
+        actor, tenant: those of the scope.
+        inputs: the action's inputs, for `InputRef` nodes.
+    """
+
+    params: Sequence[Any]
+    actor: Any = None
+    tenant: Any = None
+    inputs: dict[str, Any] | None = None
+
+
+Row = Sequence[Any]
+"""The outputs of one row, by position, as the layer stores them; `DataLayer.loader` makes them Python values."""
+
+Loader = Callable[[Any], Any]
+"""From a stored value to the Python value of a field."""
+
+
+class Executable(Protocol):
+    """A compiled statement."""
+
+    async def fetch(self, session: Any, bindings: Bindings) -> Sequence[Row]:
+        """Run it and answer with its rows.
+
+        Raises:
+            SorbusError: what the store refused, as a typed error.
+        """
+        ...
+
+
+class DataLayer(Protocol):
+    """A place where rows live."""
+
+    name: str
+
+    def can(self, capability: Capability) -> bool:
+        """Whether the layer has a capability."""
+        ...
+
+    def loader(self, kind: FieldType) -> Loader | None:
+        """The function from a stored value to the Python value of a type; None where they are the same."""
+        ...
+
+    def compile(self, statement: Statement) -> Executable:
+        """Compile a statement; called once for each shape."""
+        ...
+
+    async def acquire(self) -> Any:
+        """A session: one connection, used by one task at a time."""
+        ...
+
+    def release(self, session: Any) -> None:
+        """Give a session back."""
+        ...
+
+    async def begin(self, session: Any) -> None:
+        """Open a transaction."""
+        ...
+
+    async def commit(self, session: Any) -> None:
+        """Commit it."""
+        ...
+
+    async def rollback(self, session: Any) -> None:
+        """Undo it."""
+        ...

@@ -1,0 +1,302 @@
+"""From expression nodes to SQL text and the list of values that its parameters take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from sorbus.errors.framework import NotCompilable
+from sorbus.expressions.nodes import (
+    ActorRef,
+    Aggregated,
+    AggregateKind,
+    Call,
+    Const,
+    Exists,
+    InputRef,
+    Node,
+    Ordering,
+    Param,
+    Ref,
+    TenantRef,
+)
+from sorbus.expressions.operators import COMPARISONS, OPERATORS
+from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.types.base import sql_type
+
+Source = Const | Param | ActorRef | TenantRef | InputRef
+"""Where a parameter's value comes from when the statement runs."""
+
+
+def quote(name: str) -> str:
+    """An identifier in double quotes, so that no name can be read as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(slots=True)
+class Frame:
+    """A table in the statement under one alias."""
+
+    spec: ResourceSpec
+    alias: str
+
+
+@dataclass(slots=True)
+class SqlCompiler:
+    """Compiles nodes over a stack of frames; the last is the row in question.
+
+    Attributes:
+        sources: the parameters so far; `$1` is the first.
+    """
+
+    application: ApplicationSpec
+    frames: list[Frame] = field(default_factory=list[Frame])
+    sources: list[Source] = field(default_factory=list[Source])
+    _aliases: int = 0
+
+    def alias(self) -> str:
+        """A fresh alias."""
+        self._aliases += 1
+        return f"t{self._aliases - 1}"
+
+    def push(self, spec: ResourceSpec) -> Frame:
+        """Enter the rows of another resource."""
+        frame = Frame(spec, self.alias())
+        self.frames.append(frame)
+        return frame
+
+    def parameter(self, source: Source, sql: str) -> str:
+        """A typed placeholder: untyped ones fail in `$1 IS NULL` and the like."""
+        for number, known in enumerate(self.sources, 1):
+            if known == source and type(known) is type(source) and not isinstance(source, Const):
+                return f"${number}::{sql}"
+        self.sources.append(source)
+        return f"${len(self.sources)}::{sql}"
+
+    def node(self, node: Node, hint: str | None = None) -> str:
+        """The SQL of a node.
+
+        Args:
+            hint: the column type that a bare value must have here.
+        """
+        match node:
+            case Ref():
+                return self._ref(node)
+            case Call(operator, args):
+                return self._call(operator, args, hint)
+            case Const(value):
+                return self._const(node, value, hint)
+            case Param(_, python):
+                return self.parameter(node, hint or sql_type(python))
+            case ActorRef() | TenantRef() | InputRef():
+                return self.parameter(node, hint or "text")
+            case Exists():
+                return self._exists(node)
+            case Aggregated():
+                return self._aggregated(node)
+            case _:
+                raise NotCompilable(type(node).__name__)
+
+    def order(self, terms: tuple[Ordering, ...]) -> str:
+        """The terms of an ORDER BY."""
+        return ", ".join(self._ordering(term) for term in terms)
+
+    def _ordering(self, term: Ordering) -> str:
+        text = self.node(term.node)
+        # asyncpg cannot order by a bare position, and a text column sorts by the database's collation.
+        direction = " DESC" if term.descending else ""
+        nulls = ""
+        if term.nulls_first is not None and term.nulls_first is not term.descending:
+            nulls = " NULLS FIRST" if term.nulls_first else " NULLS LAST"
+        return f"{text}{direction}{nulls}"
+
+    def _const(self, node: Const, value: Any, hint: str | None) -> str:
+        if value is True or value is False:
+            return "TRUE" if value else "FALSE"
+        if value is None:
+            return f"NULL::{hint}" if hint else "NULL"
+        if isinstance(value, tuple):
+            sample: Any = next(iter(value), "")
+            return self.parameter(node, hint or f"{sql_type(type(sample))}[]")
+        return self.parameter(node, hint or sql_type(type(value)))
+
+    def _ref(self, ref: Ref) -> str:
+        position = len(self.frames) - 1 - ref.outer
+        frame = self.frames[position]
+        if ref.path:
+            return self._path(ref, position)
+        attribute = frame.spec.attributes.get(ref.name)
+        if attribute is not None:
+            return f"{frame.alias}.{quote(attribute.column)}"
+        derived = frame.spec.calculations.get(ref.name) or frame.spec.aggregates.get(ref.name)
+        if derived is None or derived.node is None:
+            raise NotCompilable(f"{frame.spec.name}.{ref.name}")
+        # A derived field's nodes speak of its own row: hide the frames above it while it is compiled.
+        hidden = self.frames[position + 1 :]
+        del self.frames[position + 1 :]
+        text = self.node(derived.node)
+        self.frames.extend(hidden)
+        return f"({text})"
+
+    def _path(self, ref: Ref, position: int) -> str:
+        """A field behind to-one relationships, as a scalar sub-select: no join can multiply rows."""
+        source = self.frames[position]
+        relationship = source.spec.relationships[ref.path[0]]
+        destination = self.application.destination(relationship)
+        frame = self.push(destination)
+        inner = self._ref(Ref(ref.name, ref.path[1:]))
+        condition = self._joined(source, relationship, frame)
+        table = quote(destination.table or destination.name)
+        self.frames.pop()
+        return f"(SELECT {inner} FROM {table} {frame.alias} WHERE {condition} LIMIT 1)"
+
+    def _joined(self, source: Frame, relationship: RelationshipSpec, frame: Frame) -> str:
+        """The condition that ties a related row to its source row; `frame` must be the innermost."""
+        own = source.spec.attributes[relationship.source_attribute].column
+        far = frame.spec.attributes[relationship.destination_attribute].column
+        condition = f"{frame.alias}.{quote(far)} = {source.alias}.{quote(own)}"
+        join = self.application.join(relationship)
+        if join is not None and relationship.join is not None:
+            between = self.alias()
+            to = join.attributes[relationship.join.destination_attribute].column
+            back = join.attributes[relationship.join.source_attribute].column
+            condition = (
+                f"EXISTS (SELECT 1 FROM {quote(join.table or join.name)} {between} "
+                f"WHERE {between}.{quote(to)} = {frame.alias}.{quote(far)} "
+                f"AND {between}.{quote(back)} = {source.alias}.{quote(own)})"
+            )
+        if relationship.where is not None:
+            condition += f" AND ({self.node(relationship.where)})"
+        return condition
+
+    def _related(self, name: str) -> tuple[str, str, Frame]:
+        """Enter a relationship's rows: FROM clause, condition, frame. The caller pops the frame."""
+        source = self.frames[-1]
+        relationship = source.spec.relationships[name]
+        destination = self.application.destination(relationship)
+        frame = self.push(destination)
+        return (
+            f"{quote(destination.table or destination.name)} {frame.alias}",
+            self._joined(source, relationship, frame),
+            frame,
+        )
+
+    def _exists(self, node: Exists) -> str:
+        table, condition, _ = self._related(node.relationship)
+        if node.where is not None:
+            condition += f" AND ({self.node(node.where)})"
+        self.frames.pop()
+        return f"EXISTS (SELECT 1 FROM {table} WHERE {condition})"
+
+    def _aggregated(self, node: Aggregated) -> str:
+        table, condition, _ = self._related(node.relationship)
+        if node.where is not None:
+            condition += f" AND ({self.node(node.where)})"
+        of = self.node(node.of) if node.of is not None else ""
+        order = f" ORDER BY {self.order(node.order)}" if node.order else ""
+        self.frames.pop()
+        body = f"FROM {table} WHERE {condition}"
+        match node.kind:
+            case AggregateKind.COUNT:
+                return f"(SELECT count(*) {body})"
+            case AggregateKind.EXISTS:
+                return f"EXISTS (SELECT 1 {body})"
+            case AggregateKind.FIRST:
+                return f"(SELECT {of} {body}{order} LIMIT 1)"
+            case AggregateKind.SUM:
+                return f"(SELECT coalesce(sum({of}), 0) {body})"
+            case _:
+                return f"(SELECT {node.kind.value}({of}) {body})"
+
+    def _call(self, operator: str, args: tuple[Node, ...], hint: str | None) -> str:
+        special = _SPECIAL.get(operator)
+        if special is not None:
+            return special(self, args, hint)
+        rule = OPERATORS[operator]
+        if operator in COMPARISONS:
+            beside = next((found for arg in args if (found := self.sql_type(arg))), None)
+            texts = [self.node(arg, beside) for arg in args]
+        else:
+            beside = next((found for arg in args if (found := self.sql_type(arg))), hint)
+            # A bare value keeps its own type: `time + interval` and `numeric * integer` are right as they are.
+            texts = [self.node(arg, beside if isinstance(arg, ActorRef | TenantRef | InputRef) else None) for arg in args]
+        template = "{0} || {1}" if operator == "add" and self._is_text(args) else rule.sql
+        return f"({template.format(*texts)})"
+
+    def _is_text(self, args: tuple[Node, ...]) -> bool:
+        return any(self.sql_type(arg) == "text" for arg in args)
+
+    def sql_type(self, node: Node) -> str | None:
+        """The column type of a node, where it is certain."""
+        match node:
+            case Ref(name, path, outer):
+                spec = self.frames[len(self.frames) - 1 - outer].spec
+                for step in path:
+                    spec = self.application.destination(spec.relationships[step])
+                return spec.fields[name].type.sql
+            case Call(operator, args):
+                rule = OPERATORS.get(operator)
+                if rule is not None and rule.result is not None:
+                    return sql_type(rule.result)
+                return None if operator in {"sub", "if"} else self.sql_type(args[0])
+            case _:
+                return None
+
+
+Special = Callable[[SqlCompiler, tuple[Node, ...], str | None], str]
+
+
+def _joined_by(word: str) -> Special:
+    def compile_it(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+        del hint
+        return "(" + f" {word} ".join(compiler.node(arg, "boolean") for arg in args) + ")"
+
+    return compile_it
+
+
+def _not(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    del hint
+    return f"(NOT {compiler.node(args[0], 'boolean')})"
+
+
+def _in(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    del hint
+    kind = compiler.sql_type(args[0])
+    return f"({compiler.node(args[0])} = ANY({compiler.node(args[1], f'{kind}[]' if kind else None)}))"
+
+
+def _coalesce(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    kind = next((found for arg in args if (found := compiler.sql_type(arg))), hint)
+    return f"coalesce({', '.join(compiler.node(arg, kind) for arg in args)})"
+
+
+def _if(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    kind = next((found for arg in args[1:] if (found := compiler.sql_type(arg))), hint)
+    test, then, otherwise = (
+        compiler.node(args[0], "boolean"),
+        compiler.node(args[1], kind),
+        compiler.node(args[2], kind),
+    )
+    return f"(CASE WHEN {test} THEN {then} ELSE {otherwise} END)"
+
+
+_SPECIAL: dict[str, Special] = {
+    "and": _joined_by("AND"),
+    "or": _joined_by("OR"),
+    "not": _not,
+    "in": _in,
+    "coalesce": _coalesce,
+    "if": _if,
+}
+
+
+def plain(value: Any) -> Any:
+    """A value as the driver takes it: the member of an enumeration becomes its value."""
+    if isinstance(value, Enum) and not isinstance(value, (str, int)):
+        return value.value
+    if isinstance(value, tuple):
+        return [plain(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+    return value

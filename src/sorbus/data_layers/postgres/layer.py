@@ -1,0 +1,91 @@
+"""PostgreSQL as a data layer: a pool, compiled statements, plain transactions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sorbus.data_layers.base import Capability, Loader
+from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.pool import Pool
+from sorbus.data_layers.postgres.statements import SqlStatement, compile_statement
+from sorbus.errors.database import TransactionAborted
+from sorbus.errors.framework import UnknownStoredValue
+from sorbus.query.statements import Statement
+from sorbus.schema.resource import ApplicationSpec
+from sorbus.types.base import FieldType
+
+
+class EnumLoader(dict[Any, Any]):
+    """Stored values to members of an enumeration; an unknown one is a typed error."""
+
+    def __init__(self, kind: FieldType) -> None:
+        super().__init__({member.value: member for member in kind.enum or ()})
+        self._name = kind.describe()
+
+    def __missing__(self, value: Any) -> Any:
+        raise UnknownStoredValue(self._name, value, allowed=map(str, self))
+
+
+class PostgresLayer:
+    """Rows in PostgreSQL tables."""
+
+    name = "postgres"
+
+    def __init__(self, application: ApplicationSpec, pool: Pool) -> None:
+        self.application = application
+        self.pool = pool
+
+    def can(self, capability: Capability) -> bool:
+        """Everything."""
+        del capability
+        return True
+
+    def loader(self, kind: FieldType) -> Loader | None:
+        """Enumerations and structured JSON need one; the driver answers with everything else as it should be."""
+        if kind.enum is not None:
+            return EnumLoader(kind).__getitem__
+        if kind.sql == "jsonb":
+            return kind.adapter.validate_python if kind.structured else None
+        if kind.sql.endswith("[]") and kind.structured_items:
+            return kind.adapter.validate_python
+        return None
+
+    def compile(self, statement: Statement) -> SqlStatement:
+        """The SQL of a statement."""
+        return compile_statement(self.application, statement)
+
+    async def acquire(self) -> Any:
+        """A connection."""
+        return await self.pool.acquire()
+
+    def release(self, session: Any) -> None:
+        """Give a connection back."""
+        self.pool.release(session)
+
+    async def begin(self, session: Any) -> None:
+        """BEGIN."""
+        await self._execute(session, "BEGIN")
+
+    async def commit(self, session: Any) -> None:
+        """COMMIT.
+
+        Raises:
+            TransactionAborted: a statement had failed, so PostgreSQL rolled back instead.
+        """
+        if await self._execute(session, "COMMIT") == "ROLLBACK":
+            raise TransactionAborted
+
+    async def rollback(self, session: Any) -> None:
+        """ROLLBACK; nothing to do on a connection that is gone."""
+        if not session.is_closed() and session.is_in_transaction():
+            await self._execute(session, "ROLLBACK")
+
+    async def _execute(self, session: Any, sql: str) -> str:
+        try:
+            status: str = await session.execute(sql)
+        except Exception as error:
+            known = translate(error)
+            if known is None:
+                raise
+            raise known from error
+        return status

@@ -1,0 +1,118 @@
+"""Steps 2 and 3: inputs are cast to their types, defaults filled in, unknown ones refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from sorbus.changeset.changeset import Changeset
+from sorbus.errors.base import Invalid
+from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Required
+from sorbus.expressions.build import Expr
+from sorbus.schema.actions import ActionSpec, InputSpec
+from sorbus.types.base import FieldType
+
+_NULL_IN_TEXT = "\x00"
+
+
+class InputCaster:
+    """Casts the inputs of one action; built once."""
+
+    def __init__(self, action: ActionSpec) -> None:
+        self.action = action
+        self.names = tuple(each.name for each in action.inputs)
+        self.known = frozenset(self.names)
+        self.inputs = tuple((each, _validator(each.type)) for each in action.inputs)
+
+    def cast(self, given: Mapping[str, Any], positional: Sequence[Any] = ()) -> tuple[dict[str, Any], list[Invalid]]:
+        """The cast inputs and every error in them."""
+        if positional:
+            given = {**dict(zip(self.names, positional, strict=False)), **given}
+        values: dict[str, Any] = {}
+        errors: list[Invalid] = []
+        for spec, validate in self.inputs:
+            name = spec.name
+            if name in given:
+                try:
+                    values[name] = validate(given[name])
+                except ValidationError as error:
+                    errors.extend(invalid_inputs(self.action.label, spec, error))
+            elif spec.required:
+                errors.append(Required(self.action.label, name, expected=spec.type.describe()))
+            else:
+                values[name] = spec.default
+        if not given.keys() <= self.known:
+            errors.extend(
+                NoSuchInput(self.action.label, name, allowed=self.names) for name in given if name not in self.known
+            )
+        return values, errors
+
+    def cast_or_raise(self, given: Mapping[str, Any], positional: Sequence[Any] = ()) -> dict[str, Any]:
+        """The cast inputs.
+
+        Raises:
+            InvalidAction: with every error in them.
+        """
+        values, errors = self.cast(given, positional)
+        if errors:
+            raise InvalidAction(self.action.label, errors)
+        return values
+
+
+def invalid_inputs(action: str, spec: InputSpec, error: ValidationError) -> list[Invalid]:
+    """Pydantic's complaints about one input as typed errors; a sensitive value is never shown."""
+    return [
+        InvalidInput(
+            action,
+            spec.name,
+            problem=_problem(each["msg"]),
+            expected=_expected(spec.type),
+            at=tuple(part for part in each["loc"] if isinstance(part, (str, int))),
+        )
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _problem(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _expected(kind: FieldType) -> str:
+    limits = ", ".join(f"{name} {value}" for name, value in kind.constraints.given().items())
+    choices = f" ({', '.join(map(str, kind.choices))})" if kind.choices else ""
+    return f"{kind.describe()}{choices}" + (f" with {limits}" if limits else "")
+
+
+def _validator(kind: FieldType) -> Callable[[Any], Any]:
+    validate = kind.adapter.validate_python
+    if kind.sql != "text" or kind.enum is not None:
+        return validate
+
+    def text(value: Any) -> Any:
+        result = validate(value)
+        if result is not None and _NULL_IN_TEXT in result:
+            raise ValidationError.from_exception_data(
+                "text",
+                [{"type": "value_error", "loc": (), "input": "", "ctx": {"error": ValueError("text cannot hold a NUL character")}}],
+            )
+        return result
+
+    return text
+
+
+def check_changes(changeset: Changeset, cast_already: Mapping[str, Any]) -> None:
+    """Cast what a body has set; inputs were cast before. Errors go to the changeset."""
+    label = changeset.action.label
+    for name, value in changeset.changes.items():
+        if name in cast_already and cast_already[name] is value:
+            continue
+        if isinstance(value, Expr):
+            continue  # the statement computes it
+        attribute = changeset.resource.attributes[name]
+        try:
+            changeset.changes[name] = attribute.type.adapter.validate_python(value)
+        except ValidationError as error:
+            spec = InputSpec(name=name, type=attribute.type, attribute=True)
+            changeset.errors.extend(invalid_inputs(label, spec, error))

@@ -1,0 +1,68 @@
+"""Why a write did nothing or was refused by the store: from constraint names and missing rows to typed errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sorbus.errors.base import SorbusError
+from sorbus.errors.database import ConstraintViolation, ForeignKeyViolation, UniqueViolation
+from sorbus.errors.inputs import AlreadyTaken, InvalidAction, NotFound, RelatedMissing, WrongState
+from sorbus.policies.explain import refusal
+from sorbus.schema.names import constraint_name, foreign_key_name
+from sorbus.scope import Scope
+
+if TYPE_CHECKING:
+    from sorbus.engine.lifecycle import ActionCall
+
+
+def violated(call: ActionCall, error: ConstraintViolation) -> SorbusError:
+    """The typed error of a constraint, with the attributes that it is about."""
+    spec, label = call.plan.data.spec, call.plan.data.action.label
+    if isinstance(error, UniqueViolation):
+        for identity in spec.identities.values():
+            if error.constraint == constraint_name(spec, identity.name):
+                return InvalidAction(label, [AlreadyTaken(label, identity.keys, message=identity.message)])
+        names = _attributes(spec, error.columns)
+        if names:
+            return InvalidAction(label, [AlreadyTaken(label, names, message="has already been taken")])
+    if isinstance(error, ForeignKeyViolation):
+        if error.still_used:
+            key = spec.primary_key.name
+            return InvalidAction(label, [RelatedMissing(label, key, destination=error.table, still_used=True)])
+        for each in spec.relationships.values():
+            if error.constraint == foreign_key_name(spec, each):
+                return InvalidAction(
+                    label, [RelatedMissing(label, each.source_attribute, destination=each.destination)]
+                )
+    return error
+
+
+def _attributes(spec: Any, columns: tuple[str, ...]) -> list[str]:
+    by_column = {each.column: each.name for each in spec.attributes.values()}
+    return [by_column[column] for column in columns if column in by_column]
+
+
+async def nothing_written(call: ActionCall) -> SorbusError:
+    """Why no row met the statement's conditions: it is not there, in another state, or not the actor's to change.
+
+    What the actor may not see does not exist for it.
+    """
+    data = call.plan.data
+    scope: Scope = call.scope
+    key = call.changeset.key
+    visible = await data.engine.reader.find_or_none(data.spec, scope, key)
+    if visible is None:
+        return NotFound(data.spec.name, key)
+    transition = data.action.transition
+    if transition is not None:
+        state = visible.__dict__[transition.attribute]
+        if state not in transition.sources:
+            return WrongState(
+                data.action.label,
+                current=str(getattr(state, "value", state)),
+                sources=[str(getattr(each, "value", each)) for each in transition.sources],
+                target=str(getattr(transition.target, "value", transition.target)),
+            )
+    return refusal(data.program, scope, call.changeset.inputs)
+
+

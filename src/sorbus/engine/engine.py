@@ -1,0 +1,230 @@
+"""The engine of an application: every interface, job and call goes through it, and there is no way around."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from sorbus.changeset.changeset import Changeset
+from sorbus.data_layers.base import Bindings, DataLayer, Executable, Row
+from sorbus.engine.casting import InputCaster
+from sorbus.engine.generic import GenericPlan, generic_plan, run_generic
+from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, run
+from sorbus.engine.planning import Planner
+from sorbus.engine.reading import Reader
+from sorbus.engine.transaction import Transaction, current, transaction
+from sorbus.engine.writing import write_plan
+from sorbus.errors.framework import UnknownResource
+from sorbus.errors.inputs import InvalidAction
+from sorbus.policies.explain import Explanation, explain
+from sorbus.policies.fold import PolicyProgram
+from sorbus.query.page import Page
+from sorbus.query.query import Query
+from sorbus.query.statements import Statement
+from sorbus.schema.actions import ActionSpec
+from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.scope import Scope
+
+Effect = Callable[[ActionCall], Awaitable[None]]
+EffectSource = Callable[[ResourceSpec, ActionSpec], Effect | None]
+"""Gives the work of step 12 for an action, or None; asked once for each action."""
+
+
+class Engine:
+    """Runs the actions of one application.
+
+    Attributes:
+        compiled: how many statements have been compiled so far; a repeated action compiles nothing.
+        trace: called with each step of a write action; for tests and for spans.
+    """
+
+    def __init__(
+        self, application: ApplicationSpec, layers: Mapping[str, DataLayer], *, secret: bytes
+    ) -> None:
+        self.application = application
+        self.layers = layers
+        self.secret = secret
+        self.trace: Callable[[Step], None] | None = None
+        self.effect_sources: list[EffectSource] = []
+        self._statements = 0
+        self._programs: dict[tuple[str, str], PolicyProgram] = {}
+        self._plans: dict[Any, ActionPlan] = {}
+        self._generic: dict[Any, GenericPlan] = {}
+        self._casters: dict[Any, InputCaster] = {}
+        self.planner = Planner(application, self.layer_of, self.program)
+        self.reader = Reader(self)
+
+    @property
+    def compiled(self) -> int:
+        """How many statements have been compiled."""
+        return self.planner.compiled + self._statements
+
+    def spec_of(self, resource: type[Any]) -> ResourceSpec:
+        """The spec of a class.
+
+        Raises:
+            UnknownResource: it is in no domain of this application.
+        """
+        found = self.application.by_class.get(resource)
+        if found is None:
+            raise UnknownResource(resource.__name__, allowed=self.application.resources)
+        return found
+
+    def layer_of(self, spec: ResourceSpec) -> DataLayer:
+        """The data layer that holds a resource's rows."""
+        return self.layers[spec.layer]
+
+    def program(self, spec: ResourceSpec, action: str) -> PolicyProgram:
+        """The policies of an action, ready to be folded."""
+        key = (spec.name, action)
+        found = self._programs.get(key)
+        if found is None:
+            found = self._programs[key] = PolicyProgram(spec, action)
+        return found
+
+    def compile(self, layer: DataLayer, statement: Statement) -> Executable:
+        """Compile a statement and count it."""
+        self._statements += 1
+        return layer.compile(statement)
+
+    def effects_for(self, spec: ResourceSpec, action: ActionSpec) -> tuple[Effect, ...]:
+        """The work of step 12 for an action."""
+        found = (source(spec, action) for source in self.effect_sources)
+        return tuple(each for each in found if each is not None)
+
+    def action_spec(self, action: Any) -> tuple[ResourceSpec, ActionSpec]:
+        """The specs behind a declared action."""
+        spec = self.spec_of(action.owner)
+        return spec, spec.actions[action.name]
+
+    # transactions
+
+    def transaction_of_task(self) -> Transaction | None:
+        """The open transaction of this task, or None."""
+        return current(self.layers)
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Every action inside the block commits together or not at all."""
+        return transaction(self.layers)
+
+    @asynccontextmanager
+    async def session(self, layer: DataLayer) -> AsyncIterator[Any]:
+        """The task's transaction's session, or one for the block."""
+        opened = self.transaction_of_task()
+        if opened is not None:
+            yield await opened.session(layer)
+            return
+        session = await layer.acquire()
+        try:
+            yield session
+        finally:
+            layer.release(session)
+
+    async def fetch(self, layer: DataLayer, executable: Executable, bindings: Bindings) -> Sequence[Row]:
+        """The rows of a statement, in the task's transaction or on a session of its own."""
+        async with self.session(layer) as session:
+            return await executable.fetch(session, bindings)
+
+    # actions
+
+    def _plan(self, action: Any) -> ActionPlan:
+        plan = self._plans.get(action)
+        if plan is None:
+            plan = self._plans[action] = write_plan(self, *self.action_spec(action))
+        return plan
+
+    async def create(self, action: Any, scope: Scope, given: Mapping[str, Any], positional: tuple[Any, ...]) -> Any:
+        """Run a create action and answer with the new record."""
+        plan = self._plan(action)
+        changeset = Changeset(resource=plan.data.spec, action=plan.data.action)
+        return await run(
+            ActionCall(engine=self, plan=plan, scope=scope, changeset=changeset, given=given, positional=positional)
+        )
+
+    async def update(
+        self, action: Any, scope: Scope, subject: Any, given: Mapping[str, Any], positional: tuple[Any, ...]
+    ) -> Any:
+        """Run an update action on a record or key and answer with the changed record."""
+        plan = self._plan(action)
+        return await run(self._call_on(plan, scope, subject, given, positional))
+
+    destroy = update
+    """Run a destroy action on a record or key and answer with the record as it was."""
+
+    def _call_on(
+        self, plan: ActionPlan, scope: Scope, subject: Any, given: Mapping[str, Any], positional: tuple[Any, ...]
+    ) -> ActionCall:
+        spec: ResourceSpec = plan.data.spec
+        known = isinstance(subject, spec.python)
+        key = subject.__dict__[spec.primary_key.name] if known else self.reader.cast_key(spec, subject)
+        changeset = Changeset(
+            resource=spec, action=plan.data.action, record=subject if known else None, key=key
+        )
+        return ActionCall(engine=self, plan=plan, scope=scope, changeset=changeset, given=given, positional=positional)
+
+    async def generic(
+        self, action: Any, scope: Scope, given: dict[str, Any], positional: tuple[Any, ...]
+    ) -> Any:
+        """Run a generic action and answer with its checked result."""
+        plan = self._generic.get(action)
+        if plan is None:
+            plan = self._generic[action] = generic_plan(self, *self.action_spec(action))
+        return await run_generic(self, plan, scope, given, positional)
+
+    def read_action(
+        self, action: Any, scope: Scope, given: Mapping[str, Any], positional: tuple[Any, ...]
+    ) -> Query[Any]:
+        """The query of a declared read action, bound to its caller.
+
+        Raises:
+            InvalidAction: the inputs do not fit.
+        """
+        spec, read = self.action_spec(action)
+        caster = self._casters.get(action)
+        if caster is None:
+            caster = self._casters[action] = InputCaster(read)
+        inputs, errors = caster.cast(given, positional)
+        if errors:
+            raise InvalidAction(read.label, errors)
+        body: Any = read.body
+        query: Query[Any] = body(spec.python, scope, **inputs)
+        return replace(query, scope=scope, action=read.name, inputs=inputs)
+
+    # reads
+
+    async def get(self, resource: type[Any], scope: Scope, key: Any) -> Any:
+        """The record with a key."""
+        return await self.reader.get(self.spec_of(resource), scope, key)
+
+    async def read(self, query: Query[Any], scope: Scope) -> list[Any]:
+        """Every record of a query."""
+        return await self.reader.all(query, scope)
+
+    async def read_exactly_one(self, query: Query[Any], scope: Scope) -> Any:
+        """The one record of a query."""
+        return await self.reader.exactly_one(query, scope)
+
+    async def count(self, query: Query[Any], scope: Scope) -> int:
+        """How many records a query has."""
+        return await self.reader.count(query, scope)
+
+    async def keyset_page(self, query: Query[Any], scope: Scope, **options: Any) -> Page[Any]:
+        """One keyset page of a query."""
+        return await self.reader.keyset_page(query, scope, **options)
+
+    async def offset_page(self, query: Query[Any], scope: Scope, **options: Any) -> Page[Any]:
+        """One page of a query by position."""
+        return await self.reader.offset_page(query, scope, **options)
+
+    # policies
+
+    def explain(self, action: Any, scope: Scope, inputs: dict[str, Any] | None = None) -> Explanation:
+        """Whether the scope's actor may run an action, and why, as data."""
+        spec, found = self.action_spec(action)
+        return explain(self.program(spec, found.name), scope, inputs)
+
+    def can(self, action: Any, scope: Scope, inputs: dict[str, Any] | None = None) -> bool | None:
+        """True, False, or None when it depends on the row."""
+        return self.explain(action, scope, inputs).allowed

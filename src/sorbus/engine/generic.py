@@ -1,0 +1,77 @@
+"""Generic actions: cast, authorise, run, check the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from sorbus.engine.casting import InputCaster
+from sorbus.engine.transaction import transaction
+from sorbus.errors.authorization import TenantRequired
+from sorbus.errors.framework import RowPolicyOnGeneric
+from sorbus.errors.inputs import InvalidAnswer
+from sorbus.expressions.nodes import FALSE, TRUE
+from sorbus.policies.explain import refusal
+from sorbus.policies.fold import PolicyProgram
+from sorbus.schema.actions import ActionSpec
+from sorbus.schema.resource import ResourceSpec
+from sorbus.scope import Scope
+
+if TYPE_CHECKING:
+    from sorbus.engine.engine import Engine
+
+
+@dataclass(slots=True)
+class GenericPlan:
+    """What running a generic action needs, made once."""
+
+    spec: ResourceSpec
+    action: ActionSpec
+    caster: InputCaster
+    program: PolicyProgram
+    answer: TypeAdapter[Any] | None
+
+
+def generic_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> GenericPlan:
+    """The plan of a generic action."""
+    answer = action.returns.adapter if action.returns is not None else None
+    return GenericPlan(spec, action, InputCaster(action), engine.program(spec, action.name), answer)
+
+
+async def run_generic(
+    engine: Engine, plan: GenericPlan, scope: Scope, given: dict[str, Any], positional: tuple[Any, ...]
+) -> Any:
+    """Steps 1, 2, 3, 5, the body, and the check of its answer.
+
+    Raises:
+        InvalidAction: the inputs do not fit.
+        ActionForbidden: no policy allows it.
+        InvalidAnswer: the body returned what the action does not declare.
+    """
+    if plan.spec.tenancy is not None and scope.tenant is None and scope.authorize:
+        raise TenantRequired(plan.spec.name, plan.action.name)
+    inputs = plan.caster.cast_or_raise(given, positional)
+    if scope.authorize:
+        folded = plan.program.fold(plan.program.variant(scope, inputs))
+        if folded == FALSE:
+            raise refusal(plan.program, scope, inputs)
+        if folded != TRUE:
+            raise RowPolicyOnGeneric(plan.action.label)
+    body: Any = plan.action.body
+    if plan.action.transaction:
+        async with transaction(engine.layers):
+            answer = await body(plan.spec.python, scope, **inputs)
+    else:
+        answer = await body(plan.spec.python, scope, **inputs)
+    if plan.answer is None:
+        return answer
+    try:
+        return plan.answer.validate_python(answer)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        returns = plan.action.returns
+        raise InvalidAnswer(
+            plan.action.label, problem=str(first["msg"]), expected=returns.describe() if returns else "nothing"
+        ) from error

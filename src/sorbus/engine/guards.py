@@ -1,0 +1,97 @@
+"""Guards: the tenancy and read policy of every resource that a statement touches, put into its conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from sorbus.expressions.nodes import (
+    FALSE,
+    TRUE,
+    Aggregated,
+    AggregateKind,
+    Call,
+    Exists,
+    Node,
+    Ordering,
+    Ref,
+    TenantRef,
+    conjunction,
+)
+from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+
+Guard = Callable[[ResourceSpec], Node | None]
+"""The condition under which the actor may see a row of a resource; None means every row."""
+
+
+def tenancy(spec: ResourceSpec) -> Node | None:
+    """The condition that a row is the tenant's."""
+    if spec.tenancy is None:
+        return None
+    return Call("eq", (Ref(spec.tenancy.attribute), TenantRef()))
+
+
+@dataclass(slots=True)
+class Securer:
+    """Rewrites conditions so that related rows count only where the actor may see them."""
+
+    application: ApplicationSpec
+    guard: Guard
+
+    def secure(self, node: Node, stack: tuple[ResourceSpec, ...]) -> Node:
+        """The node with guards; `stack[-1]` is the resource of the row in question."""
+        match node:
+            case Ref():
+                return self._ref(node, stack)
+            case Call(operator, args):
+                return Call(operator, tuple(self.secure(arg, stack) for arg in args))
+            case Exists(name, where):
+                destination = self._destination(stack[-1], name)
+                inner = self.secure(where, (*stack, destination)) if where is not None else None
+                return Exists(name, conjunction(inner, self.guard(destination)))
+            case Aggregated():
+                return self._aggregated(node, stack)
+            case _:
+                return node
+
+    def _destination(self, spec: ResourceSpec, name: str) -> ResourceSpec:
+        return self.application.destination(spec.relationships[name])
+
+    def _aggregated(self, node: Aggregated, stack: tuple[ResourceSpec, ...]) -> Node:
+        destination = self._destination(stack[-1], node.relationship)
+        inner = (*stack, destination)
+        where = self.secure(node.where, inner) if node.where is not None else None
+        return replace(
+            node,
+            of=self.secure(node.of, inner) if node.of is not None else None,
+            where=conjunction(where, self.guard(destination)),
+            order=tuple(
+                Ordering(self.secure(term.node, inner), term.descending, term.nulls_first) for term in node.order
+            ),
+        )
+
+    def _ref(self, ref: Ref, stack: tuple[ResourceSpec, ...]) -> Node:
+        position = len(stack) - 1 - ref.outer
+        spec = stack[position]
+        if ref.path:
+            destination = self._destination(spec, ref.path[0])
+            guard = self.guard(destination)
+            inner = self._ref(Ref(ref.name, ref.path[1:]), (*stack[: position + 1], destination))
+            if guard is None and isinstance(inner, Ref):
+                return ref
+            first = Aggregated(AggregateKind.FIRST, ref.path[0], inner, guard)
+            return first if ref.outer == 0 else ref
+        derived = spec.calculations.get(ref.name) or spec.aggregates.get(ref.name)
+        if derived is None or derived.node is None or ref.outer:
+            return ref
+        return self.secure(derived.node, stack[: position + 1])
+
+
+def is_open(node: Node | None) -> bool:
+    """Whether a condition lets every row through."""
+    return node is None or node == TRUE
+
+
+def is_closed(node: Node | None) -> bool:
+    """Whether a condition lets no row through."""
+    return node == FALSE

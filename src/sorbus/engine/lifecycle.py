@@ -1,0 +1,151 @@
+"""The one order of every action: fifteen steps, in this table and nowhere else.
+
+A plan keeps the steps that have something to do for its action, in the order of the table; `run` takes them one by
+one. The steps from `BEGIN` to `COMMIT` share a transaction when there is more than one statement to hold together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from sorbus.changeset.changeset import Changeset
+from sorbus.engine.transaction import transaction
+from sorbus.scope import Scope
+
+if TYPE_CHECKING:
+    from sorbus.engine.engine import Engine
+
+
+class Step(IntEnum):
+    """The steps of an action, in order."""
+
+    SCOPE = 1
+    CAST = 2
+    ACCEPT = 3
+    CHANGE = 4
+    AUTHORISE = 5
+    BEFORE_TRANSACTION = 6
+    BEGIN = 7
+    BEFORE_WRITE = 8
+    WRITE = 9
+    RELATED_WRITES = 10
+    AFTER_WRITE = 11
+    EFFECTS = 12
+    COMMIT = 13
+    AFTER_COMMIT = 14
+    LOAD = 15
+
+
+@dataclass(slots=True, kw_only=True)
+class ActionCall:
+    """One run of a write action, from the inputs to the record.
+
+    Attributes:
+        given, positional: the inputs as they came.
+        draft: the `self` of the body, made when a body or hook needs it.
+        filter: what is left of the policies: the condition that the row must meet.
+        result: the record that was written.
+        session: the layer's session while the call is between BEGIN and COMMIT.
+    """
+
+    engine: Engine
+    plan: ActionPlan
+    scope: Scope
+    changeset: Changeset
+    given: Any
+    positional: tuple[Any, ...] = ()
+    draft: Any = None
+    filter: Any = None
+    variant: tuple[bool | None, ...] = ()
+    result: Any = None
+    session: Any = None
+    after: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
+
+    def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Run a callback once everything is committed; never when it is rolled back."""
+        self.after.append(callback)
+
+
+StepRunner = Callable[[ActionCall], Awaitable[None]]
+
+
+@dataclass(slots=True, kw_only=True)
+class ActionPlan:
+    """The steps of one action, compiled once.
+
+    Attributes:
+        transactional: whether the inner steps need a transaction: one statement alone is its own.
+    """
+
+    before: tuple[tuple[Step, StepRunner], ...]
+    inside: tuple[tuple[Step, StepRunner], ...]
+    after: tuple[tuple[Step, StepRunner], ...]
+    transactional: bool
+    data: Any = None
+
+
+def arrange(steps: Iterable[tuple[Step, StepRunner]], *, transactional: bool, data: Any) -> ActionPlan:
+    """A plan from the steps that an action needs, whatever order they come in."""
+    ordered = sorted(steps, key=lambda each: each[0])
+    return ActionPlan(
+        before=tuple(each for each in ordered if each[0] < Step.BEGIN),
+        inside=tuple(each for each in ordered if Step.BEGIN < each[0] < Step.COMMIT),
+        after=tuple(each for each in ordered if each[0] > Step.COMMIT),
+        transactional=transactional,
+        data=data,
+    )
+
+
+async def run(call: ActionCall) -> Any:
+    """Take an action through its steps.
+
+    Raises:
+        SorbusError: from whichever step refused; nothing that was begun is left behind.
+    """
+    engine, plan, trace = call.engine, call.plan, call.engine.trace
+    for step, runner in plan.before:
+        if trace:
+            trace(step)
+        await runner(call)
+    outer = engine.transaction_of_task()
+    if outer is not None:
+        call.session = await outer.session(plan.data.layer)
+        await _inside(call, trace)
+        outer.on_commit.append(lambda: _after(call, trace))
+        return call.result
+    if plan.transactional:
+        async with transaction(engine.layers) as opened:
+            if trace:
+                trace(Step.BEGIN)
+            call.session = await opened.session(plan.data.layer)
+            await _inside(call, trace)
+            if trace:
+                trace(Step.COMMIT)
+    else:
+        call.session = await plan.data.layer.acquire()
+        try:
+            await _inside(call, trace)
+        finally:
+            plan.data.layer.release(call.session)
+            call.session = None
+    await _after(call, trace)
+    return call.result
+
+
+async def _inside(call: ActionCall, trace: Any) -> None:
+    for step, runner in call.plan.inside:
+        if trace:
+            trace(step)
+        await runner(call)
+
+
+async def _after(call: ActionCall, trace: Any) -> None:
+    for step, runner in call.plan.after:
+        if trace:
+            trace(step)
+        await runner(call)
+    for callback in call.after:
+        await callback()

@@ -1,0 +1,515 @@
+"""The plans of create, update and destroy: what each step does for them."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sorbus.changeset.changeset import Changeset
+from sorbus.data_layers.base import Bindings, DataLayer, Executable
+from sorbus.engine.casting import InputCaster, check_changes
+from sorbus.engine.diagnosis import nothing_written, violated
+from sorbus.engine.drafts import draft_class, make_draft
+from sorbus.engine.guards import tenancy
+from sorbus.engine.hydrate import Hydrate, hydrator, record
+from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
+from sorbus.engine.planning import attribute_outputs
+from sorbus.errors.authorization import ActionForbidden, TenantRequired
+from sorbus.errors.database import ConstraintViolation
+from sorbus.errors.inputs import InvalidAction, Required
+from sorbus.expressions.build import Expr
+from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
+from sorbus.expressions.lowering import Lowerer
+from sorbus.expressions.nodes import (
+    FALSE,
+    TRUE,
+    Aggregated,
+    Call,
+    Const,
+    Exists,
+    Node,
+    Param,
+    Ref,
+    conjunction,
+    walk,
+)
+from sorbus.policies.explain import refusal
+from sorbus.policies.fold import PolicyProgram
+from sorbus.policies.rows import DICT_ROW
+from sorbus.query.statements import Conflict, Delete, Insert, Select, Update
+from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
+from sorbus.schema.resource import ResourceSpec
+
+if TYPE_CHECKING:
+    from sorbus.engine.engine import Engine
+
+_IDLE = frozenset({"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "RETURN_GENERATOR", "POP_TOP"})
+_LARGEST_CACHE = 500
+
+
+def is_empty(function: Callable[..., Any]) -> bool:
+    """Whether a body is a docstring alone, so that calling it would do nothing."""
+    return not inspect.iscoroutinefunction(function) and all(
+        each.opname in _IDLE for each in dis.get_instructions(function)
+    )
+
+
+@dataclass(slots=True)
+class WriteData:
+    """What the steps of one write action share.
+
+    Attributes:
+        executables: the compiled statements, by which attributes they write and what is left of the policies.
+    """
+
+    engine: Engine
+    spec: ResourceSpec
+    action: ActionSpec
+    layer: DataLayer
+    caster: InputCaster
+    program: PolicyProgram
+    hydrate: Hydrate
+    draft: type
+    needs_draft: bool
+    executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
+
+
+def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> ActionPlan:
+    """The plan of a create, update or destroy: the steps that it needs, in the one order."""
+    layer = engine.layer_of(spec)
+    hooks = action.hooks
+    sync_body = action.body if action.body and not action.body_async and not is_empty(action.body) else None
+    slow = action.body_async or HookPoint.BEFORE_TRANSACTION in hooks
+    effects = engine.effects_for(spec, action)
+    data = WriteData(
+        engine=engine,
+        spec=spec,
+        action=action,
+        layer=layer,
+        caster=InputCaster(action),
+        program=engine.program(spec, action.name),
+        hydrate=hydrator(spec.python, attribute_outputs(spec), layer),
+        draft=draft_class(spec),
+        needs_draft=bool(sync_body or slow or HookPoint.BEFORE_WRITE in hooks),
+    )
+    change = {ActionKind.CREATE: _change_create, ActionKind.UPDATE: _change_update}.get(action.kind, _change_destroy)
+    write = {ActionKind.CREATE: _insert, ActionKind.UPDATE: _update}.get(action.kind, _delete)
+    steps: list[tuple[Step, StepRunner]] = [
+        (Step.CAST, _cast),
+        (Step.CHANGE, change),
+        (Step.AUTHORISE, _authorise),
+        (Step.WRITE, write),
+    ]
+    if spec.tenancy is not None:
+        steps.append((Step.SCOPE, _scope))
+    if slow:
+        steps.append((Step.BEFORE_TRANSACTION, _before_transaction))
+    if HookPoint.BEFORE_WRITE in hooks:
+        steps.append((Step.BEFORE_WRITE, _before_write))
+    if HookPoint.AFTER_WRITE in hooks:
+        steps.append((Step.AFTER_WRITE, _after_write))
+    if effects:
+        steps.append((Step.EFFECTS, _run_effects(effects)))
+    if HookPoint.AFTER_COMMIT in hooks:
+        steps.append((Step.AFTER_COMMIT, _after_commit))
+    inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
+    checked = action.kind is ActionKind.CREATE and _may_need_row(data.program)
+    return arrange(steps, transactional=bool(inner or checked), data=data)
+
+
+def _may_need_row(program: PolicyProgram) -> bool:
+    """Whether a create's policies may look at related rows, so that the new row must be seen first."""
+    nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
+    return any(isinstance(node, (Exists, Aggregated)) or (isinstance(node, Ref) and node.path) for node in nodes)
+
+
+def _run_effects(effects: tuple[Callable[[ActionCall], Any], ...]) -> StepRunner:
+    async def run(call: ActionCall) -> None:
+        for effect in effects:
+            await effect(call)
+
+    return run
+
+
+# 1 scope
+
+
+async def _scope(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    if call.scope.tenant is None and call.scope.authorize:
+        raise TenantRequired(data.spec.name, data.action.name)
+
+
+# 2 cast and defaults, 3 accept check
+
+
+async def _cast(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    changeset = call.changeset
+    changeset.inputs, errors = data.caster.cast(call.given, call.positional)
+    if errors:
+        raise InvalidAction(data.action.label, errors)
+
+
+# 4 changes and validations in written order
+
+
+async def _change_create(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    changeset, spec = call.changeset, data.spec
+    changes: dict[str, Any] = {}
+    for attribute in spec.attributes.values():
+        name = attribute.name
+        if name in changeset.inputs and (accepted := data.action.input(name)) is not None and accepted.attribute:
+            changes[name] = changeset.inputs[name]
+        elif attribute.has_default:
+            changes[name] = attribute.make_default()
+    if spec.tenancy is not None and call.scope.tenant is not None:
+        changes[spec.tenancy.attribute] = call.scope.tenant
+    if data.action.transition is not None:
+        changes[data.action.transition.attribute] = data.action.transition.target
+    changeset.changes = changes
+    await _run_body(call)
+    if not data.action.body_async:
+        _check_required(call)
+
+
+def _check_required(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    changes = call.changeset.changes
+    missing = [
+        Required(data.action.label, each.name, expected=each.type.describe())
+        for each in data.spec.attributes.values()
+        if each.name not in changes or (changes[each.name] is None and not each.type.nullable)
+    ]
+    if missing:
+        raise InvalidAction(data.action.label, missing)
+
+
+async def _change_update(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    changeset = call.changeset
+    accepted = {each.name for each in data.action.inputs if each.attribute}
+    changeset.changes = {name: value for name, value in changeset.inputs.items() if name in accepted}
+    if data.action.transition is not None:
+        changeset.changes[data.action.transition.attribute] = data.action.transition.target
+    await _run_body(call)
+
+
+async def _change_destroy(call: ActionCall) -> None:
+    await _run_body(call)
+
+
+async def _run_body(call: ActionCall) -> None:
+    """The body's part of step 4; an async body waits until step 6."""
+    data: WriteData = call.plan.data
+    if not data.needs_draft:
+        return
+    call.draft = make_draft(data.draft, call.changeset)
+    body = data.action.body
+    if body is None or data.action.body_async:
+        return
+    arguments = call.changeset.inputs
+    before = dict(call.changeset.changes)
+    body(call.draft, call.scope, **arguments)
+    _settle(call, before)
+
+
+def _settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
+    """Check what a body or hook has set, and keep the tenant out of its reach."""
+    data: WriteData = call.plan.data
+    changeset = call.changeset
+    check_changes(changeset, cast_already)
+    if data.spec.tenancy is not None and call.scope.tenant is not None:
+        name = data.spec.tenancy.attribute
+        if name in changeset.changes and changeset.changes[name] != call.scope.tenant:
+            raise ActionForbidden(
+                data.spec.name, data.action.name, reason=f"`{name}` was set to another tenant than the scope's."
+            )
+    if changeset.errors:
+        raise InvalidAction(data.action.label, changeset.errors)
+
+
+# 5 authorise
+
+
+async def _authorise(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    if not call.scope.authorize:
+        call.filter = TRUE
+        return
+    call.variant = data.program.variant(call.scope, call.changeset.inputs)
+    folded = data.program.fold(call.variant)
+    if folded == FALSE:
+        raise refusal(data.program, call.scope, call.changeset.inputs)
+    call.filter = folded
+    if folded == TRUE:
+        return
+    if data.action.kind is ActionKind.CREATE:
+        known = call.changeset.changes
+    elif call.changeset.record is not None:
+        known = call.changeset.record.__dict__
+    else:
+        known = {}
+    verdict = _in_memory(call, folded, known)
+    if verdict is False:
+        if data.action.kind is ActionKind.CREATE:
+            raise refusal(data.program, call.scope, call.changeset.inputs)
+        return  # the row may have changed since it was read: the statement's own WHERE decides
+    if verdict is True and data.action.kind is ActionKind.CREATE and not data.action.body_async:
+        call.filter = TRUE
+        return
+    if data.action.kind is not ActionKind.CREATE and Step.BEFORE_TRANSACTION in {s for s, _ in call.plan.before}:
+        await _check_before_slow_work(call)
+
+
+def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None:
+    """Whether a row meets the policies, as far as memory can tell; None when it cannot."""
+    environment = Environment(
+        rows=DICT_ROW, actor=call.scope.actor, tenant=call.scope.tenant, inputs=call.changeset.inputs
+    )
+    if any(isinstance(value, Expr) for value in row.values()):
+        return None
+    try:
+        return evaluate(node, row, environment) is True
+    except Unevaluable:
+        return None
+
+
+async def _check_before_slow_work(call: ActionCall) -> None:
+    """Ask the database once before a hook of the user's runs, so that nobody makes us work for a forbidden row."""
+    data: WriteData = call.plan.data
+    key = ("allowed", call.filter)
+    executable = data.executables.get(key)
+    if executable is None:
+        where = conjunction(_key_is(data.spec, 0), tenancy_for(call), call.filter)
+        executable = data.executables[key] = data.engine.compile(
+            data.layer, Select(resource=data.spec, outputs=(), where=where)
+        )
+    rows = await data.engine.fetch(data.layer, executable, _bindings(call, [call.changeset.key]))
+    if not rows:
+        raise await nothing_written(call)
+
+
+def tenancy_for(call: ActionCall) -> Node | None:
+    """The tenant's condition; inner work without a tenant sees all of them."""
+    if call.scope.tenant is None and not call.scope.authorize:
+        return None
+    return tenancy(call.plan.data.spec)
+
+
+def _key_is(spec: ResourceSpec, index: int) -> Node:
+    key = spec.primary_key
+    return Call("eq", (Ref(key.name), Param(index, key.type.python)))
+
+
+# 6 before_transaction and async bodies
+
+
+async def _before_transaction(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    before = dict(call.changeset.changes)
+    for hook in data.action.hooks.get(HookPoint.BEFORE_TRANSACTION, ()):
+        await _awaited(hook(call.draft, call.scope))
+    if data.action.body_async and data.action.body is not None:
+        await data.action.body(call.draft, call.scope, **call.changeset.inputs)
+    _settle(call, before)
+    if data.action.kind is ActionKind.CREATE:
+        _check_required(call)
+        _recheck_create(call)
+
+
+def _recheck_create(call: ActionCall) -> None:
+    """A create's body may have set what its policies look at."""
+    if call.filter != TRUE and _in_memory(call, call.filter, call.changeset.changes) is False:
+        raise refusal(call.plan.data.program, call.scope, call.changeset.inputs)
+
+
+async def _awaited(value: Any) -> None:
+    if inspect.isawaitable(value):
+        await value
+
+
+# 8 before_write
+
+
+async def _before_write(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    if data.action.kind is not ActionKind.CREATE and call.filter != TRUE:
+        # The row is locked first, so that what the policies saw is what will be written.
+        await _check_before_slow_work(call)
+    before = dict(call.changeset.changes)
+    for hook in data.action.hooks[HookPoint.BEFORE_WRITE]:
+        await _awaited(hook(call.draft, call.scope))
+    _settle(call, before)
+    if data.action.kind is ActionKind.CREATE:
+        _check_required(call)
+        _recheck_create(call)
+
+
+# 9 write
+
+
+def _bindings(call: ActionCall, params: list[Any]) -> Bindings:
+    return Bindings(params, call.scope.actor, call.scope.tenant, call.changeset.inputs)
+
+
+def _assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, Node], ...], tuple[Any, ...]]:
+    """The values to write as nodes over `params`, and what of them decides the SQL."""
+    data: WriteData = call.plan.data
+    assigned: list[tuple[str, Node]] = []
+    shape: list[Any] = []
+    for name, value in call.changeset.changes.items():
+        if isinstance(value, Expr):
+            node = value.lower(Lowerer(data.engine.planner.catalog, (data.spec.python,), params))
+            shape.append((name, node))
+        else:
+            params.append(value)
+            node = Param(len(params) - 1, data.spec.attributes[name].type.python)
+            shape.append(name)
+        assigned.append((name, node))
+    return tuple(assigned), tuple(shape)
+
+
+async def _insert(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    params: list[Any] = []
+    changes = call.changeset.changes
+    assigned, shape = _assignments(call, params)
+    atomic = any(not isinstance(each, str) for each in shape) or data.action.upsert is not None
+    executable = data.executables.get(shape)
+    if executable is None:
+        executable = _compile_insert(call, assigned, shape, atomic=atomic)
+    try:
+        rows = await executable.fetch(call.session, _bindings(call, params))
+    except ConstraintViolation as error:
+        raise violated(call, error) from error
+    if atomic:
+        if not rows:
+            raise refusal(data.program, call.scope, call.changeset.inputs)
+        call.result = data.hydrate(rows)[0]
+    else:
+        call.result = record(data.spec.python, changes)
+    if call.filter != TRUE:
+        await _check_inserted(call)
+
+
+def _compile_insert(
+    call: ActionCall, assigned: tuple[tuple[str, Node], ...], shape: tuple[Any, ...], *, atomic: bool
+) -> Executable:
+    data: WriteData = call.plan.data
+    conflict: Conflict | None = None
+    if data.action.upsert is not None:
+        keys = data.spec.identities[data.action.upsert].keys
+        accepted = [each.name for each in data.action.inputs if each.attribute and each.name not in keys]
+        touched = [each.name for each in data.spec.attributes.values() if each.touch]
+        # Both branches are authorised: the row that is there must be the tenant's and meet the policies too.
+        where = conjunction(tenancy_for(call), call.filter if call.filter != TRUE else None)
+        update = tuple(dict.fromkeys([*accepted, *touched])) or keys[:1]
+        conflict = Conflict(keys=keys, update=update, where=where)
+    outputs = attribute_outputs(data.spec) if atomic else ()
+    statement = Insert(resource=data.spec, values=assigned, outputs=outputs, conflict=conflict)
+    executable = data.engine.compile(data.layer, statement)
+    if conflict is None:
+        data.executables[shape] = executable
+    return executable
+
+
+async def _check_inserted(call: ActionCall) -> None:
+    """The policies of a create, tested on the new row inside the transaction."""
+    data: WriteData = call.plan.data
+    key = ("inserted", call.filter)
+    executable = data.executables.get(key)
+    if executable is None:
+        where = conjunction(_key_is(data.spec, 0), call.filter)
+        executable = data.executables[key] = data.engine.compile(
+            data.layer, Select(resource=data.spec, outputs=(), where=where)
+        )
+    identity = call.result.__dict__[data.spec.primary_key.name]
+    if not await executable.fetch(call.session, _bindings(call, [identity])):
+        raise refusal(data.program, call.scope, call.changeset.inputs)
+
+
+async def _update(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    params: list[Any] = [call.changeset.key]
+    _touch(call)
+    assigned, shape = _assignments(call, params)
+    key = (shape, call.filter, tenancy_for(call) is None)
+    executable = data.executables.get(key)
+    if executable is None:
+        executable = _compile_update(call, assigned, key)
+    try:
+        rows = await executable.fetch(call.session, _bindings(call, params))
+    except ConstraintViolation as error:
+        raise violated(call, error) from error
+    if not rows:
+        raise await nothing_written(call)
+    call.result = data.hydrate(rows)[0]
+
+
+def _touch(call: ActionCall) -> None:
+    """Set the attributes that every update sets; an update without changes changes no time either."""
+    changes = call.changeset.changes
+    if changes:
+        for attribute in call.plan.data.spec.attributes.values():
+            if attribute.touch:
+                changes[attribute.name] = attribute.make_default()
+
+
+def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: Any) -> Executable:
+    data: WriteData = call.plan.data
+    if len(data.executables) >= _LARGEST_CACHE:
+        data.executables.clear()
+    where = conjunction(_key_is(data.spec, 0), tenancy_for(call), _guarded(data), call.filter)
+    outputs = attribute_outputs(data.spec)
+    # An update that changes nothing is still authorised: it reads the row under the same conditions.
+    statement: Update | Select = (
+        Update(resource=data.spec, assignments=assigned, where=where, outputs=outputs)
+        if assigned
+        else Select(resource=data.spec, outputs=outputs, where=where)
+    )
+    executable = data.executables[key] = data.engine.compile(data.layer, statement)
+    return executable
+
+
+def _guarded(data: WriteData) -> Node | None:
+    """The transition's guard, in the statement itself."""
+    transition = data.action.transition
+    if transition is None or not transition.sources:
+        return None
+    return Call("in", (Ref(transition.attribute), Const(transition.sources)))
+
+
+async def _delete(call: ActionCall) -> None:
+    data: WriteData = call.plan.data
+    key = ("delete", call.filter, tenancy_for(call) is None)
+    executable = data.executables.get(key)
+    if executable is None:
+        where = conjunction(_key_is(data.spec, 0), tenancy_for(call), call.filter)
+        statement = Delete(resource=data.spec, where=where, outputs=attribute_outputs(data.spec))
+        executable = data.executables[key] = data.engine.compile(data.layer, statement)
+    try:
+        rows = await executable.fetch(call.session, _bindings(call, [call.changeset.key]))
+    except ConstraintViolation as error:
+        raise violated(call, error) from error
+    if not rows:
+        raise await nothing_written(call)
+    call.result = data.hydrate(rows)[0]
+
+
+# 11 after_write, 14 after_commit
+
+
+async def _after_write(call: ActionCall) -> None:
+    for hook in call.plan.data.action.hooks[HookPoint.AFTER_WRITE]:
+        await _awaited(hook(call.result, call.scope))
+
+
+async def _after_commit(call: ActionCall) -> None:
+    for hook in call.plan.data.action.hooks[HookPoint.AFTER_COMMIT]:
+        await _awaited(hook(call.result, call.scope))
+

@@ -1,0 +1,150 @@
+"""Errors in declarations: found at import, or all together when the application is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sorbus.errors.base import FrameworkError
+from sorbus.errors.hints import did_you_mean, listed
+
+
+class DeclarationError(FrameworkError):
+    """A declaration cannot mean what it says."""
+
+    code = "declaration"
+
+
+class ExpressionTruth(DeclarationError):
+    """An expression was used where Python wants a truth value."""
+
+    code = "expression-truth"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"An expression ({kind}) has no truth value: it is decided for each row when it runs.",
+            hint="Combine conditions with `&`, `|` and `~`, each in parentheses, instead of `and`, `or` and `not`.",
+        )
+
+
+class UnknownMember(DeclarationError):
+    """A public name in a resource's body is nothing that a resource can have."""
+
+    code = "unknown-member"
+
+    def __init__(self, resource: str, name: str, *, found: str, allowed: Iterable[str]) -> None:
+        allowed = list(allowed)
+        super().__init__(
+            f"`{resource}.{name}` is a {found}; the body of a resource holds fields, relationships, calculations, "
+            f"aggregates, actions and sections. Sections: {listed(allowed)}.",
+            path=(resource, name),
+            hint=did_you_mean(name, allowed) or "Start the name of a helper with an underscore.",
+        )
+
+
+class NoSuchField(DeclarationError):
+    """A declaration names a field that its resource does not have."""
+
+    code = "no-such-field"
+
+    def __init__(self, resource: str, name: str, *, allowed: Iterable[str], where: str = "") -> None:
+        allowed = list(allowed)
+        place = f" in {where}" if where else ""
+        super().__init__(
+            f"`{resource}` has no field `{name}`{place}. Fields: {listed(allowed)}.",
+            path=(resource, name),
+            hint=did_you_mean(name, allowed),
+        )
+
+
+class ForeignField(DeclarationError):
+    """An expression over one resource uses a field of another without a relationship between them."""
+
+    code = "foreign-field"
+
+    def __init__(self, field: str, *, of: str, seen_from: str) -> None:
+        super().__init__(
+            f"`{of}.{field}` is not a field of `{seen_from}`.",
+            hint="Reach another resource's fields through a relationship: `exists(rel, lambda row: row.field == …)` "
+            "or `related(rel, lambda row: row.field)`.",
+        )
+
+
+class WrongValueType(DeclarationError):
+    """A value in an expression has a type that the field beside it can never have."""
+
+    code = "wrong-value-type"
+
+    def __init__(self, value: object, *, field: str, expected: str) -> None:
+        super().__init__(
+            f"`{field}` holds {expected}; it is compared with {value!r}, a {type(value).__name__}.",
+            hint="Compare with a value of the field's own type.",
+        )
+
+
+class NoSuchResource(DeclarationError):
+    """A relationship or a domain names a resource that is in no domain of the application."""
+
+    code = "no-such-resource"
+
+    def __init__(self, name: str, *, wanted_by: str, allowed: Iterable[str]) -> None:
+        allowed = list(allowed)
+        super().__init__(
+            f"{wanted_by} needs the resource `{name}`, which is in no domain of this application. "
+            f"Resources: {listed(allowed)}.",
+            path=tuple(wanted_by.split(".")),
+            hint=did_you_mean(name, allowed) or "List it in a `Domain(…, resources=[…])` of the application.",
+        )
+
+
+class DuplicateName(DeclarationError):
+    """Two things in one application bear the same name."""
+
+    code = "duplicate-name"
+
+    def __init__(self, what: str, name: str, *, first: str, second: str) -> None:
+        super().__init__(
+            f"Two {what} bear the name `{name}`: {first} and {second}.", path=(name,), hint="Rename one of them."
+        )
+
+
+class WrongInput(DeclarationError):
+    """A parameter of an action does not fit the resource's attributes."""
+
+    code = "wrong-input"
+
+    def __init__(self, action: str, name: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{action}: {message}", path=(*action.split("."), name), hint=hint)
+
+
+class MissingPart(DeclarationError):
+    """Something that a declaration cannot do without is missing."""
+
+    code = "missing-part"
+
+    def __init__(self, where: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{where}: {message}", path=tuple(where.split(".")), hint=hint)
+
+
+class WrongSection(DeclarationError):
+    """A section says something that does not fit its resource."""
+
+    code = "wrong-section"
+
+    def __init__(self, where: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{where}: {message}", path=tuple(where.split(".")), hint=hint)
+
+
+class DefinitionErrors(FrameworkError):
+    """Every mistake in the declarations of an application, found in one pass.
+
+    Attributes:
+        errors: the single errors, in the order of the declarations.
+    """
+
+    code = "definition-errors"
+
+    def __init__(self, errors: Sequence[DeclarationError]) -> None:
+        self.errors = tuple(errors)
+        lines = "\n".join(f"  {number}. [{error.code}] {error}" for number, error in enumerate(self.errors, 1))
+        count = len(self.errors)
+        super().__init__(f"The declarations have {count} mistake{'s' if count != 1 else ''}:\n{lines}")

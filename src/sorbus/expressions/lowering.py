@@ -1,0 +1,85 @@
+"""Lowering: from what was written to plain nodes, with the resources' names and types at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sorbus.errors.declaration import ForeignField, WrongValueType
+from sorbus.expressions.nodes import Const, Node, Param, Ref
+from sorbus.types.base import FieldType
+
+
+class Catalog(Protocol):
+    """What is known about the declared classes."""
+
+    def type_of(self, owner: type[Any], name: str) -> FieldType | None:
+        """The type of a field, or None where it is not known yet."""
+
+    def destination(self, relationship: Any) -> type[Any]:
+        """The class at the far end of a relationship."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lowerer:
+    """Lowers expressions over the rows of `stack[-1]`; the classes before it enclose it.
+
+    Attributes:
+        values: where plain values are collected as parameters of a plan; None keeps them in the nodes.
+    """
+
+    catalog: Catalog
+    stack: tuple[type[Any], ...]
+    values: list[Any] | None = field(default=None)
+
+    def field(self, field: Any) -> Ref:
+        """The reference of a field of the innermost class that has it."""
+        for outer, cls in enumerate(reversed(self.stack)):
+            if issubclass(cls, field.owner):
+                return Ref(field.name, outer=outer)
+        raise ForeignField(field.name, of=field.owner.__name__, seen_from=self.stack[-1].__name__)
+
+    def value(self, value: Any, beside: Any) -> Node:
+        """A constant, or the next parameter, checked against the type of the field beside it."""
+        owner = getattr(beside, "owner", None)
+        if owner is not None:
+            expected = self.catalog.type_of(owner, beside.name)
+            if expected is not None:
+                _check(value, expected, f"{owner.__name__}.{beside.name}")
+        if isinstance(value, list):
+            value = tuple(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if self.values is None:
+            return Const(value)
+        self.values.append(value)
+        sample = value[0] if isinstance(value, tuple) and value else value
+        return Param(len(self.values) - 1, type(sample))
+
+    def into(self, relationship: Any) -> tuple[str, Any, Lowerer]:
+        """The lowering of expressions over the rows that a relationship leads to."""
+        if not any(issubclass(self.stack[-1], each) for each in (relationship.owner,)):
+            raise ForeignField(relationship.name, of=relationship.owner.__name__, seen_from=self.stack[-1].__name__)
+        destination = self.catalog.destination(relationship)
+        return relationship.name, destination, Lowerer(self.catalog, (*self.stack, destination), self.values)
+
+
+def _check(value: Any, expected: FieldType, label: str) -> None:
+    values = value if isinstance(value, (list, tuple)) and expected.python not in {list, tuple} else (value,)
+    for each in values:
+        if each is None or fits(each, expected):
+            continue
+        raise WrongValueType(each, field=label, expected=expected.describe())
+
+
+def fits(value: Any, expected: FieldType) -> bool:
+    """Whether a plain Python value can be one of a field's values."""
+    python = expected.python
+    if isinstance(value, bool):
+        return python in {bool, object}
+    if python is object or isinstance(value, python):
+        return True
+    if expected.enum is not None:
+        return False
+    name = python.__name__
+    return (name in {"float", "Decimal"} and isinstance(value, int)) or (
+        expected.sql == "jsonb" and isinstance(value, (dict, list))
+    )

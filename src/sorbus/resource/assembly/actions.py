@@ -1,0 +1,151 @@
+"""From decorated functions to action specs: the signature is the contract."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, get_args, get_origin
+
+from sorbus.errors.declaration import DeclarationError, MissingPart, WrongInput
+from sorbus.errors.hints import did_you_mean, listed
+from sorbus.resource.actions import Action, ArgumentMarker
+from sorbus.resource.assembly.catalog import ClassCatalog, resolved_hints
+from sorbus.schema.actions import ActionKind, ActionSpec, InputSpec, Missing, TransitionSpec
+from sorbus.schema.fields import AttributeSpec, IdentitySpec
+from sorbus.types.base import FieldType, field_type
+
+
+class ActionBuilder:
+    """Builds the action specs of one class."""
+
+    def __init__(
+        self,
+        cls: type[Any],
+        catalog: ClassCatalog,
+        attributes: Mapping[str, AttributeSpec],
+        identities: Mapping[str, IdentitySpec],
+    ) -> None:
+        self.cls = cls
+        self.catalog = catalog
+        self.attributes = attributes
+        self.identities = identities
+
+    def build(self, name: str, action: Action) -> ActionSpec:
+        """The spec of an action.
+
+        Raises:
+            DeclarationError: its signature or options do not fit the resource.
+        """
+        label = f"{self.cls.__name__}.{name}"
+        try:
+            hints = resolved_hints(self.cls, self.catalog.classes, action.function)
+        except NameError as error:
+            raise WrongInput(label, error.name or "?", f"the name `{error.name}` in its signature is unknown.") from None
+        returns = self._returns(label, action, hints.get("return", Missing.MARK))
+        return ActionSpec(
+            name=name,
+            kind=action.kind,
+            resource=self.cls.__name__,
+            description=(inspect.getdoc(action.function) or "").split("\n")[0],
+            inputs=tuple(self._inputs(label, action, hints)),
+            body=action.function,
+            body_async=inspect.iscoroutinefunction(action.function),
+            returns=returns,
+            transition=self._transition(label, action),
+            upsert=self._upsert(label, action),
+            transaction=bool(action.options.get("transaction", action.kind.writes)),
+            hooks=MappingProxyType({point: tuple(functions) for point, functions in action.hooks.items() if functions}),
+        )
+
+    def _returns(self, label: str, action: Action, annotation: Any) -> FieldType | None:
+        if action.kind is not ActionKind.GENERIC:
+            return None
+        if annotation is Missing.MARK:
+            raise MissingPart(label, "a generic action says what it answers with.", hint="Annotate its return type.")
+        return None if annotation is type(None) else field_type(annotation)
+
+    def _inputs(self, label: str, action: Action, hints: Mapping[str, Any]) -> Iterator[InputSpec]:
+        parameters = list(inspect.signature(action.function).parameters.values())
+        if len(parameters) < 2 or parameters[1].name != "scope":
+            raise MissingPart(label, "the parameters start with `self` (or `cls`) and `scope: Scope`.")
+        for parameter in parameters[2:]:
+            if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY}:
+                raise WrongInput(label, parameter.name, f"`{parameter}` is no named input.")
+            if parameter.name not in hints:
+                raise WrongInput(label, parameter.name, f"the input `{parameter.name}` has no type.")
+            yield self._input(label, action, parameter, hints[parameter.name])
+
+    def _input(self, label: str, action: Action, parameter: inspect.Parameter, hint: Any) -> InputSpec:
+        name = parameter.name
+        default = Missing.MARK if parameter.default is parameter.empty else parameter.default
+        argument = get_origin(hint) is Annotated and ArgumentMarker in get_args(hint)[1:]
+        if argument:
+            hint = get_args(hint)[0]
+        kind = field_type(hint)
+        if not action.kind.writes:
+            return InputSpec(name=name, type=kind, attribute=False, default=default)
+        attribute = self.attributes.get(name)
+        if argument:
+            if attribute is not None:
+                raise WrongInput(
+                    label, name, f"the argument `{name}` bears the name of an attribute.", hint="Rename the argument."
+                )
+            return InputSpec(name=name, type=kind, attribute=False, default=default)
+        if attribute is None:
+            near = did_you_mean(name, self.attributes)
+            raise WrongInput(
+                label,
+                name,
+                f"the input `{name}` is no attribute of `{self.cls.__name__}`. Attributes: {listed(self.attributes)}.",
+                hint=near or f"For an argument that is not stored write `{name}: Arg[…]`.",
+            )
+        self._check_accepts(label, attribute, kind)
+        limited = FieldType(annotation=kind.annotation, nullable=kind.nullable, constraints=attribute.type.constraints)
+        return InputSpec(
+            name=name,
+            type=limited,
+            attribute=True,
+            default=default,
+            description=attribute.description,
+            sensitive=attribute.sensitive,
+        )
+
+    def _check_accepts(self, label: str, attribute: AttributeSpec, kind: FieldType) -> None:
+        if not attribute.writable:
+            raise WrongInput(label, attribute.name, f"the attribute `{attribute.name}` is not writable.")
+        same = kind.annotation == attribute.type.annotation
+        if not same or (kind.nullable and not attribute.type.nullable):
+            raise WrongInput(
+                label,
+                attribute.name,
+                f"the input `{attribute.name}` is {kind.describe()}, the attribute is {attribute.type.describe()}.",
+                hint="Give the input the attribute's type.",
+            )
+
+    def _transition(self, label: str, action: Action) -> TransitionSpec | None:
+        if "target" not in action.options:
+            return None
+        target, sources = action.options["target"], tuple(action.options["sources"])
+        holders = [each for each in self.attributes.values() if each.type.enum is type(target)]
+        if len(holders) != 1:
+            found = "no attribute" if not holders else f"several attributes ({listed(each.name for each in holders)})"
+            raise DeclarationError(
+                f"{label}: {found} of `{self.cls.__name__}` holds {type(target).__name__}.",
+                path=(*label.split("."),),
+                hint="A transition needs exactly one attribute of the state's enumeration.",
+            )
+        wrong = [each for each in sources if type(each) is not type(target)]
+        if wrong:
+            raise DeclarationError(f"{label}: {wrong[0]!r} is no {type(target).__name__}.", path=(*label.split("."),))
+        return TransitionSpec(attribute=holders[0].name, sources=sources, target=target)
+
+    def _upsert(self, label: str, action: Action) -> str | None:
+        name: str | None = action.options.get("upsert")
+        if name is not None and name not in self.identities:
+            raise MissingPart(
+                label,
+                f"upsert names the identity `{name}`. Identities: {listed(self.identities)}.",
+                hint=did_you_mean(name, self.identities),
+            )
+        return name

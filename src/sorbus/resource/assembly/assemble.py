@@ -1,0 +1,200 @@
+"""The assembly of an application: from declared classes to one frozen spec, or to every error at once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+from sorbus.errors.declaration import (
+    DeclarationError,
+    DefinitionErrors,
+    DuplicateName,
+    ForeignField,
+    MissingPart,
+    NoSuchField,
+    NoSuchResource,
+)
+from sorbus.resource.actions import Action
+from sorbus.resource.agg import Agg
+from sorbus.resource.assembly.actions import ActionBuilder
+from sorbus.resource.assembly.catalog import ClassCatalog, gather
+from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
+from sorbus.resource.assembly.rules import PolicyBuilder, collect, identity_specs, tenancy_spec
+from sorbus.resource.domain import Domain
+from sorbus.resource.fields import Attr, Calc
+from sorbus.resource.relationships import Relationship
+from sorbus.resource.sections import Section, Storage
+from sorbus.schema.actions import ActionKind, ActionSpec
+from sorbus.schema.fields import AttributeSpec
+from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
+from sorbus.schema.verifiers import verify
+
+
+def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
+    """The frozen spec of an application.
+
+    Raises:
+        DefinitionErrors: the declarations have mistakes; all of them are listed.
+    """
+    errors: list[DeclarationError] = []
+    classes, homes = _classes(tuple(domains), errors)
+    catalog = gather(classes, errors)
+    keys = {cls: _primary_key(cls, errors) for cls in classes.values()}
+    resources: dict[str, ResourceSpec] = {}
+    for label, cls in classes.items():
+        spec = _Assembly(cls, homes[label], catalog, keys, errors).build()
+        if spec is not None:
+            resources[label] = spec
+    application = ApplicationSpec(name=name, resources=MappingProxyType(resources))
+    if not errors:
+        errors.extend(verify(application))
+    if errors:
+        raise DefinitionErrors(_distinct(errors))
+    return application
+
+
+def _distinct(errors: Iterable[DeclarationError]) -> list[DeclarationError]:
+    seen: dict[str, DeclarationError] = {}
+    for error in errors:
+        seen.setdefault(str(error), error)
+    return list(seen.values())
+
+
+def _classes(
+    domains: tuple[Domain, ...], errors: list[DeclarationError]
+) -> tuple[dict[str, type[Any]], dict[str, Domain]]:
+    classes: dict[str, type[Any]] = {}
+    homes: dict[str, Domain] = {}
+    names: dict[str, Domain] = {}
+    for domain in domains:
+        if domain.name in names and names[domain.name] is not domain:
+            errors.append(DuplicateName("domains", domain.name, first=repr(names[domain.name]), second=repr(domain)))
+        names[domain.name] = domain
+        for cls in domain.resources:
+            if cls.__name__ in classes:
+                first, second = classes[cls.__name__], cls
+                errors.append(
+                    DuplicateName(
+                        "resources",
+                        cls.__name__,
+                        first=f"{first.__module__} in domain {homes[cls.__name__].name}",
+                        second=f"{second.__module__} in domain {domain.name}",
+                    )
+                )
+                continue
+            classes[cls.__name__] = cls
+            homes[cls.__name__] = domain
+    return classes, homes
+
+
+def _primary_key(cls: type[Any], errors: list[DeclarationError]) -> str:
+    keys = [
+        name for name, each in cls.__declared__.items() if isinstance(each, Attr) and each.options.primary_key
+    ]
+    if len(keys) != 1:
+        found = "no primary key" if not keys else f"several primary keys ({', '.join(keys)})"
+        errors.append(
+            MissingPart(cls.__name__, f"the resource has {found}.", hint="Write `id: Attr[UUID] = uuid_primary_key()`.")
+        )
+    return keys[0] if keys else "id"
+
+
+class _Assembly:
+    """Builds the spec of one class; an error in one member does not hide those in others."""
+
+    def __init__(
+        self,
+        cls: type[Any],
+        domain: Domain,
+        catalog: ClassCatalog,
+        keys: dict[type[Any], str],
+        errors: list[DeclarationError],
+    ) -> None:
+        self.cls = cls
+        self.domain = domain
+        self.catalog = catalog
+        self.errors = errors
+        self.fields = FieldBuilder(cls, catalog, keys)
+        self.members: dict[str, Any] = cls.__declared__
+
+    def build(self) -> ResourceSpec | None:
+        """The spec; None when it cannot even be begun."""
+        attributes = {
+            name: attribute_spec(name, member, kind)
+            for name, member in self.members.items()
+            if isinstance(member, Attr) and (kind := self.catalog.type_of(self.cls, name)) is not None
+        }
+        if not any(each.primary_key for each in attributes.values()):
+            return None
+        sections = {name: each for name, each in self.members.items() if isinstance(each, Section)}
+        identities = collect(self.errors, identity_specs, self.cls, sections.get("identities"), attributes) or {}
+        actions = self._actions(attributes, identities)
+        storage = cast("Storage | None", sections.get("storage"))
+        policies = collect(
+            self.errors, PolicyBuilder(self.cls, self.catalog, actions).build, sections.get("policies")
+        )
+        return ResourceSpec(
+            name=self.cls.__name__,
+            python=self.cls,
+            domain=self.domain.name,
+            description=(inspect.cleandoc(self.cls.__doc__ or "")).split("\n")[0],
+            table=storage.table if storage and storage.table else snake_case(self.cls.__name__),
+            layer=storage.layer if storage else "postgres",
+            attributes=MappingProxyType(attributes),
+            relationships=self._built(Relationship, self.fields.relationship),
+            calculations=self._built(Calc, self.fields.calculation),
+            aggregates=self._built(Agg, self.fields.aggregate),
+            identities=MappingProxyType(identities),
+            actions=MappingProxyType(actions),
+            policies=policies,
+            tenancy=collect(self.errors, tenancy_spec, self.cls, sections.get("tenancy"), attributes),
+            sections=MappingProxyType(sections),
+        )
+
+    def _built(self, kind: type[Any], build: Any) -> Mapping[str, Any]:
+        found: dict[str, Any] = {}
+        for name, member in self.members.items():
+            if isinstance(member, kind):
+                spec = self._one(name, build, member)
+                if spec is not None:
+                    found[name] = spec
+        return MappingProxyType(found)
+
+    def _one(self, name: str, build: Any, member: Any) -> Any:
+        try:
+            return build(name, member)
+        except NoSuchResource as error:
+            # A missing target is reported once, where the annotation was read.
+            if "`?`" not in error.message:
+                self.errors.append(error)
+        except ForeignField as error:
+            error.path = (self.cls.__name__, name)
+            error.message = f"{self.cls.__name__}.{name}: {error.message}"
+            self.errors.append(error)
+        except AttributeError as error:
+            self.errors.append(_misspelt(self.cls, name, error))
+        except DeclarationError as error:
+            self.errors.append(error)
+        return None
+
+    def _actions(self, attributes: Mapping[str, AttributeSpec], identities: Any) -> dict[str, ActionSpec]:
+        read = ActionSpec(
+            name=PRIMARY_READ,
+            kind=ActionKind.READ,
+            resource=self.cls.__name__,
+            description=f"Read {self.cls.__name__} records.",
+            transaction=False,
+        )
+        builder = ActionBuilder(self.cls, self.catalog, attributes, identities)
+        return {PRIMARY_READ: read, **self._built(Action, builder.build)}
+
+
+def _misspelt(cls: type[Any], name: str, error: AttributeError) -> DeclarationError:
+    """The typed error of `lambda row: row.stat`, a field that the destination does not have."""
+    owner = error.obj
+    if isinstance(owner, type) and hasattr(owner, "__declared__"):
+        label = f"`{cls.__name__}.{name}`"
+        return NoSuchField(owner.__name__, error.name or "?", allowed=owner.__declared__, where=label)
+    return DeclarationError(f"{cls.__name__}.{name}: {error}", path=(cls.__name__, name))

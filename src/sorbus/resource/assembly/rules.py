@@ -1,0 +1,106 @@
+"""From sections to specs of policies, tenancy and identities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sorbus.errors.declaration import DeclarationError, NoSuchField, WrongSection
+from sorbus.errors.hints import did_you_mean, listed
+from sorbus.expressions.build import Expr
+from sorbus.expressions.lowering import Lowerer
+from sorbus.expressions.nodes import Const, Node
+from sorbus.resource.actions import Action
+from sorbus.resource.assembly.catalog import ClassCatalog
+from sorbus.resource.sections import ACTION_TYPES, Identities, Policies, Policy, Tenancy
+from sorbus.schema.actions import ActionSpec
+from sorbus.schema.fields import AttributeSpec, IdentitySpec
+from sorbus.schema.policies import CheckSpec, PolicySpec, TenancySpec
+
+
+def identity_specs(
+    cls: type[Any], section: Identities | None, attributes: Mapping[str, AttributeSpec]
+) -> dict[str, IdentitySpec]:
+    """The identities of a class, their keys checked."""
+    found: dict[str, IdentitySpec] = {}
+    for name, keys in (section.identities if section else {}).items():
+        names = tuple(each.name for each in keys)
+        for key in names:
+            if key not in attributes:
+                raise NoSuchField(cls.__name__, key, allowed=attributes, where=f"the identity `{name}`")
+        found[name] = IdentitySpec(name=name, keys=names)
+    return found
+
+
+def tenancy_spec(
+    cls: type[Any], section: Tenancy | None, attributes: Mapping[str, AttributeSpec]
+) -> TenancySpec | None:
+    """The tenancy of a class; its attribute must always have a value."""
+    if section is None:
+        return None
+    name = section.attribute.name
+    if name not in attributes:
+        raise NoSuchField(cls.__name__, name, allowed=attributes, where="its tenancy")
+    if attributes[name].type.nullable:
+        raise WrongSection(
+            f"{cls.__name__}.tenancy",
+            f"the attribute `{name}` may be null, so a row could belong to no tenant.",
+            hint="Drop `| None` from its type.",
+        )
+    return TenancySpec(attribute=name)
+
+
+class PolicyBuilder:
+    """Builds the policy specs of one class."""
+
+    def __init__(self, cls: type[Any], catalog: ClassCatalog, actions: Mapping[str, ActionSpec]) -> None:
+        self.cls = cls
+        self.actions = actions
+        self.lowerer = Lowerer(catalog, (cls,))
+
+    def build(self, section: Policies | None) -> tuple[PolicySpec, ...] | None:
+        """The policies in written order, or None without a section."""
+        if section is None:
+            return None
+        return tuple(self._policy(each) for each in section.policies)
+
+    def _policy(self, policy: Policy) -> PolicySpec:
+        names: set[str] = set()
+        for on in policy.on:
+            names.update(self._actions(on))
+        if not policy.checks:
+            raise WrongSection(
+                f"{self.cls.__name__}.policies",
+                f"the policy for {listed(names)} has no checks and would forbid everything.",
+                hint="Add `authorize_if(…)`, or `forbid_if(True)` to say so.",
+            )
+        checks = tuple(CheckSpec(effect=each.effect, condition=self._node(each.condition)) for each in policy.checks)
+        return PolicySpec(actions=frozenset(names), checks=checks, bypass=policy.bypass)
+
+    def _node(self, condition: Expr[bool] | bool) -> Node:
+        return condition.lower(self.lowerer) if isinstance(condition, Expr) else Const(bool(condition))
+
+    def _actions(self, on: Action | str) -> set[str]:
+        if isinstance(on, Action):
+            if not issubclass(self.cls, on.owner):
+                raise WrongSection(
+                    f"{self.cls.__name__}.policies", f"`{on.owner.__name__}.{on.name}` is an action of another resource."
+                )
+            return {on.name}
+        if on not in ACTION_TYPES:
+            allowed = (*ACTION_TYPES, *self.actions)
+            raise WrongSection(
+                f"{self.cls.__name__}.policies",
+                f"`{on}` is no type of action. Types: {listed(ACTION_TYPES)}.",
+                hint=did_you_mean(on, allowed) or "Name a single action by the action itself.",
+            )
+        return {name for name, spec in self.actions.items() if on in ("any", spec.kind.value)}
+
+
+def collect(errors: list[DeclarationError], build: Any, *args: Any) -> Any:
+    """The result of a builder, or None after its error has been put with the others."""
+    try:
+        return build(*args)
+    except DeclarationError as error:
+        errors.append(error)
+        return None

@@ -1,0 +1,224 @@
+"""Fields of a resource: typed descriptors, expressions on the class and plain values on a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from uuid import UUID
+
+from sorbus.errors.access import NotLoaded
+from sorbus.expressions.build import Expr, Lowering
+from sorbus.expressions.nodes import Node
+from sorbus.schema.fields import DefaultKind
+from sorbus.types.uuid7 import uuid7
+
+T = TypeVar("T")
+
+
+class Field(Expr[T]):
+    """A named value of a resource. On the class it is an expression, on a record the value itself.
+
+    It is a non-data descriptor: a loaded value lies in the record's own dictionary and never comes here.
+    """
+
+    __slots__ = ("description", "name", "owner", "public")
+
+    def __init__(self, *, public: bool = False, description: str = "") -> None:
+        self.name = ""
+        self.owner: type[Any] = object
+        self.public = public
+        self.description = description
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self.name = name
+        self.owner = owner
+
+    @overload
+    def __get__(self, obj: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, obj: object, owner: type[Any]) -> T: ...
+    def __get__(self, obj: object | None, owner: type[Any]) -> Any:
+        if obj is None:
+            return self
+        raise NotLoaded(owner.__name__, self.name)
+
+    def lower(self, context: Lowering) -> Node:
+        return context.field(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.owner.__name__}.{self.name}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeOptions:
+    """What `attribute(…)` was given, as `AttributeSpec` explains it."""
+
+    default_kind: DefaultKind = DefaultKind.NONE
+    default: Any = None
+    writable: bool = True
+    sensitive: bool = False
+    primary_key: bool = False
+    touch: bool = False
+    column: str = ""
+    limits: Mapping[str, Any]
+
+
+class Attr(Field[T]):
+    """A stored field of type `T`."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, options: AttributeOptions, *, public: bool = False, description: str = "") -> None:
+        super().__init__(public=public, description=description)
+        self.options = options
+
+    if TYPE_CHECKING:
+        # In an action's body `self` is a draft, and assigning to it records a change.
+        def __set__(self, obj: object, value: T | Expr[T]) -> None: ...
+
+
+class Calc(Field[T]):
+    """A calculation: an expression that the data layer computes, or a Python function over loaded fields."""
+
+    __slots__ = ("expression", "function", "loads")
+
+    def __init__(
+        self,
+        expression: Expr[T] | None = None,
+        *,
+        function: Callable[[Any], T] | None = None,
+        loads: tuple[Field[Any], ...] = (),
+        public: bool = False,
+        description: str = "",
+    ) -> None:
+        super().__init__(public=public, description=description)
+        self.expression = expression
+        self.function = function
+        self.loads = loads
+
+
+_ABSENT: Any = object()
+
+
+@overload
+def attribute(
+    *,
+    default: Callable[[], T],
+    public: bool = ...,
+    writable: bool = ...,
+    sensitive: bool = ...,
+    description: str = ...,
+    column: str = ...,
+    **limits: Any,
+) -> Attr[T]: ...
+@overload
+def attribute(
+    *,
+    default: T,
+    public: bool = ...,
+    writable: bool = ...,
+    sensitive: bool = ...,
+    description: str = ...,
+    column: str = ...,
+    min_length: int | None = ...,
+    max_length: int | None = ...,
+    pattern: str | None = ...,
+    ge: Any = ...,
+    gt: Any = ...,
+    le: Any = ...,
+    lt: Any = ...,
+    max_digits: int | None = ...,
+    decimal_places: int | None = ...,
+) -> Attr[T]: ...
+@overload
+def attribute(
+    *,
+    public: bool = ...,
+    writable: bool = ...,
+    sensitive: bool = ...,
+    description: str = ...,
+    column: str = ...,
+    min_length: int | None = ...,
+    max_length: int | None = ...,
+    pattern: str | None = ...,
+    ge: Any = ...,
+    gt: Any = ...,
+    le: Any = ...,
+    lt: Any = ...,
+    max_digits: int | None = ...,
+    decimal_places: int | None = ...,
+) -> Attr[Any]: ...
+def attribute(
+    *,
+    default: Any = _ABSENT,
+    public: bool = False,
+    writable: bool = True,
+    sensitive: bool = False,
+    description: str = "",
+    column: str = "",
+    **limits: Any,
+) -> Any:
+    """Declare a stored field: `title: Attr[str] = attribute(public=True, max_length=200)`.
+
+    Args:
+        default: the value of an absent input, or a function without arguments that makes it.
+        public: whether interfaces may show it, filter and sort by it.
+        writable: whether an action may take it as an input.
+        sensitive: whether its value is hidden in representations, logs and errors.
+        description: one line for every interface.
+        column: the column's name, when it differs.
+        limits: constraints, as `sorbus.types.Constraints` lists them.
+    """
+    kind = DefaultKind.VALUE
+    if default is _ABSENT:
+        kind, default = DefaultKind.NONE, None
+    elif callable(default):
+        kind = DefaultKind.FACTORY
+    options = AttributeOptions(
+        default_kind=kind,
+        default=default,
+        writable=writable,
+        sensitive=sensitive,
+        column=column,
+        limits={name: value for name, value in limits.items() if value is not None},
+    )
+    return Attr[Any](options, public=public, description=description)
+
+
+def uuid_primary_key(*, public: bool = True) -> Attr[UUID]:
+    """The key of a resource: a UUIDv7 made in the application, so that ids sort by time."""
+    options = AttributeOptions(
+        default_kind=DefaultKind.FACTORY, default=uuid7, writable=False, primary_key=True, limits={}
+    )
+    return Attr[UUID](options, public=public, description="The id.")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def timestamp(*, public: bool = False, touch: bool = False, description: str = "") -> Attr[datetime]:
+    """A time that is set when the row is created and, with `touch`, anew at every update."""
+    options = AttributeOptions(
+        default_kind=DefaultKind.FACTORY, default=_now, writable=False, touch=touch, limits={}
+    )
+    return Attr[datetime](options, public=public, description=description)
+
+
+def calculate(expression: Expr[T], *, public: bool = False, description: str = "") -> Calc[T]:
+    """A value that the data layer computes from an expression over this resource's fields."""
+    return Calc(expression, public=public, description=description)
+
+
+def computed(
+    *, loads: list[Field[Any]], public: bool = False
+) -> Callable[[Callable[[Any], T]], Calc[T]]:
+    """A value that a Python method computes from the fields in `loads`, which are loaded along with it."""
+
+    def wrap(function: Callable[[Any], T]) -> Calc[T]:
+        text = (function.__doc__ or "").strip().split("\n")[0]
+        return Calc(function=function, loads=tuple(loads), public=public, description=text)
+
+    return wrap

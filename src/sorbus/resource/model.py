@@ -1,0 +1,134 @@
+"""The base class of every resource."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self
+
+from sorbus.errors.access import ImmutableRecord, NoConstructor
+from sorbus.errors.declaration import DeclarationError, UnknownMember
+from sorbus.query.query import Query
+from sorbus.resource.actions import Action
+from sorbus.resource.fields import Attr, Field
+from sorbus.resource.relationships import Relationship
+from sorbus.resource.sections import Section
+from sorbus.schema.actions import ActionKind
+from sorbus.scope import Scope
+
+_MEMBERS = (Field, Relationship, Action, Section)
+
+
+class Resource:
+    """A thing of the domain: typed fields, relationships, actions and the rules that hold for them.
+
+    Subclass it to declare one. Records are its instances; they come from actions and cannot be changed.
+    """
+
+    __declared__: ClassVar[dict[str, Any]] = {}
+
+    def __init_subclass__(cls, *, draft: bool = False, **kwargs: Any) -> None:
+        """Check that every public name in the body is something that a resource can have.
+
+        Raises:
+            UnknownMember: a name is not a field, relationship, action or section.
+        """
+        super().__init_subclass__(**kwargs)
+        if draft:
+            return
+        inherited: dict[str, Any] = {}
+        for base in reversed(cls.__mro__[1:]):
+            inherited.update(getattr(base, "__declared__", {}))
+        hooks = {id(fn) for value in vars(cls).values() if isinstance(value, Action) for fn in _hooks(value)}
+        own: dict[str, Any] = {}
+        for name, value in vars(cls).items():
+            if name.startswith("_") or id(value) in hooks:
+                continue
+            _check_member(cls, name, value)
+            own[name] = value
+        cls.__declared__ = {**inherited, **own}
+
+    if TYPE_CHECKING:
+        # No call can satisfy this, so that type checkers refuse `Run(…)`.
+        def __init__(self, *, records_come_from_actions: Never) -> None: ...
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Always an error: records come from actions."""
+        raise NoConstructor(
+            cls.__name__, [name for name, each in _actions(cls) if each.kind is ActionKind.CREATE]
+        )
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        kinds = {ActionKind.UPDATE}
+        raise ImmutableRecord(
+            type(self).__name__, name, [label for label, each in _actions(type(self)) if each.kind in kinds]
+        )
+
+    def __repr__(self) -> str:
+        shown: list[str] = []
+        for name, member in type(self).__declared__.items():
+            if isinstance(member, Attr) and name in self.__dict__:
+                hidden = member.options.sensitive
+                shown.append(f"{name}=…" if hidden else f"{name}={_short(self.__dict__[name])}")
+        return f"<{type(self).__name__} {' '.join(shown)}>"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.__dict__.get("id")))
+
+    @classmethod
+    def query(cls, scope: Scope | None = None) -> Query[Self]:
+        """A query over the rows that the scope's actor may read."""
+        return Query(resource=cls, scope=scope)
+
+    @classmethod
+    async def get(cls, scope: Scope, key: Any) -> Self:
+        """The record with a key.
+
+        Raises:
+            NotFound: there is none, or none that the actor may see.
+            Forbidden: no policy allows the actor to read here.
+        """
+        record: Self = await scope.need_runtime().get(cls, scope, key)
+        return record
+
+
+def _hooks(action: Action) -> list[Any]:
+    return [function for functions in action.hooks.values() for function in functions]
+
+
+def _actions(cls: type[Resource]) -> list[tuple[str, Action]]:
+    return [(name, member) for name, member in cls.__declared__.items() if isinstance(member, Action)]
+
+
+def _short(value: Any) -> str:
+    text = repr(getattr(value, "value", value)) if not hasattr(value, "hex") else str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _check_member(cls: type[Resource], name: str, value: Any) -> None:
+    allowed = sorted(Section.registry)
+    if isinstance(value, Section):
+        wanted = _section_name(type(value))
+        if name != wanted:
+            raise UnknownMember(
+                cls.__name__, name, found=f"{type(value).__name__} section, which is named `{wanted}`", allowed=[wanted]
+            )
+        return
+    if not isinstance(value, _MEMBERS):
+        found = "function" if inspect.isfunction(value) else type(value).__name__
+        raise UnknownMember(cls.__name__, name, found=found, allowed=allowed)
+    if hasattr(Resource, name):
+        raise DeclarationError(
+            f"`{cls.__name__}.{name}` would hide `Resource.{name}`, which every resource has.",
+            path=(cls.__name__, name),
+            hint="Give it another name.",
+        )
+
+
+def _section_name(section: type[Section]) -> str:
+    """The name of the section's family: `storage` for every kind of storage."""
+    return next(str(each.__dict__["section_name"]) for each in section.__mro__ if each.__dict__.get("section_name"))

@@ -1,0 +1,162 @@
+"""Relationships: typed ways to other rows. Targets are resolved when the application is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Literal, Self, TypeVar, overload
+
+from sorbus.errors.access import NotLoaded
+from sorbus.expressions.build import ExistsExpr, Expr, Related, Sort
+from sorbus.resource.fields import Attr
+from sorbus.schema.fields import Cardinality, OnDelete
+
+R = TypeVar("R")
+U = TypeVar("U")
+
+OnDeleteName = Literal["restrict", "cascade", "nilify"]
+
+
+class Relationship(Generic[R]):
+    """What `One` and `Many` share: names, and the options of their declaration."""
+
+    def __init__(
+        self,
+        cardinality: Cardinality,
+        *,
+        via: Attr[Any] | str | None = None,
+        through: str | None = None,
+        to: str | None = None,
+        where: Callable[[Any], Expr[bool]] | None = None,
+        order_by: Callable[[Any], Sort | Expr[Any]] | None = None,
+        on_delete: OnDelete = OnDelete.RESTRICT,
+        foreign_key: bool = True,
+        public: bool = False,
+        description: str = "",
+    ) -> None:
+        self.name = ""
+        self.owner: type[Any] = object
+        self.cardinality = cardinality
+        self.via = via
+        self.through = through
+        self.to = to
+        self.where = where
+        self.order_by = order_by
+        self.on_delete = on_delete
+        self.foreign_key = foreign_key
+        self.public = public
+        self.description = description
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self.name = name
+        self.owner = owner
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.owner.__name__}.{self.name}>"
+
+
+class One(Relationship[R]):
+    """A way to at most one row."""
+
+    @overload
+    def __get__(self, obj: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, obj: object, owner: type[Any]) -> R: ...
+    def __get__(self, obj: object | None, owner: type[Any]) -> Any:
+        if obj is None:
+            return self
+        raise NotLoaded(owner.__name__, self.name)
+
+
+class Many(Relationship[R]):
+    """A way to any number of rows."""
+
+    @overload
+    def __get__(self, obj: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, obj: object, owner: type[Any]) -> list[R]: ...
+    def __get__(self, obj: object | None, owner: type[Any]) -> Any:
+        if obj is None:
+            return self
+        raise NotLoaded(owner.__name__, self.name)
+
+
+def belongs_to(
+    *,
+    via: Attr[Any] | None = None,
+    on_delete: OnDeleteName = "restrict",
+    foreign_key: bool = True,
+    public: bool = False,
+    description: str = "",
+) -> One[Any]:
+    """A way to the row whose key stands in `via` (by default the attribute `<name>_id`)."""
+    return One(
+        Cardinality.BELONGS_TO,
+        via=via,
+        on_delete=OnDelete(on_delete),
+        foreign_key=foreign_key,
+        public=public,
+        description=description,
+    )
+
+
+def has_one(*, via: str | None = None, public: bool = False, description: str = "") -> One[Any]:
+    """A way to the one row whose attribute `via` holds this row's key (by default `<resource>_id`)."""
+    return One(Cardinality.HAS_ONE, via=via, public=public, description=description)
+
+
+def has_many(
+    *,
+    via: str | None = None,
+    where: Callable[[Any], Expr[bool]] | None = None,
+    order_by: Callable[[Any], Sort | Expr[Any]] | None = None,
+    public: bool = False,
+    description: str = "",
+) -> Many[Any]:
+    """A way to the rows whose attribute `via` holds this row's key (by default `<resource>_id`).
+
+    Args:
+        where: what else the rows must meet, over the destination: `where=lambda run: run.state == State.DONE`.
+        order_by: how the rows are sorted when they are loaded.
+    """
+    return Many(
+        Cardinality.HAS_MANY, via=via, where=where, order_by=order_by, public=public, description=description
+    )
+
+
+def many_to_many(
+    through: str,
+    *,
+    via: str | None = None,
+    to: str | None = None,
+    order_by: Callable[[Any], Sort | Expr[Any]] | None = None,
+    public: bool = False,
+    description: str = "",
+) -> Many[Any]:
+    """A way to rows over a resource between: `tags: Many[Tag] = many_to_many("ArticleTag")`.
+
+    Args:
+        through: the name of the resource between.
+        via: its attribute that holds this row's key (by default `<resource>_id`).
+        to: its attribute that holds the other row's key (by default `<destination>_id`).
+    """
+    return Many(
+        Cardinality.MANY_TO_MANY,
+        through=through,
+        via=via,
+        to=to,
+        order_by=order_by,
+        public=public,
+        description=description,
+    )
+
+
+def exists(
+    relationship: One[R] | Many[R], where: Callable[[type[R]], Expr[bool]] | None = None
+) -> Expr[bool]:
+    """Whether a related row exists that meets the condition over its fields."""
+    return ExistsExpr(relationship, where)
+
+
+def related(relationship: One[R], of: Callable[[type[R]], Expr[U]]) -> Expr[U]:
+    """A field of the row at the other end of a to-one relationship; null when there is none."""
+    return Related(relationship, of)

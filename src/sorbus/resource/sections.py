@@ -1,0 +1,166 @@
+"""Sections: the rules listed in a resource's body, found by their type and held to their name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar
+
+from sorbus.expressions.build import ActorField, Expr, InputValue
+from sorbus.resource.actions import Action
+from sorbus.resource.fields import Attr, Field
+from sorbus.schema.policies import Effect
+
+T = TypeVar("T")
+
+ActionType = Literal["read", "create", "update", "destroy", "generic", "any"]
+ACTION_TYPES: tuple[str, ...] = ("read", "create", "update", "destroy", "generic", "any")
+
+
+class Section:
+    """A part of a declaration. `section_name` is the one name that it may have in a class body."""
+
+    section_name: ClassVar[str] = ""
+    registry: ClassVar[dict[str, type[Section]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.section_name:
+            Section.registry[cls.section_name] = cls
+
+
+class Storage(Section):
+    """Where the rows live."""
+
+    section_name = "storage"
+    layer: ClassVar[str] = ""
+
+    def __init__(self, table: str | None = None) -> None:
+        self.table = table
+
+
+class Postgres(Storage):
+    """The rows live in a PostgreSQL table."""
+
+    section_name = ""
+    layer = "postgres"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+
+
+class InMemory(Storage):
+    """The rows live in this process; for tests and for data that may vanish."""
+
+    section_name = ""
+    layer = "memory"
+
+
+class Tenancy(Section):
+    """Every row belongs to the tenant whose key stands in this attribute. The tenant comes from the scope only."""
+
+    section_name = "tenancy"
+
+    def __init__(self, attribute: Attr[Any]) -> None:
+        self.attribute = attribute
+
+
+class Identities(Section):
+    """Attributes that together tell rows apart: `Identities(email=[email], slug=[org_id, slug])`."""
+
+    section_name = "identities"
+
+    def __init__(self, **identities: list[Attr[Any]]) -> None:
+        self.identities = identities
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a policy."""
+
+    effect: Effect
+    condition: Expr[bool] | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Checks for some actions; made by `policy` and `bypass`."""
+
+    on: tuple[Action | ActionType, ...]
+    checks: tuple[Check, ...]
+    bypass: bool = False
+
+
+def authorize_if(condition: Expr[bool] | bool) -> Check:
+    """Allow where the condition is true."""
+    return Check(Effect.AUTHORIZE_IF, condition)
+
+
+def forbid_if(condition: Expr[bool] | bool) -> Check:
+    """Forbid where the condition is true; where it is unknown, the next check decides."""
+    return Check(Effect.FORBID_IF, condition)
+
+
+def authorize_unless(condition: Expr[bool] | bool) -> Check:
+    """Allow where the condition is false; unknown allows nothing."""
+    return Check(Effect.AUTHORIZE_UNLESS, condition)
+
+
+def forbid_unless(condition: Expr[bool] | bool) -> Check:
+    """Forbid where the condition is false or unknown."""
+    return Check(Effect.FORBID_UNLESS, condition)
+
+
+def policy(on: Action | ActionType | list[Action | ActionType], *checks: Check) -> Policy:
+    """Every listed action must be allowed by the first check that decides; none deciding means forbidden."""
+    return Policy(tuple(on) if isinstance(on, list) else (on,), checks)
+
+
+def bypass(on: Action | ActionType | list[Action | ActionType], *checks: Check) -> Policy:
+    """Where these checks allow, later policies are not asked."""
+    return Policy(tuple(on) if isinstance(on, list) else (on,), checks, bypass=True)
+
+
+def actor(attribute: Field[T]) -> Expr[T]:
+    """An attribute of the actor; null when nobody acts."""
+    return ActorField(attribute)
+
+
+def actor_present() -> Expr[bool]:
+    """Whether anybody acts."""
+    return ActorField("")
+
+
+def input_value(name: str) -> Expr[Any]:
+    """An input of the running action, by name; null when it was not given."""
+    return InputValue(name)
+
+
+class Policies(Section):
+    """Who may do what. All policies that apply must allow; no section means that everything is forbidden."""
+
+    section_name = "policies"
+
+    def __init__(self, *policies: Policy) -> None:
+        self.policies = policies
+
+
+class JsonApi(Section):
+    """What JSON:API serves under a path.
+
+    Args:
+        path: the collection's path, such as `/runs`.
+        actions: the actions to expose; `"get"` and `"index"` are the primary read for one row and for many.
+    """
+
+    section_name = "json_api"
+
+    def __init__(
+        self, path: str, *actions: Action | Literal["get", "index"], includes: list[Any] | None = None
+    ) -> None:
+        self.path = path
+        self.actions = actions
+        self.includes = includes or []
+
+
+Predicate = Callable[[Any], Expr[bool]]

@@ -1,0 +1,23 @@
+"""Frozen specs: what the declarations say, as data."""
+
+from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint, InputSpec, Missing, TransitionSpec
+from sorbus.schema.fields import (
+    AggregateSpec,
+    AttributeSpec,
+    CalculationSpec,
+    Cardinality,
+    DefaultKind,
+    IdentitySpec,
+    JoinSpec,
+    OnDelete,
+    RelationshipSpec,
+)
+from sorbus.schema.policies import CheckSpec, Effect, PolicySpec, TenancySpec
+from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, FieldSpec, ResourceSpec
+
+__all__ = [
+    "PRIMARY_READ", "ActionKind", "ActionSpec", "AggregateSpec", "ApplicationSpec", "AttributeSpec",
+    "CalculationSpec", "Cardinality", "CheckSpec", "DefaultKind", "Effect", "FieldSpec", "HookPoint",
+    "IdentitySpec", "InputSpec", "JoinSpec", "Missing", "OnDelete", "PolicySpec", "RelationshipSpec",
+    "ResourceSpec", "TenancySpec", "TransitionSpec",
+]

@@ -1,0 +1,107 @@
+"""Specs of actions: their inputs, bodies, hooks and transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sorbus.types.base import FieldType
+
+
+class ActionKind(StrEnum):
+    """The five kinds of actions."""
+
+    CREATE = "create"
+    READ = "read"
+    UPDATE = "update"
+    DESTROY = "destroy"
+    GENERIC = "generic"
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes a row of its resource."""
+        return self in {ActionKind.CREATE, ActionKind.UPDATE, ActionKind.DESTROY}
+
+
+class HookPoint(StrEnum):
+    """Where a hook of the user's runs, in the order in which they come."""
+
+    BEFORE_TRANSACTION = "before_transaction"
+    BEFORE_WRITE = "before_write"
+    AFTER_WRITE = "after_write"
+    AFTER_COMMIT = "after_commit"
+
+
+class Missing(StrEnum):
+    """The mark of an input without default."""
+
+    MARK = "missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """One input of an action.
+
+    Attributes:
+        attribute: whether it is an attribute of the resource that the action accepts, else an argument.
+        default: the signature's default, or `Missing.MARK`.
+    """
+
+    name: str
+    type: FieldType
+    attribute: bool
+    default: Any = Missing.MARK
+    description: str = ""
+    sensitive: bool = False
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it."""
+        return self.default is Missing.MARK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionSpec:
+    """A guarded change of a state attribute: the write happens only in one of `sources`."""
+
+    attribute: str
+    sources: tuple[Any, ...]
+    target: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """One action.
+
+    Attributes:
+        body: the user's function, or None for the primary read.
+        body_async: whether the body is a coroutine function and so runs before the transaction opens.
+        returns: what a generic action answers with; None when it answers nothing.
+        upsert: the name of the identity that a create falls back on to update the row there is.
+        transaction: whether a generic or read action runs in one.
+        hooks: the user's hooks at each point, in written order.
+    """
+
+    name: str
+    kind: ActionKind
+    resource: str
+    description: str = ""
+    inputs: tuple[InputSpec, ...] = ()
+    body: Callable[..., Any] | None = None
+    body_async: bool = False
+    returns: FieldType | None = None
+    transition: TransitionSpec | None = None
+    upsert: str | None = None
+    transaction: bool = True
+    hooks: Mapping[HookPoint, tuple[Callable[..., Any], ...]] = field(default_factory=dict[HookPoint, Any])
+
+    @property
+    def label(self) -> str:
+        """Resource and action, as in `Run.start`."""
+        return f"{self.resource}.{self.name}"
+
+    def input(self, name: str) -> InputSpec | None:
+        """The input of a name."""
+        return next((each for each in self.inputs if each.name == name), None)

@@ -1,0 +1,145 @@
+"""Specs of what a resource has: attributes, relationships, calculations, aggregates, identities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sorbus.expressions.nodes import Aggregated, Node, Ordering
+from sorbus.types.base import FieldType
+
+
+class DefaultKind(StrEnum):
+    """Where a missing value comes from."""
+
+    NONE = "none"
+    VALUE = "value"
+    FACTORY = "factory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeSpec:
+    """A stored field.
+
+    Attributes:
+        public: whether interfaces may show, filter and sort by it.
+        writable: whether an action may take it as an input.
+        sensitive: whether its value is hidden in representations, logs and errors.
+        default: the value or the function that makes it, as `default_kind` says.
+        touch: whether every update sets it anew (an `updated_at`).
+        column: its name in the table.
+    """
+
+    name: str
+    type: FieldType
+    description: str = ""
+    public: bool = False
+    writable: bool = True
+    primary_key: bool = False
+    sensitive: bool = False
+    default_kind: DefaultKind = DefaultKind.NONE
+    default: Any = None
+    touch: bool = False
+    column: str = ""
+
+    @property
+    def has_default(self) -> bool:
+        """Whether an absent input gets a value; a nullable attribute's is null."""
+        return self.default_kind is not DefaultKind.NONE or self.type.nullable
+
+    def make_default(self) -> Any:
+        """The value of an absent input."""
+        return self.default() if self.default_kind is DefaultKind.FACTORY else self.default
+
+
+class Cardinality(StrEnum):
+    """The kinds of relationships."""
+
+    BELONGS_TO = "belongs_to"
+    HAS_ONE = "has_one"
+    HAS_MANY = "has_many"
+    MANY_TO_MANY = "many_to_many"
+
+
+class OnDelete(StrEnum):
+    """What the database does with rows that point to a deleted one."""
+
+    RESTRICT = "restrict"
+    CASCADE = "cascade"
+    NILIFY = "nilify"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinSpec:
+    """The resource between the two ends of a many_to_many, by name, and its two keys."""
+
+    resource: str
+    source_attribute: str
+    destination_attribute: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationshipSpec:
+    """A way to other rows.
+
+    Attributes:
+        destination: the name of the other resource.
+        source_attribute, destination_attribute: the two attributes that are equal (for many_to_many: the keys
+            of the two ends that `join` points to).
+        where: what else the related rows must meet, as a condition over the destination.
+        order: how related rows are sorted.
+        foreign_key: whether the table gets a foreign key (belongs_to only).
+    """
+
+    name: str
+    cardinality: Cardinality
+    destination: str
+    source_attribute: str
+    destination_attribute: str
+    description: str = ""
+    public: bool = False
+    join: JoinSpec | None = None
+    where: Node | None = None
+    order: tuple[Ordering, ...] = ()
+    on_delete: OnDelete = OnDelete.RESTRICT
+    foreign_key: bool = True
+
+    @property
+    def to_many(self) -> bool:
+        """Whether it leads to a list."""
+        return self.cardinality in {Cardinality.HAS_MANY, Cardinality.MANY_TO_MANY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalculationSpec:
+    """A value computed from others: by the data layer (`node`), or in Python (`function` after `loads`)."""
+
+    name: str
+    type: FieldType
+    node: Node | None = None
+    function: Callable[[Any], Any] | None = None
+    loads: tuple[str, ...] = ()
+    description: str = ""
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateSpec:
+    """A value over related rows."""
+
+    name: str
+    type: FieldType
+    node: Aggregated
+    description: str = ""
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySpec:
+    """Attributes that together tell rows apart; a unique index keeps it so."""
+
+    name: str
+    keys: tuple[str, ...]
+    message: str = "has already been taken"

@@ -1,0 +1,100 @@
+"""The frozen spec of a resource and of an application: the single source that everything is derived from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from sorbus.errors.declaration import NoSuchField
+from sorbus.schema.actions import ActionKind, ActionSpec
+from sorbus.schema.fields import (
+    AggregateSpec,
+    AttributeSpec,
+    CalculationSpec,
+    IdentitySpec,
+    RelationshipSpec,
+)
+from sorbus.schema.policies import PolicySpec, TenancySpec
+
+FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
+"""Anything with a value on a record."""
+
+PRIMARY_READ = "read"
+"""The name of the read action that every resource has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceSpec:
+    """Everything about one resource.
+
+    Attributes:
+        python: the declaring class; opaque here, records are its instances.
+        table: the table's name; None when another data layer holds the rows.
+        policies: None when there is no policies section, and everything is forbidden.
+        sections: the sections of interfaces and extensions, by their name.
+    """
+
+    name: str
+    python: type
+    domain: str = ""
+    description: str = ""
+    table: str | None = None
+    layer: str = "postgres"
+    attributes: Mapping[str, AttributeSpec]
+    relationships: Mapping[str, RelationshipSpec] = field(default_factory=dict[str, RelationshipSpec])
+    calculations: Mapping[str, CalculationSpec] = field(default_factory=dict[str, CalculationSpec])
+    aggregates: Mapping[str, AggregateSpec] = field(default_factory=dict[str, AggregateSpec])
+    identities: Mapping[str, IdentitySpec] = field(default_factory=dict[str, IdentitySpec])
+    actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
+    policies: tuple[PolicySpec, ...] | None = None
+    tenancy: TenancySpec | None = None
+    sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @cached_property
+    def primary_key(self) -> AttributeSpec:
+        """The attribute that is the key."""
+        return next(each for each in self.attributes.values() if each.primary_key)
+
+    @cached_property
+    def fields(self) -> Mapping[str, FieldSpec]:
+        """Attributes, calculations and aggregates by name."""
+        return MappingProxyType({**self.attributes, **self.calculations, **self.aggregates})
+
+    def field(self, name: str, *, where: str = "") -> FieldSpec:
+        """The field of a name.
+
+        Raises:
+            NoSuchField: there is none; the message lists those there are.
+        """
+        found = self.fields.get(name)
+        if found is None:
+            raise NoSuchField(self.name, name, allowed=self.fields, where=where)
+        return found
+
+    def actions_of(self, *kinds: ActionKind) -> Iterator[ActionSpec]:
+        """The actions of some kinds, in written order."""
+        return (action for action in self.actions.values() if action.kind in kinds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplicationSpec:
+    """All resources of an application, by name."""
+
+    name: str
+    resources: Mapping[str, ResourceSpec]
+
+    @cached_property
+    def by_class(self) -> Mapping[type, ResourceSpec]:
+        """The resources by their declaring classes."""
+        return MappingProxyType({spec.python: spec for spec in self.resources.values()})
+
+    def destination(self, relationship: RelationshipSpec) -> ResourceSpec:
+        """The resource at the far end of a relationship."""
+        return self.resources[relationship.destination]
+
+    def join(self, relationship: RelationshipSpec) -> ResourceSpec | None:
+        """The resource between the ends of a many_to_many."""
+        return self.resources[relationship.join.resource] if relationship.join else None
