@@ -26,7 +26,9 @@ class InputCaster:
         self.known = frozenset(self.names)
         self.inputs = tuple((each, _validator(each.type)) for each in action.inputs)
 
-    def cast(self, given: Mapping[str, Any], positional: Sequence[Any] = ()) -> tuple[dict[str, Any], list[Invalid]]:
+    def cast(
+        self, given: Mapping[str, Any], positional: Sequence[Any] = ()
+    ) -> tuple[dict[str, Any], list[Invalid]]:
         """The cast inputs and every error in them."""
         if positional:
             given = {**dict(zip(self.names, positional, strict=False)), **given}
@@ -45,7 +47,9 @@ class InputCaster:
                 values[name] = spec.default
         if not given.keys() <= self.known:
             errors.extend(
-                NoSuchInput(self.action.label, name, allowed=self.names) for name in given if name not in self.known
+                NoSuchInput(self.action.label, name, allowed=self.names)
+                for name in given
+                if name not in self.known
             )
         return values, errors
 
@@ -69,7 +73,7 @@ def invalid_inputs(action: str, spec: InputSpec, error: ValidationError) -> list
             spec.name,
             problem=_problem(each["msg"]),
             expected=_expected(spec.type),
-            at=tuple(part for part in each["loc"] if isinstance(part, (str, int))),
+            at=tuple(each["loc"]),
         )
         for each in error.errors(include_url=False, include_context=False, include_input=False)
     ]
@@ -95,7 +99,14 @@ def _validator(kind: FieldType) -> Callable[[Any], Any]:
         if result is not None and _NULL_IN_TEXT in result:
             raise ValidationError.from_exception_data(
                 "text",
-                [{"type": "value_error", "loc": (), "input": "", "ctx": {"error": ValueError("text cannot hold a NUL character")}}],
+                [
+                    {
+                        "type": "value_error",
+                        "loc": (),
+                        "input": "",
+                        "ctx": {"error": ValueError("text cannot hold a NUL character")},
+                    }
+                ],
             )
         return result
 

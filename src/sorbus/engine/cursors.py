@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -50,14 +50,18 @@ def decode(secret: bytes, sort: str, cursor: str, types: Sequence[FieldType]) ->
 def _typed(value: Any, kind: FieldType) -> Any:
     if value is None:
         return None
-    return FieldType(annotation=kind.annotation, nullable=True).adapter.validate_json(msgspec.json.encode(value))
+    return FieldType(annotation=kind.annotation, nullable=True).adapter.validate_json(
+        msgspec.json.encode(value)
+    )
 
 
 def _sign(secret: bytes, sort: str, payload: bytes) -> bytes:
     return hmac.digest(secret, hashlib.sha256(sort.encode()).digest() + payload, "sha256")[:_SIGNATURE]
 
 
-def beyond(terms: Sequence[Ordering], values: Sequence[Any], nullable: Sequence[bool], params: list[Any]) -> Node:
+def beyond(
+    terms: Sequence[Ordering], values: Sequence[Any], nullable: Sequence[bool], params: list[Any]
+) -> Node:
     """The condition that a row comes after the row with these sort values, in the order of the terms.
 
     The values are appended to `params`.
@@ -76,7 +80,7 @@ def beyond(terms: Sequence[Ordering], values: Sequence[Any], nullable: Sequence[
 
 def _param(value: Any, params: list[Any]) -> Param:
     params.append(value)
-    return Param(len(params) - 1, type(value))
+    return Param(len(params) - 1, type(cast("object", value)))
 
 
 def _equal(node: Node, value: Any, params: list[Any]) -> Node:

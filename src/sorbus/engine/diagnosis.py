@@ -1,4 +1,4 @@
-"""Why a write did nothing or was refused by the store: from constraint names and missing rows to typed errors."""
+"""Why a write did nothing or was refused by the store: from constraints and missing rows to typed errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def violated(call: ActionCall, error: ConstraintViolation) -> SorbusError:
     if isinstance(error, ForeignKeyViolation):
         if error.still_used:
             key = spec.primary_key.name
-            return InvalidAction(label, [RelatedMissing(label, key, destination=error.table, still_used=True)])
+            return InvalidAction(
+                label, [RelatedMissing(label, key, destination=error.table, still_used=True)]
+            )
         for each in spec.relationships.values():
             if error.constraint == foreign_key_name(spec, each):
                 return InvalidAction(
@@ -43,7 +45,7 @@ def _attributes(spec: Any, columns: tuple[str, ...]) -> list[str]:
 
 
 async def nothing_written(call: ActionCall) -> SorbusError:
-    """Why no row met the statement's conditions: it is not there, in another state, or not the actor's to change.
+    """Why no row met the statement's conditions: not there, in another state, or not the actor's to change.
 
     What the actor may not see does not exist for it.
     """
@@ -64,5 +66,3 @@ async def nothing_written(call: ActionCall) -> SorbusError:
                 target=str(getattr(transition.target, "value", transition.target)),
             )
     return refusal(data.program, scope, call.changeset.inputs)
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -110,7 +110,7 @@ class Engine:
         return transaction(self.layers)
 
     @asynccontextmanager
-    async def session(self, layer: DataLayer) -> AsyncIterator[Any]:
+    async def session(self, layer: DataLayer) -> AsyncGenerator[Any]:
         """The task's transaction's session, or one for the block."""
         opened = self.transaction_of_task()
         if opened is not None:
@@ -135,12 +135,16 @@ class Engine:
             plan = self._plans[action] = write_plan(self, *self.action_spec(action))
         return plan
 
-    async def create(self, action: Any, scope: Scope, given: Mapping[str, Any], positional: tuple[Any, ...]) -> Any:
+    async def create(
+        self, action: Any, scope: Scope, given: Mapping[str, Any], positional: tuple[Any, ...]
+    ) -> Any:
         """Run a create action and answer with the new record."""
         plan = self._plan(action)
         changeset = Changeset(resource=plan.data.spec, action=plan.data.action)
         return await run(
-            ActionCall(engine=self, plan=plan, scope=scope, changeset=changeset, given=given, positional=positional)
+            ActionCall(
+                engine=self, plan=plan, scope=scope, changeset=changeset, given=given, positional=positional
+            )
         )
 
     async def update(
@@ -154,7 +158,12 @@ class Engine:
     """Run a destroy action on a record or key and answer with the record as it was."""
 
     def _call_on(
-        self, plan: ActionPlan, scope: Scope, subject: Any, given: Mapping[str, Any], positional: tuple[Any, ...]
+        self,
+        plan: ActionPlan,
+        scope: Scope,
+        subject: Any,
+        given: Mapping[str, Any],
+        positional: tuple[Any, ...],
     ) -> ActionCall:
         spec: ResourceSpec = plan.data.spec
         known = isinstance(subject, spec.python)
@@ -162,7 +171,9 @@ class Engine:
         changeset = Changeset(
             resource=spec, action=plan.data.action, record=subject if known else None, key=key
         )
-        return ActionCall(engine=self, plan=plan, scope=scope, changeset=changeset, given=given, positional=positional)
+        return ActionCall(
+            engine=self, plan=plan, scope=scope, changeset=changeset, given=given, positional=positional
+        )
 
     async def generic(
         self, action: Any, scope: Scope, given: dict[str, Any], positional: tuple[Any, ...]

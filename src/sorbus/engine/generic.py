@@ -73,5 +73,7 @@ async def run_generic(
         first = error.errors(include_url=False)[0]
         returns = plan.action.returns
         raise InvalidAnswer(
-            plan.action.label, problem=str(first["msg"]), expected=returns.describe() if returns else "nothing"
+            plan.action.label,
+            problem=str(first["msg"]),
+            expected=returns.describe() if returns else "nothing",
         ) from error

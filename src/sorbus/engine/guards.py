@@ -66,7 +66,8 @@ class Securer:
             of=self.secure(node.of, inner) if node.of is not None else None,
             where=conjunction(where, self.guard(destination)),
             order=tuple(
-                Ordering(self.secure(term.node, inner), term.descending, term.nulls_first) for term in node.order
+                Ordering(self.secure(term.node, inner), term.descending, term.nulls_first)
+                for term in node.order
             ),
         )
 

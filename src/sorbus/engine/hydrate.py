@@ -41,9 +41,9 @@ def hydrator(python: type, outputs: Sequence[Output], layer: DataLayer, *, first
     return hydrate
 
 
-def record(python: type, values: dict[str, Any]) -> Any:
+def record(python: type[Any], values: dict[str, Any]) -> Any:
     """A record of a class with these values."""
-    made: Any = object.__new__(python)
+    made = object.__new__(python)
     _dictionary_setter(python)(made, values)
     return made
 

@@ -1,7 +1,8 @@
 """The one order of every action: fifteen steps, in this table and nowhere else.
 
-A plan keeps the steps that have something to do for its action, in the order of the table; `run` takes them one by
-one. The steps from `BEGIN` to `COMMIT` share a transaction when there is more than one statement to hold together.
+A plan keeps the steps that have something to do for its action, in the order of the table; `run` takes them
+one by one. The steps from `BEGIN` to `COMMIT` share a transaction when more than one statement is to be held
+together.
 """
 
 from __future__ import annotations

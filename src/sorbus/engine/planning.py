@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +72,9 @@ class Lowered:
 
     __slots__ = ("loads", "shape", "values")
 
-    def __init__(self, shape: Shape, values: list[Any], loads: tuple[tuple[RelationshipSpec, Any], ...]) -> None:
+    def __init__(
+        self, shape: Shape, values: list[Any], loads: tuple[tuple[RelationshipSpec, Any], ...]
+    ) -> None:
         self.shape = shape
         self.values = values
         self.loads = loads
@@ -140,9 +142,11 @@ class Planner:
             if name in spec.relationships:
                 related.append((spec.relationships[name], item.query))
             elif name in spec.calculations or name in spec.aggregates:
-                fields[name] = None
+                fields.update(dict.fromkeys(_with_needs(spec, name)))
             elif name not in spec.attributes:
-                raise NoSuchField(spec.name, name, allowed=[*spec.fields, *spec.relationships], where="a load")
+                raise NoSuchField(
+                    spec.name, name, allowed=[*spec.fields, *spec.relationships], where="a load"
+                )
         return tuple(fields), tuple(related)
 
     def plan(self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None = None) -> ReadPlan:
@@ -179,7 +183,8 @@ class Planner:
     ) -> tuple[Node | None, tuple[Ordering, ...], tuple[Output, ...]]:
         where = securer.secure(shape.where, (spec,)) if shape.where is not None else None
         order = tuple(
-            Ordering(securer.secure(term.node, (spec,)), term.descending, term.nulls_first) for term in shape.order
+            Ordering(securer.secure(term.node, (spec,)), term.descending, term.nulls_first)
+            for term in shape.order
         )
         derived = tuple(
             Output(name=name, node=securer.secure(node, (spec,)), type=spec.field(name).type)
@@ -195,11 +200,11 @@ class Planner:
     def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
         self.compiled += 1
         spec = self.application.resources[shape.resource]
-        # Three modes: authorised (a tuple of variants), system within a tenant (None), system over all tenants (()).
+        # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
         tenants = key != ()
         folds = {
             program.resource.name: program.fold(variant)
-            for program, variant in zip(family.programs[1:], key or (), strict=False)
+            for program, variant in zip(family.programs[1:], (key or ())[1:], strict=False)
         }
 
         def guard(resource: ResourceSpec) -> Node | None:
@@ -211,13 +216,14 @@ class Planner:
         layer = self.layer_of(spec)
         if shape.count:
             return ReadPlan(layer, layer.compile(Count(resource=spec, where=where)), list, ())
-        return self._compile_select(shape, spec, layer, where, order, derived)
+        return self._compile_select(shape, spec, layer, where=where, order=order, derived=derived)
 
     def _compile_select(
         self,
         shape: Shape,
         spec: ResourceSpec,
         layer: DataLayer,
+        *,
         where: Node | None,
         order: tuple[Ordering, ...],
         derived: tuple[Output, ...],
@@ -248,6 +254,17 @@ class Planner:
         return ReadPlan(layer, layer.compile(select), hydrate, computed)
 
 
+def _with_needs(spec: ResourceSpec, name: str) -> Iterator[str]:
+    """A derived field after the derived fields that it is made from in Python."""
+    calculation = spec.calculations.get(name)
+    for each in calculation.loads if calculation is not None else ():
+        if each not in spec.attributes:
+            yield from _with_needs(spec, each)
+    yield name
+
+
 def attribute_outputs(spec: ResourceSpec) -> tuple[Output, ...]:
     """Every attribute as an output."""
-    return tuple(Output(name=each.name, node=Ref(each.name), type=each.type) for each in spec.attributes.values())
+    return tuple(
+        Output(name=each.name, node=Ref(each.name), type=each.type) for each in spec.attributes.values()
+    )

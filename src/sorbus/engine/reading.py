@@ -99,7 +99,9 @@ class Reader:
             return validate(key)
         except ValueError:
             kind = spec.primary_key.type.describe()
-            raise InvalidInput(spec.name, spec.primary_key.name, problem="it is no valid key", expected=kind) from None
+            raise InvalidInput(
+                spec.name, spec.primary_key.name, problem="it is no valid key", expected=kind
+            ) from None
 
     async def run(
         self, plan: ReadPlan, scope: Scope, values: Any, inputs: dict[str, Any] | None = None
@@ -143,7 +145,9 @@ class Reader:
             for record in records:
                 record.__dict__[name] = function(record)
 
-    async def load_related(self, records: list[Any], spec: ResourceSpec, names: tuple[str, ...], scope: Scope) -> None:
+    async def load_related(
+        self, records: list[Any], spec: ResourceSpec, names: tuple[str, ...], scope: Scope
+    ) -> None:
         """Load relationships on records that are at hand."""
         for name in names:
             relationship = spec.relationships.get(name)
@@ -160,7 +164,7 @@ class Reader:
         scope: Scope,
     ) -> None:
         destination = self.planner.application.destination(relationship)
-        inner = query if query is not None else Query(resource=destination.python)
+        inner: Query[Any] = query if query is not None else Query(resource=destination.python)
         self.check(destination, inner.action, scope, dict(inner.inputs))
         own, name = relationship.source_attribute, relationship.name
         keys = list({key for record in records if (key := record.__dict__[own]) is not None})
@@ -169,7 +173,7 @@ class Reader:
         related = (spec.name, name, len(lowered.values) - 1)
         lowered.shape = replace(lowered.shape, related=related)
         plan = self.planner.plan(lowered.shape, scope, dict(inner.inputs))
-        rows: list[Row] = await self.run(plan, scope, lowered.values) if keys else []
+        rows: list[Row] = await self.run(plan, scope, lowered.values, dict(inner.inputs)) if keys else []
         found = plan.hydrate(rows)
         await self._finish(plan, found, lowered, destination, scope)
         _attach(records, rows, found, relationship)
@@ -229,7 +233,8 @@ class Reader:
         lowered = self.planner.lower(whole.limit(limit + 1), spec)
         terms = _plain_terms(lowered.shape, spec)
         sort = f"{spec.name}:{terms}"
-        cursor, backward = before or after, before is not None
+        backward = before is not None
+        cursor = before if backward else after
         if cursor is not None:
             self._seek(lowered, terms, cursor, sort, spec, backward=backward)
         records = await self._records(lowered, spec, scope, inputs)
@@ -285,14 +290,14 @@ def _plain_terms(shape: Shape, spec: ResourceSpec) -> tuple[Ordering, ...]:
     for term in shape.order:
         if not isinstance(term.node, Ref) or term.node.path or term.node.name not in spec.attributes:
             raise InvalidPage(
-                "sort", "a derived field", allowed="keyset pages sort by attributes; use `offset_page` for others"
+                "sort",
+                "a derived field",
+                allowed="keyset pages sort by attributes; use `offset_page` for others",
             )
     return shape.order
 
 
-def _sorted(
-    query: Query[Any], spec: ResourceSpec, otherwise: tuple[Ordering, ...] = ()
-) -> Query[Any]:
+def _sorted(query: Query[Any], spec: ResourceSpec, otherwise: tuple[Ordering, ...] = ()) -> Query[Any]:
     """The query with a total order: its own terms or the relationship's, then the key."""
     key = getattr(spec.python, spec.primary_key.name)
     if otherwise and not query.sorts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -67,12 +67,12 @@ def current(of: Mapping[str, DataLayer]) -> Transaction | None:
     if found is None or not found.open or found.layers is not of:
         return None
     if found.task is not asyncio.current_task():
-        raise TransactionElsewhere()
+        raise TransactionElsewhere
     return found
 
 
 @asynccontextmanager
-async def transaction(layers: Mapping[str, DataLayer]) -> AsyncIterator[Transaction]:
+async def transaction(layers: Mapping[str, DataLayer]) -> AsyncGenerator[Transaction]:
     """Join the task's transaction, or open one; what was queued for after the commit runs after it."""
     outer = current(layers)
     if outer is not None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sorbus.changeset.changeset import Changeset
 from sorbus.data_layers.base import Bindings, DataLayer, Executable
 from sorbus.engine.casting import InputCaster, check_changes
 from sorbus.engine.diagnosis import nothing_written, violated
@@ -46,7 +45,9 @@ from sorbus.schema.resource import ResourceSpec
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
 
-_IDLE = frozenset({"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "RETURN_GENERATOR", "POP_TOP"})
+_IDLE = frozenset(
+    {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "RETURN_GENERATOR", "POP_TOP"}
+)
 _LARGEST_CACHE = 500
 
 
@@ -95,7 +96,9 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         draft=draft_class(spec),
         needs_draft=bool(sync_body or slow or HookPoint.BEFORE_WRITE in hooks),
     )
-    change = {ActionKind.CREATE: _change_create, ActionKind.UPDATE: _change_update}.get(action.kind, _change_destroy)
+    change = {ActionKind.CREATE: _change_create, ActionKind.UPDATE: _change_update}.get(
+        action.kind, _change_destroy
+    )
     write = {ActionKind.CREATE: _insert, ActionKind.UPDATE: _update}.get(action.kind, _delete)
     steps: list[tuple[Step, StepRunner]] = [
         (Step.CAST, _cast),
@@ -123,7 +126,9 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
 def _may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
-    return any(isinstance(node, (Exists, Aggregated)) or (isinstance(node, Ref) and node.path) for node in nodes)
+    return any(
+        isinstance(node, (Exists, Aggregated)) or (isinstance(node, Ref) and node.path) for node in nodes
+    )
 
 
 def _run_effects(effects: tuple[Callable[[ActionCall], Any], ...]) -> StepRunner:
@@ -163,7 +168,11 @@ async def _change_create(call: ActionCall) -> None:
     changes: dict[str, Any] = {}
     for attribute in spec.attributes.values():
         name = attribute.name
-        if name in changeset.inputs and (accepted := data.action.input(name)) is not None and accepted.attribute:
+        if (
+            name in changeset.inputs
+            and (accepted := data.action.input(name)) is not None
+            and accepted.attribute
+        ):
             changes[name] = changeset.inputs[name]
         elif attribute.has_default:
             changes[name] = attribute.make_default()
@@ -227,7 +236,9 @@ def _settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
         name = data.spec.tenancy.attribute
         if name in changeset.changes and changeset.changes[name] != call.scope.tenant:
             raise ActionForbidden(
-                data.spec.name, data.action.name, reason=f"`{name}` was set to another tenant than the scope's."
+                data.spec.name,
+                data.action.name,
+                reason=f"`{name}` was set to another tenant than the scope's.",
             )
     if changeset.errors:
         raise InvalidAction(data.action.label, changeset.errors)
@@ -262,7 +273,9 @@ async def _authorise(call: ActionCall) -> None:
     if verdict is True and data.action.kind is ActionKind.CREATE and not data.action.body_async:
         call.filter = TRUE
         return
-    if data.action.kind is not ActionKind.CREATE and Step.BEFORE_TRANSACTION in {s for s, _ in call.plan.before}:
+    if data.action.kind is not ActionKind.CREATE and Step.BEFORE_TRANSACTION in {
+        s for s, _ in call.plan.before
+    }:
         await _check_before_slow_work(call)
 
 
@@ -280,7 +293,7 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
 
 
 async def _check_before_slow_work(call: ActionCall) -> None:
-    """Ask the database once before a hook of the user's runs, so that nobody makes us work for a forbidden row."""
+    """Ask the database once before a hook runs, so that nobody makes us work for a forbidden row."""
     data: WriteData = call.plan.data
     key = ("allowed", call.filter)
     executable = data.executables.get(key)
@@ -512,4 +525,3 @@ async def _after_write(call: ActionCall) -> None:
 async def _after_commit(call: ActionCall) -> None:
     for hook in call.plan.data.action.hooks[HookPoint.AFTER_COMMIT]:
         await _awaited(hook(call.result, call.scope))
-

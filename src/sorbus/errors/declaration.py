@@ -22,7 +22,7 @@ class ExpressionTruth(DeclarationError):
     def __init__(self, kind: str) -> None:
         super().__init__(
             f"An expression ({kind}) has no truth value: it is decided for each row when it runs.",
-            hint="Combine conditions with `&`, `|` and `~`, each in parentheses, instead of `and`, `or` and `not`.",
+            hint="Combine conditions with `&`, `|` and `~`, each in parentheses, not `and`, `or` and `not`.",
         )
 
 
@@ -34,8 +34,8 @@ class UnknownMember(DeclarationError):
     def __init__(self, resource: str, name: str, *, found: str, allowed: Iterable[str]) -> None:
         allowed = list(allowed)
         super().__init__(
-            f"`{resource}.{name}` is a {found}; the body of a resource holds fields, relationships, calculations, "
-            f"aggregates, actions and sections. Sections: {listed(allowed)}.",
+            f"`{resource}.{name}` is a {found}; the body of a resource holds fields, relationships, "
+            f"calculations, aggregates, actions and sections. Sections: {listed(allowed)}.",
             path=(resource, name),
             hint=did_you_mean(name, allowed) or "Start the name of a helper with an underscore.",
         )
@@ -64,8 +64,8 @@ class ForeignField(DeclarationError):
     def __init__(self, field: str, *, of: str, seen_from: str) -> None:
         super().__init__(
             f"`{of}.{field}` is not a field of `{seen_from}`.",
-            hint="Reach another resource's fields through a relationship: `exists(rel, lambda row: row.field == …)` "
-            "or `related(rel, lambda row: row.field)`.",
+            hint="Reach another resource's fields through a relationship: "
+            "`exists(rel, lambda row: row.field == …)` or `related(rel, lambda row: row.field)`.",
         )
 
 
@@ -103,7 +103,9 @@ class DuplicateName(DeclarationError):
 
     def __init__(self, what: str, name: str, *, first: str, second: str) -> None:
         super().__init__(
-            f"Two {what} bear the name `{name}`: {first} and {second}.", path=(name,), hint="Rename one of them."
+            f"Two {what} bear the name `{name}`: {first} and {second}.",
+            path=(name,),
+            hint="Rename one of them.",
         )
 
 
@@ -134,6 +136,80 @@ class WrongSection(DeclarationError):
         super().__init__(f"{where}: {message}", path=tuple(where.split(".")), hint=hint)
 
 
+class HidesMember(DeclarationError):
+    """A name in a resource's body would hide what every resource has."""
+
+    code = "hides-member"
+
+    def __init__(self, resource: str, name: str) -> None:
+        super().__init__(
+            f"`{resource}.{name}` would hide `Resource.{name}`, which every resource has.",
+            path=(resource, name),
+            hint="Give it another name; for a stored field `attribute(column=…)` keeps the column's name.",
+        )
+
+
+class WrongTransition(DeclarationError):
+    """A transition's states fit no attribute of its resource, or do not fit each other."""
+
+    code = "wrong-transition"
+
+    def __init__(self, action: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{action}: {message}", path=tuple(action.split(".")), hint=hint)
+
+
+class NotNumeric(DeclarationError):
+    """A sum or a mean is taken over values that cannot be added."""
+
+    code = "not-numeric"
+
+    def __init__(self, where: str, *, kind: str, found: str) -> None:
+        super().__init__(
+            f"{where}: {kind} needs numbers or durations, not {found}.",
+            path=tuple(where.split(".")),
+            hint="`agg.count`, `agg.min`, `agg.max` and `agg.first` take every type.",
+        )
+
+
+class CircularCalculation(DeclarationError):
+    """Calculations or aggregates need each other in a circle."""
+
+    code = "circular-calculation"
+
+    def __init__(self, resource: str, ring: Sequence[str]) -> None:
+        super().__init__(
+            f"{resource}: these calculations need themselves: {' → '.join(ring)}.",
+            path=(resource, *ring[:1]),
+            hint="Store one of them as an attribute, or compute it without the others.",
+        )
+
+
+class NameTooLong(DeclarationError):
+    """A name is longer than the database can keep."""
+
+    code = "name-too-long"
+
+    def __init__(self, where: str, *, longest: int) -> None:
+        super().__init__(
+            f"{where}: the column's name is longer than PostgreSQL's {longest} bytes.",
+            path=tuple(where.split(".")),
+            hint="Give it a short one: `attribute(column=…)`.",
+        )
+
+
+class BrokenExpression(DeclarationError):
+    """An expression in a declaration does something that Python refuses."""
+
+    code = "broken-expression"
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(
+            f"{where}: the expression cannot be built: {problem}.",
+            path=tuple(where.split(".")),
+            hint="Expressions are made of fields, values, operators and the functions of `sorbus`.",
+        )
+
+
 class DefinitionErrors(FrameworkError):
     """Every mistake in the declarations of an application, found in one pass.
 
@@ -145,6 +221,8 @@ class DefinitionErrors(FrameworkError):
 
     def __init__(self, errors: Sequence[DeclarationError]) -> None:
         self.errors = tuple(errors)
-        lines = "\n".join(f"  {number}. [{error.code}] {error}" for number, error in enumerate(self.errors, 1))
+        lines = "\n".join(
+            f"  {number}. [{error.code}] {error}" for number, error in enumerate(self.errors, 1)
+        )
         count = len(self.errors)
         super().__init__(f"The declarations have {count} mistake{'s' if count != 1 else ''}:\n{lines}")

@@ -29,7 +29,8 @@ class NoSuchService(FrameworkError):
         names = [each.__name__ for each in services]
         super().__init__(
             f"No service is registered for `{wanted.__name__}`. Services: {listed(names)}.",
-            hint=did_you_mean(wanted.__name__, names) or f"Register one with `Sorbus(services={{{wanted.__name__}: …}})`.",
+            hint=did_you_mean(wanted.__name__, names)
+            or f"Register one with `Sorbus(services={{{wanted.__name__}: …}})`.",
         )
 
 
@@ -65,7 +66,7 @@ class TransactionElsewhere(FrameworkError):
 
     def __init__(self) -> None:
         super().__init__(
-            "A transaction belongs to the task that opened it; this call comes from a task started inside it.",
+            "A transaction belongs to the task that opened it; this call comes from a task started in it.",
             hint="Await the calls one after the other, or start the task after the transaction.",
         )
 
@@ -114,5 +115,6 @@ class ApplicationClosed(FrameworkError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"The application `{name}` is not open.", hint="Use it inside `async with app:` or after `await app.open()`."
+            f"The application `{name}` is not open.",
+            hint="Use it inside `async with app:` or after `await app.open()`.",
         )

@@ -68,6 +68,7 @@ class RelatedMissing(Invalid):
     code = "related-missing"
 
     def __init__(self, action: str, name: str, *, destination: str, still_used: bool = False) -> None:
+        self.still_used = still_used
         problem = (
             f"{destination} records still refer to it"
             if still_used
@@ -123,7 +124,9 @@ class NotUnique(Invalid):
     code = "not-unique"
 
     def __init__(self, resource: str) -> None:
-        super().__init__(f"More than one {resource} meets the condition.", path=(resource,), hint="Use `.all()`.")
+        super().__init__(
+            f"More than one {resource} meets the condition.", path=(resource,), hint="Use `.all()`."
+        )
 
 
 class WrongState(Invalid):
@@ -146,7 +149,9 @@ class InvalidCursor(Invalid):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"The page cursor is not valid: {reason}.", path=("page", "cursor"), hint="Start again from the first page."
+            f"The page cursor is not valid: {reason}.",
+            path=("page", "cursor"),
+            hint="Start again from the first page.",
         )
 
 

@@ -158,7 +158,18 @@ class GenericAction(Action, Generic[P, T_co]):
         return result
 
 
-Body = Callable[Concatenate[R, P], None | Awaitable[None]]
+def _decorator(kind: Callable[..., Any], function: Any, options: dict[str, Any]) -> Any:
+    """The action itself, or, for a decorator called with options, what makes it."""
+    if function is not None:
+        return kind(function)
+
+    def decorate(decorated: Callable[..., Any]) -> Any:
+        return kind(decorated, **options)
+
+    return decorate
+
+
+Body = Callable[Concatenate[R, P], Awaitable[None] | None]
 
 
 @overload
@@ -168,14 +179,14 @@ def create(*, upsert: str | None = ...) -> Callable[[Body[R, P]], CreateAction[R
 def create(function: Any = None, /, **options: Any) -> Any:
     """Declare a create action.
 
-    The function's parameters after `self` and `scope` are the inputs: a plain one is an attribute of that name and
-    type, one of type `Arg[T]` is not an attribute. The body sets further values on `self`; an `async` body runs
-    before the transaction opens.
+    The function's parameters after `self` and `scope` are the inputs: a plain one is an attribute of that
+    name and type, one of type `Arg[T]` is not an attribute. The body sets further values on `self`; an
+    `async` body runs before the transaction opens.
 
     Args:
         upsert: the name of an identity; a row with the same keys is then updated instead.
     """
-    return CreateAction(function) if function else (lambda fn: CreateAction(fn, **options))
+    return _decorator(CreateAction, function, options)
 
 
 def update(function: Body[R, P], /) -> UpdateAction[R, P]:
@@ -202,13 +213,11 @@ def read(function: Callable[Concatenate[type[R], P], Query[R]], /) -> ReadAction
 
 
 @overload
-def generic(
-    function: Callable[Concatenate[type[R], P], Awaitable[T]], /
-) -> GenericAction[P, T]: ...
+def generic(function: Callable[Concatenate[Any, P], Awaitable[T]], /) -> GenericAction[P, T]: ...
 @overload
 def generic(
     *, transaction: bool = ...
-) -> Callable[[Callable[Concatenate[type[R], P], Awaitable[T]]], GenericAction[P, T]]: ...
+) -> Callable[[Callable[Concatenate[Any, P], Awaitable[T]]], GenericAction[P, T]]: ...
 def generic(function: Any = None, /, **options: Any) -> Any:
     """Declare an action that is none of the other four, on an `async` class method.
 
@@ -217,4 +226,4 @@ def generic(function: Any = None, /, **options: Any) -> Any:
     Args:
         transaction: whether the body runs inside a transaction (default: no).
     """
-    return GenericAction(function) if function else (lambda fn: GenericAction(fn, **options))
+    return _decorator(GenericAction, function, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar, overload
 
@@ -14,7 +15,12 @@ from sorbus.resource.relationships import Many
 R = TypeVar("R")
 U = TypeVar("U")
 T = TypeVar("T")
+N = TypeVar("N", int, float, Decimal, timedelta)
+M = TypeVar("M", float, timedelta)
 
+Numbers = (
+    Expr[int] | Expr[float] | Expr[Decimal] | Expr[int | None] | Expr[float | None] | Expr[Decimal | None]
+)
 Where = Callable[[type[R]], Expr[bool]]
 
 
@@ -56,36 +62,20 @@ def exists(
     return Agg(AggregateKind.EXISTS, relationship, None, where=where, public=public)
 
 
-@overload
 def sum(  # noqa: A001
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[int]],
+    of: Callable[[type[R]], Expr[N | None]],
     *,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    public: bool = ...,
-) -> Agg[int]: ...
-@overload
-def sum(  # noqa: A001
-    relationship: Many[R],
-    of: Callable[[type[R]], Expr[U]],
-    *,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    public: bool = ...,
-) -> Agg[U]: ...
-def sum(  # noqa: A001
-    relationship: Many[Any],
-    of: Callable[[Any], Expr[Any]],
-    *,
-    where: Callable[[Any], Expr[bool]] | None = None,
+    where: Callable[[type[R]], Expr[bool]] | None = None,
     public: bool = False,
-) -> Agg[Any]:
+) -> Agg[N]:
     """The sum of a field over the related rows; zero when there are none."""
     return Agg(AggregateKind.SUM, relationship, of, where=where, public=public)
 
 
 def min(  # noqa: A001
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U]],
+    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
     *,
     where: Callable[[type[R]], Expr[bool]] | None = None,
     public: bool = False,
@@ -96,7 +86,7 @@ def min(  # noqa: A001
 
 def max(  # noqa: A001
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U]],
+    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
     *,
     where: Callable[[type[R]], Expr[bool]] | None = None,
     public: bool = False,
@@ -105,20 +95,36 @@ def max(  # noqa: A001
     return Agg(AggregateKind.MAX, relationship, of, where=where, public=public)
 
 
+@overload
+def avg(  # type: ignore[overload-overlap]  # mypy promotes int to float
+    relationship: Many[R],
+    of: Callable[[type[R]], Expr[int | None] | Expr[Decimal | None]],
+    *,
+    where: Callable[[type[R]], Expr[bool]] | None = ...,
+    public: bool = ...,
+) -> Agg[Decimal | None]: ...
+@overload
 def avg(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[int] | Expr[float] | Expr[Decimal]],
+    of: Callable[[type[R]], Expr[M | None]],
     *,
-    where: Callable[[type[R]], Expr[bool]] | None = None,
+    where: Callable[[type[R]], Expr[bool]] | None = ...,
+    public: bool = ...,
+) -> Agg[M | None]: ...
+def avg(
+    relationship: Many[Any],
+    of: Callable[[Any], Expr[Any]],
+    *,
+    where: Callable[[Any], Expr[bool]] | None = None,
     public: bool = False,
-) -> Agg[Decimal | None]:
-    """The mean of a field over the related rows; null when there are none."""
+) -> Agg[Any]:
+    """The mean of a field over the related rows; null when there are none. That of integers is a decimal."""
     return Agg(AggregateKind.AVG, relationship, of, where=where, public=public)
 
 
 def first(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U]],
+    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
     *,
     order_by: Callable[[type[R]], Sort | Expr[Any]],
     where: Callable[[type[R]], Expr[bool]] | None = None,

@@ -16,10 +16,12 @@ from sorbus.data_layers.postgres.database import Database
 from sorbus.data_layers.postgres.ddl import schema_of
 from sorbus.data_layers.postgres.embedded import sorbus_home
 from sorbus.data_layers.postgres.layer import PostgresLayer
+from sorbus.data_layers.postgres.migrations import SystemScript, push
 from sorbus.data_layers.postgres.tables import Schema
 from sorbus.engine.engine import Engine
 from sorbus.engine.transaction import Transaction
 from sorbus.errors.framework import ApplicationClosed
+from sorbus.errors.migrations import ManagedByFiles
 from sorbus.policies.explain import Explanation
 from sorbus.resource.actions import Action
 from sorbus.resource.assembly.assemble import assemble
@@ -29,6 +31,10 @@ from sorbus.scope import Scope
 
 class Component(Protocol):
     """A part that lives as long as the application: job runners, listeners, model clients."""
+
+    def system_scripts(self) -> Sequence[SystemScript]:
+        """Tables of its own, made before it starts."""
+        ...
 
     async def start(self, app: Sorbus) -> None:
         """Begin; the engine and the database are ready."""
@@ -51,6 +57,10 @@ class Sorbus:
         components: parts that are started and stopped with the application.
         secret: signs page cursors; by default `SORBUS_SECRET`, else a key kept in Sorbus' home folder.
         pool_size: the most connections to the database.
+        home: where the embedded server and the secret live; by default `SORBUS_HOME` or `.sorbus`.
+        auto_migrate: whether opening brings the database to the declarations by additive changes; by default only
+            on the embedded database. A database that is managed by migration files is left to them.
+        migrations_folder: where `sorbus migrate` keeps its files.
 
     Raises:
         DefinitionErrors: the declarations have mistakes.
@@ -68,6 +78,8 @@ class Sorbus:
         secret: bytes | None = None,
         pool_size: int = 10,
         home: Path | None = None,
+        auto_migrate: bool | None = None,
+        migrations_folder: Path | str = "migrations",
     ) -> None:
         self.name = name
         self.domains = tuple(domains)
@@ -79,6 +91,8 @@ class Sorbus:
         self._database_url = database_url
         self._pool_size = pool_size
         self._secret = secret
+        self._auto_migrate = auto_migrate
+        self.migrations_folder = Path(migrations_folder)
         self._database: Database | None = None
         self._engine: Engine | None = None
         self._stack = AsyncExitStack()
@@ -95,6 +109,7 @@ class Sorbus:
             return self
         try:
             layers = await self._open_layers()
+            await self._prepare()
             self._engine = Engine(self.spec, layers, secret=self._secret or _secret(self.home))
             if components:
                 await self.start_components()
@@ -102,6 +117,22 @@ class Sorbus:
             await self.close()
             raise
         return self
+
+    async def _prepare(self) -> None:
+        """Bring the tables to the declarations, where that is wanted."""
+        database = self._database
+        if database is None:
+            return
+        wanted = database.server is not None if self._auto_migrate is None else self._auto_migrate
+        if not wanted:
+            return
+        connection = await database.pool.connect(application_name="sorbus-migrate")
+        try:
+            await push(connection, self.schema(), system_scripts=self.system_scripts())
+        except ManagedByFiles:
+            return
+        finally:
+            await connection.close()
 
     async def start_components(self) -> None:
         """Start every component, in the order in which they were given."""
@@ -124,10 +155,13 @@ class Sorbus:
 
     async def close(self) -> None:
         """Stop the components in reverse order and leave the database."""
-        self._engine = None
         stack, self._stack = self._stack, AsyncExitStack()
-        self._database = None
-        await stack.aclose()
+        try:
+            # The components come first: what they still run needs the engine and the database.
+            await stack.aclose()
+        finally:
+            self._engine = None
+            self._database = None
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -184,6 +218,11 @@ class Sorbus:
     def explain(self, action: Action, scope: Scope, **inputs: Any) -> Explanation:
         """Whether the scope's actor may run an action, and why, as data."""
         return self.engine.explain(action, scope, inputs)
+
+    def system_scripts(self) -> Sequence[SystemScript]:
+        """The tables that parts of the application need besides those of the resources."""
+        found = (script for each in self.components for script in each.system_scripts())
+        return tuple({(script.name, script.version): script for script in found}.values())
 
     def schema(self) -> Schema:
         """The tables that the declarations need."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar, overload
 from uuid import UUID
 
 from sorbus.errors.access import NotLoaded
@@ -97,6 +97,16 @@ class Calc(Field[T]):
         self.expression = expression
         self.function = function
         self.loads = loads
+
+
+def is_attribute(member: object) -> TypeGuard[Attr[Any]]:
+    """Whether a member of a declaration is an attribute."""
+    return isinstance(member, Attr)
+
+
+def is_calculation(member: object) -> TypeGuard[Calc[Any]]:
+    """Whether a member of a declaration is a calculation."""
+    return isinstance(member, Calc)
 
 
 _ABSENT: Any = object()
@@ -212,9 +222,7 @@ def calculate(expression: Expr[T], *, public: bool = False, description: str = "
     return Calc(expression, public=public, description=description)
 
 
-def computed(
-    *, loads: list[Field[Any]], public: bool = False
-) -> Callable[[Callable[[Any], T]], Calc[T]]:
+def computed(*, loads: list[Field[Any]], public: bool = False) -> Callable[[Callable[[Any], T]], Calc[T]]:
     """A value that a Python method computes from the fields in `loads`, which are loaded along with it."""
 
     def wrap(function: Callable[[Any], T]) -> Calc[T]:

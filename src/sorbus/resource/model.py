@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeAliasType
 
 from sorbus.errors.access import ImmutableRecord, NoConstructor
-from sorbus.errors.declaration import DeclarationError, UnknownMember
+from sorbus.errors.declaration import HidesMember, UnknownMember
 from sorbus.query.query import Query
 from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr, Field
@@ -25,6 +27,7 @@ class Resource:
     """
 
     __declared__: ClassVar[dict[str, Any]] = {}
+    __locals__: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls, *, draft: bool = False, **kwargs: Any) -> None:
         """Check that every public name in the body is something that a resource can have.
@@ -35,6 +38,7 @@ class Resource:
         super().__init_subclass__(**kwargs)
         if draft:
             return
+        cls.__locals__ = _local_types(sys._getframe(1))
         inherited: dict[str, Any] = {}
         for base in reversed(cls.__mro__[1:]):
             inherited.update(getattr(base, "__declared__", {}))
@@ -53,6 +57,7 @@ class Resource:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Always an error: records come from actions."""
+        del args, kwargs
         raise NoConstructor(
             cls.__name__, [name for name, each in _actions(cls) if each.kind is ActionKind.CREATE]
         )
@@ -96,6 +101,13 @@ class Resource:
         return record
 
 
+def _local_types(frame: FrameType) -> dict[str, Any]:
+    """The types that a function has defined before a resource in its body; annotations may name them."""
+    if frame.f_locals is frame.f_globals:
+        return {}
+    return {name: value for name, value in frame.f_locals.items() if isinstance(value, (type, TypeAliasType))}
+
+
 def _hooks(action: Action) -> list[Any]:
     return [function for functions in action.hooks.values() for function in functions]
 
@@ -115,20 +127,21 @@ def _check_member(cls: type[Resource], name: str, value: Any) -> None:
         wanted = _section_name(type(value))
         if name != wanted:
             raise UnknownMember(
-                cls.__name__, name, found=f"{type(value).__name__} section, which is named `{wanted}`", allowed=[wanted]
+                cls.__name__,
+                name,
+                found=f"{type(value).__name__} section, which is named `{wanted}`",
+                allowed=[wanted],
             )
         return
     if not isinstance(value, _MEMBERS):
         found = "function" if inspect.isfunction(value) else type(value).__name__
         raise UnknownMember(cls.__name__, name, found=found, allowed=allowed)
     if hasattr(Resource, name):
-        raise DeclarationError(
-            f"`{cls.__name__}.{name}` would hide `Resource.{name}`, which every resource has.",
-            path=(cls.__name__, name),
-            hint="Give it another name.",
-        )
+        raise HidesMember(cls.__name__, name)
 
 
 def _section_name(section: type[Section]) -> str:
     """The name of the section's family: `storage` for every kind of storage."""
-    return next(str(each.__dict__["section_name"]) for each in section.__mro__ if each.__dict__.get("section_name"))
+    return next(
+        str(each.__dict__["section_name"]) for each in section.__mro__ if each.__dict__.get("section_name")
+    )

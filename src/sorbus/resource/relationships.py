@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Literal, Self, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeGuard, TypeVar, overload
 
 from sorbus.errors.access import NotLoaded
 from sorbus.expressions.build import ExistsExpr, Expr, Related, Sort
@@ -54,6 +54,11 @@ class Relationship(Generic[R]):
         return f"<{type(self).__name__} {self.owner.__name__}.{self.name}>"
 
 
+def is_relationship(member: object) -> TypeGuard[Relationship[Any]]:
+    """Whether a member of a declaration is a relationship."""
+    return isinstance(member, Relationship)
+
+
 class One(Relationship[R]):
     """A way to at most one row."""
 
@@ -100,7 +105,7 @@ def belongs_to(
 
 
 def has_one(*, via: str | None = None, public: bool = False, description: str = "") -> One[Any]:
-    """A way to the one row whose attribute `via` holds this row's key (by default `<resource>_id`)."""
+    """A way to the row whose attribute `via` holds this row's key (by default `<resource>_id`)."""
     return One(Cardinality.HAS_ONE, via=via, public=public, description=description)
 
 
@@ -115,7 +120,7 @@ def has_many(
     """A way to the rows whose attribute `via` holds this row's key (by default `<resource>_id`).
 
     Args:
-        where: what else the rows must meet, over the destination: `where=lambda run: run.state == State.DONE`.
+        where: what else the rows must meet: `where=lambda run: run.state == State.DONE`.
         order_by: how the rows are sorted when they are loaded.
     """
     return Many(
@@ -150,13 +155,23 @@ def many_to_many(
     )
 
 
+@overload
+def exists(
+    relationship: One[R | None], where: Callable[[type[R]], Expr[bool]] | None = None
+) -> Expr[bool]: ...
+@overload
 def exists(
     relationship: One[R] | Many[R], where: Callable[[type[R]], Expr[bool]] | None = None
-) -> Expr[bool]:
+) -> Expr[bool]: ...
+def exists(relationship: Relationship[Any], where: Callable[[Any], Expr[bool]] | None = None) -> Expr[bool]:
     """Whether a related row exists that meets the condition over its fields."""
     return ExistsExpr(relationship, where)
 
 
-def related(relationship: One[R], of: Callable[[type[R]], Expr[U]]) -> Expr[U]:
+@overload
+def related(relationship: One[R | None], of: Callable[[type[R]], Expr[U]]) -> Expr[U | None]: ...
+@overload
+def related(relationship: One[R], of: Callable[[type[R]], Expr[U]]) -> Expr[U]: ...
+def related(relationship: One[Any], of: Callable[[Any], Expr[Any]]) -> Expr[Any]:
     """A field of the row at the other end of a to-one relationship; null when there is none."""
     return Related(relationship, of)

@@ -57,7 +57,7 @@ class InMemory(Storage):
 
 
 class Tenancy(Section):
-    """Every row belongs to the tenant whose key stands in this attribute. The tenant comes from the scope only."""
+    """Every row belongs to the tenant whose key stands in this attribute; the tenant comes from the scope."""
 
     section_name = "tenancy"
 

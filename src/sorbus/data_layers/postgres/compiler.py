@@ -207,7 +207,8 @@ class SqlCompiler:
             case AggregateKind.FIRST:
                 return f"(SELECT {of} {body}{order} LIMIT 1)"
             case AggregateKind.SUM:
-                return f"(SELECT coalesce(sum({of}), 0) {body})"
+                # A zero without a type takes that of the sum, which may be an interval.
+                return f"(SELECT coalesce(sum({of}), '0') {body})"
             case _:
                 return f"(SELECT {node.kind.value}({of}) {body})"
 

@@ -41,7 +41,9 @@ class ActionBuilder:
         try:
             hints = resolved_hints(self.cls, self.catalog.classes, action.function)
         except NameError as error:
-            raise WrongInput(label, error.name or "?", f"the name `{error.name}` in its signature is unknown.") from None
+            raise WrongInput(
+                label, error.name or "?", f"the name `{error.name}` in its signature is unknown."
+            ) from None
         returns = self._returns(label, action, hints.get("return", Missing.MARK))
         return ActionSpec(
             name=name,
@@ -55,14 +57,18 @@ class ActionBuilder:
             transition=self._transition(label, action),
             upsert=self._upsert(label, action),
             transaction=bool(action.options.get("transaction", action.kind.writes)),
-            hooks=MappingProxyType({point: tuple(functions) for point, functions in action.hooks.items() if functions}),
+            hooks=MappingProxyType(
+                {point: tuple(functions) for point, functions in action.hooks.items() if functions}
+            ),
         )
 
     def _returns(self, label: str, action: Action, annotation: Any) -> FieldType | None:
         if action.kind is not ActionKind.GENERIC:
             return None
         if annotation is Missing.MARK:
-            raise MissingPart(label, "a generic action says what it answers with.", hint="Annotate its return type.")
+            raise MissingPart(
+                label, "a generic action says what it answers with.", hint="Annotate its return type."
+            )
         return None if annotation is type(None) else field_type(annotation)
 
     def _inputs(self, label: str, action: Action, hints: Mapping[str, Any]) -> Iterator[InputSpec]:
@@ -89,7 +95,10 @@ class ActionBuilder:
         if argument:
             if attribute is not None:
                 raise WrongInput(
-                    label, name, f"the argument `{name}` bears the name of an attribute.", hint="Rename the argument."
+                    label,
+                    name,
+                    f"the argument `{name}` bears the name of an attribute.",
+                    hint="Rename the argument.",
                 )
             return InputSpec(name=name, type=kind, attribute=False, default=default)
         if attribute is None:
@@ -97,11 +106,14 @@ class ActionBuilder:
             raise WrongInput(
                 label,
                 name,
-                f"the input `{name}` is no attribute of `{self.cls.__name__}`. Attributes: {listed(self.attributes)}.",
+                f"the input `{name}` is no attribute of `{self.cls.__name__}`. "
+                f"Attributes: {listed(self.attributes)}.",
                 hint=near or f"For an argument that is not stored write `{name}: Arg[…]`.",
             )
         self._check_accepts(label, attribute, kind)
-        limited = FieldType(annotation=kind.annotation, nullable=kind.nullable, constraints=attribute.type.constraints)
+        limited = FieldType(
+            annotation=kind.annotation, nullable=kind.nullable, constraints=attribute.type.constraints
+        )
         return InputSpec(
             name=name,
             type=limited,
@@ -119,7 +131,8 @@ class ActionBuilder:
             raise WrongInput(
                 label,
                 attribute.name,
-                f"the input `{attribute.name}` is {kind.describe()}, the attribute is {attribute.type.describe()}.",
+                f"the input `{attribute.name}` is {kind.describe()}, "
+                f"the attribute is {attribute.type.describe()}.",
                 hint="Give the input the attribute's type.",
             )
 
@@ -129,7 +142,11 @@ class ActionBuilder:
         target, sources = action.options["target"], tuple(action.options["sources"])
         holders = [each for each in self.attributes.values() if each.type.enum is type(target)]
         if len(holders) != 1:
-            found = "no attribute" if not holders else f"several attributes ({listed(each.name for each in holders)})"
+            found = (
+                "no attribute"
+                if not holders
+                else f"several attributes ({listed(each.name for each in holders)})"
+            )
             raise DeclarationError(
                 f"{label}: {found} of `{self.cls.__name__}` holds {type(target).__name__}.",
                 path=(*label.split("."),),
@@ -137,7 +154,9 @@ class ActionBuilder:
             )
         wrong = [each for each in sources if type(each) is not type(target)]
         if wrong:
-            raise DeclarationError(f"{label}: {wrong[0]!r} is no {type(target).__name__}.", path=(*label.split("."),))
+            raise DeclarationError(
+                f"{label}: {wrong[0]!r} is no {type(target).__name__}.", path=(*label.split("."),)
+            )
         return TransitionSpec(attribute=holders[0].name, sources=sources, target=target)
 
     def _upsert(self, label: str, action: Action) -> str | None:

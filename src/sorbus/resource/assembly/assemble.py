@@ -23,11 +23,11 @@ from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
 from sorbus.resource.assembly.rules import PolicyBuilder, collect, identity_specs, tenancy_spec
 from sorbus.resource.domain import Domain
-from sorbus.resource.fields import Attr, Calc
+from sorbus.resource.fields import Attr, Calc, is_attribute
 from sorbus.resource.relationships import Relationship
 from sorbus.resource.sections import Section, Storage
 from sorbus.schema.actions import ActionKind, ActionSpec
-from sorbus.schema.fields import AttributeSpec
+from sorbus.schema.fields import AttributeSpec, IdentitySpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
 from sorbus.schema.verifiers import verify
 
@@ -70,7 +70,9 @@ def _classes(
     names: dict[str, Domain] = {}
     for domain in domains:
         if domain.name in names and names[domain.name] is not domain:
-            errors.append(DuplicateName("domains", domain.name, first=repr(names[domain.name]), second=repr(domain)))
+            errors.append(
+                DuplicateName("domains", domain.name, first=repr(names[domain.name]), second=repr(domain))
+            )
         names[domain.name] = domain
         for cls in domain.resources:
             if cls.__name__ in classes:
@@ -93,10 +95,15 @@ def _primary_key(cls: type[Any], errors: list[DeclarationError]) -> str:
     keys = [
         name for name, each in cls.__declared__.items() if isinstance(each, Attr) and each.options.primary_key
     ]
-    if len(keys) != 1:
+    stateless = not any(isinstance(each, Attr) for each in cls.__declared__.values())
+    if len(keys) != 1 and not stateless:
         found = "no primary key" if not keys else f"several primary keys ({', '.join(keys)})"
         errors.append(
-            MissingPart(cls.__name__, f"the resource has {found}.", hint="Write `id: Attr[UUID] = uuid_primary_key()`.")
+            MissingPart(
+                cls.__name__,
+                f"the resource has {found}.",
+                hint="Write `id: Attr[UUID] = uuid_primary_key()`.",
+            )
         )
     return keys[0] if keys else "id"
 
@@ -124,13 +131,16 @@ class _Assembly:
         attributes = {
             name: attribute_spec(name, member, kind)
             for name, member in self.members.items()
-            if isinstance(member, Attr) and (kind := self.catalog.type_of(self.cls, name)) is not None
+            if is_attribute(member) and (kind := self.catalog.type_of(self.cls, name)) is not None
         }
-        if not any(each.primary_key for each in attributes.values()):
+        stateless = not attributes and not any(isinstance(each, Attr) for each in self.members.values())
+        if not stateless and not any(each.primary_key for each in attributes.values()):
             return None
         sections = {name: each for name, each in self.members.items() if isinstance(each, Section)}
-        identities = collect(self.errors, identity_specs, self.cls, sections.get("identities"), attributes) or {}
-        actions = self._actions(attributes, identities)
+        identities: dict[str, IdentitySpec] | None = collect(
+            self.errors, identity_specs, self.cls, sections.get("identities"), attributes
+        )
+        actions = self._actions(attributes, identities or {})
         storage = cast("Storage | None", sections.get("storage"))
         policies = collect(
             self.errors, PolicyBuilder(self.cls, self.catalog, actions).build, sections.get("policies")
@@ -140,13 +150,13 @@ class _Assembly:
             python=self.cls,
             domain=self.domain.name,
             description=(inspect.cleandoc(self.cls.__doc__ or "")).split("\n")[0],
-            table=storage.table if storage and storage.table else snake_case(self.cls.__name__),
-            layer=storage.layer if storage else "postgres",
+            table=None if stateless else _table(self.cls, storage),
+            layer="none" if stateless else storage.layer if storage else "postgres",
             attributes=MappingProxyType(attributes),
             relationships=self._built(Relationship, self.fields.relationship),
             calculations=self._built(Calc, self.fields.calculation),
             aggregates=self._built(Agg, self.fields.aggregate),
-            identities=MappingProxyType(identities),
+            identities=MappingProxyType(identities or {}),
             actions=MappingProxyType(actions),
             policies=policies,
             tenancy=collect(self.errors, tenancy_spec, self.cls, sections.get("tenancy"), attributes),
@@ -179,7 +189,9 @@ class _Assembly:
             self.errors.append(error)
         return None
 
-    def _actions(self, attributes: Mapping[str, AttributeSpec], identities: Any) -> dict[str, ActionSpec]:
+    def _actions(
+        self, attributes: Mapping[str, AttributeSpec], identities: Mapping[str, IdentitySpec]
+    ) -> dict[str, ActionSpec]:
         read = ActionSpec(
             name=PRIMARY_READ,
             kind=ActionKind.READ,
@@ -188,13 +200,20 @@ class _Assembly:
             transaction=False,
         )
         builder = ActionBuilder(self.cls, self.catalog, attributes, identities)
-        return {PRIMARY_READ: read, **self._built(Action, builder.build)}
+        built = dict(self._built(Action, builder.build))
+        # A resource without attributes has no rows to read: it is a home for generic actions.
+        return {PRIMARY_READ: read, **built} if attributes else built
+
+
+def _table(cls: type[Any], storage: Storage | None) -> str:
+    return storage.table if storage and storage.table else snake_case(cls.__name__)
 
 
 def _misspelt(cls: type[Any], name: str, error: AttributeError) -> DeclarationError:
     """The typed error of `lambda row: row.stat`, a field that the destination does not have."""
-    owner = error.obj
-    if isinstance(owner, type) and hasattr(owner, "__declared__"):
+    owner: Any = error.obj
+    declared: Mapping[str, Any] | None = getattr(owner, "__declared__", None)
+    if declared is not None:
         label = f"`{cls.__name__}.{name}`"
-        return NoSuchField(owner.__name__, error.name or "?", allowed=owner.__declared__, where=label)
+        return NoSuchField(owner.__name__, error.name or "?", allowed=declared, where=label)
     return DeclarationError(f"{cls.__name__}.{name}: {error}", path=(cls.__name__, name))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, get_args, get_origin, get_type_hints
 
 from sorbus.errors.declaration import DeclarationError, MissingPart, NoSuchResource
+from sorbus.errors.hints import did_you_mean
 from sorbus.resource.fields import Attr
-from sorbus.resource.relationships import Many, One, Relationship
+from sorbus.resource.relationships import Many, One, Relationship, is_relationship
 from sorbus.types.base import FieldType, split_optional
 from sorbus.types.base import field_type as make_type
 
@@ -19,7 +21,9 @@ class ClassCatalog:
     """The classes of an application by name, with the types of their attributes and relationships."""
 
     classes: Mapping[str, type[Any]]
-    types: dict[tuple[type[Any], str], FieldType] = field(default_factory=dict[tuple[type[Any], str], FieldType])
+    types: dict[tuple[type[Any], str], FieldType] = field(
+        default_factory=dict[tuple[type[Any], str], FieldType]
+    )
     targets: dict[Any, type[Any]] = field(default_factory=dict[Any, type[Any]])
 
     def type_of(self, owner: type[Any], name: str) -> FieldType | None:
@@ -43,69 +47,106 @@ def gather(classes: Mapping[str, type[Any]], errors: list[DeclarationError]) -> 
     """Read the annotations of all classes."""
     catalog = ClassCatalog(classes)
     for cls in classes.values():
-        try:
-            hints = resolved_hints(cls, classes)
-        except NameError as error:
-            errors.append(_unresolved(cls, error, classes))
-            continue
+        names = namespace(cls, classes)
+        annotations = _annotations(cls)
         for name, member in cls.__declared__.items():
-            _gather_member(cls, name, member, hints.get(name), catalog, errors)
+            try:
+                hint = resolved(annotations.get(name), names)
+            except NameError as error:
+                errors.append(_unresolved(f"{cls.__name__}.{name}", member, error, names))
+                continue
+            _gather_member(catalog, errors, member, owner=cls, name=name, hint=hint)
     return catalog
 
 
-def resolved_hints(cls: type[Any], classes: Mapping[str, type[Any]], function: Any = None) -> dict[str, Any]:
-    """The resolved annotations of a class or function; resources may be named before they are defined."""
+def namespace(cls: type[Any], classes: Mapping[str, type[Any]]) -> dict[str, Any]:
+    """The names that a class's annotations may use.
+
+    They are those of its modules and of the function it was declared in; the name of a resource means the
+    application's own, so that resources may be named before they are defined.
+    """
     names: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         names.update(vars(sys.modules.get(base.__module__, sys)))
-    names.update(classes)
-    target = function if function is not None else cls
-    return get_type_hints(target, globalns=names, localns=dict(classes), include_extras=True)
+        names.update(base.__dict__.get("__locals__", {}))
+    for name, each in classes.items():
+        if name not in names or hasattr(names[name], "__declared__"):
+            names[name] = each
+    return names
 
 
-def _unresolved(cls: type[Any], error: NameError, classes: Iterable[str]) -> DeclarationError:
-    return NoSuchResource(error.name or str(error), wanted_by=cls.__name__, allowed=classes)
+def resolved(annotation: Any, names: dict[str, Any]) -> Any:
+    """The type that an annotation names.
+
+    Raises:
+        NameError: it uses an unknown name.
+    """
+    holder = SimpleNamespace(__annotations__={"it": annotation})
+    return get_type_hints(holder, names, names, include_extras=True)["it"]
+
+
+def _annotations(cls: type[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found.update(base.__dict__.get("__annotations__", {}))
+    return found
+
+
+def _unresolved(where: str, member: Any, error: NameError, names: Mapping[str, Any]) -> DeclarationError:
+    name = error.name or str(error)
+    if is_relationship(member):
+        resources = [each for each, value in names.items() if hasattr(value, "__declared__")]
+        return NoSuchResource(name, wanted_by=where, allowed=(each for each in resources if each != "Resource"))
+    hint = did_you_mean(name, names) or "Import it where it can be found at run time."
+    return MissingPart(where, f"the name `{name}` in its type is unknown.", hint=hint)
 
 
 def _gather_member(
-    cls: type[Any],
-    name: str,
-    member: Any,
-    hint: Any,
     catalog: ClassCatalog,
     errors: list[DeclarationError],
+    member: Any,
+    *,
+    owner: type[Any],
+    name: str,
+    hint: Any,
 ) -> None:
     if isinstance(member, Attr):
         if get_origin(hint) is not Attr:
             shape = f"`{name}: Attr[…] = attribute(…)`"
-            errors.append(MissingPart(f"{cls.__name__}.{name}", f"the attribute has no type; write {shape}."))
+            errors.append(
+                MissingPart(f"{owner.__name__}.{name}", f"the attribute has no type; write {shape}.")
+            )
             return
-        catalog.types[(cls, name)] = make_type(get_args(hint)[0], **member.options.limits)
-        if member.owner is not cls:
-            catalog.types.setdefault((member.owner, name), catalog.types[(cls, name)])
-    elif isinstance(member, Relationship):
-        _gather_relationship(cls, name, member, hint, catalog, errors)
+        catalog.types[(owner, name)] = make_type(get_args(hint)[0], **member.options.limits)
+        if member.owner is not owner:
+            catalog.types.setdefault((member.owner, name), catalog.types[(owner, name)])
+    elif is_relationship(member):
+        _gather_relationship(catalog, errors, member, owner=owner, name=name, hint=hint)
 
 
 def _gather_relationship(
-    cls: type[Any],
-    name: str,
-    member: Relationship[Any],
-    hint: Any,
     catalog: ClassCatalog,
     errors: list[DeclarationError],
+    member: Relationship[Any],
+    *,
+    owner: type[Any],
+    name: str,
+    hint: Any,
 ) -> None:
     if get_origin(hint) not in {One, Many}:
         wanted = "One[…]" if isinstance(member, One) else "Many[…]"
         errors.append(
-            MissingPart(f"{cls.__name__}.{name}", f"the relationship has no target; write `{name}: {wanted} = …`.")
+            MissingPart(
+                f"{owner.__name__}.{name}", f"the relationship has no target; write `{name}: {wanted} = …`."
+            )
         )
         return
     target: Any = split_optional(get_args(hint)[0])[0]
     name_of_target = getattr(target, "__name__", str(target))
-    if catalog.classes.get(name_of_target) is not target:
+    found = catalog.classes.get(name_of_target)
+    if found is None or found is not target:
         errors.append(
-            NoSuchResource(name_of_target, wanted_by=f"{cls.__name__}.{name}", allowed=catalog.classes)
+            NoSuchResource(name_of_target, wanted_by=f"{owner.__name__}.{name}", allowed=catalog.classes)
         )
         return
-    catalog.targets[member] = target
+    catalog.targets[member] = found

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_type_hints
+from typing import Any
 
-from sorbus.errors.declaration import DeclarationError, MissingPart, NoSuchField, NoSuchResource
+from sorbus.errors.declaration import CircularCalculation, MissingPart, NoSuchField, NoSuchResource, NotNumeric
 from sorbus.expressions.build import Sort
 from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Aggregated, AggregateKind, Ref
 from sorbus.resource.agg import Agg
-from sorbus.resource.assembly.catalog import ClassCatalog
+from sorbus.resource.assembly.catalog import ClassCatalog, namespace, resolved
 from sorbus.resource.assembly.infer import aggregate_type, infer
-from sorbus.resource.fields import Attr, Calc
+from sorbus.resource.fields import Attr, Calc, is_calculation
 from sorbus.resource.relationships import Relationship
+from sorbus.schema.actions import Missing
 from sorbus.schema.fields import (
     AggregateSpec,
     AttributeSpec,
@@ -51,10 +52,19 @@ def attribute_spec(name: str, member: Attr[Any], kind: FieldType) -> AttributeSp
 class FieldBuilder:
     """Builds the specs of one class's relationships, calculations and aggregates."""
 
-    def __init__(self, cls: type[Any], catalog: ClassCatalog, keys: dict[type[Any], str]) -> None:
+    def __init__(
+        self,
+        cls: type[Any],
+        catalog: ClassCatalog,
+        keys: dict[type[Any], str],
+        *,
+        trail: tuple[str, ...] = (),
+    ) -> None:
         self.cls = cls
         self.catalog = catalog
         self.keys = keys
+        # The calculations whose types are being inferred; one that comes round again needs itself.
+        self.trail = trail
         self.lowerer = Lowerer(catalog, (cls,))
 
     def relationship(self, name: str, member: Relationship[Any]) -> RelationshipSpec:
@@ -97,7 +107,9 @@ class FieldBuilder:
             raise NoSuchResource(member.through or "?", wanted_by=label, allowed=self.catalog.classes)
         join = JoinSpec(
             resource=between.__name__,
-            source_attribute=self._attribute(between, member.via if isinstance(member.via, str) else own, name),
+            source_attribute=self._attribute(
+                between, member.via if isinstance(member.via, str) else own, name
+            ),
             destination_attribute=self._attribute(
                 between, member.to or f"{snake_case(destination.__name__)}_id", name
             ),
@@ -121,13 +133,20 @@ class FieldBuilder:
             )
         function = member.function
         if function is None:
-            raise MissingPart(f"{self.cls.__name__}.{name}", "the calculation has neither expression nor function.")
-        hints = get_type_hints(function, localns=dict(self.catalog.classes))
-        if "return" not in hints:
-            raise MissingPart(f"{self.cls.__name__}.{name}", "the computed method has no return type.")
+            raise MissingPart(
+                f"{self.cls.__name__}.{name}", "the calculation has neither expression nor function."
+            )
+        label = f"{self.cls.__name__}.{name}"
+        annotation = getattr(function, "__annotations__", {}).get("return", Missing.MARK)
+        if annotation is Missing.MARK:
+            raise MissingPart(label, "the computed method has no return type.", hint="Annotate it: `-> str`.")
+        try:
+            returns = resolved(annotation, namespace(self.cls, self.catalog.classes))
+        except NameError as error:
+            raise MissingPart(label, f"the name `{error.name}` in its return type is unknown.") from None
         return CalculationSpec(
             name=name,
-            type=field_type(hints["return"]),
+            type=field_type(returns),
             function=function,
             loads=tuple(each.name for each in member.loads),
             description=member.description,
@@ -149,7 +168,9 @@ class FieldBuilder:
             order,
         )
         kind = self.type_of_aggregate(node)
-        return AggregateSpec(name=name, type=kind, node=node, description=member.description, public=member.public)
+        return AggregateSpec(
+            name=name, type=kind, node=node, description=member.description, public=member.public
+        )
 
     def type_of_ref(self, ref: Ref) -> FieldType:
         """The type of a field reached from this class."""
@@ -158,24 +179,30 @@ class FieldBuilder:
         for step in ref.path:
             cls = self.catalog.destination(cls.__declared__[step])
             optional = True
-        member = cls.__declared__[ref.name]
+        member: Any = cls.__declared__[ref.name]
         if isinstance(member, Attr):
             known = self.catalog.type_of(cls, ref.name)
             kind = known or FieldType(annotation=object)
-        elif isinstance(member, Calc):
-            kind = FieldBuilder(cls, self.catalog, self.keys).calculation(ref.name, member).type
         else:
-            kind = FieldBuilder(cls, self.catalog, self.keys).aggregate(ref.name, member).type
+            inner = self._further(cls, ref.name)
+            build = inner.calculation if is_calculation(member) else inner.aggregate
+            kind = build(ref.name, member).type
         return FieldType(annotation=kind.annotation, nullable=kind.nullable or optional)
+
+    def _further(self, cls: type[Any], name: str) -> FieldBuilder:
+        step = f"{cls.__name__}.{name}"
+        if step in self.trail:
+            raise CircularCalculation(cls.__name__, (*self.trail[self.trail.index(step) :], step))
+        return FieldBuilder(cls, self.catalog, self.keys, trail=(*self.trail, step))
 
     def type_of_aggregate(self, node: Aggregated) -> FieldType:
         """The type of an aggregate over a relationship of this class."""
         destination = self.catalog.destination(self.cls.__declared__[node.relationship])
-        inner = FieldBuilder(destination, self.catalog, self.keys)
+        inner = FieldBuilder(destination, self.catalog, self.keys, trail=self.trail)
         of = infer(node.of, inner.type_of_ref, inner.type_of_aggregate) if node.of is not None else None
         numeric = of is None or of.sql in {"bigint", "double precision", "numeric", "interval"}
         if node.kind in {AggregateKind.SUM, AggregateKind.AVG} and not numeric:
             label = f"{self.cls.__name__}.{node.relationship}"
             shown = of.describe() if of is not None else "nothing"
-            raise DeclarationError(f"{label}: {node.kind} needs numbers, not {shown}.", path=(label,))
+            raise NotNumeric(label, kind=node.kind.value, found=shown)
         return aggregate_type(node.kind, of)

@@ -24,7 +24,7 @@ TypeOfRef = Callable[[Ref], FieldType]
 TypeOfAggregate = Callable[[Aggregated], FieldType]
 
 
-def infer(node: Node, ref: TypeOfRef, aggregate: TypeOfAggregate) -> FieldType:
+def infer(node: Node, ref: TypeOfRef, aggregate: TypeOfAggregate) -> FieldType:  # noqa: PLR0911  # one for each kind
     """The field type of an expression's values; nullable unless it surely is not."""
     match node:
         case Const(value):
@@ -43,7 +43,7 @@ def infer(node: Node, ref: TypeOfRef, aggregate: TypeOfAggregate) -> FieldType:
             return FieldType(annotation=Any, nullable=True)
 
 
-def _call(operator: str, args: list[FieldType]) -> FieldType:
+def _call(operator: str, args: list[FieldType]) -> FieldType:  # noqa: PLR0911  # one for each family
     nullable = any(arg.nullable for arg in args)
     if operator in {"is_null", "is_true", "distinct"}:
         return field_type(bool)
@@ -80,5 +80,5 @@ def aggregate_type(kind: AggregateKind, of: FieldType | None) -> FieldType:
     if kind is AggregateKind.SUM:
         return FieldType(annotation=annotation)
     if kind is AggregateKind.AVG:
-        return FieldType(annotation=float if annotation is float else Decimal, nullable=True)
+        return FieldType(annotation=annotation if annotation in {float, timedelta} else Decimal, nullable=True)
     return FieldType(annotation=annotation, nullable=True)

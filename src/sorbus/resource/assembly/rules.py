@@ -74,7 +74,9 @@ class PolicyBuilder:
                 f"the policy for {listed(names)} has no checks and would forbid everything.",
                 hint="Add `authorize_if(…)`, or `forbid_if(True)` to say so.",
             )
-        checks = tuple(CheckSpec(effect=each.effect, condition=self._node(each.condition)) for each in policy.checks)
+        checks = tuple(
+            CheckSpec(effect=each.effect, condition=self._node(each.condition)) for each in policy.checks
+        )
         return PolicySpec(actions=frozenset(names), checks=checks, bypass=policy.bypass)
 
     def _node(self, condition: Expr[bool] | bool) -> Node:
@@ -84,7 +86,8 @@ class PolicyBuilder:
         if isinstance(on, Action):
             if not issubclass(self.cls, on.owner):
                 raise WrongSection(
-                    f"{self.cls.__name__}.policies", f"`{on.owner.__name__}.{on.name}` is an action of another resource."
+                    f"{self.cls.__name__}.policies",
+                    f"`{on.owner.__name__}.{on.name}` is an action of another resource.",
                 )
             return {on.name}
         if on not in ACTION_TYPES:

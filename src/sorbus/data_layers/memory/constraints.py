@@ -1,0 +1,161 @@
+"""Keys, identities and references: what keeps the rows of several tables consistent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sorbus.data_layers.memory.session import Writing
+from sorbus.data_layers.memory.tables import Names, Row, Table, frozen
+from sorbus.data_layers.memory.values import stored
+from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
+from sorbus.schema.fields import IdentitySpec, OnDelete, RelationshipSpec
+from sorbus.schema.names import constraint_name, fitted, foreign_key_name
+from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """The constraints of an application's resources, and how each is kept at a write."""
+
+    application: ApplicationSpec
+
+    @cached_property
+    def _referrers(self) -> dict[str, list[tuple[ResourceSpec, RelationshipSpec]]]:
+        """The foreign keys that lead to each resource."""
+        found: dict[str, list[tuple[ResourceSpec, RelationshipSpec]]] = {}
+        for spec in self.application.resources.values():
+            for each in self._references(spec):
+                found.setdefault(each.destination, []).append((spec, each))
+        return found
+
+    def _references(self, spec: ResourceSpec) -> Iterator[RelationshipSpec]:
+        """The foreign keys of a resource. Rows in another layer cannot be held to one."""
+        for each in spec.relationships.values():
+            if each.foreign_key and self.application.destination(each).layer == spec.layer:
+                yield each
+
+    def empty_table(self, spec: ResourceSpec) -> Table:
+        """A table with an index for everything that rows of the resource are looked up by."""
+        names: set[Names] = {each.keys for each in spec.identities.values()}
+        names |= {(each.source_attribute,) for each in spec.relationships.values() if each.foreign_key}
+        for other in self.application.resources.values():
+            for each in other.relationships.values():
+                if each.join is not None and each.join.resource == spec.name:
+                    names |= {(each.join.source_attribute,), (each.join.destination_attribute,)}
+                elif each.destination == spec.name:
+                    names.add((each.destination_attribute,))
+        return Table(spec.primary_key.name, names)
+
+    def complete(self, spec: ResourceSpec, values: dict[str, Any]) -> Row:
+        """A whole row from the values for some attributes; the others are null."""
+        return {
+            name: stored(spec, attribute, values.get(name)) for name, attribute in spec.attributes.items()
+        }
+
+    def add(self, writing: Writing, spec: ResourceSpec, row: Row) -> None:
+        """Put a new row into its table.
+
+        Raises:
+            UniqueViolation, ForeignKeyViolation: a constraint does not allow it.
+        """
+        key = spec.primary_key
+        if frozen(row[key.name]) in writing.tables[spec.name].rows:
+            raise _unique(spec, fitted(f"{spec.table}_pkey"), (key.column,))
+        for identity in spec.identities.values():
+            if self.conflicting(writing, spec, identity, row) is not None:
+                raise _taken(spec, identity)
+        writing.put(spec.name, row)
+        for reference in self._references(spec):
+            self._check_reference(writing, spec, reference, row)
+
+    def change(self, writing: Writing, spec: ResourceSpec, before: Row, after: Row) -> None:
+        """Put a changed row in place of the old one.
+
+        Raises:
+            UniqueViolation, ForeignKeyViolation: a constraint does not allow it.
+        """
+        for identity in spec.identities.values():
+            changed = any(before[key] != after[key] for key in identity.keys)
+            if changed and self.conflicting(writing, spec, identity, after) is not None:
+                raise _taken(spec, identity)
+        writing.put(spec.name, after)
+        for reference in self._references(spec):
+            if before[reference.source_attribute] != after[reference.source_attribute]:
+                self._check_reference(writing, spec, reference, after)
+
+    def remove(self, writing: Writing, spec: ResourceSpec, row: Row) -> None:
+        """Take a row away, and do with the rows that refer to it what their references say.
+
+        Raises:
+            ForeignKeyViolation: a reference does not allow it.
+        """
+        key = frozen(row[spec.primary_key.name])
+        if key not in writing.tables[spec.name].rows:
+            return
+        writing.remove(spec.name, key)
+        for other, reference in self._referrers.get(spec.name, ()):
+            table = writing.tables[other.name]
+            value = row[reference.destination_attribute]
+            for referring in table.find((reference.source_attribute,), (value,)):
+                self._let_go(writing, spec, other, reference, referring)
+
+    def _let_go(
+        self,
+        writing: Writing,
+        spec: ResourceSpec,
+        other: ResourceSpec,
+        reference: RelationshipSpec,
+        referring: Row,
+    ) -> None:
+        match reference.on_delete:
+            case OnDelete.CASCADE:
+                self.remove(writing, other, referring)
+            case OnDelete.NILIFY:
+                name = reference.source_attribute
+                value = stored(other, other.attributes[name], None)
+                self.change(writing, other, referring, {**referring, name: value})
+            case OnDelete.RESTRICT:
+                raise ForeignKeyViolation(
+                    constraint=foreign_key_name(other, reference),
+                    schema="",
+                    table=other.table or other.name,
+                    columns=(spec.attributes[reference.destination_attribute].column,),
+                    referenced=spec.table or spec.name,
+                    still_used=True,
+                )
+
+    def conflicting(
+        self, writing: Writing, spec: ResourceSpec, identity: IdentitySpec, row: Row
+    ) -> Row | None:
+        """Another row with the same values in an identity; nulls are never the same."""
+        key = spec.primary_key.name
+        found = writing.tables[spec.name].find(identity.keys, tuple(row[each] for each in identity.keys))
+        return next((each for each in found if each[key] != row[key]), None)
+
+    def _check_reference(
+        self, writing: Writing, spec: ResourceSpec, reference: RelationshipSpec, row: Row
+    ) -> None:
+        value = row[reference.source_attribute]
+        destination = self.application.destination(reference)
+        names = (reference.destination_attribute,)
+        if value is not None and not any(writing.tables[destination.name].find(names, (value,))):
+            raise ForeignKeyViolation(
+                constraint=foreign_key_name(spec, reference),
+                schema="",
+                table=spec.table or spec.name,
+                columns=(spec.attributes[reference.source_attribute].column,),
+                referenced=destination.table or destination.name,
+                still_used=False,
+            )
+
+
+def _taken(spec: ResourceSpec, identity: IdentitySpec) -> UniqueViolation:
+    columns = tuple(spec.attributes[key].column for key in identity.keys)
+    return _unique(spec, constraint_name(spec, identity.name), columns)
+
+
+def _unique(spec: ResourceSpec, constraint: str, columns: tuple[str, ...]) -> UniqueViolation:
+    return UniqueViolation(constraint=constraint, schema="", table=spec.table or spec.name, columns=columns)

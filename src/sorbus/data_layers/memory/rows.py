@@ -1,0 +1,166 @@
+"""How expressions see rows in memory: their fields, calculations and related rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, cast
+
+from sorbus.data_layers.base import Bindings
+from sorbus.data_layers.memory.tables import Row, Table
+from sorbus.errors.framework import NotCompilable
+from sorbus.expressions.evaluate import Environment, evaluate
+from sorbus.expressions.nodes import Aggregated, AggregateKind, Exists, Node, Ordering, Ref
+from sorbus.expressions.operators import OPERATORS
+from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A row in question, and the row that encloses it inside an `Exists` or `Aggregated`."""
+
+    spec: ResourceSpec
+    row: Row
+    parent: Frame | None = None
+
+
+class MemoryRows:
+    """The rows of one state of the tables, as `evaluate` asks for them.
+
+    Args:
+        tables: the tables by the names of their resources.
+        now: the time at which the transaction began.
+    """
+
+    __slots__ = ("application", "environment", "tables")
+
+    def __init__(
+        self, application: ApplicationSpec, tables: Mapping[str, Table], bindings: Bindings, now: datetime
+    ) -> None:
+        self.application = application
+        self.tables = tables
+        self.environment = Environment(
+            rows=self,
+            actor=bindings.actor,
+            tenant=bindings.tenant,
+            inputs=bindings.inputs,
+            params=bindings.params,
+            now=now,
+        )
+
+    def evaluate(self, node: Node, frame: Frame | None) -> Any:
+        """The value of a node for a row."""
+        return evaluate(node, frame, self.environment)
+
+    def holds(self, node: Node | None, frame: Frame) -> bool:
+        """Whether a condition is true for a row; unknown is not."""
+        return node is None or evaluate(node, frame, self.environment) is True
+
+    def value(self, row: Any, ref: Ref) -> Any:
+        """The field's value: stored, derived, or behind to-one relationships."""
+        frame: Frame | None = row
+        for _ in range(ref.outer):
+            frame = frame.parent if frame is not None else None
+        if frame is None:
+            raise NotCompilable(ref.name)
+        if ref.path:
+            relationship = frame.spec.relationships[ref.path[0]]
+            far = next(self.related(frame, relationship), None)
+            return None if far is None else self.value(far, Ref(ref.name, ref.path[1:]))
+        if ref.name in frame.spec.attributes:
+            return frame.row[ref.name]
+        derived = frame.spec.calculations.get(ref.name) or frame.spec.aggregates.get(ref.name)
+        if derived is None or derived.node is None:
+            raise NotCompilable(f"{frame.spec.name}.{ref.name}")
+        return self.evaluate(derived.node, frame)
+
+    def related(self, frame: Frame, relationship: RelationshipSpec) -> Iterator[Frame]:
+        """The rows that a relationship leads to, each once."""
+        destination = self.application.destination(relationship)
+        table = self.tables[destination.name]
+        own = frame.row[relationship.source_attribute]
+        join = relationship.join
+        keys: Iterable[Any] = (own,)
+        if join is not None:
+            links = self.tables[join.resource].find((join.source_attribute,), (own,))
+            keys = dict.fromkeys(link[join.destination_attribute] for link in links)
+        for key in keys:
+            for row in table.find((relationship.destination_attribute,), (key,)):
+                far = Frame(destination, row, frame)
+                if self.holds(relationship.where, far):
+                    yield far
+
+    def exists(self, row: Any, node: Exists, environment: Environment) -> bool:
+        """Whether a related row meets the condition."""
+        del environment
+        frame: Frame = row
+        far = self.related(frame, frame.spec.relationships[node.relationship])
+        return any(self.holds(node.where, each) for each in far)
+
+    def aggregate(self, row: Any, node: Aggregated, environment: Environment) -> Any:
+        """The aggregate over the related rows."""
+        del environment
+        frame: Frame = row
+        relationship = frame.spec.relationships[node.relationship]
+        found = [each for each in self.related(frame, relationship) if self.holds(node.where, each)]
+        match node.kind:
+            case AggregateKind.COUNT:
+                return len(found)
+            case AggregateKind.EXISTS:
+                return bool(found)
+            case AggregateKind.FIRST:
+                first = self.ordered(found, node.order)[:1]
+                return self._of(node, first[0]) if first else None
+            case _:
+                values = [value for each in found if (value := self._of(node, each)) is not None]
+                return _combined(node.kind, values)
+
+    def _of(self, node: Aggregated, frame: Frame) -> Any:
+        return self.evaluate(node.of, frame) if node.of is not None else None
+
+    def ordered(self, frames: Sequence[Frame], terms: Sequence[Ordering]) -> list[Frame]:
+        """The rows sorted by the terms; text by its code points."""
+        positions = list(range(len(frames)))
+        for term in reversed(terms):
+            values = [sortable(self.evaluate(term.node, frame)) for frame in frames]
+            nulls = [each for each in positions if values[each] is None]
+            rest = [each for each in positions if values[each] is not None]
+            rest.sort(key=values.__getitem__, reverse=term.descending)
+            positions = nulls + rest if term.puts_nulls_first else rest + nulls
+        return [frames[each] for each in positions]
+
+
+def sortable(value: Any) -> Any:
+    """A value that can be compared with others of its field: of an enumeration's member, what is stored."""
+    if isinstance(value, Enum):
+        return value.value
+    return str(cast("object", value)) if isinstance(value, dict) else value
+
+
+def _combined(kind: AggregateKind, values: list[Any]) -> Any:
+    if kind is AggregateKind.SUM:
+        return _sum(values) if values else 0
+    if not values:
+        return None
+    match kind:
+        case AggregateKind.MIN:
+            return min(values, key=sortable)
+        case AggregateKind.MAX:
+            return max(values, key=sortable)
+        case _:
+            total = _sum(values)
+            # PostgreSQL's mean of integers is numeric.
+            total = Decimal(total) if isinstance(total, int) else total
+            return OPERATORS["div"].python(total, len(values))
+
+
+def _sum(values: list[Any]) -> Any:
+    add = OPERATORS["add"].python
+    total = values[0]
+    for value in values[1:]:
+        total = add(total, value)
+    return total

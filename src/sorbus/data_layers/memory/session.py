@@ -1,0 +1,170 @@
+"""Sessions and transactions in memory: one writer at a time, readers see what is committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sorbus.data_layers.memory.tables import Row, Table
+from sorbus.errors.database import LockNotAvailable, TransactionAborted
+
+
+@dataclass(slots=True)
+class Writing:
+    """The tables as one statement writes them; what it did can be undone when it fails.
+
+    Attributes:
+        own: the tables that nobody else sees yet; the others are copied before the first write.
+        private: whether the writes stay invisible to others for now.
+    """
+
+    tables: dict[str, Table]
+    own: set[str]
+    private: bool
+    _undo: list[tuple[str, Any, Row | None]] = field(default_factory=list[tuple[str, Any, Row | None]])
+
+    def _table(self, name: str) -> Table:
+        if self.private and name not in self.own:
+            self.tables[name] = self.tables[name].copy()
+            self.own.add(name)
+        return self.tables[name]
+
+    def put(self, name: str, row: Row) -> None:
+        """Add or replace a row."""
+        table = self._table(name)
+        key = row[table.key]
+        self._undo.append((name, key, table.rows.get(key)))
+        table.put(row)
+
+    def remove(self, name: str, key: Any) -> None:
+        """Take a row away."""
+        table = self._table(name)
+        self._undo.append((name, key, table.rows[key]))
+        table.remove(key)
+
+    def undo(self) -> None:
+        """Put everything back."""
+        for name, key, before in reversed(self._undo):
+            table = self.tables[name]
+            if before is not None:
+                table.put(before)
+            elif key in table.rows:
+                table.remove(key)
+
+
+class Store:
+    """The committed rows of an application, and the lock that lets one transaction write at a time.
+
+    Args:
+        lock_timeout: seconds that a write waits for another transaction.
+    """
+
+    def __init__(self, tables: Mapping[str, Table], *, lock_timeout: float) -> None:
+        self.tables = dict(tables)
+        self.lock = asyncio.Lock()
+        self.lock_timeout = lock_timeout
+
+
+class MemorySession:
+    """What a connection is to PostgreSQL: used by one task at a time, in or outside a transaction.
+
+    Attributes:
+        began: when the transaction was opened; None outside one.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.began: datetime | None = None
+        self._tables: dict[str, Table] | None = None
+        self._own: set[str] = set()
+        self._failed = False
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The rows as this session sees them: what is committed, and its own writes."""
+        return self.store.tables if self._tables is None else self._tables
+
+    @property
+    def now(self) -> datetime:
+        """When the transaction began; outside one, this moment."""
+        return self.began or datetime.now(UTC)
+
+    def check(self) -> None:
+        """A transaction in which a statement failed takes no further ones.
+
+        Raises:
+            TransactionAborted: one has failed.
+        """
+        if self._failed:
+            raise TransactionAborted
+
+    def fail(self) -> None:
+        """Note that a statement has failed."""
+        self._failed = self.began is not None
+
+    def begin(self) -> None:
+        """Open a transaction. Its first write takes the lock, so that reading alone waits for nobody."""
+        self.began = datetime.now(UTC)
+
+    def commit(self) -> None:
+        """Let everybody see what was written.
+
+        Raises:
+            TransactionAborted: a statement had failed; everything is undone instead.
+        """
+        failed = self._failed
+        if self._tables is not None and not failed:
+            self.store.tables = self._tables
+        self.rollback()
+        if failed:
+            raise TransactionAborted
+
+    def rollback(self) -> None:
+        """Forget what was written."""
+        if self._tables is not None:
+            self.store.lock.release()
+        self._tables, self._own = None, set()
+        self.began, self._failed = None, False
+
+    async def lock(self) -> None:
+        """Become the one transaction that writes; outside a transaction there is nothing to hold.
+
+        Raises:
+            LockNotAvailable: another transaction did not end in time.
+        """
+        if self.began is None or self._tables is not None:
+            return
+        await self._take()
+        self._tables = dict(self.store.tables)
+
+    async def writing(self) -> Writing:
+        """The tables to write to; `done` must follow.
+
+        Raises:
+            LockNotAvailable: another transaction did not end in time.
+        """
+        if self.began is not None:
+            await self.lock()
+            return Writing(self.tables, self._own, private=True)
+        await self._take()
+        return Writing(self.store.tables, set(), private=False)
+
+    def done(self) -> None:
+        """End a single write; a transaction keeps its lock."""
+        if self.began is None:
+            self.store.lock.release()
+
+    async def _take(self) -> None:
+        lock = self.store.lock
+        if not lock.locked():
+            await lock.acquire()
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.store.lock_timeout):
+                await lock.acquire()
+                return
+        raise LockNotAvailable

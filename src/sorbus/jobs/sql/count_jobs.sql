@@ -1,0 +1,4 @@
+SELECT queue, state::text AS state, count(*) AS count
+FROM public.oban_jobs
+GROUP BY queue, state
+ORDER BY queue, state

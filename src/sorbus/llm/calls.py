@@ -1,0 +1,140 @@
+"""LlmCall: every call to a model as a row, and the sink that writes them in groups."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from uuid import UUID
+
+from sorbus.data_layers.postgres.group_commit import GroupCommit
+from sorbus.data_layers.postgres.pool import Pool
+from sorbus.llm.messages import CallKind
+from sorbus.llm.records import CallRecord, CallStatus
+from sorbus.resource.fields import Attr, attribute, uuid_primary_key
+from sorbus.resource.model import Resource
+from sorbus.resource.sections import (
+    Policies,
+    Postgres,
+    Tenancy,
+    actor_present,
+    authorize_if,
+    policy,
+)
+
+
+class LlmCall(Resource):
+    """One call to a language or embedding model."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    tenant: Attr[str] = attribute(max_length=200)
+    run_id: Attr[UUID | None] = attribute(public=True, description="The run on whose behalf it was made.")
+    stage: Attr[str | None] = attribute(public=True, description="The stage on whose behalf it was made.")
+    kind: Attr[CallKind] = attribute(public=True)
+    provider: Attr[str] = attribute(public=True)
+    model: Attr[str] = attribute(public=True)
+    status: Attr[CallStatus] = attribute(public=True)
+    tokens_in: Attr[int] = attribute(public=True)
+    tokens_out: Attr[int] = attribute(public=True)
+    latency_ms: Attr[int] = attribute(public=True)
+    cost_usd: Attr[Decimal] = attribute(public=True, description="By the price of the moment, in US dollars.")
+    priced: Attr[bool] = attribute(public=True, description="False when no price was known for the model.")
+    attempts: Attr[int] = attribute(public=True)
+    error_code: Attr[str | None] = attribute(public=True)
+    request_hash: Attr[str] = attribute()
+    response: Attr[str | None] = attribute(sensitive=True)
+    inserted_at: Attr[datetime] = attribute(public=True, writable=False)
+
+    storage = Postgres("llm_calls")
+    tenancy = Tenancy(tenant)
+    policies = Policies(policy("read", authorize_if(actor_present())))
+
+
+@cache
+def _sql(name: str) -> str:
+    return files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+class DatabaseSink:
+    """Writes call records as `LlmCall` rows; records that come at the same moment share one statement.
+
+    A record is on disk when `record` returns, so an answer that was paid for is never asked for again.
+
+    Args:
+        pool: connections to the database that holds the rows.
+        default_tenant: the tenant of calls that belong to no run.
+    """
+
+    def __init__(self, pool: Pool, *, default_tenant: str = "local") -> None:
+        self.pool = pool
+        self.default_tenant = default_tenant
+        self._tenants: dict[UUID, str] = {}
+        self._writes: GroupCommit[CallRecord, None] = GroupCommit(self._write)
+
+    def enter(self, run: UUID, tenant: str) -> None:
+        """Say which tenant a run's calls belong to, while this process works on it."""
+        self._tenants[run] = tenant
+
+    def leave(self, run: UUID) -> None:
+        """Forget a run."""
+        self._tenants.pop(run, None)
+
+    async def record(self, record: CallRecord) -> None:
+        """Write a record; it is committed when this returns."""
+        await self._writes.submit(record)
+
+    async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
+        """The newest answered record of that request in that run and stage."""
+        async with self.pool.connection() as connection:
+            row = await connection.fetchrow(_sql("find_call"), run_id, stage, request_hash)
+        if row is None:
+            return None
+        return CallRecord(
+            id=row["id"],
+            kind=CallKind(row["kind"]),
+            provider=row["provider"],
+            model=row["model"],
+            request_hash=request_hash,
+            status=CallStatus(row["status"]),
+            stage=stage,
+            run_id=run_id,
+            tokens_in=row["tokens_in"],
+            tokens_out=row["tokens_out"],
+            latency_ms=row["latency_ms"],
+            cost_usd=row["cost_usd"],
+            priced=row["priced"],
+            error_code=row["error_code"],
+            response=row["response"],
+            attempts=row["attempts"],
+            inserted_at=row["inserted_at"],
+        )
+
+    async def _write(self, records: list[CallRecord]) -> list[None]:
+        columns: list[list[Any]] = [
+            [each.id for each in records],
+            [
+                self._tenants.get(each.run_id, self.default_tenant) if each.run_id else self.default_tenant
+                for each in records
+            ],
+            [each.run_id for each in records],
+            [each.stage for each in records],
+            [each.kind.value for each in records],
+            [each.provider for each in records],
+            [each.model for each in records],
+            [each.status.value for each in records],
+            [each.tokens_in for each in records],
+            [each.tokens_out for each in records],
+            [each.latency_ms for each in records],
+            [each.cost_usd for each in records],
+            [each.priced for each in records],
+            [each.attempts for each in records],
+            [each.error_code for each in records],
+            [each.request_hash for each in records],
+            [None if each.response is None else each.response.replace("\x00", "�") for each in records],
+            [each.inserted_at for each in records],
+        ]
+        async with self.pool.connection() as connection:
+            await connection.execute(_sql("insert_calls"), *columns)
+        return [None] * len(records)

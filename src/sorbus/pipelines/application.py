@@ -1,0 +1,51 @@
+"""An application with pipelines in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sorbus.jobs.component import Jobs
+from sorbus.llm.calls import LlmCall
+from sorbus.llm.config import ModelConfig
+from sorbus.pipelines.builtin import BUILTIN, DocumentExtraction, EmailAnalysis
+from sorbus.pipelines.component import ClientFactory, Pipelines
+from sorbus.pipelines.definition import Pipeline
+from sorbus.pipelines.resources.content import Content
+from sorbus.pipelines.resources.run import Definition, Result, Run, StageRun
+from sorbus.resource.application import Sorbus
+from sorbus.resource.domain import Domain
+
+PIPELINES = Domain(
+    "pipelines",
+    description="Content, the pipelines that work on it, and what they found.",
+    resources=[Content, Definition, Run, StageRun, Result, LlmCall, EmailAnalysis, DocumentExtraction],
+)
+
+
+def pipeline_application(
+    *,
+    domains: Sequence[Domain] = (),
+    pipelines: Sequence[Pipeline] = BUILTIN,
+    models: ModelConfig | str | ClientFactory = "local:default",
+    concurrency: int = 8,
+    run_jobs: bool = True,
+    job_options: dict[str, Any] | None = None,
+    **options: Any,
+) -> Sorbus:
+    """An application with the pipelines domain, your own domains, and the parts that run them.
+
+    Args:
+        domains: your own domains; the stages of your pipelines live there.
+        pipelines: what it can run; the built-in ones by default.
+        models: a model's name, a configuration, or a function that makes a client over a sink.
+        concurrency: how many runs this process advances at once.
+        run_jobs: False makes a process that starts runs and leaves the work to others.
+        job_options: options of `JobRunner`, such as `dead_after`.
+        options: those of `Sorbus`.
+    """
+    jobs = Jobs(run=run_jobs, **(job_options or {}))
+    parts = Pipelines(pipelines, jobs=jobs, models=models, concurrency=concurrency)
+    app = Sorbus(domains=[PIPELINES, *domains], components=[parts, jobs], **options)
+    app.provide(Jobs, jobs)
+    return app

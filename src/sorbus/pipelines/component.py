@@ -1,0 +1,214 @@
+"""The pipelines of an application: a component that starts, runs and repairs runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from sorbus.data_layers.postgres.migrations import SystemScript
+from sorbus.errors.database import DatabaseFault
+from sorbus.errors.pipelines import NoSuchPipeline, PipelinesNotStarted, RunKeepsDying, UnknownPipelineVersion
+from sorbus.jobs.component import Jobs
+from sorbus.jobs.inspection import cancel_job
+from sorbus.llm.calls import DatabaseSink
+from sorbus.llm.client import ModelClient
+from sorbus.llm.config import ModelConfig
+from sorbus.llm.records import CallSink
+from sorbus.pipelines.advance import Advancer, Observer
+from sorbus.pipelines.definition import Pipeline
+from sorbus.pipelines.resources.run import Definition
+from sorbus.pipelines.sql import sql
+from sorbus.pipelines.starting import Starter
+from sorbus.pipelines.store import RunStore
+from sorbus.types.uuid7 import uuid7
+
+if TYPE_CHECKING:
+    from sorbus.resource.application import Sorbus
+
+logger = logging.getLogger(__name__)
+
+WORKER = "pipelines.advance"
+ClientFactory = Callable[[CallSink], ModelClient]
+_REPAIR_EVERY = 60.0
+_LOST_AFTER = 120.0
+# Claims, not failures: a lease that dies with its process this often takes its process down with it.
+_MOST_CLAIMS = 20
+
+
+class Pipelines:
+    """Runs pipelines. Give it to the application before `Jobs`.
+
+    Args:
+        pipelines: the static definitions.
+        jobs: the application's jobs.
+        models: a model's name, a configuration, or a function that makes a client over a sink; by default the
+            embedded local model.
+        concurrency: how many runs this process advances at once.
+    """
+
+    def __init__(
+        self,
+        pipelines: Sequence[Pipeline],
+        *,
+        jobs: Jobs,
+        models: ModelConfig | str | ClientFactory = "local:default",
+        concurrency: int = 8,
+    ) -> None:
+        self.pipelines = {(each.name, each.version): each for each in pipelines}
+        self.current: dict[str, Pipeline] = {}
+        for each in pipelines:
+            known = self.current.get(each.name)
+            if known is None or known.version < each.version:
+                self.current[each.name] = each
+        self.jobs = jobs
+        self.concurrency = concurrency
+        self._given = models
+        self._client: ModelClient | None = None
+        self._app: Sorbus | None = None
+        self._advancer: Advancer | None = None
+        self._repair: asyncio.Task[None] | None = None
+        self._observers: list[Observer] = []
+
+    def system_scripts(self) -> tuple[SystemScript, ...]:
+        """The jobs' tables, and the index by which a run finds its job."""
+        return (*self.jobs.system_scripts(), SystemScript("pipelines", 1, sql("install")))
+
+    async def start(self, app: Sorbus) -> None:
+        """Publish the definitions, make the model client, and register the handler of the jobs."""
+        self._app = app
+        sink = DatabaseSink(app.database.pool)
+        given = self._given
+        client = ModelClient(given, sink=sink) if isinstance(given, (str, ModelConfig)) else given(sink)
+        self._client = client
+        app.provide(ModelClient, client)
+        app.provide(Starter, self)
+        app.provide(Pipelines, self)
+        self._advancer = Advancer(app, RunStore(app.database.pool), sink, self.pipelines, self._observers)
+        for queue in {each.queue for each in self.pipelines.values()}:
+            self.jobs.register(WORKER, self._advancer, queue=queue, limit=self.concurrency)
+        await self._publish(app)
+        self._repair = asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")
+
+    async def stop(self) -> None:
+        """Stop looking after runs; those under way go on elsewhere or at the next start."""
+        repair, self._repair = self._repair, None
+        if repair is not None:
+            repair.cancel()
+            with suppress(asyncio.CancelledError):
+                await repair
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    def observe(self, observer: Observer) -> None:
+        """Tell a function of every step of the runs in this process."""
+        self._observers.append(observer)
+
+    def unobserve(self, observer: Observer) -> None:
+        """Undo `observe`."""
+        with suppress(ValueError):
+            self._observers.remove(observer)
+
+    async def _publish(self, app: Sorbus) -> None:
+        scope = app.system_scope()
+        for each in self.pipelines.values():
+            data = each.to_data()
+            await Definition.publish(
+                scope,
+                name=each.name,
+                version=each.version,
+                description=each.description,
+                stages=data["stages"],
+                edges=data["edges"],
+            )
+
+    # what the actions of Run ask for
+
+    def version_of(self, pipeline: str) -> int:
+        """The current version of a pipeline.
+
+        Raises:
+            NoSuchPipeline: the application has none of this name.
+        """
+        found = self.current.get(pipeline)
+        if found is None:
+            raise NoSuchPipeline(pipeline, allowed=self.current)
+        return found.version
+
+    async def enqueue(self, run: Any) -> None:
+        """Write a run's stages and its job into the open transaction."""
+        await self._enqueue(run.id, run.tenant, run.pipeline, run.version)
+
+    async def _enqueue(self, run_id: Any, tenant: str, name: str, version: int) -> None:
+        app = self._need_app()
+        opened = app.engine.transaction_of_task()
+        pipeline = self.pipelines.get((name, version))
+        if opened is None or pipeline is None:
+            if pipeline is None:
+                known = [f"{each} {number}" for each, number in self.pipelines]
+                raise UnknownPipelineVersion(name, version, known=known)
+            raise PipelinesNotStarted()
+        stages = pipeline.stages
+        names = [each.name for each in stages]
+        connection = await opened.session(app.engine.layers["postgres"])
+        await connection.fetchval(
+            sql("start_run"),
+            run_id,
+            tenant,
+            [uuid7() for _ in stages],
+            names,
+            list(range(len(stages))),
+            [0 if position == 0 else 1 for position in range(len(stages))],
+            [f'["{following}"]' for following in names[1:]] + ["[]"],
+            pipeline.queue,
+            _MOST_CLAIMS,
+            {"tenant": tenant},
+        )
+        opened.on_commit.append(lambda: self._wake(pipeline.queue))
+
+    async def _wake(self, queue: str) -> None:
+        self.jobs.wake({queue})
+
+    async def cancel(self, run: Any) -> None:
+        """Cancel a run's jobs within the open transaction."""
+        app = self._need_app()
+        async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            for row in await connection.fetch(sql("job_of_run"), str(run.id)):
+                await cancel_job(connection, row["id"])
+
+    def _need_app(self) -> Sorbus:
+        if self._app is None:
+            raise PipelinesNotStarted()
+        return self._app
+
+    # repair
+
+    async def _repair_forever(self) -> None:
+        while True:
+            try:
+                await self.repair()
+            except DatabaseFault as error:
+                logger.warning("runs without a job were not looked for: %s", error)
+            await asyncio.sleep(_REPAIR_EVERY)
+
+    async def repair(self, *, older_than: float = _LOST_AFTER) -> int:
+        """Give unfinished runs without a job a new one; returns how many.
+
+        A run whose job was claimed too often fails: it took its process down each time.
+        """
+        app = self._need_app()
+        store = RunStore(app.database.pool)
+        found = await store.lost(older_than)
+        for run_id, tenant, name, version, spent in found:
+            if spent:
+                await store.fail_run(run_id, RunKeepsDying(name).to_dict())
+                continue
+            try:
+                async with app.transaction():
+                    await self._enqueue(run_id, tenant, name, version)
+            except UnknownPipelineVersion as error:
+                await store.fail_run(run_id, error.to_dict())
+        return len(found)

@@ -1,0 +1,178 @@
+"""Run, StageRun, Result and Definition."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from uuid import UUID
+
+from sorbus.llm.calls import LlmCall
+from sorbus.pipelines.resources.content import Content
+from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.starting import Starter
+from sorbus.query.query import Query
+from sorbus.resource import action, agg
+from sorbus.resource.actions import Arg
+from sorbus.resource.fields import Attr, attribute, calculate, timestamp, uuid_primary_key
+from sorbus.resource.model import Resource
+from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
+from sorbus.resource.sections import (
+    Identities,
+    JsonApi,
+    Policies,
+    Postgres,
+    Tenancy,
+    actor_present,
+    authorize_if,
+    policy,
+)
+from sorbus.scope import Scope
+from sorbus.types.json import Json
+
+
+class Definition(Resource):
+    """A pipeline as this application knows it: its stages and edges, one row for each version."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    name: Attr[str] = attribute(public=True, max_length=200)
+    version: Attr[int] = attribute(public=True, ge=1)
+    description: Attr[str] = attribute(public=True, default="")
+    stages: Attr[list[dict[str, Json]]] = attribute(public=True)
+    edges: Attr[list[list[str]]] = attribute(public=True)
+    inserted_at: Attr[datetime] = timestamp(public=True)
+
+    @action.create(upsert="version")
+    def publish(
+        self,
+        scope: Scope,
+        name: str,
+        version: int,
+        stages: list[dict[str, Json]],
+        edges: list[list[str]],
+        description: str = "",
+    ) -> None:
+        """Record a version of a pipeline."""
+
+    storage = Postgres("definitions")
+    identities = Identities(version=[name, version])
+    policies = Policies(policy("read", authorize_if(actor_present())))
+    json_api = JsonApi("/definitions", "get", "index")
+
+
+class StageRun(Resource):
+    """One stage of a run; its output is the checkpoint that a resumed run starts from."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    tenant: Attr[str] = attribute(max_length=200)
+    run_id: Attr[UUID] = attribute(public=True)
+    name: Attr[str] = attribute(public=True)
+    position: Attr[int] = attribute(public=True)
+    state: Attr[StageState] = attribute(public=True)
+    waits: Attr[int] = attribute(description="How many predecessors are not done yet.")
+    next: Attr[list[str]] = attribute(description="The stages that wait for this one.")
+    attempt: Attr[int] = attribute(public=True, description="How many attempts have failed.")
+    output: Attr[Json | None] = attribute(public=True)
+    error: Attr[Json | None] = attribute(public=True)
+    started_at: Attr[datetime | None] = attribute(public=True)
+    finished_at: Attr[datetime | None] = attribute(public=True)
+
+    run: One[Run] = belongs_to(via=run_id, on_delete="cascade")
+    duration = calculate(finished_at - started_at)
+
+    storage = Postgres("stage_runs")
+    tenancy = Tenancy(tenant)
+    identities = Identities(name=[run_id, name])
+    policies = Policies(policy("read", authorize_if(actor_present())))
+    json_api = JsonApi("/stage-runs", "get", "index")
+
+
+class Result(Resource):
+    """What a completed run found: the outputs of its stages by name."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    tenant: Attr[str] = attribute(max_length=200)
+    run_id: Attr[UUID] = attribute(public=True)
+    content_id: Attr[UUID] = attribute(public=True)
+    pipeline: Attr[str] = attribute(public=True)
+    data: Attr[dict[str, Json]] = attribute(public=True)
+    inserted_at: Attr[datetime] = attribute(public=True, writable=False)
+
+    run: One[Run] = belongs_to(via=run_id, on_delete="cascade", public=True)
+    content: One[Content] = belongs_to(via=content_id, on_delete="cascade", public=True)
+
+    @action.read
+    @classmethod
+    def for_content(cls, scope: Scope, content_id: Arg[UUID]) -> Query[Result]:
+        """The results of one piece of content, newest first."""
+        return cls.query().where(cls.content_id == content_id).order_by(cls.inserted_at.desc())
+
+    storage = Postgres("results")
+    tenancy = Tenancy(tenant)
+    identities = Identities(run=[run_id])
+    policies = Policies(policy("read", authorize_if(actor_present())))
+    json_api = JsonApi("/results", "get", "index", for_content)
+
+
+class Run(Resource):
+    """One execution of a pipeline over one piece of content."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    tenant: Attr[str] = attribute(max_length=200)
+    content_id: Attr[UUID] = attribute(public=True)
+    pipeline: Attr[str] = attribute(public=True, max_length=200)
+    version: Attr[int] = attribute(public=True, default=1, writable=False)
+    state: Attr[RunState] = attribute(public=True, default=RunState.PENDING)
+    error: Attr[Json | None] = attribute(public=True, default=None)
+    started_at: Attr[datetime | None] = attribute(public=True, default=None)
+    finished_at: Attr[datetime | None] = attribute(public=True, default=None)
+    inserted_at: Attr[datetime] = timestamp(public=True)
+
+    content: One[Content] = belongs_to(via=content_id, on_delete="cascade", public=True)
+    stages: Many[StageRun] = has_many(public=True, order_by=lambda stage: stage.position)
+    result: One[Result] = has_one(public=True)
+    llm_calls: Many[LlmCall] = has_many(order_by=lambda call: call.id)
+    cost_usd = agg.sum(llm_calls, lambda call: call.cost_usd, public=True)
+    tokens_in = agg.sum(llm_calls, lambda call: call.tokens_in, public=True)
+    tokens_out = agg.sum(llm_calls, lambda call: call.tokens_out, public=True)
+    stages_done = agg.count(stages, where=lambda stage: stage.state == StageState.DONE, public=True)
+    duration = calculate(finished_at - started_at)
+
+    @action.create
+    def start(self, scope: Scope, content_id: UUID, pipeline: str) -> None:
+        """Start a pipeline on a piece of content; its stages and its job are written in the same transaction."""
+        self.version = scope.get(Starter).version_of(pipeline)
+
+    @start.after_write
+    async def _enqueue(self, scope: Scope) -> None:
+        await scope.get(Starter).enqueue(self)
+
+    @action.transition(RunState.PENDING, RunState.RUNNING, to=RunState.CANCELLED)
+    def cancel(self, scope: Scope) -> None:
+        """Stop the run; what is committed stays."""
+
+    @cancel.after_write
+    async def _cancel_job(self, scope: Scope) -> None:
+        await scope.get(Starter).cancel(self)
+
+    @action.transition(RunState.FAILED, RunState.CANCELLED, to=RunState.PENDING)
+    def retry(self, scope: Scope) -> None:
+        """Go on at the first stage without a committed output."""
+        self.error = None
+        self.finished_at = None
+
+    @retry.after_write
+    async def _enqueue_again(self, scope: Scope) -> None:
+        await scope.get(Starter).enqueue(self)
+
+    @action.read
+    @classmethod
+    def for_content(cls, scope: Scope, content_id: Arg[UUID]) -> Query[Run]:
+        """The runs over one piece of content, newest first."""
+        return cls.query().where(cls.content_id == content_id).order_by(cls.inserted_at.desc())
+
+    storage = Postgres("pipeline_runs")
+    tenancy = Tenancy(tenant)
+    policies = Policies(policy("any", authorize_if(actor_present())))
+    json_api = JsonApi("/runs", "get", "index", start, cancel, retry, for_content, includes=[content, stages, result])
+
+

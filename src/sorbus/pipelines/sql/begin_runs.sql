@@ -1,0 +1,24 @@
+-- Take many runs in hand: each becomes running if its job's lease holds and it is neither finished nor cancelled.
+-- $1 runs, $2 jobs, $3 attempts, $4 attempted_at, $5 nodes. Answers with what the stages need.
+WITH input AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::timestamptz[], $5::text[])
+        AS i (run_id, job_id, attempt, attempted_at, node)
+),
+begun AS (
+    UPDATE pipeline_runs AS r
+    SET state = 'running', started_at = coalesce(r.started_at, now())
+    FROM input AS i
+    JOIN public.oban_jobs AS j
+      ON j.id = i.job_id AND j.state = 'executing' AND j.attempt = i.attempt
+     AND j.attempted_at = timezone('UTC', i.attempted_at) AND j.attempted_by[1] = i.node
+    WHERE r.id = i.run_id AND r.state IN ('pending', 'running')
+    RETURNING r.id, r.tenant, r.pipeline, r.version, r.content_id
+)
+SELECT b.id, b.tenant, b.pipeline, b.version, c.id AS content_id, c.source_type, c.title, c.text, c.metadata, s.stages
+FROM begun AS b
+JOIN contents AS c ON c.id = b.content_id
+CROSS JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(s.name, s.state, s.attempt, s.output)) AS stages
+    FROM stage_runs AS s
+    WHERE s.run_id = b.id
+) AS s

@@ -1,0 +1,16 @@
+-- Unfinished runs that no job will advance: their job was pruned, deleted or used up. $1 at least this old (seconds).
+SELECT r.id, r.tenant, r.pipeline, r.version,
+       EXISTS (
+           SELECT FROM public.oban_jobs AS d
+           WHERE d.worker = 'pipelines.advance' AND d.state = 'discarded' AND d.args ->> 'run_id' = r.id::text
+       ) AS spent
+FROM pipeline_runs AS r
+WHERE r.state IN ('pending', 'running')
+  AND r.inserted_at < now() - make_interval(secs => $1::float8)
+  AND NOT EXISTS (
+      SELECT FROM public.oban_jobs AS j
+      WHERE j.worker = 'pipelines.advance' AND j.args ->> 'run_id' = r.id::text
+        AND j.state IN ('available', 'scheduled', 'executing', 'retryable', 'suspended')
+  )
+ORDER BY r.id
+LIMIT 1000
