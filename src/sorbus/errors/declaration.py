@@ -33,8 +33,9 @@ class UnknownMember(DeclarationError):
 
     def __init__(self, resource: str, name: str, *, found: str, allowed: Iterable[str]) -> None:
         allowed = list(allowed)
+        article = "an" if found[:1].lower() in "aeiou" else "a"
         super().__init__(
-            f"`{resource}.{name}` is a {found}; the body of a resource holds fields, relationships, "
+            f"`{resource}.{name}` is {article} {found}; the body of a resource holds fields, relationships, "
             f"calculations, aggregates, actions and sections. Sections: {listed(allowed)}.",
             path=(resource, name),
             hint=did_you_mean(name, allowed) or "Start the name of a helper with an underscore.",

@@ -27,6 +27,7 @@ class Jobs:
     Args:
         run: whether this process runs jobs; one that only inserts them says False.
         queues: how many jobs of each queue run at once in this process, on top of what parts register.
+        grace: seconds that running jobs get to end when the application closes; then they are put back.
         options: further options of `JobRunner`.
     """
 
@@ -36,12 +37,14 @@ class Jobs:
         run: bool = True,
         queues: Mapping[str, int] | None = None,
         crons: Sequence[Cron] = (),
+        grace: float = 15.0,
         **options: Any,
     ) -> None:
         self._run = run
         self._queues: dict[str, int] = {**DEFAULT_QUEUES, **(queues or {})}
         self._given = dict(queues or {})
         self._crons: list[Cron] = list(crons)
+        self._grace = grace
         self._options = options
         self._handlers: dict[str, Handler] = {}
         self._waker: Waker | None = None
@@ -77,7 +80,7 @@ class Jobs:
         """Stop claiming, wait for what runs, put the rest back."""
         runner, self.runner = self.runner, None
         if runner is not None:
-            await runner.stop()
+            await runner.stop(self._grace)
         waker, self._waker = self._waker, None
         if waker is not None:
             await waker.close()

@@ -165,8 +165,8 @@ class Heart:
                 row_factory=namedtuple_row,
                 **_KEEPALIVE,
             )
-            # A beat or a rescue that is lost in a crash of the server is made again, so neither waits for the disk;
-            # plans are cached while the table is small.
+            # A beat or a rescue that is lost in a crash of the server is made again, so neither waits for the
+            # disk; plans are cached while the table is small.
             self._conn.execute(
                 "SET statement_timeout = '30s'; SET synchronous_commit TO off; SET enable_seqscan TO off"
             )

@@ -55,7 +55,7 @@ class DocumentExtraction(Resource):
     @classmethod
     async def parse(cls, scope: Scope, content: StageContent) -> ParsedDocument:
         """The document's structure: title, sections, tables, labelled values."""
-        return parse_document(content.text, str(content.metadata.get("media_type", "text/plain")))
+        return parse_document(content.text, str(content.metadata.get("text_media_type", "text/plain")))
 
     @action.generic
     @classmethod

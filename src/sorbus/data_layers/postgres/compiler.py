@@ -27,6 +27,8 @@ from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import sql_type
 
+_NUMBERS = frozenset({"bigint", "double precision", "numeric"})
+
 Source = Const | Param | ActorRef | TenantRef | InputRef
 """Where a parameter's value comes from when the statement runs."""
 
@@ -192,13 +194,17 @@ class SqlCompiler:
         return f"EXISTS (SELECT 1 FROM {table} WHERE {condition})"
 
     def _aggregated(self, node: Aggregated) -> str:
-        table, condition, _ = self._related(node.relationship)
+        table, condition, frame = self._related(node.relationship)
         if node.where is not None:
             condition += f" AND ({self.node(node.where)})"
         of = self.node(node.of) if node.of is not None else ""
+        kind = self.sql_type(node.of) if node.of is not None else None
         order = f" ORDER BY {self.order(node.order)}" if node.order else ""
         self.frames.pop()
         body = f"FROM {table} WHERE {condition}"
+        if of and node.kind is not AggregateKind.FIRST and f"{frame.alias}." not in of:
+            # SQL gives an aggregate to the query whose columns it names, here an enclosing one.
+            of, body = "v", f"FROM (SELECT {of} AS v {body}) o"
         match node.kind:
             case AggregateKind.COUNT:
                 return f"(SELECT count(*) {body})"
@@ -208,7 +214,9 @@ class SqlCompiler:
                 return f"(SELECT {of} {body}{order} LIMIT 1)"
             case AggregateKind.SUM:
                 # A zero without a type takes that of the sum, which may be an interval.
-                return f"(SELECT coalesce(sum({of}), '0') {body})"
+                # A sum of bigint is numeric in PostgreSQL, and would divide as one.
+                total = f"sum({of})::bigint" if kind == "bigint" else f"sum({of})"
+                return f"(SELECT coalesce({total}, '0') {body})"
             case _:
                 return f"(SELECT {node.kind.value}({of}) {body})"
 
@@ -228,10 +236,14 @@ class SqlCompiler:
         return f"({template.format(*texts)})"
 
     def _is_text(self, args: tuple[Node, ...]) -> bool:
-        return any(self.sql_type(arg) == "text" for arg in args)
+        return any(self.sql_type(arg, values=True) == "text" for arg in args)
 
-    def sql_type(self, node: Node) -> str | None:
-        """The column type of a node, where it is certain."""
+    def sql_type(self, node: Node, *, values: bool = False) -> str | None:
+        """The column type of a node, where it is certain.
+
+        Args:
+            values: whether a bare value counts, which otherwise takes the type of what is beside it.
+        """
         match node:
             case Ref(name, path, outer):
                 spec = self.frames[len(self.frames) - 1 - outer].spec
@@ -242,9 +254,33 @@ class SqlCompiler:
                 rule = OPERATORS.get(operator)
                 if rule is not None and rule.result is not None:
                     return sql_type(rule.result)
-                return None if operator in {"sub", "if"} else self.sql_type(args[0])
+                if operator == "if":
+                    return self.sql_type(args[1], values=values) or self.sql_type(args[2], values=values)
+                first = self.sql_type(args[0], values=values)
+                # The difference of two times is no time.
+                return None if operator == "sub" and first not in _NUMBERS else first
+            case Aggregated():
+                return self._type_of_aggregate(node)
+            case Param(_, python) if values:
+                return sql_type(python)
+            case Const(value) if values and value is not None:
+                return sql_type(type(value))
             case _:
                 return None
+
+    def _type_of_aggregate(self, node: Aggregated) -> str | None:
+        match node.kind:
+            case AggregateKind.COUNT:
+                return "bigint"
+            case AggregateKind.EXISTS:
+                return "boolean"
+            case _:
+                source = self.frames[-1]
+                relationship = source.spec.relationships[node.relationship]
+                self.frames.append(Frame(self.application.destination(relationship), ""))
+                of = self.sql_type(node.of) if node.of is not None else None
+                self.frames.pop()
+                return "numeric" if node.kind is AggregateKind.AVG and of == "bigint" else of
 
 
 Special = Callable[[SqlCompiler, tuple[Node, ...], str | None], str]

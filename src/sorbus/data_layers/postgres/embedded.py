@@ -167,6 +167,10 @@ class _Share:
         user, self._user = self._user, None
         if user is None or os.getpid() != self._process:
             return
+        if not self.folder.exists():
+            # Somebody has deleted it; a server without its data ends by itself within a minute.
+            os.close(user)
+            return
         try:
             with self._files.start_lock(self._layout, None, seconds=LOCK_SECONDS, abandon=threading.Event()):
                 if self._files.is_last_user(user):

@@ -1,0 +1,111 @@
+"""`sorbus inspect`: the declarations as Sorbus understood them."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.table import Table
+
+from sorbus.cli.loading import app_option, load_application
+from sorbus.cli.main import reported
+from sorbus.cli.screens import console
+from sorbus.errors.cli import NoSuchResourceName
+from sorbus.expressions.describe import describe
+from sorbus.resource.application import Sorbus
+from sorbus.schema.manifest import manifest, resource_manifest
+from sorbus.schema.resource import ResourceSpec
+
+
+@click.command()
+@click.argument("resource", required=False)
+@click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
+@app_option
+@reported
+def inspect(*, resource: str | None, as_json: bool, app_name: str | None) -> None:
+    """Show the application's resources, or one RESOURCE with its fields, actions and policies."""
+    app = load_application(app_name)
+    if resource is not None and resource not in app.spec.resources:
+        raise NoSuchResourceName(resource, allowed=app.spec.resources)
+    if as_json:
+        data = manifest(app.spec) if resource is None else resource_manifest(app.spec.resources[resource])
+        click.echo(json.dumps(data, indent=2))
+    elif resource is None:
+        _show_all(app)
+    else:
+        _show_one(app.spec.resources[resource])
+
+
+def _show_all(app: Sorbus) -> None:
+    table = Table(header_style="bold", pad_edge=False, box=None)
+    for heading in ("domain", "resource", "table", "fields", "actions", "what it is"):
+        table.add_column(heading)
+    for spec in app.spec.resources.values():
+        actions = ", ".join(spec.actions)
+        table.add_row(spec.domain, spec.name, spec.table or "–", str(len(spec.fields)), actions, spec.description)
+    console().print(table)
+
+
+def _show_one(spec: ResourceSpec) -> None:
+    out = console()
+    out.print(f"[bold]{spec.name}[/] in {spec.domain}: {spec.description}")
+    where = f"table {spec.table}" if spec.table else "no rows of its own"
+    tenancy = f", one tenant's rows by {spec.tenancy.attribute}" if spec.tenancy else ""
+    out.print(f"Storage: {where}{tenancy}", markup=False)
+    _fields(spec)
+    _relationships(spec)
+    _actions(spec)
+    _policies(spec)
+
+
+def _section(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False, box=None)
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
+def _fields(spec: ResourceSpec) -> None:
+    table = _section("Fields", "name", "type", "kind", "public", "what it is")
+    for name, each in spec.fields.items():
+        if name in spec.attributes:
+            kind = "key" if spec.attributes[name].primary_key else "attribute"
+        elif name in spec.calculations:
+            node = spec.calculations[name].node
+            kind = f"calculation {describe(node)}" if node is not None else "computed in Python"
+        else:
+            kind = f"aggregate {describe(spec.aggregates[name].node)}"
+        table.add_row(name, each.type.describe(), kind, "yes" if each.public else "", each.description)
+    console().print(table)
+
+
+def _relationships(spec: ResourceSpec) -> None:
+    if not spec.relationships:
+        return
+    table = _section("Relationships", "name", "kind", "to", "over", "public")
+    for each in spec.relationships.values():
+        over = f"{each.source_attribute} = {each.destination}.{each.destination_attribute}"
+        if each.join is not None:
+            over = f"{each.join.resource}.{each.join.source_attribute}, {each.join.destination_attribute}"
+        table.add_row(each.name, each.cardinality.value, each.destination, over, "yes" if each.public else "")
+    console().print(table)
+
+
+def _actions(spec: ResourceSpec) -> None:
+    table = _section("Actions", "name", "kind", "inputs", "what it does")
+    for each in spec.actions.values():
+        inputs = ", ".join(f"{item.name}: {item.type.describe()}" for item in each.inputs)
+        table.add_row(each.name, each.kind.value, inputs, each.description)
+    console().print(table)
+
+
+def _policies(spec: ResourceSpec) -> None:
+    out = console()
+    if spec.policies is None:
+        out.print("Policies: none, so everything is forbidden.")
+        return
+    table = _section("Policies", "for", "checks")
+    for each in spec.policies:
+        checks = "\n".join(f"{check.effect.value} {describe(check.condition)}" for check in each.checks)
+        table.add_row(("bypass " if each.bypass else "") + ", ".join(sorted(each.actions)), checks)
+    out.print(table)

@@ -1,0 +1,170 @@
+"""How the commands show progress and results: bars at a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sorbus.cli.work import Report, Tally
+from sorbus.pipelines.advance import EventKind, RunEvent
+from sorbus.pipelines.definition import Pipeline
+from sorbus.pipelines.resources.run import Run
+from sorbus.pipelines.resources.states import RunState
+from sorbus.pipelines.sources import ItemFailed
+
+_WIDTH_ELSEWHERE = 150
+_SAY_EVERY = 10
+
+
+def console() -> Console:
+    """Standard output; wide enough for the table where nobody says how wide it is."""
+    made = Console(highlight=False)
+    return made if made.is_terminal else Console(highlight=False, width=_WIDTH_ELSEWHERE)
+
+
+class BarScreen:
+    """A bar for each stage of each pipeline."""
+
+    def __init__(self, out: Console) -> None:
+        self.out = out
+        self.progress = Progress(
+            TextColumn("{task.description:<32}"),
+            BarColumn(bar_width=40),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=out,
+        )
+        self.bars: dict[tuple[str, str], TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def started(self, run: UUID, pipeline: Pipeline, done: int) -> None:
+        """Count a run into the bars of its stages."""
+        del run
+        for position, stage in enumerate(pipeline.stages):
+            bar = self._bar(pipeline.name, stage.name)
+            task = self.progress.tasks[self.progress.task_ids.index(bar)]
+            self.progress.update(bar, total=(task.total or 0) + 1, advance=1 if position < done else 0)
+
+    def event(self, event: RunEvent) -> None:
+        """Move a bar."""
+        if event.kind is EventKind.STAGE_DONE and event.stage is not None:
+            self.progress.advance(self._bar(event.pipeline, event.stage))
+        elif event.kind is EventKind.FAILED:
+            self.progress.print(f"[red]A run of {event.pipeline} failed[/] at {event.stage}: {event.error}")
+
+    def failure(self, failed: ItemFailed) -> None:
+        """Say what could not be taken in."""
+        self.progress.print(f"[yellow]Left out[/] {failed.where}: {failed.error}")
+
+    def _bar(self, pipeline: str, stage: str) -> TaskID:
+        key = (pipeline, stage)
+        if key not in self.bars:
+            self.bars[key] = self.progress.add_task(f"{pipeline} · {stage}", total=0)
+        return self.bars[key]
+
+
+class LineScreen:
+    """A line now and then, for logs and pipes."""
+
+    def __init__(self, out: Console) -> None:
+        self.out = out
+        self.total = 0
+        self.ended = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def started(self, run: UUID, pipeline: Pipeline, done: int) -> None:
+        """Count a run."""
+        del run, pipeline, done
+        self.total += 1
+
+    def event(self, event: RunEvent) -> None:
+        """Say how far it is, every ten runs."""
+        if event.kind is EventKind.FAILED:
+            self.out.print(f"A run of {event.pipeline} failed at {event.stage}: {event.error}", markup=False)
+        if event.kind in {EventKind.COMPLETED, EventKind.FAILED}:
+            self.ended += 1
+            if self.ended % _SAY_EVERY == 0 or self.ended == self.total:
+                self.out.print(f"{self.ended} of {self.total} runs finished", markup=False)
+
+    def failure(self, failed: ItemFailed) -> None:
+        """Say what could not be taken in."""
+        self.out.print(f"Left out {failed.where}: {failed.error}", markup=False)
+
+
+def screen(out: Console) -> BarScreen | LineScreen:
+    """Bars at a terminal, lines elsewhere."""
+    return BarScreen(out) if out.is_terminal else LineScreen(out)
+
+
+def show_runs(out: Console, runs: Sequence[Run]) -> None:
+    """The result table: one row for each run."""
+    for name in dict.fromkeys(run.pipeline for run in runs):
+        mine = [run for run in runs if run.pipeline == name]
+        table = Table(title=name, title_justify="left", pad_edge=False, header_style="bold")
+        for heading, ratio in (("subject", 5), ("category", 2), ("people", 4), ("summary", 8)):
+            table.add_column(heading, ratio=ratio, overflow="ellipsis", no_wrap=heading != "summary")
+        table.add_column("seconds", justify="right")
+        for run in mine:
+            table.add_row(*_cells(run))
+        out.print(table)
+
+
+def _cells(run: Run) -> tuple[str, ...]:
+    title = run.content.title or "(no subject)"
+    if run.state is not RunState.COMPLETED or run.result is None:
+        error: Any = run.error
+        why = error.get("message", "") if isinstance(error, Mapping) else ""
+        return _plain(title, run.state.value, "", why, "")
+    data: Mapping[str, Any] = run.result.data
+    extract: Mapping[str, Any] = data.get("extract") or {}
+    classify: Mapping[str, Any] = data.get("classify") or {}
+    summary: Mapping[str, Any] = data.get("summarize") or {}
+    parsed: Mapping[str, Any] = data.get("parse") or {}
+    named = [*extract.get("people", ()), *extract.get("organizations", ())]
+    seconds = f"{run.duration.total_seconds():.1f}" if run.duration is not None else ""
+    category = classify.get("label") or ("document" if parsed else "")
+    return _plain(title, category, ", ".join(named), summary.get("text") or parsed.get("title") or "", seconds)
+
+
+def _plain(*cells: str) -> tuple[str, ...]:
+    # Square brackets in a mail are text, not the markup of the table.
+    return tuple(" ".join(cell.split()).replace("[", "\\[") for cell in cells)
+
+
+def show_summary(out: Console, tally: Tally, figures: Report) -> None:
+    """The last lines: what was done, and what it took."""
+    parts = [f"{figures.messages} items read", f"{tally.started} runs started"]
+    if tally.resumed:
+        parts.append(f"{tally.resumed} resumed")
+    if tally.skipped:
+        parts.append(f"{len(tally.skipped)} done before")
+    if tally.failures:
+        parts.append(f"{len(tally.failures)} left out")
+    out.print(", ".join(parts) + ".", markup=False)
+    out.print(
+        f"{figures.runs_completed} runs completed, {figures.runs_failed} failed, {figures.llm_calls} model calls, "
+        f"{figures.tokens_in} tokens in, {figures.tokens_out} out, ${figures.cost_usd:.4f}, "
+        f"{figures.seconds:.0f} seconds.",
+        markup=False,
+    )

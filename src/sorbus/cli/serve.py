@@ -1,0 +1,42 @@
+"""`sorbus serve`: web, jobs and the embedded database in one process."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from sorbus.cli.loading import app_option, load_application
+from sorbus.cli.main import reported
+from sorbus.cli.run import LOCAL
+from sorbus.resource.application import Sorbus
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, help="0 takes any free port.")
+@click.option("--model", metavar="PROVIDER:NAME", help="The model of the built-in application.")
+@click.option("--no-jobs", is_flag=True, help="Serve only; other processes run the jobs.")
+@app_option
+@reported
+def serve(*, host: str, port: int, model: str | None, no_jobs: bool, app_name: str | None) -> None:
+    """Serve the application until Ctrl-C.
+
+    Requests from this machine act as the local user; all others are refused, until the application says who calls
+    by an `http` function of its own (see the guide to JSON:API).
+    """
+    app = load_application(app_name, models=model or "local:default", run_jobs=not no_jobs)
+    asyncio.run(_serve(app, host, port))
+
+
+async def _serve(app: Sorbus, host: str, port: int) -> None:
+    from sorbus.apis.json_api import json_api
+    from sorbus.http import http_app, local_only
+    from sorbus.http import serve as serve_http
+
+    web = http_app(app, interfaces=[json_api], scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL)))
+
+    def ready(url: str) -> None:
+        click.echo(f"Serving {app.name} on {url}/api (OpenAPI: {url}/api/openapi.json). Ctrl-C stops.")
+
+    await serve_http(web, host=host, port=port, on_ready=ready)

@@ -1,0 +1,87 @@
+"""Errors of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sorbus.errors.base import FrameworkError, Invalid
+from sorbus.errors.hints import did_you_mean, listed
+
+
+class ApplicationNotFound(FrameworkError):
+    """The application that a command should work on is not there."""
+
+    code = "application-not-found"
+
+    def __init__(self, name: str, *, problem: str, near: Iterable[str] = ()) -> None:
+        near = list(near)
+        super().__init__(
+            f"The application `{name}` cannot be loaded: {problem}."
+            + (f" Applications there: {listed(near)}." if near else ""),
+            hint=did_you_mean(name.rpartition(":")[2], near)
+            or "Write `module:attribute`, as in `shop.app:app`, with `--app`, SORBUS_APP or `[tool.sorbus] app`.",
+        )
+
+
+class NotAnApplication(FrameworkError):
+    """What was loaded as an application is something else."""
+
+    code = "not-an-application"
+
+    def __init__(self, name: str, found: str) -> None:
+        super().__init__(
+            f"`{name}` is a {found}, not a `Sorbus` application.", hint="Name a `Sorbus(…)` or a function that makes one."
+        )
+
+
+class NoSuchResourceName(Invalid):
+    """A command was given the name of a resource that the application does not have."""
+
+    code = "no-such-resource-name"
+
+    def __init__(self, name: str, *, allowed: Iterable[str]) -> None:
+        allowed = list(allowed)
+        super().__init__(
+            f"There is no resource `{name}`. Resources: {listed(allowed)}.", hint=did_you_mean(name, allowed)
+        )
+
+
+class PathNotFound(Invalid):
+    """A command was given a path where there is nothing."""
+
+    code = "path-not-found"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"There is nothing at `{path}`.", hint="Give a file, an mbox, or a folder of messages.")
+
+
+class ProjectExists(Invalid):
+    """`sorbus new` would write over files that are there."""
+
+    code = "project-exists"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"`{path}` exists and is not empty.", hint="Choose another name, or remove it first.")
+
+
+class NoPipelines(FrameworkError):
+    """The application has no pipelines that a command could run."""
+
+    code = "no-pipelines"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The application `{name}` has no pipelines.", hint="Build it with `sorbus.pipelines.pipeline_application(…)`."
+        )
+
+
+class BadProjectName(Invalid):
+    """A project's name cannot be a Python package."""
+
+    code = "bad-project-name"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"`{name}` cannot be the name of a project.",
+            hint="Use lower-case letters, digits, `-` and `_`, and start with a letter: `ticket-desk`.",
+        )
