@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, ForeignKeyViolation, UniqueViolation
-from sorbus.errors.inputs import AlreadyTaken, InvalidAction, NotFound, RelatedMissing, WrongState
+from sorbus.errors.inputs import (
+    AlreadyTaken,
+    InvalidAction,
+    NoLongerApplies,
+    NotFound,
+    RelatedMissing,
+    WrongState,
+)
+from sorbus.expressions.describe import describe
 from sorbus.policies.explain import refusal
 from sorbus.schema.names import constraint_name, foreign_key_name
 from sorbus.scope import Scope
@@ -55,6 +63,8 @@ async def nothing_written(call: ActionCall) -> SorbusError:
     visible = await data.engine.reader.find_or_none(data.spec, scope, key)
     if visible is None:
         return NotFound(data.spec.name, key)
+    if call.guard is not None:
+        return NoLongerApplies(data.action.label, condition=describe(call.guard))
     transition = data.action.transition
     if transition is not None:
         state = visible.__dict__[transition.attribute]

@@ -18,6 +18,7 @@ from sorbus.engine.transaction import Transaction, current, transaction
 from sorbus.engine.writing import write_plan
 from sorbus.errors.framework import UnknownResource
 from sorbus.errors.inputs import InvalidAction
+from sorbus.expressions.nodes import Node
 from sorbus.policies.explain import Explanation, explain
 from sorbus.policies.fold import PolicyProgram
 from sorbus.query.page import Page
@@ -37,7 +38,7 @@ class Engine:
 
     Attributes:
         compiled: how many statements have been compiled so far; a repeated action compiles nothing.
-        trace: called with each step of a write action; for tests and for spans.
+        trace: called with each step of a write or generic action; for tests and for spans.
     """
 
     def __init__(
@@ -153,6 +154,21 @@ class Engine:
         """Run an update action on a record or key and answer with the changed record."""
         plan = self._plan(action)
         return await run(self._call_on(plan, scope, subject, given, positional))
+
+    async def update_where(
+        self, action: Any, scope: Scope, key: Any, *, guard: Node, alongside: Effect | None = None
+    ) -> Any:
+        """Run an update action without inputs on the row with a key, if it meets `guard` when it is written.
+
+        Args:
+            alongside: work that commits together with the write, or not at all.
+
+        Raises:
+            NoLongerApplies: the row is there, and does not meet the guard any more.
+        """
+        call = self._call_on(self._plan(action), scope, key, {}, ())
+        call.guard, call.alongside, call.together = guard, alongside, alongside is not None
+        return await run(call)
 
     destroy = update
     """Run a destroy action on a record or key and answer with the record as it was."""

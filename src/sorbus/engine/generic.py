@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from sorbus.engine.casting import InputCaster
+from sorbus.engine.lifecycle import Step
 from sorbus.engine.transaction import transaction
 from sorbus.errors.authorization import TenantRequired
 from sorbus.errors.framework import RowPolicyOnGeneric
@@ -40,6 +41,10 @@ def generic_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Gene
     return GenericPlan(spec, action, InputCaster(action), engine.program(spec, action.name), answer)
 
 
+def _untraced(step: Step) -> None:
+    del step
+
+
 async def run_generic(
     engine: Engine, plan: GenericPlan, scope: Scope, given: dict[str, Any], positional: tuple[Any, ...]
 ) -> Any:
@@ -50,9 +55,13 @@ async def run_generic(
         ActionForbidden: no policy allows it.
         InvalidAnswer: the body returned what the action does not declare.
     """
+    trace = engine.trace or _untraced
+    trace(Step.SCOPE)
     if plan.spec.tenancy is not None and scope.tenant is None and scope.authorize:
         raise TenantRequired(plan.spec.name, plan.action.name)
+    trace(Step.CAST)
     inputs = plan.caster.cast_or_raise(given, positional)
+    trace(Step.AUTHORISE)
     if scope.authorize:
         folded = plan.program.fold(plan.program.variant(scope, inputs))
         if folded == FALSE:
@@ -62,7 +71,9 @@ async def run_generic(
     body: Any = plan.action.body
     if plan.action.transaction:
         async with transaction(engine.layers):
+            trace(Step.BEGIN)
             answer = await body(plan.spec.python, scope, **inputs)
+            trace(Step.COMMIT)
     else:
         answer = await body(plan.spec.python, scope, **inputs)
     if plan.answer is None:

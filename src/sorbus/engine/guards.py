@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
     FALSE,
     TRUE,
@@ -83,9 +84,15 @@ class Securer:
             first = Aggregated(AggregateKind.FIRST, ref.path[0], inner, guard)
             return first if ref.outer == 0 else ref
         derived = spec.calculations.get(ref.name) or spec.aggregates.get(ref.name)
-        if derived is None or derived.node is None or ref.outer:
+        if derived is None or derived.node is None:
             return ref
-        return self.secure(derived.node, stack[: position + 1])
+        secured = self.secure(derived.node, stack[: position + 1])
+        if ref.outer == 0:
+            return secured
+        if secured != derived.node:
+            # Nodes speak of the innermost row: there is no way to write the guarded node for an enclosing one.
+            raise NotCompilable(f"{spec.name}.{ref.name} of an enclosing row")
+        return ref
 
 
 def is_open(node: Node | None) -> bool:

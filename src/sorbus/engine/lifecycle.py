@@ -50,6 +50,9 @@ class ActionCall:
         filter: what is left of the policies: the condition that the row must meet.
         result: the record that was written.
         session: the layer's session while the call is between BEGIN and COMMIT.
+        together: whether this run needs a transaction although its plan does not.
+        guard: a further condition that the row must meet when it is written, or None.
+        alongside: work that commits together with the write, or not at all.
     """
 
     engine: Engine
@@ -63,6 +66,9 @@ class ActionCall:
     variant: tuple[bool | None, ...] = ()
     result: Any = None
     session: Any = None
+    together: bool = False
+    guard: Any = None
+    alongside: Callable[[ActionCall], Awaitable[None]] | None = None
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
 
     def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -117,7 +123,7 @@ async def run(call: ActionCall) -> Any:
         await _inside(call, trace)
         outer.on_commit.append(lambda: _after(call, trace))
         return call.result
-    if plan.transactional:
+    if plan.transactional or call.together:
         async with transaction(engine.layers) as opened:
             if trace:
                 trace(Step.BEGIN)
@@ -141,6 +147,8 @@ async def _inside(call: ActionCall, trace: Any) -> None:
         if trace:
             trace(step)
         await runner(call)
+    if call.alongside is not None:
+        await call.alongside(call)
 
 
 async def _after(call: ActionCall, trace: Any) -> None:

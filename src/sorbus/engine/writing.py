@@ -18,7 +18,7 @@ from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, ar
 from sorbus.engine.planning import attribute_outputs
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.database import ConstraintViolation
-from sorbus.errors.inputs import InvalidAction, Required
+from sorbus.errors.inputs import InvalidAction, NotFound, Required
 from sorbus.expressions.build import Expr
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
 from sorbus.expressions.lowering import Lowerer
@@ -38,7 +38,7 @@ from sorbus.expressions.nodes import (
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
 from sorbus.policies.rows import DICT_ROW
-from sorbus.query.statements import Conflict, Delete, Insert, Select, Update
+from sorbus.query.statements import Conflict, Delete, Insert, Select, Statement, Update
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
 from sorbus.schema.resource import ResourceSpec
 
@@ -63,6 +63,7 @@ class WriteData:
     """What the steps of one write action share.
 
     Attributes:
+        changes_later: whether a create's row may still change after its policies have seen it.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
 
@@ -75,7 +76,15 @@ class WriteData:
     hydrate: Hydrate
     draft: type
     needs_draft: bool
+    changes_later: bool
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
+
+    def keep(self, key: Any, statement: Statement) -> Executable:
+        """Compile a statement and keep it for the next run; a cache that is full starts anew."""
+        if len(self.executables) >= _LARGEST_CACHE:
+            self.executables.clear()
+        executable = self.executables[key] = self.engine.compile(self.layer, statement)
+        return executable
 
 
 def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> ActionPlan:
@@ -95,6 +104,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         hydrate=hydrator(spec.python, attribute_outputs(spec), layer),
         draft=draft_class(spec),
         needs_draft=bool(sync_body or slow or HookPoint.BEFORE_WRITE in hooks),
+        changes_later=bool(slow or action.upsert or HookPoint.BEFORE_WRITE in hooks),
     )
     change = {ActionKind.CREATE: _change_create, ActionKind.UPDATE: _change_update}.get(
         action.kind, _change_destroy
@@ -205,6 +215,7 @@ async def _change_update(call: ActionCall) -> None:
     changeset.changes = {name: value for name, value in changeset.inputs.items() if name in accepted}
     if data.action.transition is not None:
         changeset.changes[data.action.transition.attribute] = data.action.transition.target
+    _check_tenant(call)
     await _run_body(call)
 
 
@@ -217,6 +228,12 @@ async def _run_body(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     if not data.needs_draft:
         return
+    changeset = call.changeset
+    if changeset.record is None and changeset.key is not None:
+        # A body sees the whole record; whether the actor may change it is decided in step 5 and by the statement.
+        changeset.record = await data.engine.reader.find(data.spec, call.scope.as_system(), changeset.key)
+        if changeset.record is None:
+            raise NotFound(data.spec.name, changeset.key)
     call.draft = make_draft(data.draft, call.changeset)
     body = data.action.body
     if body is None or data.action.body_async:
@@ -232,16 +249,24 @@ def _settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
     data: WriteData = call.plan.data
     changeset = call.changeset
     check_changes(changeset, cast_already)
-    if data.spec.tenancy is not None and call.scope.tenant is not None:
-        name = data.spec.tenancy.attribute
-        if name in changeset.changes and changeset.changes[name] != call.scope.tenant:
-            raise ActionForbidden(
-                data.spec.name,
-                data.action.name,
-                reason=f"`{name}` was set to another tenant than the scope's.",
-            )
+    _check_tenant(call)
     if changeset.errors:
         raise InvalidAction(data.action.label, changeset.errors)
+
+
+def _check_tenant(call: ActionCall) -> None:
+    """No row is moved to another tenant."""
+    data: WriteData = call.plan.data
+    if data.spec.tenancy is None or call.scope.tenant is None:
+        return
+    name = data.spec.tenancy.attribute
+    changes = call.changeset.changes
+    if name in changes and changes[name] != call.scope.tenant:
+        raise ActionForbidden(
+            data.spec.name,
+            data.action.name,
+            reason=f"`{name}` was set to another tenant than the scope's.",
+        )
 
 
 # 5 authorise
@@ -257,26 +282,15 @@ async def _authorise(call: ActionCall) -> None:
     if folded == FALSE:
         raise refusal(data.program, call.scope, call.changeset.inputs)
     call.filter = folded
-    if folded == TRUE:
-        return
-    if data.action.kind is ActionKind.CREATE:
-        known = call.changeset.changes
-    elif call.changeset.record is not None:
-        known = call.changeset.record.__dict__
-    else:
-        known = {}
-    verdict = _in_memory(call, folded, known)
+    if folded == TRUE or data.action.kind is not ActionKind.CREATE:
+        return  # a row may have changed since it was read: the statement's own WHERE decides
+    verdict = _in_memory(call, folded, call.changeset.changes)
     if verdict is False:
-        if data.action.kind is ActionKind.CREATE:
-            raise refusal(data.program, call.scope, call.changeset.inputs)
-        return  # the row may have changed since it was read: the statement's own WHERE decides
-    if verdict is True and data.action.kind is ActionKind.CREATE and not data.action.body_async:
+        raise refusal(data.program, call.scope, call.changeset.inputs)
+    if verdict is True and not data.changes_later:
         call.filter = TRUE
-        return
-    if data.action.kind is not ActionKind.CREATE and Step.BEFORE_TRANSACTION in {
-        s for s, _ in call.plan.before
-    }:
-        await _check_before_slow_work(call)
+    else:
+        call.together = True  # the new row is looked at once more, and undone when it is not allowed
 
 
 def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None:
@@ -292,16 +306,20 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
         return None
 
 
-async def _check_before_slow_work(call: ActionCall) -> None:
-    """Ask the database once before a hook runs, so that nobody makes us work for a forbidden row."""
+async def _check_row(call: ActionCall, *, lock: bool) -> None:
+    """Ask for the row before a hook runs, so that nobody makes us work for one that cannot be written.
+
+    Args:
+        lock: whether the row stays as it was seen until the end of the transaction.
+    """
     data: WriteData = call.plan.data
-    key = ("allowed", call.filter)
+    if data.action.kind is ActionKind.CREATE:
+        return
+    key = ("allowed", call.filter, call.guard, tenancy_for(call) is None, lock)
     executable = data.executables.get(key)
     if executable is None:
-        where = conjunction(_key_is(data.spec, 0), tenancy_for(call), call.filter)
-        executable = data.executables[key] = data.engine.compile(
-            data.layer, Select(resource=data.spec, outputs=(), where=where)
-        )
+        where = conjunction(_key_is(data.spec, 0), tenancy_for(call), _guarded(data), call.guard, call.filter)
+        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where, lock=lock))
     rows = await data.engine.fetch(data.layer, executable, _bindings(call, [call.changeset.key]))
     if not rows:
         raise await nothing_written(call)
@@ -324,6 +342,7 @@ def _key_is(spec: ResourceSpec, index: int) -> Node:
 
 async def _before_transaction(call: ActionCall) -> None:
     data: WriteData = call.plan.data
+    await _check_row(call, lock=False)
     before = dict(call.changeset.changes)
     for hook in data.action.hooks.get(HookPoint.BEFORE_TRANSACTION, ()):
         await _awaited(hook(call.draft, call.scope))
@@ -351,9 +370,8 @@ async def _awaited(value: Any) -> None:
 
 async def _before_write(call: ActionCall) -> None:
     data: WriteData = call.plan.data
-    if data.action.kind is not ActionKind.CREATE and call.filter != TRUE:
-        # The row is locked first, so that what the policies saw is what will be written.
-        await _check_before_slow_work(call)
+    # The row is locked first, so that what the policies saw is what will be written.
+    await _check_row(call, lock=True)
     before = dict(call.changeset.changes)
     for hook in data.action.hooks[HookPoint.BEFORE_WRITE]:
         await _awaited(hook(call.draft, call.scope))
@@ -393,9 +411,12 @@ async def _insert(call: ActionCall) -> None:
     changes = call.changeset.changes
     assigned, shape = _assignments(call, params)
     atomic = any(not isinstance(each, str) for each in shape) or data.action.upsert is not None
-    executable = data.executables.get(shape)
+    key: tuple[Any, ...] = ("insert", shape)
+    if data.action.upsert is not None:
+        key = (*key, call.filter, tenancy_for(call) is None)
+    executable = data.executables.get(key)
     if executable is None:
-        executable = _compile_insert(call, assigned, shape, atomic=atomic)
+        executable = _compile_insert(call, assigned, key, atomic=atomic)
     try:
         rows = await executable.fetch(call.session, _bindings(call, params))
     except ConstraintViolation as error:
@@ -411,7 +432,7 @@ async def _insert(call: ActionCall) -> None:
 
 
 def _compile_insert(
-    call: ActionCall, assigned: tuple[tuple[str, Node], ...], shape: tuple[Any, ...], *, atomic: bool
+    call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: tuple[Any, ...], *, atomic: bool
 ) -> Executable:
     data: WriteData = call.plan.data
     conflict: Conflict | None = None
@@ -425,10 +446,7 @@ def _compile_insert(
         conflict = Conflict(keys=keys, update=update, where=where)
     outputs = attribute_outputs(data.spec) if atomic else ()
     statement = Insert(resource=data.spec, values=assigned, outputs=outputs, conflict=conflict)
-    executable = data.engine.compile(data.layer, statement)
-    if conflict is None:
-        data.executables[shape] = executable
-    return executable
+    return data.keep(key, statement)
 
 
 async def _check_inserted(call: ActionCall) -> None:
@@ -438,9 +456,7 @@ async def _check_inserted(call: ActionCall) -> None:
     executable = data.executables.get(key)
     if executable is None:
         where = conjunction(_key_is(data.spec, 0), call.filter)
-        executable = data.executables[key] = data.engine.compile(
-            data.layer, Select(resource=data.spec, outputs=(), where=where)
-        )
+        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where))
     identity = call.result.__dict__[data.spec.primary_key.name]
     if not await executable.fetch(call.session, _bindings(call, [identity])):
         raise refusal(data.program, call.scope, call.changeset.inputs)
@@ -451,7 +467,7 @@ async def _update(call: ActionCall) -> None:
     params: list[Any] = [call.changeset.key]
     _touch(call)
     assigned, shape = _assignments(call, params)
-    key = (shape, call.filter, tenancy_for(call) is None)
+    key = (shape, call.filter, call.guard, tenancy_for(call) is None)
     executable = data.executables.get(key)
     if executable is None:
         executable = _compile_update(call, assigned, key)
@@ -475,9 +491,7 @@ def _touch(call: ActionCall) -> None:
 
 def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: Any) -> Executable:
     data: WriteData = call.plan.data
-    if len(data.executables) >= _LARGEST_CACHE:
-        data.executables.clear()
-    where = conjunction(_key_is(data.spec, 0), tenancy_for(call), _guarded(data), call.filter)
+    where = conjunction(_key_is(data.spec, 0), tenancy_for(call), _guarded(data), call.guard, call.filter)
     outputs = attribute_outputs(data.spec)
     # An update that changes nothing is still authorised: it reads the row under the same conditions.
     statement: Update | Select = (
@@ -485,8 +499,7 @@ def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], ke
         if assigned
         else Select(resource=data.spec, outputs=outputs, where=where)
     )
-    executable = data.executables[key] = data.engine.compile(data.layer, statement)
-    return executable
+    return data.keep(key, statement)
 
 
 def _guarded(data: WriteData) -> Node | None:
@@ -504,7 +517,7 @@ async def _delete(call: ActionCall) -> None:
     if executable is None:
         where = conjunction(_key_is(data.spec, 0), tenancy_for(call), call.filter)
         statement = Delete(resource=data.spec, where=where, outputs=attribute_outputs(data.spec))
-        executable = data.executables[key] = data.engine.compile(data.layer, statement)
+        executable = data.keep(key, statement)
     try:
         rows = await executable.fetch(call.session, _bindings(call, [call.changeset.key]))
     except ConstraintViolation as error:

@@ -211,6 +211,19 @@ class BrokenExpression(DeclarationError):
         )
 
 
+class HookNeverRuns(DeclarationError):
+    """A hook hangs on an action that has no step at which it could run."""
+
+    code = "hook-never-runs"
+
+    def __init__(self, action: str, *, kind: str, point: str) -> None:
+        super().__init__(
+            f"{action}: a {kind} action has no step `{point}`, so the hook would never run.",
+            path=tuple(action.split(".")),
+            hint="Do it in the action's body, or hang the hook on a create, update or destroy.",
+        )
+
+
 class DefinitionErrors(FrameworkError):
     """Every mistake in the declarations of an application, found in one pass.
 

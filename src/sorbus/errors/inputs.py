@@ -142,6 +142,15 @@ class WrongState(Invalid):
         )
 
 
+class NoLongerApplies(Invalid):
+    """A row changed before a triggered action could run on it."""
+
+    code = "no-longer-applies"
+
+    def __init__(self, action: str, *, condition: str) -> None:
+        super().__init__(f"{action} was to run where {condition}; the record does not meet that any more.")
+
+
 class InvalidCursor(Invalid):
     """A page cursor is broken, forged, or belongs to another query."""
 

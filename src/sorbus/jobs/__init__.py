@@ -1,6 +1,7 @@
 """Durable jobs on Oban: inserted with their cause, completed with their work, rescued by liveness."""
 
 from sorbus.jobs.backoff import Backoff
+from sorbus.jobs.component import Jobs
 from sorbus.jobs.connection import SqlConnection
 from sorbus.jobs.context import Handler, JobContext
 from sorbus.jobs.cron import Cron, insert_due
@@ -23,9 +24,14 @@ from sorbus.jobs.leases import Lease, ack_many, held, lease_columns
 from sorbus.jobs.new_job import JobRef, JobState, NewJob, UniqueScope
 from sorbus.jobs.outcomes import Cancel, Done, Outcome, Retry, Snooze
 from sorbus.jobs.runner import JobRunner
+from sorbus.jobs.triggers import Trigger, Triggers, trigger
 from sorbus.jobs.waker import Waker
 
 __all__ = [
+    "Jobs",
+    "Trigger",
+    "Triggers",
+    "trigger",
     "install",
     "NewJob",
     "UniqueScope",

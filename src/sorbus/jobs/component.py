@@ -13,6 +13,7 @@ from sorbus.jobs.insert import insert_jobs
 from sorbus.jobs.install import install
 from sorbus.jobs.new_job import JobRef, NewJob
 from sorbus.jobs.runner import JobRunner
+from sorbus.jobs.triggers import TriggerRunner
 from sorbus.jobs.waker import Waker
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Jobs:
     async def start(self, app: Sorbus) -> None:
         """Open the waker and, unless this process only inserts, the runner."""
         self._app = app
+        TriggerRunner(app, self).install()
         self._waker = Waker(app.database.url)
         if self._run:
             self.runner = JobRunner(

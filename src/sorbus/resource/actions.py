@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
+from enum import Enum
 from typing import Annotated, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from sorbus.query.query import Query
@@ -194,7 +195,7 @@ def update(function: Body[R, P], /) -> UpdateAction[R, P]:
     return UpdateAction(function)
 
 
-def transition(*sources: Any, to: Any) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
+def transition(*sources: Enum, to: Enum) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
     """Declare an update that moves the state attribute from one of `sources` to `to`.
 
     The guard is in the UPDATE itself: of two that try at once, one gets a `WrongState` error.

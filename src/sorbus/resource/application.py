@@ -8,25 +8,22 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-from sorbus.data_layers.base import DataLayer
-from sorbus.data_layers.memory.layer import MemoryLayer
-from sorbus.data_layers.postgres.database import Database
-from sorbus.data_layers.postgres.ddl import schema_of
-from sorbus.data_layers.postgres.embedded import sorbus_home
-from sorbus.data_layers.postgres.layer import PostgresLayer
-from sorbus.data_layers.postgres.migrations import SystemScript, push
-from sorbus.data_layers.postgres.tables import Schema
-from sorbus.engine.engine import Engine
-from sorbus.engine.transaction import Transaction
 from sorbus.errors.framework import ApplicationClosed
-from sorbus.errors.migrations import ManagedByFiles
-from sorbus.policies.explain import Explanation
 from sorbus.resource.actions import Action
-from sorbus.resource.assembly.assemble import assemble
 from sorbus.resource.domain import Domain
 from sorbus.scope import Scope
+
+if TYPE_CHECKING:
+    # `import sorbus` declares; drivers, engine and validators are imported when an application needs them.
+    from sorbus.data_layers.base import DataLayer
+    from sorbus.data_layers.postgres.database import Database
+    from sorbus.data_layers.postgres.migrations import SystemScript
+    from sorbus.data_layers.postgres.tables import Schema
+    from sorbus.engine.engine import Engine
+    from sorbus.engine.transaction import Transaction
+    from sorbus.policies.explain import Explanation
 
 
 class Component(Protocol):
@@ -58,7 +55,7 @@ class Sorbus:
         secret: signs page cursors; by default `SORBUS_SECRET`, else a key kept in Sorbus' home folder.
         pool_size: the most connections to the database.
         home: where the embedded server and the secret live; by default `SORBUS_HOME` or `.sorbus`.
-        auto_migrate: whether opening brings the database to the declarations by additive changes; by default only
+        auto_migrate: whether opening makes additive changes that the declarations need; by default only
             on the embedded database. A database that is managed by migration files is left to them.
         migrations_folder: where `sorbus migrate` keeps its files.
 
@@ -83,12 +80,15 @@ class Sorbus:
     ) -> None:
         self.name = name
         self.domains = tuple(domains)
+        from sorbus.data_layers.postgres.embedded import sorbus_home
+        from sorbus.resource.assembly.assemble import assemble
+
         self.spec = assemble(name, domains)
         self.home = home or sorbus_home()
         self.components: list[Component] = list(components)
         self._services: dict[type, Any] = dict(services or {})
         self._storage = storage
-        self._database_url = database_url
+        self.database_url = database_url
         self._pool_size = pool_size
         self._secret = secret
         self._auto_migrate = auto_migrate
@@ -105,6 +105,8 @@ class Sorbus:
         Args:
             components: False leaves job runners and the like alone; commands use it.
         """
+        from sorbus.engine.engine import Engine
+
         if self._engine is not None:
             return self
         try:
@@ -120,6 +122,9 @@ class Sorbus:
 
     async def _prepare(self) -> None:
         """Bring the tables to the declarations, where that is wanted."""
+        from sorbus.data_layers.postgres.migrations import push
+        from sorbus.errors.migrations import ManagedByFiles
+
         database = self._database
         if database is None:
             return
@@ -141,13 +146,17 @@ class Sorbus:
             self._stack.push_async_callback(component.stop)
 
     async def _open_layers(self) -> Mapping[str, DataLayer]:
+        from sorbus.data_layers.memory.layer import MemoryLayer
+        from sorbus.data_layers.postgres.database import Database
+        from sorbus.data_layers.postgres.layer import PostgresLayer
+
         memory = MemoryLayer(self.spec)
         if self._storage == "memory":
             return MappingProxyType({"memory": memory, "postgres": memory})
         layers: dict[str, DataLayer] = {"memory": memory}
         if any(each.layer == "postgres" for each in self.spec.resources.values()) or self.components:
             self._database = Database.from_environment(
-                self._database_url, home=self.home, name=self.name, pool={"size": self._pool_size}
+                self.database_url, home=self.home, name=self.name, pool={"size": self._pool_size}
             )
             await self._stack.enter_async_context(self._database)
             layers["postgres"] = PostgresLayer(self.spec, self._database.pool)
@@ -226,6 +235,8 @@ class Sorbus:
 
     def schema(self) -> Schema:
         """The tables that the declarations need."""
+        from sorbus.data_layers.postgres.ddl import schema_of
+
         return schema_of(self.spec)
 
 

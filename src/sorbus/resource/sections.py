@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
+from sorbus.errors.declaration import DeclarationError
 from sorbus.expressions.build import ActorField, Expr, InputValue
+from sorbus.expressions.lowering import Lowerer
 from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr, Field
 from sorbus.schema.policies import Effect
+from sorbus.schema.resource import ResourceSpec
 
 T = TypeVar("T")
 
@@ -27,6 +30,11 @@ class Section:
         super().__init_subclass__(**kwargs)
         if cls.section_name:
             Section.registry[cls.section_name] = cls
+
+    def check(self, spec: ResourceSpec, lowerer: Lowerer) -> Iterator[DeclarationError]:
+        """The mistakes in this section, seen from the finished spec; extensions add theirs here."""
+        del spec, lowerer
+        yield from ()
 
 
 class Storage(Section):
@@ -74,12 +82,16 @@ class Identities(Section):
         self.identities = identities
 
 
+Condition = Expr[bool] | Literal[True]
+"""What a check asks. No plain `bool`: a comparison with a value of a wrong type would be one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One check of a policy."""
 
     effect: Effect
-    condition: Expr[bool] | bool
+    condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +103,22 @@ class Policy:
     bypass: bool = False
 
 
-def authorize_if(condition: Expr[bool] | bool) -> Check:
+def authorize_if(condition: Condition) -> Check:
     """Allow where the condition is true."""
     return Check(Effect.AUTHORIZE_IF, condition)
 
 
-def forbid_if(condition: Expr[bool] | bool) -> Check:
+def forbid_if(condition: Condition) -> Check:
     """Forbid where the condition is true; where it is unknown, the next check decides."""
     return Check(Effect.FORBID_IF, condition)
 
 
-def authorize_unless(condition: Expr[bool] | bool) -> Check:
+def authorize_unless(condition: Condition) -> Check:
     """Allow where the condition is false; unknown allows nothing."""
     return Check(Effect.AUTHORIZE_UNLESS, condition)
 
 
-def forbid_unless(condition: Expr[bool] | bool) -> Check:
+def forbid_unless(condition: Condition) -> Check:
     """Forbid where the condition is false or unknown."""
     return Check(Effect.FORBID_UNLESS, condition)
 

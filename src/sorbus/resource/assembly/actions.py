@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
-from sorbus.errors.declaration import DeclarationError, MissingPart, WrongInput
+from sorbus.errors.declaration import DeclarationError, MissingPart, WrongInput, WrongTransition
 from sorbus.errors.hints import did_you_mean, listed
 from sorbus.resource.actions import Action, ArgumentMarker
-from sorbus.resource.assembly.catalog import ClassCatalog, resolved_hints
-from sorbus.schema.actions import ActionKind, ActionSpec, InputSpec, Missing, TransitionSpec
+from sorbus.resource.assembly.bodies import misspelt_assignments
+from sorbus.resource.assembly.catalog import ClassCatalog, namespace, resolved
+from sorbus.resource.assembly.mistakes import noting
+from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint, InputSpec, Missing, TransitionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
 from sorbus.types.base import FieldType, field_type
 
@@ -25,64 +29,92 @@ class ActionBuilder:
         catalog: ClassCatalog,
         attributes: Mapping[str, AttributeSpec],
         identities: Mapping[str, IdentitySpec],
+        errors: list[DeclarationError],
     ) -> None:
         self.cls = cls
+        self.errors = errors
         self.catalog = catalog
         self.attributes = attributes
         self.identities = identities
 
     def build(self, name: str, action: Action) -> ActionSpec:
-        """The spec of an action.
-
-        Raises:
-            DeclarationError: its signature or options do not fit the resource.
-        """
+        """The spec of an action; what does not fit the resource is noted."""
         label = f"{self.cls.__name__}.{name}"
-        try:
-            hints = resolved_hints(self.cls, self.catalog.classes, action.function)
-        except NameError as error:
-            raise WrongInput(
-                label, error.name or "?", f"the name `{error.name}` in its signature is unknown."
-            ) from None
-        returns = self._returns(label, action, hints.get("return", Missing.MARK))
+        note = partial(noting, self.errors, self.cls, name)
+        inputs: list[InputSpec] = []
+        returns, transition, upsert = None, None, None
+        for parameter in self._parameters(label, action):
+            with note():
+                inputs.append(self._input(label, action, parameter))
+        with note():
+            returns = self._returns(label, action)
+        with note():
+            transition = self._transition(label, action)
+        with note():
+            upsert = self._upsert(label, action)
+        self._check_bodies(label, action)
         return ActionSpec(
             name=name,
             kind=action.kind,
             resource=self.cls.__name__,
             description=(inspect.getdoc(action.function) or "").split("\n")[0],
-            inputs=tuple(self._inputs(label, action, hints)),
+            inputs=tuple(inputs),
             body=action.function,
             body_async=inspect.iscoroutinefunction(action.function),
             returns=returns,
-            transition=self._transition(label, action),
-            upsert=self._upsert(label, action),
+            transition=transition,
+            upsert=upsert,
             transaction=bool(action.options.get("transaction", action.kind.writes)),
             hooks=MappingProxyType(
                 {point: tuple(functions) for point, functions in action.hooks.items() if functions}
             ),
         )
 
-    def _returns(self, label: str, action: Action, annotation: Any) -> FieldType | None:
+    def _check_bodies(self, label: str, action: Action) -> None:
+        """Note what the body, and the hooks that get a draft, assign to fields that there are not."""
+        if not action.kind.writes:
+            return
+        drafted = (HookPoint.BEFORE_TRANSACTION, HookPoint.BEFORE_WRITE)
+        hooks = (function for point in drafted for function in action.hooks[point])
+        for function in (action.function, *hooks):
+            self.errors.extend(misspelt_assignments(function, self.cls.__name__, label, self.attributes))
+
+    def _hint(self, label: str, action: Action, name: str) -> Any:
+        annotation = action.function.__annotations__.get(name, Missing.MARK)
+        if annotation is Missing.MARK:
+            return annotation
+        try:
+            return resolved(annotation, namespace(self.cls, self.catalog.classes))
+        except NameError as error:
+            message = f"the name `{error.name}` in its signature is unknown."
+            hint = "Import it where it can be found at run time."
+            raise WrongInput(label, name, message, hint=hint) from None
+
+    def _returns(self, label: str, action: Action) -> FieldType | None:
         if action.kind is not ActionKind.GENERIC:
             return None
+        annotation = self._hint(label, action, "return")
         if annotation is Missing.MARK:
             raise MissingPart(
                 label, "a generic action says what it answers with.", hint="Annotate its return type."
             )
         return None if annotation is type(None) else field_type(annotation)
 
-    def _inputs(self, label: str, action: Action, hints: Mapping[str, Any]) -> Iterator[InputSpec]:
+    def _parameters(self, label: str, action: Action) -> list[inspect.Parameter]:
         parameters = list(inspect.signature(action.function).parameters.values())
         if len(parameters) < 2 or parameters[1].name != "scope":
-            raise MissingPart(label, "the parameters start with `self` (or `cls`) and `scope: Scope`.")
-        for parameter in parameters[2:]:
-            if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY}:
-                raise WrongInput(label, parameter.name, f"`{parameter}` is no named input.")
-            if parameter.name not in hints:
-                raise WrongInput(label, parameter.name, f"the input `{parameter.name}` has no type.")
-            yield self._input(label, action, parameter, hints[parameter.name])
+            self.errors.append(
+                MissingPart(label, "the parameters start with `self` (or `cls`) and `scope: Scope`.")
+            )
+            return []
+        return parameters[2:]
 
-    def _input(self, label: str, action: Action, parameter: inspect.Parameter, hint: Any) -> InputSpec:
+    def _input(self, label: str, action: Action, parameter: inspect.Parameter) -> InputSpec:
+        if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY}:
+            raise WrongInput(label, parameter.name, f"`{parameter}` is no named input.")
+        hint = self._hint(label, action, parameter.name)
+        if hint is Missing.MARK:
+            raise WrongInput(label, parameter.name, f"the input `{parameter.name}` has no type.")
         name = parameter.name
         default = Missing.MARK if parameter.default is parameter.empty else parameter.default
         argument = get_origin(hint) is Annotated and ArgumentMarker in get_args(hint)[1:]
@@ -139,7 +171,8 @@ class ActionBuilder:
     def _transition(self, label: str, action: Action) -> TransitionSpec | None:
         if "target" not in action.options:
             return None
-        target, sources = action.options["target"], tuple(action.options["sources"])
+        target: Enum = action.options["target"]
+        sources: tuple[Enum, ...] = action.options["sources"]
         holders = [each for each in self.attributes.values() if each.type.enum is type(target)]
         if len(holders) != 1:
             found = (
@@ -147,15 +180,17 @@ class ActionBuilder:
                 if not holders
                 else f"several attributes ({listed(each.name for each in holders)})"
             )
-            raise DeclarationError(
-                f"{label}: {found} of `{self.cls.__name__}` holds {type(target).__name__}.",
-                path=(*label.split("."),),
+            raise WrongTransition(
+                label,
+                f"{found} of `{self.cls.__name__}` holds {type(target).__name__}.",
                 hint="A transition needs exactly one attribute of the state's enumeration.",
             )
         wrong = [each for each in sources if type(each) is not type(target)]
         if wrong:
-            raise DeclarationError(
-                f"{label}: {wrong[0]!r} is no {type(target).__name__}.", path=(*label.split("."),)
+            raise WrongTransition(
+                label,
+                f"it goes to {target!r}, but {wrong[0]!r} is no {type(target).__name__}.",
+                hint=f"States: {listed(each.name for each in type(target))}.",
             )
         return TransitionSpec(attribute=holders[0].name, sources=sources, target=target)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -11,21 +12,20 @@ from sorbus.errors.declaration import (
     DeclarationError,
     DefinitionErrors,
     DuplicateName,
-    ForeignField,
     MissingPart,
-    NoSuchField,
-    NoSuchResource,
 )
+from sorbus.expressions.lowering import Lowerer
 from sorbus.resource.actions import Action
 from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
-from sorbus.resource.assembly.rules import PolicyBuilder, collect, identity_specs, tenancy_spec
+from sorbus.resource.assembly.mistakes import noting
+from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, Calc, is_attribute
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import Section, Storage
+from sorbus.resource.sections import Identities, Policies, Section, Storage, Tenancy
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
@@ -47,12 +47,21 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
         spec = _Assembly(cls, homes[label], catalog, keys, errors).build()
         if spec is not None:
             resources[label] = spec
+            errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
     application = ApplicationSpec(name=name, resources=MappingProxyType(resources))
     if not errors:
         errors.extend(verify(application))
     if errors:
         raise DefinitionErrors(_distinct(errors))
     return application
+
+
+def _section_errors(spec: ResourceSpec, lowerer: Lowerer) -> Iterator[DeclarationError]:
+    for section in spec.sections.values():
+        try:
+            yield from section.check(spec, lowerer)
+        except DeclarationError as error:
+            yield error
 
 
 def _distinct(errors: Iterable[DeclarationError]) -> list[DeclarationError]:
@@ -125,6 +134,7 @@ class _Assembly:
         self.errors = errors
         self.fields = FieldBuilder(cls, catalog, keys)
         self.members: dict[str, Any] = cls.__declared__
+        self.note = partial(noting, errors, cls)
 
     def build(self) -> ResourceSpec | None:
         """The spec; None when it cannot even be begun."""
@@ -137,14 +147,15 @@ class _Assembly:
         if not stateless and not any(each.primary_key for each in attributes.values()):
             return None
         sections = {name: each for name, each in self.members.items() if isinstance(each, Section)}
-        identities: dict[str, IdentitySpec] | None = collect(
-            self.errors, identity_specs, self.cls, sections.get("identities"), attributes
+        identities = identity_specs(
+            self.cls, cast("Identities | None", sections.get("identities")), attributes, self.errors
         )
-        actions = self._actions(attributes, identities or {})
+        actions = self._actions(attributes, identities)
         storage = cast("Storage | None", sections.get("storage"))
-        policies = collect(
-            self.errors, PolicyBuilder(self.cls, self.catalog, actions).build, sections.get("policies")
-        )
+        policies = PolicyBuilder(self.cls, self.catalog, actions, self.errors)
+        tenancy = None
+        with self.note("tenancy"):
+            tenancy = tenancy_spec(self.cls, cast("Tenancy | None", sections.get("tenancy")), attributes)
         return ResourceSpec(
             name=self.cls.__name__,
             python=self.cls,
@@ -156,10 +167,10 @@ class _Assembly:
             relationships=self._built(Relationship, self.fields.relationship),
             calculations=self._built(Calc, self.fields.calculation),
             aggregates=self._built(Agg, self.fields.aggregate),
-            identities=MappingProxyType(identities or {}),
+            identities=MappingProxyType(identities),
             actions=MappingProxyType(actions),
-            policies=policies,
-            tenancy=collect(self.errors, tenancy_spec, self.cls, sections.get("tenancy"), attributes),
+            policies=policies.build(cast("Policies | None", sections.get("policies"))),
+            tenancy=tenancy,
             sections=MappingProxyType(sections),
         )
 
@@ -167,27 +178,9 @@ class _Assembly:
         found: dict[str, Any] = {}
         for name, member in self.members.items():
             if isinstance(member, kind):
-                spec = self._one(name, build, member)
-                if spec is not None:
-                    found[name] = spec
+                with self.note(name):
+                    found[name] = build(name, member)
         return MappingProxyType(found)
-
-    def _one(self, name: str, build: Any, member: Any) -> Any:
-        try:
-            return build(name, member)
-        except NoSuchResource as error:
-            # A missing target is reported once, where the annotation was read.
-            if "`?`" not in error.message:
-                self.errors.append(error)
-        except ForeignField as error:
-            error.path = (self.cls.__name__, name)
-            error.message = f"{self.cls.__name__}.{name}: {error.message}"
-            self.errors.append(error)
-        except AttributeError as error:
-            self.errors.append(_misspelt(self.cls, name, error))
-        except DeclarationError as error:
-            self.errors.append(error)
-        return None
 
     def _actions(
         self, attributes: Mapping[str, AttributeSpec], identities: Mapping[str, IdentitySpec]
@@ -199,7 +192,7 @@ class _Assembly:
             description=f"Read {self.cls.__name__} records.",
             transaction=False,
         )
-        builder = ActionBuilder(self.cls, self.catalog, attributes, identities)
+        builder = ActionBuilder(self.cls, self.catalog, attributes, identities, self.errors)
         built = dict(self._built(Action, builder.build))
         # A resource without attributes has no rows to read: it is a home for generic actions.
         return {PRIMARY_READ: read, **built} if attributes else built
@@ -207,13 +200,3 @@ class _Assembly:
 
 def _table(cls: type[Any], storage: Storage | None) -> str:
     return storage.table if storage and storage.table else snake_case(cls.__name__)
-
-
-def _misspelt(cls: type[Any], name: str, error: AttributeError) -> DeclarationError:
-    """The typed error of `lambda row: row.stat`, a field that the destination does not have."""
-    owner: Any = error.obj
-    declared: Mapping[str, Any] | None = getattr(owner, "__declared__", None)
-    if declared is not None:
-        label = f"`{cls.__name__}.{name}`"
-        return NoSuchField(owner.__name__, error.name or "?", allowed=declared, where=label)
-    return DeclarationError(f"{cls.__name__}.{name}: {error}", path=(cls.__name__, name))

@@ -12,7 +12,7 @@ from sorbus.errors.declaration import NoSuchField
 def misspelt_assignments(
     function: Callable[..., Any], resource: str, label: str, allowed: Iterable[str]
 ) -> Iterator[NoSuchField]:
-    """The assignments to fields of the draft, a function's first parameter, that the resource does not have."""
+    """The assignments to fields of the draft, a function's first parameter, that there are not."""
     allowed = frozenset(allowed)
     for name in sorted(set(assigned_names(function)) - allowed):
         yield NoSuchField(resource, name, allowed=allowed, where=f"the body of `{label}`, which sets it")
@@ -31,5 +31,6 @@ def assigned_names(function: Callable[..., Any]) -> Iterator[str]:
         if step.opname == "STORE_ATTR" and loaded == first:
             yield str(step.argval)
         # Later Pythons load two variables in one step; the last of them lies on top.
-        names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
-        loaded = names[-1] if step.opname.startswith("LOAD_") and names else None
+        argument: Any = step.argval
+        last: object = argument[-1] if step.opname.startswith("LOAD_FAST_LOAD") else argument
+        loaded = last if step.opname.startswith("LOAD_") else None

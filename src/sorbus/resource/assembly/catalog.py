@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ def resolved(annotation: Any, names: dict[str, Any]) -> Any:
 def _annotations(cls: type[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        found.update(base.__dict__.get("__annotations__", {}))
+        found.update(inspect.get_annotations(base))
     return found
 
 
@@ -96,7 +97,9 @@ def _unresolved(where: str, member: Any, error: NameError, names: Mapping[str, A
     name = error.name or str(error)
     if is_relationship(member):
         resources = [each for each, value in names.items() if hasattr(value, "__declared__")]
-        return NoSuchResource(name, wanted_by=where, allowed=(each for each in resources if each != "Resource"))
+        return NoSuchResource(
+            name, wanted_by=where, allowed=(each for each in resources if each != "Resource")
+        )
     hint = did_you_mean(name, names) or "Import it where it can be found at run time."
     return MissingPart(where, f"the name `{name}` in its type is unknown.", hint=hint)
 

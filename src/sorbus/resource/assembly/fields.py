@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sorbus.errors.declaration import CircularCalculation, MissingPart, NoSuchField, NoSuchResource, NotNumeric
+from sorbus.errors.declaration import (
+    CircularCalculation,
+    MissingPart,
+    NoSuchField,
+    NoSuchResource,
+    NotNumeric,
+)
 from sorbus.expressions.build import Sort
 from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Aggregated, AggregateKind, Ref
@@ -185,8 +191,10 @@ class FieldBuilder:
             kind = known or FieldType(annotation=object)
         else:
             inner = self._further(cls, ref.name)
-            build = inner.calculation if is_calculation(member) else inner.aggregate
-            kind = build(ref.name, member).type
+            if is_calculation(member):
+                kind = inner.calculation(ref.name, member).type
+            else:
+                kind = inner.aggregate(ref.name, member).type
         return FieldType(annotation=kind.annotation, nullable=kind.nullable or optional)
 
     def _further(self, cls: type[Any], name: str) -> FieldBuilder:

@@ -80,5 +80,7 @@ def aggregate_type(kind: AggregateKind, of: FieldType | None) -> FieldType:
     if kind is AggregateKind.SUM:
         return FieldType(annotation=annotation)
     if kind is AggregateKind.AVG:
-        return FieldType(annotation=annotation if annotation in {float, timedelta} else Decimal, nullable=True)
+        return FieldType(
+            annotation=annotation if annotation in {float, timedelta} else Decimal, nullable=True
+        )
     return FieldType(annotation=annotation, nullable=True)

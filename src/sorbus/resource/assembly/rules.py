@@ -12,6 +12,7 @@ from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Const, Node
 from sorbus.resource.actions import Action
 from sorbus.resource.assembly.catalog import ClassCatalog
+from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.sections import ACTION_TYPES, Identities, Policies, Policy, Tenancy
 from sorbus.schema.actions import ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
@@ -19,16 +20,20 @@ from sorbus.schema.policies import CheckSpec, PolicySpec, TenancySpec
 
 
 def identity_specs(
-    cls: type[Any], section: Identities | None, attributes: Mapping[str, AttributeSpec]
+    cls: type[Any],
+    section: Identities | None,
+    attributes: Mapping[str, AttributeSpec],
+    errors: list[DeclarationError],
 ) -> dict[str, IdentitySpec]:
     """The identities of a class, their keys checked."""
     found: dict[str, IdentitySpec] = {}
     for name, keys in (section.identities if section else {}).items():
-        names = tuple(each.name for each in keys)
-        for key in names:
-            if key not in attributes:
-                raise NoSuchField(cls.__name__, key, allowed=attributes, where=f"the identity `{name}`")
-        found[name] = IdentitySpec(name=name, keys=names)
+        with noting(errors, cls, "identities"):
+            names = tuple(each.name for each in keys)
+            for key in names:
+                if key not in attributes:
+                    raise NoSuchField(cls.__name__, key, allowed=attributes, where=f"the identity `{name}`")
+            found[name] = IdentitySpec(name=name, keys=names)
     return found
 
 
@@ -53,8 +58,15 @@ def tenancy_spec(
 class PolicyBuilder:
     """Builds the policy specs of one class."""
 
-    def __init__(self, cls: type[Any], catalog: ClassCatalog, actions: Mapping[str, ActionSpec]) -> None:
+    def __init__(
+        self,
+        cls: type[Any],
+        catalog: ClassCatalog,
+        actions: Mapping[str, ActionSpec],
+        errors: list[DeclarationError],
+    ) -> None:
         self.cls = cls
+        self.errors = errors
         self.actions = actions
         self.lowerer = Lowerer(catalog, (cls,))
 
@@ -62,7 +74,11 @@ class PolicyBuilder:
         """The policies in written order, or None without a section."""
         if section is None:
             return None
-        return tuple(self._policy(each) for each in section.policies)
+        specs: list[PolicySpec] = []
+        for each in section.policies:
+            with noting(self.errors, self.cls, "policies"):
+                specs.append(self._policy(each))
+        return tuple(specs)
 
     def _policy(self, policy: Policy) -> PolicySpec:
         names: set[str] = set()
@@ -98,12 +114,3 @@ class PolicyBuilder:
                 hint=did_you_mean(on, allowed) or "Name a single action by the action itself.",
             )
         return {name for name, spec in self.actions.items() if on in ("any", spec.kind.value)}
-
-
-def collect(errors: list[DeclarationError], build: Any, *args: Any) -> Any:
-    """The result of a builder, or None after its error has been put with the others."""
-    try:
-        return build(*args)
-    except DeclarationError as error:
-        errors.append(error)
-        return None

@@ -1,0 +1,29 @@
+"""Actors of jobs: who caused a job travels with it as plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sorbus.schema.resource import ResourceSpec
+from sorbus.scope import Scope
+
+
+def actor_data(actor: Any) -> Any:
+    """An actor as the job's row holds it: a record by resource and key, plain values as they are, others not."""
+    if actor is None or isinstance(actor, (str, int)):
+        return actor
+    declared = getattr(type(actor), "__declared__", None)
+    if declared is not None and "id" in actor.__dict__:
+        return {"resource": type(actor).__name__, "key": str(actor.__dict__["id"])}
+    return None
+
+
+async def actor_of(data: Any, scope: Scope) -> Any:
+    """The actor of a job, read anew; None when it is gone."""
+    if not isinstance(data, dict):
+        return data
+    runtime = scope.need_runtime()
+    spec: ResourceSpec | None = runtime.application.resources.get(data.get("resource"))
+    if spec is None:
+        return None
+    return await runtime.reader.find_or_none(spec, scope, data["key"])
