@@ -1,4 +1,4 @@
-"""Sorbus: declare your domain once; get the database, the APIs, the durable jobs and the pipelines from it."""
+"""Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
 from sorbus.expressions.build import Expr, coalesce, concat, if_, now, tenant
 from sorbus.query.page import Page
@@ -9,7 +9,16 @@ from sorbus.resource.application import Sorbus
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
-from sorbus.resource.relationships import Many, One, belongs_to, exists, has_many, has_one, many_to_many, related
+from sorbus.resource.relationships import (
+    Many,
+    One,
+    belongs_to,
+    exists,
+    has_many,
+    has_one,
+    many_to_many,
+    related,
+)
 from sorbus.resource.require import require
 from sorbus.resource.sections import (
     Identities,
@@ -32,9 +41,50 @@ from sorbus.scope import Scope
 from sorbus.types.json import Json
 
 __all__ = [
-    "Arg", "Attr", "Domain", "Expr", "Identities", "InMemory", "Json", "JsonApi", "Many", "One", "Page", "Policies",
-    "Postgres", "Query", "Resource", "Scope", "Sorbus", "Tenancy", "action", "actor", "actor_present", "agg",
-    "attribute", "authorize_if", "authorize_unless", "belongs_to", "bypass", "calculate", "coalesce", "computed",
-    "concat", "exists", "forbid_if", "forbid_unless", "has_many", "has_one", "if_", "input_value", "many_to_many",
-    "now", "policy", "related", "require", "tenant", "timestamp", "uuid_primary_key",
+    "Arg",
+    "Attr",
+    "Domain",
+    "Expr",
+    "Identities",
+    "InMemory",
+    "Json",
+    "JsonApi",
+    "Many",
+    "One",
+    "Page",
+    "Policies",
+    "Postgres",
+    "Query",
+    "Resource",
+    "Scope",
+    "Sorbus",
+    "Tenancy",
+    "action",
+    "actor",
+    "actor_present",
+    "agg",
+    "attribute",
+    "authorize_if",
+    "authorize_unless",
+    "belongs_to",
+    "bypass",
+    "calculate",
+    "coalesce",
+    "computed",
+    "concat",
+    "exists",
+    "forbid_if",
+    "forbid_unless",
+    "has_many",
+    "has_one",
+    "if_",
+    "input_value",
+    "many_to_many",
+    "now",
+    "policy",
+    "related",
+    "require",
+    "tenant",
+    "timestamp",
+    "uuid_primary_key",
 ]

@@ -8,7 +8,6 @@ from typing import Any, Self, TypeVar, cast
 
 from sorbus.errors.framework import NoRuntime, NoSuchService
 
-
 S = TypeVar("S")
 
 
@@ -50,7 +49,7 @@ class Scope:
             NoRuntime: the scope was made by hand instead of by `app.scope(...)`.
         """
         if self.runtime is None:
-            raise NoRuntime()
+            raise NoRuntime
         return self.runtime
 
     def as_system(self) -> Self:
@@ -60,5 +59,3 @@ class Scope:
     def with_service(self, service: type[S], value: S) -> Self:
         """The same scope with one more service."""
         return replace(self, services={**self.services, service: value})
-
-

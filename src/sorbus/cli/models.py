@@ -36,6 +36,8 @@ def fetch(name: str) -> None:
 
     store = ModelStore()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with _plainly():
+        store.model(name)
     with _plainly(), Progress(*columns) as progress:
         task = progress.add_task(name, total=None)
         path = store.fetch(

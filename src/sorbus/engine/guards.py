@@ -89,10 +89,15 @@ class Securer:
         secured = self.secure(derived.node, stack[: position + 1])
         if ref.outer == 0:
             return secured
-        if secured != derived.node:
-            # Nodes speak of the innermost row: there is no way to write the guarded node for an enclosing one.
+        if secured != Securer(self.application, _open).secure(derived.node, stack[: position + 1]):
+            # Nodes speak of the innermost row: the guarded node cannot be written for an enclosing one.
             raise NotCompilable(f"{spec.name}.{ref.name} of an enclosing row")
         return ref
+
+
+def _open(spec: ResourceSpec) -> Node | None:
+    del spec
+    return None
 
 
 def is_open(node: Node | None) -> bool:

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import dis
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sorbus.data_layers.base import Bindings, DataLayer, Executable
 from sorbus.engine.casting import InputCaster, check_changes
-from sorbus.engine.diagnosis import nothing_written, violated
+from sorbus.engine.diagnosis import nothing_written
 from sorbus.engine.drafts import draft_class, make_draft
-from sorbus.engine.guards import tenancy
-from sorbus.engine.hydrate import Hydrate, hydrator, record
+from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.storing import delete, insert, update
+from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, tenancy_for
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
-from sorbus.errors.database import ConstraintViolation
 from sorbus.errors.inputs import InvalidAction, NotFound, Required
 from sorbus.expressions.build import Expr
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
-from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import (
     FALSE,
     TRUE,
     Aggregated,
-    Call,
-    Const,
     Exists,
     Node,
-    Param,
     Ref,
     conjunction,
     walk,
@@ -38,53 +31,12 @@ from sorbus.expressions.nodes import (
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
 from sorbus.policies.rows import DICT_ROW
-from sorbus.query.statements import Conflict, Delete, Insert, Select, Statement, Update
+from sorbus.query.statements import Select
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
 from sorbus.schema.resource import ResourceSpec
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
-
-_IDLE = frozenset(
-    {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "RETURN_GENERATOR", "POP_TOP"}
-)
-_LARGEST_CACHE = 500
-
-
-def is_empty(function: Callable[..., Any]) -> bool:
-    """Whether a body is a docstring alone, so that calling it would do nothing."""
-    return not inspect.iscoroutinefunction(function) and all(
-        each.opname in _IDLE for each in dis.get_instructions(function)
-    )
-
-
-@dataclass(slots=True)
-class WriteData:
-    """What the steps of one write action share.
-
-    Attributes:
-        changes_later: whether a create's row may still change after its policies have seen it.
-        executables: the compiled statements, by which attributes they write and what is left of the policies.
-    """
-
-    engine: Engine
-    spec: ResourceSpec
-    action: ActionSpec
-    layer: DataLayer
-    caster: InputCaster
-    program: PolicyProgram
-    hydrate: Hydrate
-    draft: type
-    needs_draft: bool
-    changes_later: bool
-    executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
-
-    def keep(self, key: Any, statement: Statement) -> Executable:
-        """Compile a statement and keep it for the next run; a cache that is full starts anew."""
-        if len(self.executables) >= _LARGEST_CACHE:
-            self.executables.clear()
-        executable = self.executables[key] = self.engine.compile(self.layer, statement)
-        return executable
 
 
 def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> ActionPlan:
@@ -109,7 +61,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     change = {ActionKind.CREATE: _change_create, ActionKind.UPDATE: _change_update}.get(
         action.kind, _change_destroy
     )
-    write = {ActionKind.CREATE: _insert, ActionKind.UPDATE: _update}.get(action.kind, _delete)
+    write = {ActionKind.CREATE: insert, ActionKind.UPDATE: update}.get(action.kind, delete)
     steps: list[tuple[Step, StepRunner]] = [
         (Step.CAST, _cast),
         (Step.CHANGE, change),
@@ -230,7 +182,7 @@ async def _run_body(call: ActionCall) -> None:
         return
     changeset = call.changeset
     if changeset.record is None and changeset.key is not None:
-        # A body sees the whole record; whether the actor may change it is decided in step 5 and by the statement.
+        # A body sees the whole record; step 5 and the statement decide whether the actor may change it.
         changeset.record = await data.engine.reader.find(data.spec, call.scope.as_system(), changeset.key)
         if changeset.record is None:
             raise NotFound(data.spec.name, changeset.key)
@@ -318,23 +270,11 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
     key = ("allowed", call.filter, call.guard, tenancy_for(call) is None, lock)
     executable = data.executables.get(key)
     if executable is None:
-        where = conjunction(_key_is(data.spec, 0), tenancy_for(call), _guarded(data), call.guard, call.filter)
+        where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
         executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where, lock=lock))
-    rows = await data.engine.fetch(data.layer, executable, _bindings(call, [call.changeset.key]))
+    rows = await data.engine.fetch(data.layer, executable, bindings(call, [call.changeset.key]))
     if not rows:
         raise await nothing_written(call)
-
-
-def tenancy_for(call: ActionCall) -> Node | None:
-    """The tenant's condition; inner work without a tenant sees all of them."""
-    if call.scope.tenant is None and not call.scope.authorize:
-        return None
-    return tenancy(call.plan.data.spec)
-
-
-def _key_is(spec: ResourceSpec, index: int) -> Node:
-    key = spec.primary_key
-    return Call("eq", (Ref(key.name), Param(index, key.type.python)))
 
 
 # 6 before_transaction and async bodies
@@ -379,152 +319,6 @@ async def _before_write(call: ActionCall) -> None:
     if data.action.kind is ActionKind.CREATE:
         _check_required(call)
         _recheck_create(call)
-
-
-# 9 write
-
-
-def _bindings(call: ActionCall, params: list[Any]) -> Bindings:
-    return Bindings(params, call.scope.actor, call.scope.tenant, call.changeset.inputs)
-
-
-def _assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, Node], ...], tuple[Any, ...]]:
-    """The values to write as nodes over `params`, and what of them decides the SQL."""
-    data: WriteData = call.plan.data
-    assigned: list[tuple[str, Node]] = []
-    shape: list[Any] = []
-    for name, value in call.changeset.changes.items():
-        if isinstance(value, Expr):
-            node = value.lower(Lowerer(data.engine.planner.catalog, (data.spec.python,), params))
-            shape.append((name, node))
-        else:
-            params.append(value)
-            node = Param(len(params) - 1, data.spec.attributes[name].type.python)
-            shape.append(name)
-        assigned.append((name, node))
-    return tuple(assigned), tuple(shape)
-
-
-async def _insert(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    params: list[Any] = []
-    changes = call.changeset.changes
-    assigned, shape = _assignments(call, params)
-    atomic = any(not isinstance(each, str) for each in shape) or data.action.upsert is not None
-    key: tuple[Any, ...] = ("insert", shape)
-    if data.action.upsert is not None:
-        key = (*key, call.filter, tenancy_for(call) is None)
-    executable = data.executables.get(key)
-    if executable is None:
-        executable = _compile_insert(call, assigned, key, atomic=atomic)
-    try:
-        rows = await executable.fetch(call.session, _bindings(call, params))
-    except ConstraintViolation as error:
-        raise violated(call, error) from error
-    if atomic:
-        if not rows:
-            raise refusal(data.program, call.scope, call.changeset.inputs)
-        call.result = data.hydrate(rows)[0]
-    else:
-        call.result = record(data.spec.python, changes)
-    if call.filter != TRUE:
-        await _check_inserted(call)
-
-
-def _compile_insert(
-    call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: tuple[Any, ...], *, atomic: bool
-) -> Executable:
-    data: WriteData = call.plan.data
-    conflict: Conflict | None = None
-    if data.action.upsert is not None:
-        keys = data.spec.identities[data.action.upsert].keys
-        accepted = [each.name for each in data.action.inputs if each.attribute and each.name not in keys]
-        touched = [each.name for each in data.spec.attributes.values() if each.touch]
-        # Both branches are authorised: the row that is there must be the tenant's and meet the policies too.
-        where = conjunction(tenancy_for(call), call.filter if call.filter != TRUE else None)
-        update = tuple(dict.fromkeys([*accepted, *touched])) or keys[:1]
-        conflict = Conflict(keys=keys, update=update, where=where)
-    outputs = attribute_outputs(data.spec) if atomic else ()
-    statement = Insert(resource=data.spec, values=assigned, outputs=outputs, conflict=conflict)
-    return data.keep(key, statement)
-
-
-async def _check_inserted(call: ActionCall) -> None:
-    """The policies of a create, tested on the new row inside the transaction."""
-    data: WriteData = call.plan.data
-    key = ("inserted", call.filter)
-    executable = data.executables.get(key)
-    if executable is None:
-        where = conjunction(_key_is(data.spec, 0), call.filter)
-        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where))
-    identity = call.result.__dict__[data.spec.primary_key.name]
-    if not await executable.fetch(call.session, _bindings(call, [identity])):
-        raise refusal(data.program, call.scope, call.changeset.inputs)
-
-
-async def _update(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    params: list[Any] = [call.changeset.key]
-    _touch(call)
-    assigned, shape = _assignments(call, params)
-    key = (shape, call.filter, call.guard, tenancy_for(call) is None)
-    executable = data.executables.get(key)
-    if executable is None:
-        executable = _compile_update(call, assigned, key)
-    try:
-        rows = await executable.fetch(call.session, _bindings(call, params))
-    except ConstraintViolation as error:
-        raise violated(call, error) from error
-    if not rows:
-        raise await nothing_written(call)
-    call.result = data.hydrate(rows)[0]
-
-
-def _touch(call: ActionCall) -> None:
-    """Set the attributes that every update sets; an update without changes changes no time either."""
-    changes = call.changeset.changes
-    if changes:
-        for attribute in call.plan.data.spec.attributes.values():
-            if attribute.touch:
-                changes[attribute.name] = attribute.make_default()
-
-
-def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: Any) -> Executable:
-    data: WriteData = call.plan.data
-    where = conjunction(_key_is(data.spec, 0), tenancy_for(call), _guarded(data), call.guard, call.filter)
-    outputs = attribute_outputs(data.spec)
-    # An update that changes nothing is still authorised: it reads the row under the same conditions.
-    statement: Update | Select = (
-        Update(resource=data.spec, assignments=assigned, where=where, outputs=outputs)
-        if assigned
-        else Select(resource=data.spec, outputs=outputs, where=where)
-    )
-    return data.keep(key, statement)
-
-
-def _guarded(data: WriteData) -> Node | None:
-    """The transition's guard, in the statement itself."""
-    transition = data.action.transition
-    if transition is None or not transition.sources:
-        return None
-    return Call("in", (Ref(transition.attribute), Const(transition.sources)))
-
-
-async def _delete(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    key = ("delete", call.filter, tenancy_for(call) is None)
-    executable = data.executables.get(key)
-    if executable is None:
-        where = conjunction(_key_is(data.spec, 0), tenancy_for(call), call.filter)
-        statement = Delete(resource=data.spec, where=where, outputs=attribute_outputs(data.spec))
-        executable = data.keep(key, statement)
-    try:
-        rows = await executable.fetch(call.session, _bindings(call, [call.changeset.key]))
-    except ConstraintViolation as error:
-        raise violated(call, error) from error
-    if not rows:
-        raise await nothing_written(call)
-    call.result = data.hydrate(rows)[0]
 
 
 # 11 after_write, 14 after_commit

@@ -3,13 +3,17 @@
 An `Expr[T]` remembers what was written; `lower` turns it into plain nodes once the resources are known.
 """
 
+# Where overloads of nullable operands overlap, both operands are always null, and no field is.
+# mypy: disable-error-code="overload-overlap"
+# pyright: reportOverlappingOverload=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, NoReturn, Protocol, TypeGuard, TypeVar, overload
 
 from sorbus.errors.declaration import ExpressionTruth
 from sorbus.expressions.nodes import (
@@ -27,8 +31,10 @@ from sorbus.expressions.nodes import (
 from sorbus.expressions.operators import COMPARISONS
 
 T = TypeVar("T")
-U = TypeVar("U")
-N = TypeVar("N", int, float, Decimal)
+T_co = TypeVar("T_co", covariant=True)
+
+type Operand[V] = V | Expr[V]
+"""What may stand beside an expression: a plain value or another expression."""
 
 
 class Lowering(Protocol):
@@ -36,15 +42,18 @@ class Lowering(Protocol):
 
     def field(self, field: Any) -> Ref:
         """The reference of a field, seen from the row in question."""
+        ...
 
     def value(self, value: Any, beside: Any) -> Node:
         """The node of a plain value compared with, or computed with, `beside` (an `Expr` or None)."""
+        ...
 
     def into(self, relationship: Any) -> tuple[str, Any, Lowering]:
         """A relationship's name, its destination class, and the lowering of expressions over its rows."""
+        ...
 
 
-class Expr(Generic[T]):
+class Expr(Generic[T_co]):
     """An expression with values of type `T`. Combine conditions with `&`, `|` and `~`."""
 
     __slots__ = ()
@@ -54,7 +63,7 @@ class Expr(Generic[T]):
         """The plain node of this expression."""
         raise NotImplementedError
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> NoReturn:
         """Always an error: an expression has no truth value until it runs.
 
         Raises:
@@ -62,22 +71,22 @@ class Expr(Generic[T]):
         """
         raise ExpressionTruth(type(self).__name__)
 
-    def __eq__(self, other: T | Expr[T] | None) -> Expr[bool]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+    def __eq__(self, other: Operand[T_co] | None) -> Expr[bool]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         return Built("eq", self, other)
 
-    def __ne__(self, other: T | Expr[T] | None) -> Expr[bool]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+    def __ne__(self, other: Operand[T_co] | None) -> Expr[bool]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         return Built("ne", self, other)
 
-    def __lt__(self, other: T | Expr[T]) -> Expr[bool]:
+    def __lt__(self, other: Operand[T_co]) -> Expr[bool]:
         return Built("lt", self, other)
 
-    def __le__(self, other: T | Expr[T]) -> Expr[bool]:
+    def __le__(self, other: Operand[T_co]) -> Expr[bool]:
         return Built("le", self, other)
 
-    def __gt__(self, other: T | Expr[T]) -> Expr[bool]:
+    def __gt__(self, other: Operand[T_co]) -> Expr[bool]:
         return Built("gt", self, other)
 
-    def __ge__(self, other: T | Expr[T]) -> Expr[bool]:
+    def __ge__(self, other: Operand[T_co]) -> Expr[bool]:
         return Built("ge", self, other)
 
     def __and__(self: Expr[bool], other: Expr[bool]) -> Expr[bool]:
@@ -89,37 +98,128 @@ class Expr(Generic[T]):
     def __invert__(self: Expr[bool]) -> Expr[bool]:
         return Built("not", self)
 
+    # One overload for each type instead of a type variable, with which mypy lets text be added to numbers.
     @overload
-    def __add__(self: Expr[str], other: str | Expr[str]) -> Expr[str]: ...
+    def __add__(self: Expr[str], other: Operand[str]) -> Expr[str]: ...
     @overload
-    def __add__(self: Expr[datetime], other: timedelta | Expr[timedelta]) -> Expr[datetime]: ...
+    def __add__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
     @overload
-    def __add__(self: Expr[N], other: N | Expr[N]) -> Expr[N]: ...
+    def __add__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
+    @overload
+    def __add__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
+    @overload
+    def __add__(self: Expr[timedelta], other: Operand[timedelta]) -> Expr[timedelta]: ...
+    @overload
+    def __add__(self: Expr[datetime], other: Operand[timedelta]) -> Expr[datetime]: ...
+    @overload
+    def __add__(self: Expr[str | None], other: Operand[str | None]) -> Expr[str | None]: ...
+    @overload
+    def __add__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
+    @overload
+    def __add__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
+    @overload
+    def __add__(self: Expr[Decimal | None], other: Operand[Decimal | int | None]) -> Expr[Decimal | None]: ...
+    @overload
+    def __add__(self: Expr[timedelta | None], other: Operand[timedelta | None]) -> Expr[timedelta | None]: ...
+    @overload
+    def __add__(self: Expr[datetime | None], other: Operand[timedelta | None]) -> Expr[datetime | None]: ...
     def __add__(self, other: Any) -> Any:
         return Built("add", self, other)
 
     @overload
-    def __sub__(self: Expr[datetime], other: timedelta | Expr[timedelta]) -> Expr[datetime]: ...
+    def __sub__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
     @overload
-    def __sub__(self: Expr[datetime], other: datetime | Expr[datetime]) -> Expr[timedelta]: ...
+    def __sub__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
     @overload
-    def __sub__(self: Expr[N], other: N | Expr[N]) -> Expr[N]: ...
+    def __sub__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
+    @overload
+    def __sub__(self: Expr[timedelta], other: Operand[timedelta]) -> Expr[timedelta]: ...
+    @overload
+    def __sub__(self: Expr[datetime], other: Operand[timedelta]) -> Expr[datetime]: ...
+    @overload
+    def __sub__(self: Expr[datetime], other: Operand[datetime]) -> Expr[timedelta]: ...
+    @overload
+    def __sub__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
+    @overload
+    def __sub__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
+    @overload
+    def __sub__(self: Expr[Decimal | None], other: Operand[Decimal | int | None]) -> Expr[Decimal | None]: ...
+    @overload
+    def __sub__(self: Expr[timedelta | None], other: Operand[timedelta | None]) -> Expr[timedelta | None]: ...
+    @overload
+    def __sub__(self: Expr[datetime | None], other: Operand[timedelta | None]) -> Expr[datetime | None]: ...
+    @overload
+    def __sub__(self: Expr[datetime | None], other: Operand[datetime | None]) -> Expr[timedelta | None]: ...
     def __sub__(self, other: Any) -> Any:
         return Built("sub", self, other)
 
-    def __mul__(self: Expr[N], other: N | Expr[N]) -> Expr[N]:
+    @overload
+    def __mul__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
+    @overload
+    def __mul__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
+    @overload
+    def __mul__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
+    @overload
+    def __mul__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
+    @overload
+    def __mul__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
+    @overload
+    def __mul__(self: Expr[Decimal | None], other: Operand[Decimal | int | None]) -> Expr[Decimal | None]: ...
+    def __mul__(self, other: Any) -> Any:
         return Built("mul", self, other)
 
-    def __truediv__(self: Expr[N], other: N | Expr[N]) -> Expr[N]:
+    @overload
+    def __truediv__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
+    @overload
+    def __truediv__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
+    @overload
+    def __truediv__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
+    @overload
+    def __truediv__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
+    @overload
+    def __truediv__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
+    @overload
+    def __truediv__(
+        self: Expr[Decimal | None], other: Operand[Decimal | int | None]
+    ) -> Expr[Decimal | None]: ...
+    def __truediv__(self, other: Any) -> Any:
         return Built("div", self, other)
 
-    def __mod__(self: Expr[N], other: N | Expr[N]) -> Expr[N]:
+    @overload
+    def __mod__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
+    @overload
+    def __mod__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
+    @overload
+    def __mod__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
+    @overload
+    def __mod__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
+    @overload
+    def __mod__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
+    @overload
+    def __mod__(self: Expr[Decimal | None], other: Operand[Decimal | int | None]) -> Expr[Decimal | None]: ...
+    def __mod__(self, other: Any) -> Any:
         return Built("mod", self, other)
 
-    def __neg__(self: Expr[N]) -> Expr[N]:
+    @overload
+    def __neg__(self: Expr[int]) -> Expr[int]: ...
+    @overload
+    def __neg__(self: Expr[float]) -> Expr[float]: ...
+    @overload
+    def __neg__(self: Expr[Decimal]) -> Expr[Decimal]: ...
+    @overload
+    def __neg__(self: Expr[timedelta]) -> Expr[timedelta]: ...
+    @overload
+    def __neg__(self: Expr[int | None]) -> Expr[int | None]: ...
+    @overload
+    def __neg__(self: Expr[float | None]) -> Expr[float | None]: ...
+    @overload
+    def __neg__(self: Expr[Decimal | None]) -> Expr[Decimal | None]: ...
+    @overload
+    def __neg__(self: Expr[timedelta | None]) -> Expr[timedelta | None]: ...
+    def __neg__(self) -> Any:
         return Built("neg", self)
 
-    def is_in(self, values: Sequence[T]) -> Expr[bool]:
+    def is_in(self, values: Sequence[T_co]) -> Expr[bool]:
         """Whether the value is one of `values`."""
         return Built("in", self, list(values))
 
@@ -169,6 +269,11 @@ class Sort:
         return Ordering(self.by.lower(context), self.descending, self.nulls_first)
 
 
+def is_expression(value: object) -> TypeGuard[Expr[Any]]:
+    """Whether a value is an expression rather than a plain value."""
+    return isinstance(value, Expr)
+
+
 class Built(Expr[Any]):
     """An operator on expressions and plain values."""
 
@@ -189,15 +294,16 @@ class Built(Expr[Any]):
         return Call(
             operator,
             tuple(
-                arg.lower(context) if isinstance(arg, Expr) else context.value(arg, beside) for arg in self.args
+                arg.lower(context) if isinstance(arg, Expr) else context.value(arg, beside)
+                for arg in self.args
             ),
         )
 
     def _beside(self, operator: str) -> Expr[Any] | None:
         """The expression whose type a plain value beside it must have."""
-        if operator not in COMPARISONS and operator not in {"coalesce"}:
+        if operator not in COMPARISONS and operator != "coalesce":
             return None
-        return next((arg for arg in self.args if isinstance(arg, Expr)), None)
+        return next(filter(is_expression, self.args), None)
 
     def _flat(self, context: Lowering) -> Node:
         """`a & b & c` as one node with three arguments."""
@@ -285,8 +391,8 @@ def if_(condition: Expr[bool], then: T | Expr[T], otherwise: T | Expr[T]) -> Exp
     return Built("if", condition, then, otherwise)
 
 
-def coalesce(first: Expr[T | None] | Expr[T], *rest: T | Expr[T]) -> Expr[T]:
-    """The first value that is not null."""
+def coalesce(first: Expr[T | None], *rest: Operand[T]) -> Expr[T]:
+    """The first value that is not null; all of them have one type."""
     return Built("coalesce", first, *rest)
 
 

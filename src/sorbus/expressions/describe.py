@@ -19,7 +19,7 @@ from sorbus.expressions.operators import OPERATORS
 _INFIX = frozenset({"==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"})
 
 
-def describe(node: Node) -> str:
+def describe(node: Node) -> str:  # noqa: PLR0911  # one return for each kind of node
     """The expression as a person would write it, e.g. `state == 'pending' & org_id == actor.org_id`."""
     match node:
         case Const(value):

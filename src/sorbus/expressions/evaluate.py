@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from sorbus.expressions.nodes import (
@@ -30,23 +31,27 @@ class Rows(Protocol):
 
     def value(self, row: Any, ref: Ref) -> Any:
         """The field's value for a row; raises `Unevaluable` when it is not at hand."""
+        ...
 
     def exists(self, row: Any, node: Exists, environment: Environment) -> bool:
         """Whether a related row meets the condition."""
+        ...
 
     def aggregate(self, row: Any, node: Aggregated, environment: Environment) -> Any:
         """The aggregate over the related rows."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What an expression may refer to besides the row."""
+    """What an expression may refer to besides the row; `now` is when the transaction began, or this moment."""
 
     rows: Rows
     actor: Any = None
     tenant: Any = None
     inputs: dict[str, Any] | None = None
     params: Sequence[Any] = ()
+    now: datetime | None = None
 
 
 def actor_value(actor: Any, name: str) -> Any:
@@ -56,7 +61,7 @@ def actor_value(actor: Any, name: str) -> Any:
     return None if actor is None else getattr(actor, name)
 
 
-def evaluate(node: Node, row: Any, environment: Environment) -> Any:
+def evaluate(node: Node, row: Any, environment: Environment) -> Any:  # noqa: PLR0911
     """The value of an expression for one row.
 
     Returns:
@@ -148,6 +153,11 @@ def _if(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
     return evaluate(chosen, row, environment)
 
 
+def _now(args: tuple[Node, ...], row: Any, environment: Environment) -> datetime:
+    del args, row
+    return environment.now or datetime.now(UTC)
+
+
 _SPECIAL: dict[str, Callable[[tuple[Node, ...], Any, Environment], Any]] = {
     "and": _and,
     "or": _or,
@@ -155,4 +165,5 @@ _SPECIAL: dict[str, Callable[[tuple[Node, ...], Any, Environment], Any]] = {
     "in": _in,
     "coalesce": _coalesce,
     "if": _if,
+    "now": _now,
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from sorbus.errors.declaration import ForeignField, WrongValueType
 from sorbus.expressions.nodes import Const, Node, Param, Ref
@@ -15,9 +16,11 @@ class Catalog(Protocol):
 
     def type_of(self, owner: type[Any], name: str) -> FieldType | None:
         """The type of a field, or None where it is not known yet."""
+        ...
 
     def destination(self, relationship: Any) -> type[Any]:
         """The class at the far end of a relationship."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +49,35 @@ class Lowerer:
             expected = self.catalog.type_of(owner, beside.name)
             if expected is not None:
                 _check(value, expected, f"{owner.__name__}.{beside.name}")
-        if isinstance(value, list):
-            value = tuple(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        several = _several(value)
+        plain = value if several is None else several
         if self.values is None:
-            return Const(value)
-        self.values.append(value)
-        sample = value[0] if isinstance(value, tuple) and value else value
+            return Const(plain)
+        self.values.append(plain)
+        sample: object = several[0] if several else plain
         return Param(len(self.values) - 1, type(sample))
 
     def into(self, relationship: Any) -> tuple[str, Any, Lowerer]:
         """The lowering of expressions over the rows that a relationship leads to."""
         if not any(issubclass(self.stack[-1], each) for each in (relationship.owner,)):
-            raise ForeignField(relationship.name, of=relationship.owner.__name__, seen_from=self.stack[-1].__name__)
+            raise ForeignField(
+                relationship.name, of=relationship.owner.__name__, seen_from=self.stack[-1].__name__
+            )
         destination = self.catalog.destination(relationship)
         return relationship.name, destination, Lowerer(self.catalog, (*self.stack, destination), self.values)
 
 
+def _several(value: Any) -> tuple[Any, ...] | None:
+    """The items of a list or tuple; None for a single value."""
+    if isinstance(value, (list, tuple)):
+        items: Iterable[Any] = cast("Iterable[Any]", value)
+        return tuple(items)
+    return None
+
+
 def _check(value: Any, expected: FieldType, label: str) -> None:
-    values = value if isinstance(value, (list, tuple)) and expected.python not in {list, tuple} else (value,)
-    for each in values:
+    several = None if expected.python in {list, tuple} else _several(value)
+    for each in (value,) if several is None else several:
         if each is None or fits(each, expected):
             continue
         raise WrongValueType(each, field=label, expected=expected.describe())

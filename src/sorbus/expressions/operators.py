@@ -5,12 +5,14 @@ Every function here takes arguments that are not null; `evaluate` handles nulls 
 
 from __future__ import annotations
 
+import operator as op
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
+
+from sorbus.expressions import numeric
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,56 +36,48 @@ class Operator:
     strict: bool = True
 
 
-def _divide(left: Any, right: Any) -> Any:
-    if right == 0:
-        return None
-    if isinstance(left, int) and isinstance(right, int):
-        quotient = abs(left) // abs(right)
-        return quotient if (left < 0) == (right < 0) else -quotient
-    return left / right
-
-
-def _modulo(left: Any, right: Any) -> Any:
-    if right == 0:
-        return None
-    if isinstance(left, Decimal) or isinstance(right, Decimal):
-        return Decimal(left) % Decimal(right)
-    remainder = abs(left) % abs(right)
-    return remainder if left >= 0 else -remainder
-
-
 def _trim(value: str) -> str:
     return value.strip(" ")
 
 
+def _is_null(value: Any) -> bool:
+    return value is None
+
+
+def _is_true(value: Any) -> bool:
+    return value is True
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 _ALL = (
-    Operator("eq", "==", "{0} = {1}", lambda a, b: a == b, bool),
-    Operator("ne", "!=", "{0} <> {1}", lambda a, b: a != b, bool),
-    Operator("lt", "<", "{0} < {1}", lambda a, b: a < b, bool),
-    Operator("le", "<=", "{0} <= {1}", lambda a, b: a <= b, bool),
-    Operator("gt", ">", "{0} > {1}", lambda a, b: a > b, bool),
-    Operator("ge", ">=", "{0} >= {1}", lambda a, b: a >= b, bool),
-    Operator("add", "+", "{0} + {1}", lambda a, b: a + b),
-    Operator("sub", "-", "{0} - {1}", lambda a, b: a - b),
-    Operator("mul", "*", "{0} * {1}", lambda a, b: a * b),
+    Operator("eq", "==", "{0} = {1}", op.eq, bool),
+    Operator("ne", "!=", "{0} <> {1}", op.ne, bool),
+    Operator("lt", "<", "{0} < {1}", op.lt, bool),
+    Operator("le", "<=", "{0} <= {1}", op.le, bool),
+    Operator("gt", ">", "{0} > {1}", op.gt, bool),
+    Operator("ge", ">=", "{0} >= {1}", op.ge, bool),
+    Operator("add", "+", "{0} + {1}", numeric.add),
+    Operator("sub", "-", "{0} - {1}", numeric.subtract),
+    Operator("mul", "*", "{0} * {1}", numeric.multiply),
     # A division by zero is null, in SQL and in memory alike: a filter must never fail on one row's data.
-    Operator("div", "/", "{0} / nullif({1}, 0)", _divide),
-    Operator("mod", "%", "mod({0}, nullif({1}, 0))", _modulo),
-    Operator("neg", "-", "- {0}", lambda a: -a),
-    Operator("concat", "concat", "{0} || {1}", lambda a, b: a + b, str),
-    Operator("lower", "lower", "lower({0})", lambda a: a.lower(), str),
-    Operator("upper", "upper", "upper({0})", lambda a: a.upper(), str),
+    Operator("div", "/", "{0} / nullif({1}, 0)", numeric.divide),
+    Operator("mod", "%", "mod({0}, nullif({1}, 0))", numeric.modulo),
+    Operator("neg", "-", "- {0}", numeric.negate),
+    Operator("concat", "concat", "{0} || {1}", op.add, str),
+    Operator("lower", "lower", "lower({0})", str.lower, str),
+    Operator("upper", "upper", "upper({0})", str.upper, str),
     Operator("trim", "trim", "btrim({0})", _trim, str),
     Operator("length", "length", "char_length({0})", len, int),
-    Operator("contains", "contains", "strpos({0}, {1}) > 0", lambda a, b: b in a, bool),
-    Operator("starts_with", "starts_with", "starts_with({0}, {1})", lambda a, b: a.startswith(b), bool),
-    Operator(
-        "ends_with", "ends_with", "right({0}, char_length({1})) = {1}", lambda a, b: a.endswith(b), bool
-    ),
-    Operator("is_null", "is_null", "{0} IS NULL", lambda a: a is None, bool, strict=False),
-    Operator("is_true", "is_true", "{0} IS TRUE", lambda a: a is True, bool, strict=False),
-    Operator("distinct", "is_distinct_from", "{0} IS DISTINCT FROM {1}", lambda a, b: a != b, bool, strict=False),
-    Operator("now", "now", "now()", lambda: datetime.now(UTC), datetime),
+    Operator("contains", "contains", "strpos({0}, {1}) > 0", op.contains, bool),
+    Operator("starts_with", "starts_with", "starts_with({0}, {1})", str.startswith, bool),
+    Operator("ends_with", "ends_with", "right({0}, char_length({1})) = {1}", str.endswith, bool),
+    Operator("is_null", "is_null", "{0} IS NULL", _is_null, bool, strict=False),
+    Operator("is_true", "is_true", "{0} IS TRUE", _is_true, bool, strict=False),
+    Operator("distinct", "is_distinct_from", "{0} IS DISTINCT FROM {1}", op.ne, bool, strict=False),
+    Operator("now", "now", "now()", _now, datetime),
 )
 
 OPERATORS = MappingProxyType({operator.name: operator for operator in _ALL})

@@ -21,7 +21,9 @@ from sorbus.jobs.cron import Cron
 from sorbus.jobs.new_job import NewJob
 from sorbus.jobs.outcomes import Cancel, Done, Outcome
 from sorbus.policies.rows import DICT_ROW
-from sorbus.resource.actions import UpdateAction
+from sorbus.query.query import Query
+from sorbus.resource.actions import Action, UpdateAction
+from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.sections import Section
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.resource import ResourceSpec
@@ -42,7 +44,7 @@ _BATCH = 1000
 class Trigger:
     """An action and the condition on which it runs; made by `trigger`."""
 
-    action: UpdateAction[Any, Any]
+    action: Action
     where: Expr[bool]
     queue: str
     every: str
@@ -66,9 +68,9 @@ def trigger(
 ) -> Trigger:
     """Run an action without inputs for every row that meets `where`.
 
-    A write that makes a row meet it inserts the job in its own transaction, with its actor and tenant; a search by
-    the clock finds the rows that came about otherwise. The condition is checked again in the statement that writes,
-    so a row that changed meanwhile is left alone.
+    A write that makes a row meet it inserts the job in its own transaction, with its actor and tenant; a search
+    by the clock finds the rows that came about otherwise. The condition is checked again in the statement that
+    writes, so a row that changed meanwhile is left alone.
 
     Args:
         every: when rows are searched for, as a cron expression in UTC.
@@ -98,11 +100,18 @@ class Triggers(Section):
                 continue
             needed = [item.name for item in action.inputs if item.required]
             if action.kind is not ActionKind.UPDATE or needed:
-                what = f"needs the inputs {', '.join(needed)}" if needed else f"is a {action.kind.value} action"
-                yield WrongSection(
-                    label, f"`{each.name}` {what}.", hint="A trigger runs an update that needs the scope alone."
+                what = (
+                    f"needs the inputs {', '.join(needed)}" if needed else f"is a {action.kind.value} action"
                 )
-            each.where.lower(lowerer)
+                yield WrongSection(
+                    label,
+                    f"`{each.name}` {what}.",
+                    hint="A trigger runs an update that needs the scope alone.",
+                )
+            errors: list[DeclarationError] = []
+            with noting(errors, spec.python, "triggers"):
+                each.where.lower(lowerer)
+            yield from errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +203,7 @@ class TriggerRunner:
             return Cancel(f"there is no trigger `{job.args['trigger']}` any more")
         spec = planned.spec
         tenancy, key = spec.tenancy, spec.primary_key.name
-        query = spec.python.query(self.app.system_scope()).where(planned.trigger.where)  # type: ignore[attr-defined]
+        query = Query[Any](resource=spec.python, scope=self.app.system_scope()).where(planned.trigger.where)
         found: list[NewJob] = []
         async for row in query.stream(batch=_BATCH):
             tenant = row.__dict__[tenancy.attribute] if tenancy is not None else None
@@ -229,4 +238,3 @@ def _wanted(planned: PlannedTrigger, call: ActionCall) -> NewJob | None:
     tenancy = planned.spec.tenancy
     tenant = row[tenancy.attribute] if tenancy is not None else call.scope.tenant
     return planned.job(row[planned.spec.primary_key.name], tenant=tenant, actor=actor_data(call.scope.actor))
-

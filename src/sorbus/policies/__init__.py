@@ -5,6 +5,13 @@ from sorbus.policies.fold import PolicyProgram, Variant
 from sorbus.policies.rows import DICT_ROW, DictRow
 
 __all__ = [
-    "DICT_ROW", "CheckOutcome", "DictRow", "Explanation", "PolicyOutcome", "PolicyProgram", "Variant", "explain",
+    "DICT_ROW",
+    "CheckOutcome",
+    "DictRow",
+    "Explanation",
+    "PolicyOutcome",
+    "PolicyProgram",
+    "Variant",
+    "explain",
     "refusal",
 ]

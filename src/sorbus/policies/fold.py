@@ -156,5 +156,3 @@ class PolicyProgram:
             authorised = fold_checks(policy.checks, known)
             result = any_of((authorised, result)) if policy.bypass else all_of((authorised, result))
         return result
-
-

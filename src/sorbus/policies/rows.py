@@ -13,14 +13,17 @@ class NoRows:
 
     def value(self, row: Any, ref: Ref) -> Any:
         """Always `Unevaluable`."""
+        del row
         raise Unevaluable(ref.name)
 
     def exists(self, row: Any, node: Exists, environment: Environment) -> bool:
         """Always `Unevaluable`."""
+        del row, environment
         raise Unevaluable(node.relationship)
 
     def aggregate(self, row: Any, node: Aggregated, environment: Environment) -> Any:
         """Always `Unevaluable`."""
+        del row, environment
         raise Unevaluable(node.relationship)
 
 

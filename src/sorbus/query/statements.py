@@ -23,7 +23,7 @@ class Output:
 class Related:
     """Only rows that a relationship leads to from some source rows, whose keys are a list of values.
 
-    The key of the source row is put in front of the outputs. `limit` and `offset` then count for each source row.
+    The key of the source row is put in front of the outputs; `limit` and `offset` count for each source row.
     """
 
     source: ResourceSpec
@@ -55,7 +55,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """What an insert does when a row with the same keys is there: update these attributes, if `where` allows."""
+    """What an insert does when a row with these keys is there: update these attributes, if `where` allows."""
 
     keys: tuple[str, ...]
     update: tuple[str, ...]

@@ -56,7 +56,7 @@ class Sorbus:
         pool_size: the most connections to the database.
         home: where the embedded server and the secret live; by default `SORBUS_HOME` or `.sorbus`.
         auto_migrate: whether opening makes additive changes that the declarations need; by default only
-            on the embedded database. A database that is managed by migration files is left to them.
+            on the embedded database or with `SORBUS_AUTO_MIGRATE=1`. A database that is managed by migration files is left to them.
         migrations_folder: where `sorbus migrate` keeps its files.
 
     Raises:
@@ -128,7 +128,9 @@ class Sorbus:
         database = self._database
         if database is None:
             return
-        wanted = database.server is not None if self._auto_migrate is None else self._auto_migrate
+        wanted = self._auto_migrate
+        if wanted is None:
+            wanted = database.server is not None or os.environ.get("SORBUS_AUTO_MIGRATE") == "1"
         if not wanted:
             return
         connection = await database.pool.connect(application_name="sorbus-migrate")

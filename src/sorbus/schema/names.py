@@ -11,7 +11,7 @@ _LONGEST = 63
 
 
 def fitted(name: str) -> str:
-    """A name within PostgreSQL's 63 bytes; the end of a longer one becomes a hash, so that names stay apart."""
+    """A name within PostgreSQL's 63 bytes; the end of a longer one becomes a hash: they stay apart."""
     if len(name.encode()) <= _LONGEST:
         return name
     return f"{name.encode()[: _LONGEST - 9].decode(errors='ignore')}_{sha256(name.encode()).hexdigest()[:8]}"

@@ -4,4 +4,13 @@ from sorbus.types.base import SQL_TYPES, Constraints, FieldType, field_type, spl
 from sorbus.types.json import Json
 from sorbus.types.uuid7 import uuid7
 
-__all__ = ["SQL_TYPES", "Constraints", "FieldType", "Json", "field_type", "split_optional", "type_name", "uuid7"]
+__all__ = [
+    "SQL_TYPES",
+    "Constraints",
+    "FieldType",
+    "Json",
+    "field_type",
+    "split_optional",
+    "type_name",
+    "uuid7",
+]

@@ -13,10 +13,11 @@ from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
-from pydantic import Field, TypeAdapter
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 SQL_TYPES: Mapping[type, str] = MappingProxyType(
     {
@@ -80,6 +81,9 @@ class FieldType:
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """The validator of a value from outside, with constraints and nullability."""
+        # Declaring needs no validator, and Pydantic is most of the time that an import takes.
+        from pydantic import Field, TypeAdapter
+
         limits = self.constraints.given()
         inner: Any = Annotated[self.annotation, Field(**limits)] if limits else self.annotation
         whole: Any = inner | None if self.nullable else inner
@@ -153,9 +157,12 @@ def python_class(annotation: Any) -> type:
     """The class whose instances an annotation describes; `object` when there is no single one."""
     origin = get_origin(annotation)
     if origin is Literal:
-        return type(get_args(annotation)[0])
+        sample: object = get_args(annotation)[0]
+        return type(sample)
     if origin is Annotated:
         return python_class(get_args(annotation)[0])
+    if annotation is Any or origin in {Union, types.UnionType}:
+        return object
     if isinstance(origin, type):
         return origin
     return annotation if isinstance(annotation, type) else object
@@ -198,5 +205,7 @@ def type_name(annotation: Any) -> str:
     if args:
         origin = get_origin(annotation)
         name = getattr(origin, "__name__", str(origin))
-        return f"{name}[{', '.join(type_name(arg) if not isinstance(arg, str) else repr(arg) for arg in args)}]"
+        return (
+            f"{name}[{', '.join(type_name(arg) if not isinstance(arg, str) else repr(arg) for arg in args)}]"
+        )
     return getattr(annotation, "__name__", str(annotation))

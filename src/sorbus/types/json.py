@@ -2,9 +2,5 @@
 
 from __future__ import annotations
 
-from typing import TypeAliasType, Union
-
-Json = TypeAliasType(
-    "Json", Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
-)
+type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 """Anything that JSON can hold."""

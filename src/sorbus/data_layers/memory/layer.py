@@ -30,7 +30,11 @@ class MemoryLayer:
     def __init__(self, application: ApplicationSpec, *, lock_timeout: float = 30.0) -> None:
         self.application = application
         self._constraints = Constraints(application)
-        tables = {name: self._constraints.empty_table(spec) for name, spec in application.resources.items() if spec.attributes}
+        tables = {
+            name: self._constraints.empty_table(spec)
+            for name, spec in application.resources.items()
+            if spec.attributes
+        }
         self._store = Store(tables, lock_timeout=lock_timeout)
 
     def can(self, capability: Capability) -> bool:

@@ -74,6 +74,7 @@ class Postmaster:
 
     @property
     def url(self) -> str:
+        """The URL of the maintenance database, over the socket."""
         return f"postgresql://{SUPERUSER}@/postgres?host={quote(str(self.socket_folder), safe='/')}"
 
     def answers(self) -> bool:

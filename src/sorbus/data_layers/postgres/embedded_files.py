@@ -47,18 +47,22 @@ class Layout:
 
     @property
     def data(self) -> Path:
+        """The cluster's own folder."""
         return self.folder / "data"
 
     @property
     def log(self) -> Path:
+        """The server's log file."""
         return self.folder / "postgres.log"
 
     @property
     def start_lock(self) -> Path:
+        """Locked by the process that starts or stops the server."""
         return self.folder / "start.lock"
 
     @property
     def users_lock(self) -> Path:
+        """Locked, shared, by every process that uses the server."""
         return self.folder / "users.lock"
 
 

@@ -1,19 +1,5 @@
 """The static SQL of the pipelines, one statement per file."""
 
-from __future__ import annotations
-
-from functools import cache
-from importlib.resources import files
-
-
-@cache
-def sql(name: str) -> str:
-    """The text of `<name>.sql` in this folder, read once.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    return files(__name__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
-
+from sorbus.pipelines.sql.loading import sql
 
 __all__ = ["sql"]

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from sorbus.errors.declaration import DeclarationError
 from sorbus.schema.resource import ApplicationSpec
 from sorbus.schema.verifiers.cycles import verify_cycles
+from sorbus.schema.verifiers.hooks import verify_hooks
 from sorbus.schema.verifiers.names import verify_names
 from sorbus.schema.verifiers.transitions import verify_transitions
 
-VERIFIERS = (verify_names, verify_cycles, verify_transitions)
+VERIFIERS = (verify_names, verify_cycles, verify_transitions, verify_hooks)
 
 
 def verify(application: ApplicationSpec) -> Iterator[DeclarationError]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 
-from sorbus.errors.declaration import DeclarationError
+from sorbus.errors.declaration import CircularCalculation, DeclarationError
 from sorbus.expressions.nodes import Ref, walk
 from sorbus.schema.resource import ApplicationSpec
 
@@ -21,5 +21,5 @@ def verify_cycles(application: ApplicationSpec) -> Iterator[DeclarationError]:
         try:
             TopologicalSorter(graph).prepare()
         except CycleError as error:
-            ring = " → ".join(str(name) for name in error.args[1])
-            yield DeclarationError(f"{spec.name}: these calculations need themselves: {ring}.", path=(spec.name,))
+            ring = [str(name) for name in error.args[1]]
+            yield CircularCalculation(spec.name, ring)

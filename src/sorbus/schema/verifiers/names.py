@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sorbus.errors.declaration import DeclarationError, DuplicateName
+from sorbus.errors.declaration import DeclarationError, DuplicateName, NameTooLong
 from sorbus.schema.resource import ApplicationSpec
 
 _LONGEST = 63
@@ -22,10 +22,9 @@ def verify_names(application: ApplicationSpec) -> Iterator[DeclarationError]:
         for attribute in spec.attributes.values():
             label = f"{spec.name}.{attribute.name}"
             if attribute.column in columns:
-                yield DuplicateName("columns", attribute.column, first=columns[attribute.column], second=label)
+                yield DuplicateName(
+                    "columns", attribute.column, first=columns[attribute.column], second=label
+                )
             columns[attribute.column] = label
             if len(attribute.column.encode()) > _LONGEST:
-                yield DeclarationError(
-                    f"{label}: the column's name is longer than PostgreSQL's {_LONGEST} bytes.",
-                    hint="Give it a short one: `attribute(column=…)`.",
-                )
+                yield NameTooLong(label, longest=_LONGEST)

@@ -1,0 +1,1 @@
+"""The benches of Sorbus: what drives them, measures and reports."""

@@ -1,0 +1,97 @@
+"""Contestants: the processes that are measured, and rounds in which they take turns."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.places import SIDES
+
+
+class Contestant:
+    """One side in a process of its own.
+
+    Args:
+        name: as in the names of the ratios.
+        script: its file in `bench/sides`.
+        python: the interpreter of its environment.
+        url: the database.
+    """
+
+    def __init__(self, name: str, script: str, *, python: Path | str, url: str) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            [str(python), str(SIDES / script), url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._answer()
+
+    def ask(self, command: str, **arguments: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer."""
+        if self._process.stdin is None:
+            raise RuntimeError(f"{self.name} has no input")
+        self._process.stdin.write(json.dumps({"do": command, **arguments}) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        if not line:
+            raise RuntimeError(f"the side {self.name} ended with status {self._process.wait()}; see above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@dataclass(slots=True)
+class Samples:
+    """What each side measured in each round, by the name of the measure."""
+
+    rounds: list[dict[str, dict[str, float]]] = field(default_factory=list[dict[str, dict[str, float]]])
+
+    def median(self, side: str, measure: str) -> float:
+        """The median of one side's rounds."""
+        return statistics.median(each[side][measure] for each in self.rounds)
+
+    def ratio(self, ours: str, theirs: str, measure: str, *, more_is_better: bool) -> float:
+        """How many times better ours is: the median of the ratios within each round."""
+        pairs = [(each[ours][measure], each[theirs][measure]) for each in self.rounds]
+        return statistics.median(a / b if more_is_better else b / a for a, b in pairs)
+
+
+def take_turns(
+    sides: Sequence[str], measure: Callable[[str], dict[str, float]], *, rounds: int
+) -> Samples:
+    """Let the sides take turns, so that what else the machine does falls on all of them: A B, B A, A B, …"""
+    samples = Samples()
+    for number in range(rounds):
+        order: Iterable[str] = sides if number % 2 == 0 else reversed(sides)
+        samples.rounds.append({name: measure(name) for name in order})
+    return samples
+
+
+def must_agree(answers: dict[str, dict[str, Any]]) -> None:
+    """Every side must have done the same work: a bench of unequal answers means nothing."""
+    (first, expected), *others = answers.items()
+    for name, answer in others:
+        for key, value in expected.items():
+            if answer[key] != value:
+                raise SystemExit(f"{name} and {first} do not answer alike to `{key}`:\n{answer[key]}\n{value}")

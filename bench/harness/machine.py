@@ -1,0 +1,33 @@
+"""The machine and the versions, as far as they explain the figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+
+def facts(*, postgres: str | None = None, **more: str) -> dict[str, str]:
+    """The date, the machine, and versions."""
+    found = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "machine": f"{_cores()} cores, {_model()}, {platform.system()}",
+        "load before": f"{os.getloadavg()[0]:.1f}",
+        "Python": platform.python_version(),
+    }
+    if postgres is not None:
+        found |= {"PostgreSQL": postgres, "asyncpg": version("asyncpg")}
+    return found | more
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _model() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,65 @@
+"""The benches of Sorbus: `python bench/run.py [--only core|pipelines|memory] [--quick]`.
+
+Run it with the interpreter of Sorbus' own environment. The peers get theirs, `.venv-bench`, from a lock with hashes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from harness.core import core
+from harness.memory import memory
+from harness.outcome import Outcome, keep, table
+from harness.pipelines import pipelines
+from harness.places import peers_python
+from sorbus.data_layers.postgres.database import Database
+
+SUITES = ("core", "pipelines", "memory")
+
+
+def main() -> None:
+    """Run the suites, print their tables, and write `results.json` and `RESULTS.md`."""
+    parser = argparse.ArgumentParser(description="Measure Sorbus against its peers on this machine.")
+    parser.add_argument("--only", choices=SUITES, help="run one suite; the figures of the others are kept")
+    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it works; writes nothing")
+    options = parser.parse_args()
+    started = time.monotonic()
+    wanted = (options.only,) if options.only else SUITES
+    outcomes = asyncio.run(measure(wanted, quick=options.quick))
+    for outcome in outcomes.values():
+        print(f"\n{outcome.title}\n{table(outcome.headings, outcome.rows)}")
+    if options.quick:
+        print("\nA quick run proves that the bench works; its figures mean little and are not kept.")
+    else:
+        keep(outcomes)
+    print(f"\n{time.monotonic() - started:.0f} seconds")
+
+
+async def measure(wanted: tuple[str, ...], *, quick: bool) -> dict[str, Outcome]:
+    """The outcomes of the suites, all on one embedded server made for the occasion."""
+    outcomes: dict[str, Outcome] = {}
+    async with AsyncExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sorbus-bench-")))
+        home.chmod(0o755)  # PostgreSQL does not run as root
+
+        async def database(name: str) -> Database:
+            return await stack.enter_async_context(Database(None, home=home, name=name, pool={"size": 2}))
+
+        if "core" in wanted:
+            peers = await asyncio.to_thread(peers_python)
+            outcomes["core"] = await core(await database("bench_core"), peers, quick=quick)
+        if "pipelines" in wanted:
+            sides = {name: await database(f"bench_{name}") for name in ("sorbus", "oban")}
+            outcomes["pipelines"] = await pipelines(sides, quick=quick)
+    if "memory" in wanted:
+        outcomes["memory"] = await asyncio.to_thread(memory, quick=quick)
+    return outcomes
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""Documents: from a read to the bytes of a JSON:API document.
+
+`Documents` is the seam between the routes and whoever makes the documents. `RecordDocuments` makes them from
+records; another implementation may let the database build them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, to_json
+from sorbus.apis.json_api.parameters import Paging
+from sorbus.apis.json_api.views import View
+from sorbus.errors.base import Forbidden
+from sorbus.errors.inputs import InvalidCursor, InvalidPage, NotFound
+from sorbus.query.page import Page
+from sorbus.query.query import Query
+from sorbus.scope import Scope
+
+VERSION = {"version": "1.1"}
+_POSITION = ("page[after]", "page[before]", "page[offset]")
+_KEYSET = Paging()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Makes the links of a list: the request's own parameters with another position.
+
+    Attributes:
+        path: the path of the list.
+        query: the query string of the request.
+    """
+
+    path: str
+    query: str = ""
+
+    @property
+    def itself(self) -> str:
+        """The link to what was asked for."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    def at(self, **position: object) -> str:
+        """The link to another page, as in `links.at(after=cursor)`."""
+        kept = [each for each in self.query.split("&") if each and not _is_position(each)]
+        kept += [f"page%5B{name}%5D={quote(str(value), safe='')}" for name, value in position.items()]
+        return f"{self.path}?{'&'.join(kept)}" if kept else self.path
+
+
+def _is_position(part: str) -> bool:
+    name = part.partition("=")[0].replace("%5B", "[").replace("%5D", "]")
+    return name.replace("%5b", "[").replace("%5d", "]") in _POSITION
+
+
+class Documents(Protocol):
+    """Makes the documents of reads and of what a write has written."""
+
+    async def single(self, view: View, scope: Scope, key: Any) -> bytes:
+        """The document of the record with a key.
+
+        Raises:
+            NotFound: there is none that the actor may see.
+            Forbidden: no policy allows the actor to read here.
+        """
+        ...
+
+    async def listing(
+        self, view: View, scope: Scope, query: Query[Any], *, paging: Paging, links: Links, by_cursor: bool
+    ) -> bytes:
+        """The document of one page of a query.
+
+        Args:
+            by_cursor: whether the query's sort allows pages by cursor.
+        """
+        ...
+
+    async def written(self, view: View, scope: Scope, record: Any) -> bytes:
+        """The document of a record that an action has just answered with."""
+        ...
+
+
+class RecordDocuments:
+    """Documents made from records that the engine has read."""
+
+    async def single(self, view: View, scope: Scope, key: Any) -> bytes:
+        """See `Documents.single`."""
+        return _document(view, await self._record(view, scope, key))
+
+    async def _record(self, view: View, scope: Scope, key: Any) -> Any:
+        spec = view.exposed.spec
+        runtime = scope.need_runtime()
+        if view.plain:
+            return await runtime.get(spec.python, scope, key)
+        field: Any = getattr(spec.python, spec.primary_key.name)
+        query: Query[Any] = Query(resource=spec.python, scope=scope, conditions=(field == key,))
+        return await view.apply(query).one()
+
+    async def listing(
+        self, view: View, scope: Scope, query: Query[Any], *, paging: Paging, links: Links, by_cursor: bool
+    ) -> bytes:
+        """See `Documents.listing`."""
+        query = view.apply(query)
+        if query.take is not None or query.skip is not None:
+            # The action has said how many rows there are; pages would undo that.
+            if paging.given:
+                raise InvalidPage("limit", paging.limit, allowed="nothing; this list has no pages")
+            records: Sequence[Any] = await query.all(scope)
+            return _list_document(view, records, {"self": links.itself}, None)
+        if paging.offset is not None or not by_cursor:
+            return await self._by_position(view, scope, query, paging, links)
+        return await self._by_cursor(view, scope, query, paging, links)
+
+    async def _by_cursor(
+        self, view: View, scope: Scope, query: Query[Any], paging: Paging, links: Links
+    ) -> bytes:
+        try:
+            page: Page[Any] = await query.page(
+                limit=paging.limit, after=paging.after, before=paging.before, count=paging.count, scope=scope
+            )
+        except InvalidCursor as error:
+            error.path = ("query", "page[before]" if paging.before is not None else "page[after]")
+            raise
+        following = page.has_next and page.end_cursor is not None
+        preceding = page.has_previous and page.start_cursor is not None
+        shown = {
+            "self": links.itself,
+            "first": links.at(),
+            "prev": links.at(before=page.start_cursor) if preceding else None,
+            "next": links.at(after=page.end_cursor) if following else None,
+        }
+        return _list_document(view, page.items, shown, _page_meta(page))
+
+    async def _by_position(
+        self, view: View, scope: Scope, query: Query[Any], paging: Paging, links: Links
+    ) -> bytes:
+        if paging.after is not None or paging.before is not None:
+            raise InvalidPage(
+                "after" if paging.after is not None else "before",
+                "a cursor",
+                allowed="`page[offset]`, since this list is sorted by a derived field",
+            )
+        offset, limit = paging.offset or 0, paging.limit
+        page: Page[Any] = await query.offset_page(limit=limit, offset=offset, count=paging.count, scope=scope)
+        shown = {
+            "self": links.itself,
+            "first": links.at(offset=0),
+            "prev": links.at(offset=max(0, offset - limit)) if page.has_previous else None,
+            "next": links.at(offset=offset + limit) if page.has_next else None,
+        }
+        if page.count is not None:
+            shown["last"] = links.at(offset=max(0, (page.count - 1) // limit * limit))
+        return _list_document(view, page.items, shown, _page_meta(page))
+
+    async def written(self, view: View, scope: Scope, record: Any) -> bytes:
+        """See `Documents.written`."""
+        if not view.plain:
+            key = record.__dict__[view.exposed.spec.primary_key.name]
+            try:
+                record = await self._record(view, scope, key)
+            except (Forbidden, NotFound):
+                # It is written, though the actor may not read it: the request has succeeded all the same.
+                return to_json({"data": None, "jsonapi": VERSION})
+        return _document(view, record)
+
+
+def _page_meta(page: Page[Any]) -> dict[str, Any]:
+    meta: dict[str, Any] = {"limit": page.limit}
+    if page.offset is not None:
+        meta["offset"] = page.offset
+    if page.count is not None:
+        meta["total"] = page.count
+    return meta
+
+
+def _document(view: View, record: Any) -> bytes:
+    data = view.encode(record)
+    document: dict[str, Any] = {"data": data, "jsonapi": VERSION}
+    if view.children:
+        document["included"] = _included(view, [record], [data])
+    if "links" in data:
+        document["links"] = data["links"]
+    return to_json(document)
+
+
+def _list_document(
+    view: View, records: Sequence[Any], links: Mapping[str, str | None], meta: dict[str, Any] | None
+) -> bytes:
+    data = list(map(view.encode, records))
+    document: dict[str, Any] = {"data": data, "links": links, "jsonapi": VERSION}
+    if meta is not None:
+        document["meta"] = {"page": meta}
+    if view.children:
+        document["included"] = _included(view, records, data)
+    return to_json(document)
+
+
+def _included(view: View, records: Sequence[Any], primary: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The included resource objects, each once, whichever ways lead to it."""
+    known: dict[tuple[str, str], dict[str, Any]] = {(each["type"], each["id"]): each for each in primary}
+    found: list[dict[str, Any]] = []
+    _gather(view, records, known, found.append)
+    return found
+
+
+def _gather(
+    view: View,
+    records: Sequence[Any],
+    known: dict[tuple[str, str], dict[str, Any]],
+    add: Callable[[dict[str, Any]], None],
+) -> None:
+    for name, child in view.children.items():
+        related = _related(records, name)
+        for record in related:
+            made = child.encode(record)
+            key = (made["type"], made["id"])
+            there = known.get(key)
+            if there is None:
+                known[key] = made
+                add(made)
+            elif "relationships" in made:
+                # Another way to the same record may have loaded other relationships.
+                there.setdefault("relationships", {}).update(made["relationships"])
+        _gather(child, related, known, add)
+
+
+def _related(records: Sequence[Any], name: str) -> list[Any]:
+    """The related records of many records, each once."""
+    found: dict[int, Any] = {}
+    for record in records:
+        value = record.__dict__[name]
+        if isinstance(value, list):
+            rows: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            found.update((id(each), each) for each in rows[:INCLUDED_LIMIT])
+        elif value is not None:
+            found[id(value)] = value
+    return list(found.values())

@@ -1,0 +1,189 @@
+"""The OpenAPI 3.1 description of the routes that are served; equal declarations give equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from sorbus.apis.json_api.filters import FilterField, Filters
+from sorbus.apis.json_api.negotiation import MEDIA_TYPE
+from sorbus.apis.json_api.parameters import DEFAULT_LIMIT, LARGEST_LIMIT
+from sorbus.apis.json_api.routes import RouteKind, RouteSpec
+from sorbus.apis.json_api.schemas import Components, Schema, ref
+from sorbus.apis.json_api.surface import Exposed, Surface
+from sorbus.types.base import FieldType
+
+_REFUSALS = {
+    400: "The request cannot be understood.",
+    403: "The actor may not do this.",
+    404: "There is no such record, or none that the actor may see.",
+    406: "The client accepts no media type that the server has.",
+    409: "It collides with the state of the data.",
+    413: "The body is too large.",
+    414: "The query string is too long.",
+    415: "The body is of a media type that the server does not read.",
+    422: "The action refuses the values.",
+    503: "The database cannot serve this now.",
+}
+_READ_REFUSALS = (400, 403, 404, 406, 414, 503)
+
+
+def openapi_bytes(
+    surface: Surface, routes: Sequence[RouteSpec], *, title: str, prefix: str, version: str = "1.0.0"
+) -> bytes:
+    """The description as JSON, with line breaks, so that two can be compared."""
+    document = openapi(surface, routes, title=title, prefix=prefix, version=version)
+    return msgspec.json.format(msgspec.json.encode(document), indent=2)
+
+
+def openapi(
+    surface: Surface, routes: Sequence[RouteSpec], *, title: str, prefix: str, version: str = "1.0.0"
+) -> dict[str, Any]:
+    """The description of an application's JSON:API.
+
+    Args:
+        title: the application's name.
+        prefix: where the routes are mounted.
+        version: the version of the description.
+    """
+    writer = _Writer(surface)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = writer.operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version},
+        "servers": [{"url": prefix}],
+        "tags": [
+            {"name": each.type, "description": each.spec.description}
+            for each in surface.exposed.values()
+            if each.path
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": writer.components.schemas,
+            "responses": {f"Error{status}": _error(text) for status, text in _REFUSALS.items()}
+            | {"Error": _error("The server failed; the error's id stands in its log.")},
+        },
+    }
+
+
+def _error(description: str) -> Schema:
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": ref("Errors")}}}
+
+
+class _Writer:
+    """Writes operations."""
+
+    def __init__(self, surface: Surface) -> None:
+        self.surface = surface
+        self.components = Components(surface)
+
+    def operation(self, route: RouteSpec) -> dict[str, Any]:
+        """One operation."""
+        made: dict[str, Any] = {
+            "operationId": route.operation_id,
+            "tags": [route.exposed.type],
+            "summary": route.action.description or route.operation_id,
+            "parameters": list(self._parameters(route)),
+            "responses": self._responses(route),
+        }
+        transition = route.action.transition
+        if transition is not None and route.exposed.spec.attributes[transition.attribute].public:
+            sources = ", ".join(str(getattr(each, "value", each)) for each in transition.sources)
+            target = getattr(transition.target, "value", transition.target)
+            made["description"] = f"Moves `{transition.attribute}` from {sources} to {target}."
+        if route.kind.takes_body and (route.action.inputs or route.kind is RouteKind.CREATE):
+            required = any(each.required for each in route.action.inputs)
+            content = {MEDIA_TYPE: {"schema": self.components.request(route)}}
+            made["requestBody"] = {"required": required, "content": content}
+        return made
+
+    def _responses(self, route: RouteSpec) -> dict[str, Any]:
+        if route.kind is RouteKind.DESTROY:
+            made: dict[str, Any] = {"204": {"description": "It is gone."}}
+        else:
+            status = "201" if route.kind is RouteKind.CREATE and not route.action.upsert else "200"
+            made = {
+                status: {
+                    "description": route.action.description or "Done.",
+                    "content": {MEDIA_TYPE: {"schema": self.components.response(route)}},
+                }
+            }
+            if status == "201" and route.exposed.gettable:
+                location = {"description": "Where the new record is.", "schema": {"type": "string"}}
+                made[status]["headers"] = {"Location": location}
+        refusals = tuple(_REFUSALS) if route.kind.takes_body else _READ_REFUSALS
+        for each in refusals:
+            made[str(each)] = {"$ref": f"#/components/responses/Error{each}"}
+        made["default"] = {"$ref": "#/components/responses/Error"}
+        return made
+
+    def _parameters(self, route: RouteSpec) -> Iterator[dict[str, Any]]:
+        if route.member:
+            key = self.components.of(route.exposed.spec.primary_key.type)
+            yield {"name": "id", "in": "path", "required": True, "schema": key}
+        if route.kind is RouteKind.READ:
+            for each in route.action.inputs:
+                schema = self.components.of(each.type, each.description)
+                yield {"name": each.name, "in": "query", "required": each.required, "schema": schema}
+        if route.kind not in {RouteKind.DESTROY, RouteKind.GENERIC}:
+            yield from self._shaping(route.exposed)
+        if route.kind.lists:
+            yield from self._listing(route.exposed)
+
+    def _shaping(self, exposed: Exposed) -> Iterator[dict[str, Any]]:
+        if exposed.includes:
+            yield _several("include", exposed.include_names, "Related records to send along.")
+        reachable = {exposed.type: exposed}
+        for path in sorted(exposed.includes):
+            current = exposed
+            for step in path:
+                current = self.surface.destination(current.spec.relationships[step])
+            reachable.setdefault(current.type, current)
+        for each in reachable.values():
+            if each.fields:
+                yield _several(f"fields[{each.type}]", each.fields, f"The fields of {each.type} to show.")
+
+    def _listing(self, exposed: Exposed) -> Iterator[dict[str, Any]]:
+        filters = Filters(exposed)
+        terms = [sign + name for name in filters.sortable for sign in ("", "-")]
+        yield _several("sort", terms, "Sort by these fields; `-` puts the largest first.")
+        yield _query("page[limit]", _limit(), "The most records on a page.")
+        cursor: Schema = {"type": "string"}
+        yield _query("page[after]", cursor, "The cursor after which the page begins.")
+        yield _query("page[before]", cursor, "The cursor before which the page ends.")
+        yield _query("page[offset]", {"type": "integer", "minimum": 0}, "The position where it begins.")
+        yield _query("page[count]", {"type": "boolean"}, "Whether to count all records.")
+        for each in filters.fields.values():
+            yield from self._filters(each)
+
+    def _filters(self, field: FilterField) -> Iterator[dict[str, Any]]:
+        single = self.components.of(FieldType(annotation=field.type.annotation))
+        for operator in field.operators:
+            schema: Schema = single
+            name = f"filter[{field.name}]" if operator == "eq" else f"filter[{field.name}][{operator}]"
+            if operator == "is_nil":
+                schema = {"type": "boolean"}
+            made = _query(name, schema, "")
+            if operator == "in":
+                made = _several(name, (), "")
+                made["schema"] = {"type": "array", "items": single}
+            made.pop("description")
+            yield made
+
+
+def _limit() -> Schema:
+    return {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT}
+
+
+def _query(name: str, schema: Schema, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+def _several(name: str, choices: Sequence[str], description: str) -> dict[str, Any]:
+    """A parameter with several values, joined by commas."""
+    schema: Schema = {"type": "array", "items": {"enum": list(choices)}, "uniqueItems": True}
+    return {**_query(name, schema, description), "style": "form", "explode": False}

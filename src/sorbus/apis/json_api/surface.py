@@ -1,0 +1,201 @@
+"""What JSON:API shows of an application: types with their public fields, relationships and includes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from sorbus.errors.declaration import DeclarationError, DefinitionErrors
+from sorbus.errors.http import BadApiPath, DuplicatePath, NotExposable, ReservedName
+from sorbus.resource.relationships import Relationship
+from sorbus.resource.sections import JsonApi
+from sorbus.schema.fields import AggregateSpec, AttributeSpec, CalculationSpec, RelationshipSpec
+from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+
+RESERVED_FIELDS = ("id", "links", "meta", "relationships", "type")
+"""Members of a resource object, which no field may be called."""
+
+_PATH = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
+
+DerivedSpec = CalculationSpec | AggregateSpec
+IncludePath = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposed:
+    """A resource as JSON:API shows it.
+
+    Attributes:
+        type: the type of its resource objects.
+        path: the path of its collection; empty when it is shown as an included resource only.
+        gettable: whether a single record can be fetched, so that it has a link to itself.
+        attributes: its public attributes but the key.
+        derived: its public calculations and aggregates, shown when they are asked for.
+        relationships: its public relationships to exposed resources.
+        includes: the paths that may be included, each with its beginnings.
+    """
+
+    spec: ResourceSpec
+    type: str
+    path: str
+    gettable: bool
+    attributes: Mapping[str, AttributeSpec]
+    derived: Mapping[str, DerivedSpec]
+    relationships: Mapping[str, RelationshipSpec]
+    includes: frozenset[IncludePath]
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """Every name that a sparse fieldset may have."""
+        return (*self.attributes, *self.derived, *self.relationships)
+
+    @cached_property
+    def include_names(self) -> tuple[str, ...]:
+        """The paths that may be included, as they are written in a request."""
+        return tuple(sorted(".".join(path) for path in self.includes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """Everything that JSON:API shows, by the names of the resources."""
+
+    exposed: Mapping[str, Exposed]
+
+    @cached_property
+    def by_type(self) -> Mapping[str, Exposed]:
+        """The exposed resources by their types."""
+        return MappingProxyType({each.type: each for each in self.exposed.values()})
+
+    def destination(self, relationship: RelationshipSpec) -> Exposed:
+        """The exposed resource that a shown relationship leads to."""
+        return self.exposed[relationship.destination]
+
+
+def section_of(spec: ResourceSpec) -> JsonApi | None:
+    """The `json_api` section of a resource."""
+    found = spec.sections.get(JsonApi.section_name)
+    return found if isinstance(found, JsonApi) else None
+
+
+def surface_of(application: ApplicationSpec) -> Surface:
+    """What JSON:API shows of an application.
+
+    Raises:
+        DefinitionErrors: the sections have mistakes; all of them are listed.
+    """
+    errors: list[DeclarationError] = []
+    sections = {spec.name: found for spec in application.resources.values() if (found := section_of(spec))}
+    written = {
+        name: list(_written_includes(application, application.resources[name], section, errors))
+        for name, section in sections.items()
+    }
+    shown = set(sections)
+    for name, paths in written.items():
+        for path in paths:
+            shown.update(_on_the_way(application, application.resources[name], path))
+    exposed = {
+        name: _exposed(spec, sections.get(name), shown, sections, written.get(name, []))
+        for name, spec in application.resources.items()
+        if name in shown
+    }
+    errors.extend(_name_errors(exposed.values()))
+    errors.extend(_path_errors(exposed.values()))
+    if errors:
+        raise DefinitionErrors(errors)
+    return Surface(exposed=MappingProxyType(exposed))
+
+
+def _exposed(
+    spec: ResourceSpec,
+    section: JsonApi | None,
+    shown: Iterable[str],
+    sections: Iterable[str],
+    written: list[IncludePath],
+) -> Exposed:
+    relationships = {
+        name: each for name, each in spec.relationships.items() if each.public and each.destination in shown
+    }
+    includes = {path[: length + 1] for path in written for length in range(len(path))}
+    if section is not None and not written:
+        includes = {(name,) for name, each in relationships.items() if each.destination in sections}
+    path = section.path if section is not None else ""
+    return Exposed(
+        spec=spec,
+        type=path.rpartition("/")[2] or _kebab(spec.name),
+        path=path,
+        gettable=section is not None and "get" in section.actions,
+        attributes=_public(spec.attributes, besides=spec.primary_key.name),
+        derived=MappingProxyType({**_public(spec.calculations), **_public(spec.aggregates)}),
+        relationships=MappingProxyType(relationships),
+        includes=frozenset(includes),
+    )
+
+
+def _public[T: (AttributeSpec, CalculationSpec, AggregateSpec)](
+    fields: Mapping[str, T], *, besides: str = ""
+) -> Mapping[str, T]:
+    return MappingProxyType({name: each for name, each in fields.items() if each.public and name != besides})
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
+
+
+def _written_includes(
+    application: ApplicationSpec, spec: ResourceSpec, section: JsonApi, errors: list[DeclarationError]
+) -> Iterator[IncludePath]:
+    """The include paths that a section lists, each checked from resource to resource."""
+    for written in section.includes:
+        path = _include_path(written)
+        current = spec
+        for name in path:
+            found = current.relationships.get(name)
+            if found is None or not found.public:
+                allowed = [each.name for each in current.relationships.values() if each.public]
+                problem = f"and `{name}` is no public relationship of `{current.name}`"
+                errors.append(NotExposable(spec.name, ".".join(path), problem=problem, allowed=allowed))
+                break
+            current = application.destination(found)
+        else:
+            if path:
+                yield path
+
+
+def _include_path(written: Any) -> IncludePath:
+    """A path from a relationship, a tuple of relationships, or a text such as `runs.results`."""
+    if isinstance(written, Relationship):
+        return (written.name,)
+    if isinstance(written, (tuple, list)):
+        steps: list[Any] = list(written)  # pyright: ignore[reportUnknownArgumentType]
+        return tuple(str(getattr(each, "name", each)) for each in steps)
+    return tuple(str(written).split("."))
+
+
+def _on_the_way(application: ApplicationSpec, spec: ResourceSpec, path: IncludePath) -> Iterator[str]:
+    for name in path:
+        spec = application.destination(spec.relationships[name])
+        yield spec.name
+
+
+def _name_errors(exposed: Iterable[Exposed]) -> Iterator[DeclarationError]:
+    for each in exposed:
+        for name in each.fields:
+            if name in RESERVED_FIELDS:
+                yield ReservedName(each.spec.name, name, reserved=RESERVED_FIELDS)
+
+
+def _path_errors(exposed: Iterable[Exposed]) -> Iterator[DeclarationError]:
+    paths: dict[str, Exposed] = {}
+    types: dict[str, Exposed] = {}
+    for each in exposed:
+        if section_of(each.spec) is not None and not _PATH.fullmatch(each.path):
+            yield BadApiPath(each.spec.name, each.path)
+            continue
+        if each.path and (first := paths.setdefault(each.path, each)) is not each:
+            yield DuplicatePath(f"served under `{each.path}`", first=first.spec.name, second=each.spec.name)
+        elif (first := types.setdefault(each.type, each)) is not each:
+            yield DuplicatePath(f"of the type `{each.type}`", first=first.spec.name, second=each.spec.name)

@@ -1,0 +1,90 @@
+"""What the steps of one write share: its parts, its compiled statements, and the conditions of its row."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sorbus.data_layers.base import Bindings, DataLayer, Executable
+from sorbus.engine.casting import InputCaster
+from sorbus.engine.guards import tenancy
+from sorbus.engine.hydrate import Hydrate
+from sorbus.engine.lifecycle import ActionCall
+from sorbus.expressions.nodes import Call, Const, Node, Param, Ref
+from sorbus.policies.fold import PolicyProgram
+from sorbus.query.statements import Statement
+from sorbus.schema.actions import ActionSpec
+from sorbus.schema.resource import ResourceSpec
+
+if TYPE_CHECKING:
+    from sorbus.engine.engine import Engine
+
+_IDLE = frozenset(
+    {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "RETURN_GENERATOR", "POP_TOP"}
+)
+_LARGEST_CACHE = 500
+
+
+def is_empty(function: Callable[..., Any]) -> bool:
+    """Whether a body is a docstring alone, so that calling it would do nothing."""
+    return not inspect.iscoroutinefunction(function) and all(
+        each.opname in _IDLE for each in dis.get_instructions(function)
+    )
+
+
+@dataclass(slots=True)
+class WriteData:
+    """What the steps of one write action share.
+
+    Attributes:
+        changes_later: whether a create's row may still change after its policies have seen it.
+        executables: the compiled statements, by which attributes they write and what is left of the policies.
+    """
+
+    engine: Engine
+    spec: ResourceSpec
+    action: ActionSpec
+    layer: DataLayer
+    caster: InputCaster
+    program: PolicyProgram
+    hydrate: Hydrate
+    draft: type
+    needs_draft: bool
+    changes_later: bool
+    executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
+
+    def keep(self, key: Any, statement: Statement) -> Executable:
+        """Compile a statement and keep it for the next run; a cache that is full starts anew."""
+        if len(self.executables) >= _LARGEST_CACHE:
+            self.executables.clear()
+        executable = self.executables[key] = self.engine.compile(self.layer, statement)
+        return executable
+
+
+def tenancy_for(call: ActionCall) -> Node | None:
+    """The tenant's condition; inner work without a tenant sees all of them."""
+    if call.scope.tenant is None and not call.scope.authorize:
+        return None
+    return tenancy(call.plan.data.spec)
+
+
+def key_is(spec: ResourceSpec, index: int) -> Node:
+    """The condition that a row has the key in a parameter."""
+    key = spec.primary_key
+    return Call("eq", (Ref(key.name), Param(index, key.type.python)))
+
+
+def guarded(data: WriteData) -> Node | None:
+    """The transition's guard, in the statement itself."""
+    transition = data.action.transition
+    if transition is None or not transition.sources:
+        return None
+    return Call("in", (Ref(transition.attribute), Const(transition.sources)))
+
+
+def bindings(call: ActionCall, params: list[Any]) -> Bindings:
+    """What a statement of this call is run with."""
+    return Bindings(params, call.scope.actor, call.scope.tenant, call.changeset.inputs)

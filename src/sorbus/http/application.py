@@ -1,0 +1,94 @@
+"""The ASGI application of a Sorbus application: its interfaces, its probes, its life."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Route
+
+from sorbus.errors.framework import ApplicationClosed
+from sorbus.http.callers import ScopeSource, anonymous
+from sorbus.http.probes import Probes
+from sorbus.http.problems import on_http_exception, on_unforeseen
+from sorbus.resource.application import Sorbus
+
+BODY_LIMIT = 16 * 1024 * 1024
+"""The most bytes that a request's body may have, unless said otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """What every interface is told.
+
+    Attributes:
+        scope_from: finds out who calls.
+        body_limit: the most bytes that a request's body may have.
+    """
+
+    scope_from: ScopeSource
+    body_limit: int = BODY_LIMIT
+
+
+class Interface(Protocol):
+    """Something served over HTTP that is derived from the application, such as JSON:API."""
+
+    def __call__(self, app: Sorbus, settings: HttpSettings, /) -> Sequence[BaseRoute]:
+        """Its routes.
+
+        Raises:
+            DefinitionErrors: the declarations cannot be served so.
+        """
+        ...
+
+
+def http_app(
+    app: Sorbus,
+    *,
+    interfaces: Sequence[Interface],
+    scope_from: ScopeSource | None = None,
+    body_limit: int = BODY_LIMIT,
+) -> Starlette:
+    """The ASGI application: the interfaces, `/health` and `/ready`.
+
+    Its lifespan opens the Sorbus application, and closes it at the end, unless it is open already.
+
+    Args:
+        interfaces: what is served, such as `[json_api]`.
+        scope_from: finds out who calls; by default every request is anonymous.
+        body_limit: the most bytes that a request's body may have.
+
+    Raises:
+        DefinitionErrors: an interface cannot serve the declarations; every mistake is listed.
+    """
+    settings = HttpSettings(scope_from=scope_from or anonymous(app), body_limit=body_limit)
+    probes = Probes(app)
+    routes: list[BaseRoute] = [route for interface in interfaces for route in interface(app, settings)]
+    routes.append(Route("/health", probes.health, methods=["GET"]))
+    routes.append(Route("/ready", probes.ready, methods=["GET"]))
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        if _is_open(app):
+            yield
+            return
+        async with app:
+            yield
+
+    return Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={HTTPException: on_http_exception, Exception: on_unforeseen},
+    )
+
+
+def _is_open(app: Sorbus) -> bool:
+    try:
+        _ = app.engine
+    except ApplicationClosed:
+        return False
+    return True

@@ -1,0 +1,42 @@
+"""Reading the body of a request, never more of it than is allowed."""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope
+
+from sorbus.errors.http import PayloadTooLarge
+
+
+class ClientGone(Exception):
+    """The client went away before its request was complete; nobody waits for an answer."""
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The value of a request header, or an empty string; repeated ones are joined by commas."""
+    found = [value for key, value in scope["headers"] if key == name]
+    return b", ".join(found).decode("latin-1")
+
+
+async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        PayloadTooLarge: it is larger than `limit` bytes; the rest is not read.
+        ClientGone: the client went away.
+    """
+    announced = header(scope, b"content-length")
+    if announced.isdigit() and int(announced) > limit:
+        raise PayloadTooLarge(limit)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise PayloadTooLarge(limit)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,33 @@
+"""The model client: providers, checked answers, streams, prices, records, and the models that run here."""
+
+from sorbus.llm.answers import Classified, ObjectAnswer, TextAnswer
+from sorbus.llm.client import ModelClient
+from sorbus.llm.config import ModelConfig, ModelRef, Retries
+from sorbus.llm.messages import CallKind, Message, ModelRequest, Prompt
+from sorbus.llm.prices import Price, PriceTable
+from sorbus.llm.records import CallRecord, CallSink, CallStatus, MemorySink, Usage
+from sorbus.llm.store import ModelState, ModelStore, StoredModel
+
+__all__ = [
+    "CallKind",
+    "CallRecord",
+    "CallSink",
+    "CallStatus",
+    "Classified",
+    "MemorySink",
+    "Message",
+    "ModelClient",
+    "ModelConfig",
+    "ModelRef",
+    "ModelRequest",
+    "ModelState",
+    "ModelStore",
+    "ObjectAnswer",
+    "Price",
+    "PriceTable",
+    "Prompt",
+    "Retries",
+    "StoredModel",
+    "TextAnswer",
+    "Usage",
+]

@@ -1,0 +1,159 @@
+"""OpenAI's chat completions and embeddings, and every server that speaks the same protocol."""
+
+# ruff: noqa: ASYNC109 - the contract passes time limits down
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from sorbus.errors.llm import ModelUnavailable, StreamCut
+from sorbus.llm.messages import ModelRequest
+from sorbus.llm.providers.base import Completion, Embedding, Piece
+from sorbus.llm.providers.http import HttpTransport
+from sorbus.llm.records import Usage
+from sorbus.llm.schemas import strict
+
+OPENAI_URL = "https://api.openai.com/v1"
+_REASONING = re.compile(r"^(?:o\d|gpt-5)")
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def usage(self) -> Usage:
+        return Usage(tokens_in=self.prompt_tokens, tokens_out=self.completion_tokens)
+
+
+class _Turn(msgspec.Struct):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Turn = msgspec.field(default_factory=_Turn)
+    delta: _Turn = msgspec.field(default_factory=_Turn)
+    finish_reason: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    choices: list[_Choice] = msgspec.field(default_factory=list[_Choice])
+    usage: _Usage | None = None
+    error: Any = None
+
+
+class _Vector(msgspec.Struct):
+    embedding: list[float]
+    index: int = 0
+
+
+class _Vectors(msgspec.Struct):
+    data: list[_Vector]
+    usage: _Usage = msgspec.field(default_factory=_Usage)
+
+
+class OpenAiProvider:
+    """Chat completions over HTTP.
+
+    Args:
+        transport: where to post.
+        provider: the name recorded for calls: `openai`, or the base URL of a compatible server.
+        hosted: True for OpenAI itself, whose dialect differs a little from the servers that imitate it.
+    """
+
+    small = False
+
+    def __init__(self, transport: HttpTransport, *, provider: str = "openai", hosted: bool = True) -> None:
+        self._transport = transport
+        self._provider = provider
+        self._hosted = hosted
+
+    def canonical(self, model: str) -> str:
+        """The name as given: the provider resolves its own aliases."""
+        return model
+
+    async def complete(self, request: ModelRequest, *, timeout: float) -> Completion:
+        """One chat completion."""
+        content = await self._transport.post(
+            "/chat/completions", self._body(request), model=request.name, timeout=timeout
+        )
+        answer = _decode(content, _Answer, model=request.name)
+        if not answer.choices:
+            raise ModelUnavailable(request.name, reason="the answer holds no choice")
+        choice = answer.choices[0]
+        return Completion(
+            text=choice.message.content or choice.message.refusal or "",
+            usage=answer.usage.usage() if answer.usage else Usage(),
+            cut=choice.finish_reason == "length",
+        )
+
+    async def stream(self, request: ModelRequest, *, timeout: float) -> AsyncGenerator[Piece]:
+        """The pieces of a chat completion as they arrive."""
+        body = {**self._body(request), "stream": True, "stream_options": {"include_usage": True}}
+        received, finished = 0, False
+        async with aclosing(
+            self._transport.events("/chat/completions", body, model=request.name, timeout=timeout)
+        ) as events:
+            async for event in events:
+                if event.data == "[DONE]":
+                    finished = True
+                    break
+                answer = _decode(event.data.encode(), _Answer, model=request.name)
+                if answer.error is not None:
+                    raise ModelUnavailable(request.name, reason=f"the stream says {answer.error}")
+                text = "".join(choice.delta.content or "" for choice in answer.choices)
+                finished = finished or any(choice.finish_reason for choice in answer.choices)
+                received += len(text)
+                if text or answer.usage:
+                    yield Piece(text=text, usage=answer.usage.usage() if answer.usage else None)
+        if not finished:
+            raise StreamCut(request.name, received=received)
+
+    async def embed(self, model: str, texts: Sequence[str], *, timeout: float) -> Embedding:
+        """Vectors by the provider's embedding endpoint."""
+        name = f"{self._provider}:{model}"
+        content = await self._transport.post(
+            "/embeddings", {"model": model, "input": list(texts)}, model=name, timeout=timeout
+        )
+        answer = _decode(content, _Vectors, model=name)
+        rows = sorted(answer.data, key=lambda row: row.index)
+        if len(rows) != len(texts):
+            raise ModelUnavailable(name, reason=f"{len(rows)} vectors came back for {len(texts)} texts")
+        return Embedding(vectors=[row.embedding for row in rows], usage=answer.usage.usage())
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    def _body(self, request: ModelRequest) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": request.model,
+            "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
+        }
+        if request.max_tokens is not None:
+            body["max_completion_tokens" if self._hosted else "max_tokens"] = request.max_tokens
+        if not (self._hosted and _REASONING.match(request.model)):  # those refuse any temperature
+            body["temperature"] = request.temperature
+        if request.schema is not None:
+            tight = strict(request.schema) if self._hosted else request.schema
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {
+                    "name": "answer",
+                    "strict": tight is not None,
+                    "schema": tight or request.schema,
+                },
+            }
+        return body
+
+
+def _decode[T](content: bytes, into: type[T], *, model: str) -> T:
+    try:
+        return msgspec.json.decode(content, type=into)
+    except msgspec.MsgspecError as error:
+        raise ModelUnavailable(model, reason=f"it answered with malformed JSON ({error})") from error

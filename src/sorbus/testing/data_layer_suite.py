@@ -1,0 +1,26 @@
+"""The conformance suite of data layers: what every layer must do, as a pytest class to inherit from.
+
+    class TestMine(DataLayerSuite):
+        @pytest.fixture
+        async def app(self):
+            async with Sorbus(domains=DOMAINS, …) as app:
+                yield app
+
+The fixture gives an open application over an empty layer. The tests are coroutines: run them with
+pytest-asyncio in its auto mode.
+"""
+
+from __future__ import annotations
+
+from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.press import DOMAINS
+from sorbus.testing.conformance.reads import Reads
+from sorbus.testing.conformance.rules import Rules
+from sorbus.testing.conformance.transactions import Transactions
+from sorbus.testing.conformance.writes import Writes
+
+__all__ = ["DOMAINS", "DataLayerSuite"]
+
+
+class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions):
+    """Everything that a data layer must do."""

@@ -1,0 +1,306 @@
+"""A resource with every type, and random well-typed expressions over its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+
+from sorbus import (
+    Attr,
+    Domain,
+    Many,
+    One,
+    Policies,
+    Postgres,
+    Resource,
+    agg,
+    attribute,
+    authorize_if,
+    belongs_to,
+    calculate,
+    coalesce,
+    has_many,
+    policy,
+    uuid_primary_key,
+)
+from sorbus.expressions.nodes import (
+    FALSE,
+    TRUE,
+    Aggregated,
+    AggregateKind,
+    Call,
+    Exists,
+    InputRef,
+    Node,
+    Ordering,
+    Param,
+    Ref,
+)
+
+
+class Color(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+    GREEN = "green"
+
+
+class Thing(Resource):
+    id: Attr[UUID] = uuid_primary_key()
+    parent_id: Attr[UUID | None] = attribute(default=None)
+    i: Attr[int | None] = attribute(default=None)
+    j: Attr[int] = attribute(default=0)
+    d: Attr[Decimal | None] = attribute(default=None)
+    f: Attr[float | None] = attribute(default=None)
+    s: Attr[str | None] = attribute(default=None)
+    b: Attr[bool | None] = attribute(default=None)
+    at: Attr[datetime | None] = attribute(default=None)
+    span: Attr[timedelta | None] = attribute(default=None)
+    color: Attr[Color | None] = attribute(default=None)
+
+    parent: One[Thing] = belongs_to(via=parent_id, foreign_key=False)
+    children: Many[Thing] = has_many(via="parent_id")
+    positive: Many[Thing] = has_many(via="parent_id", where=lambda thing: thing.j > 0)
+
+    twice = calculate(j + j)
+    label = calculate(coalesce(s, "nothing"))
+    child_count = agg.count(children)
+    total = agg.sum(positive, lambda thing: thing.j)
+    deep = calculate(twice + child_count)
+
+    storage = Postgres("things")
+    policies = Policies(policy("read", authorize_if(True)))
+
+
+Things = Domain("things", resources=[Thing])
+
+KINDS: tuple[type, ...] = (int, Decimal, float, str, bool, datetime, timedelta, Color)
+INPUTS = ("x", "y")
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+VALUES: dict[type, st.SearchStrategy[Any]] = {
+    int: st.integers(-9, 9),
+    Decimal: st.decimals(-99, 99, places=3).map(lambda value: value.normalize()),
+    float: st.integers(-64, 64).map(lambda value: value / 8),
+    str: st.text("aAb %_\\'", max_size=3),
+    bool: st.booleans(),
+    datetime: st.integers(-90_000, 90_000).map(lambda value: NOON + timedelta(seconds=value)),
+    timedelta: st.integers(-200_000, 200_000).map(lambda value: timedelta(seconds=value)),
+    Color: st.sampled_from(Color),
+}
+
+FIELDS: dict[type, tuple[str, ...]] = {
+    int: ("i", "j", "twice", "child_count", "total", "deep"),
+    Decimal: ("d",),
+    float: ("f",),
+    str: ("s", "label"),
+    bool: ("b",),
+    datetime: ("at",),
+    timedelta: ("span",),
+    Color: ("color",),
+}
+
+ORDERED = (int, Decimal, float, str, datetime, timedelta)
+
+
+def rows() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Up to six rows, with nulls, some the children of others."""
+    row = st.fixed_dictionaries(
+        {
+            "parent": st.none() | st.integers(0, 5),
+            "i": st.none() | VALUES[int],
+            "j": VALUES[int],
+            "d": st.none() | VALUES[Decimal],
+            "f": st.none() | VALUES[float],
+            "s": st.none() | VALUES[str],
+            "b": st.none() | st.booleans(),
+            "at": st.none() | VALUES[datetime],
+            "span": st.none() | VALUES[timedelta],
+            "color": st.none() | VALUES[Color],
+        }
+    )
+    return st.lists(row, max_size=6).map(_with_keys)
+
+
+def _with_keys(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for number, values in enumerate(drawn):
+        parent = values.pop("parent")
+        key = None if parent is None or parent >= len(drawn) else UUID(int=parent + 1)
+        found.append({"id": UUID(int=number + 1), "parent_id": key, **values})
+    return found
+
+
+class Trees:
+    """Draws expressions; the plain values in them become the parameters of the statement."""
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
+        self.draw = draw
+        self.params: list[Any] = []
+        self.outer = 0
+
+    def pick(self, *choices: Any) -> Any:
+        return self.draw(st.sampled_from(choices))
+
+    def param(self, value: Any, kind: type | None = None) -> Param:
+        self.params.append(value)
+        return Param(len(self.params) - 1, kind or type(value))
+
+    def leaf(self, kind: type) -> Node:
+        match self.pick("field", "field", "value", "parent", "outer"):
+            case "value":
+                return self.param(self.draw(VALUES[kind]))
+            case "parent":
+                return Ref(self.pick(*FIELDS[kind]), ("parent",))
+            case "outer" if self.outer:
+                # A derived field of an enclosing row is not what a declaration can name.
+                return Ref(FIELDS[kind][0], outer=self.draw(st.integers(0, self.outer)))
+            case _:
+                return Ref(self.pick(*FIELDS[kind]))
+
+    def tree(self, kind: type, depth: int = 3) -> Node:
+        """An expression of a type."""
+        if depth == 0 or self.pick(True, False, False):
+            return self.leaf(kind)
+        shared = {"if": self._if, "coalesce": self._coalesce}
+        own = _SHAPES.get(kind, {})
+        name = self.pick(*shared, *own, *own)
+        return shared[name](kind, depth - 1) if name in shared else own[name](self, depth - 1)
+
+    def _if(self, kind: type, depth: int) -> Node:
+        return Call("if", (self.tree(bool, depth), self.tree(kind, depth), self.tree(kind, depth)))
+
+    def _coalesce(self, kind: type, depth: int) -> Node:
+        return Call("coalesce", (self.tree(kind, depth), self.tree(kind, depth)))
+
+    def within(self, make: Callable[[], Any]) -> Any:
+        """What is drawn over the rows of a relationship."""
+        self.outer += 1
+        try:
+            return make()
+        finally:
+            self.outer -= 1
+
+
+Shape = Callable[[Trees, int], Node]
+
+
+def _same(operator: str, kind: type, count: int = 2) -> Shape:
+    return lambda trees, depth: Call(operator, tuple(trees.tree(kind, depth) for _ in range(count)))
+
+
+def _mixed(operator: str, *kinds: type) -> Shape:
+    return lambda trees, depth: Call(operator, tuple(trees.tree(kind, depth) for kind in kinds))
+
+
+def _compared(trees: Trees, depth: int) -> Node:
+    operator = trees.pick("eq", "ne", "distinct", "lt", "le", "gt", "ge")
+    kind = trees.pick(*(KINDS if operator in {"eq", "ne", "distinct"} else ORDERED))
+    return Call(operator, (trees.tree(kind, depth), trees.tree(kind, depth)))
+
+
+def _with_input(trees: Trees, depth: int) -> Node:
+    del depth
+    return Call(trees.pick("eq", "lt", "ge"), (Ref("i"), InputRef(trees.pick(*INPUTS))))
+
+
+def _in(trees: Trees, depth: int) -> Node:
+    kind = trees.pick(int, Decimal, str, datetime, Color)
+    values = tuple(trees.draw(st.lists(VALUES[kind], max_size=3)))
+    sample = type(values[0]) if values else tuple
+    return Call("in", (Ref(FIELDS[kind][0]), trees.param(values, sample)))
+
+
+def _null(trees: Trees, depth: int) -> Node:
+    return Call("is_null", (trees.tree(trees.pick(*KINDS), depth),))
+
+
+def _logic(trees: Trees, depth: int) -> Node:
+    count = trees.draw(st.integers(2, 3))
+    return Call(trees.pick("and", "or"), tuple(trees.tree(bool, depth) for _ in range(count)))
+
+
+def _exists(trees: Trees, depth: int) -> Node:
+    name = trees.pick("children", "positive", "parent")
+    return Exists(name, trees.within(lambda: trees.tree(bool, depth)) if trees.pick(True, False) else None)
+
+
+def _aggregate(*kinds: AggregateKind, of: type) -> Shape:
+    def shape(trees: Trees, depth: int) -> Node:
+        kind, name = trees.pick(*kinds), trees.pick("children", "positive")
+
+        def inner() -> tuple[Node | None, Node | None, tuple[Ordering, ...]]:
+            value = None if kind is AggregateKind.COUNT else trees.tree(of, min(depth, 1))
+            where = trees.tree(bool, min(depth, 1)) if trees.pick(True, False) else None
+            first = kind is AggregateKind.FIRST
+            order = (Ordering(Ref("j"), trees.pick(True, False)), Ordering(Ref("id"))) if first else ()
+            return value, where, order
+
+        value, where, order = trees.within(inner)
+        return Aggregated(kind, name, value, where, order)
+
+    return shape
+
+
+_LEAST = (AggregateKind.MIN, AggregateKind.MAX, AggregateKind.FIRST)
+
+_SHAPES: dict[type, dict[str, Shape]] = {
+    int: {
+        **{name: _same(name, int) for name in ("add", "sub", "mul", "div", "mod")},
+        "neg": _same("neg", int, 1),
+        "length": _same("length", str, 1),
+        "count": _aggregate(AggregateKind.COUNT, of=int),
+        "aggregate": _aggregate(AggregateKind.SUM, *_LEAST, of=int),
+    },
+    Decimal: {
+        **{name: _same(name, Decimal) for name in ("add", "sub", "mul", "div", "mod")},
+        **{f"{name} int": _mixed(name, Decimal, int) for name in ("add", "sub", "mul", "div", "mod")},
+        "neg": _same("neg", Decimal, 1),
+        "aggregate": _aggregate(AggregateKind.SUM, AggregateKind.AVG, *_LEAST, of=Decimal),
+        "mean": _aggregate(AggregateKind.AVG, of=int),
+    },
+    float: {
+        **{name: _same(name, float) for name in ("add", "sub", "mul", "div")},
+        "neg": _same("neg", float, 1),
+        "aggregate": _aggregate(*_LEAST, of=float),
+    },
+    str: {
+        "concat": _same("concat", str),
+        "add": _same("add", str),
+        "lower": _same("lower", str, 1),
+        "upper": _same("upper", str, 1),
+        "trim": _same("trim", str, 1),
+        "aggregate": _aggregate(*_LEAST, of=str),
+    },
+    bool: {
+        "compared": _compared,
+        "logic": _logic,
+        "not": _same("not", bool, 1),
+        "true": _same("is_true", bool, 1),
+        "null": _null,
+        "in": _in,
+        "input": _with_input,
+        "contains": _same("contains", str),
+        "starts": _same("starts_with", str),
+        "ends": _same("ends_with", str),
+        "exists": _exists,
+        "const": lambda trees, depth: trees.pick(TRUE, FALSE),
+    },
+    datetime: {
+        "add": _mixed("add", datetime, timedelta),
+        "sub": _mixed("sub", datetime, timedelta),
+        "aggregate": _aggregate(*_LEAST, of=datetime),
+    },
+    timedelta: {
+        "between": _same("sub", datetime),
+        "add": _same("add", timedelta),
+        "sub": _same("sub", timedelta),
+        "neg": _same("neg", timedelta, 1),
+        "aggregate": _aggregate(AggregateKind.SUM, AggregateKind.AVG, *_LEAST, of=timedelta),
+    },
+}

@@ -1,0 +1,318 @@
+"""One example of every error, for its snapshot.
+
+Most are made from `SAMPLES`, by the names of their parameters, with `OVERRIDES` where the sample would make
+no sense; `EXAMPLES` holds those that need more. The test says of a new error what to add here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import sorbus.errors
+from sorbus.errors.authorization import ActionForbidden
+from sorbus.errors.base import SorbusError
+from sorbus.errors.declaration import (
+    BrokenExpression,
+    CircularCalculation,
+    DefinitionErrors,
+    ExpressionTruth,
+    ForeignField,
+    HookNeverRuns,
+    MissingPart,
+    NoSuchField,
+    NotNumeric,
+    UnknownMember,
+    WrongInput,
+    WrongSection,
+    WrongTransition,
+)
+from sorbus.errors.framework import NoSuchService
+from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejected, Required
+from sorbus.errors.llm import AllModelsFailed, RateLimited
+
+SAMPLES: Mapping[str, Any] = {
+    "accept": "text/html",
+    "action": "Run.submit",
+    "actions": ["edit", "process"],
+    "allowed": ["content_id", "prompt"],
+    "answer": '{"amount": "much"}',
+    "attempt": 2,
+    "changes": ["add column runs.score"],
+    "column": "prompt",
+    "columns": ("org_id", "slug"),
+    "conflicts": ["both change runs.score"],
+    "constraint": "runs_slug_key",
+    "context": 2048,
+    "creates": ["submit"],
+    "current": "done",
+    "destination": "Content",
+    "detail": "the server closed the connection",
+    "differences": ["the table runs is missing"],
+    "expected": "str",
+    "expression": "61 * * * *",
+    "faults": ["the table runs has no primary key"],
+    "field": "Run.state",
+    "file": "migrations/0002_score.sql",
+    "first": "Run",
+    "folder": Path("/srv/sorbus"),
+    "found": "list",
+    "free": 1_000_000,
+    "given": "Wrong",
+    "handlers": ["greet"],
+    "host": "127.0.0.1",
+    "job_id": 7,
+    "kept": "0003_score",
+    "key": "0193a0c4",
+    "kind": "runs",
+    "known": ["email_analysis"],
+    "limit": 1_000_000,
+    "line": 3,
+    "log": Path("/srv/sorbus/postgres.log"),
+    "longest": 63,
+    "looks_like": "application/zip",
+    "media_type": "text/html",
+    "message": 'relation "runs" does not exist',
+    "method": "PUT",
+    "missing": ["oban_jobs"],
+    "model": "openai:gpt",
+    "moved": "0003_tags",
+    "name": "promt",
+    "names": ["0002_score", "0003_tags"],
+    "near": ["shop"],
+    "needed": 15,
+    "needs": [("runs.score", "integer")],
+    "newest": "0003_tags",
+    "of": "Content",
+    "offered": "application/vnd.api+json",
+    "option": "max_attempts",
+    "package": "sorbus-model",
+    "packages": ["sorbus-model"],
+    "parent": "0001_first",
+    "path": "/runs",
+    "pipeline": "email_analysis",
+    "place": "runs.scroe",
+    "port": 8000,
+    "problem": "it cannot be read",
+    "problems": ["amount: Input should be a valid number"],
+    "providers": ["anthropic", "openai"],
+    "questions": ["Is runs.score the old runs.points?"],
+    "reason": "it is broken",
+    "reasons": ["it would drop the table runs"],
+    "received": 12,
+    "referenced": "contents",
+    "rename": "runs.points=runs.score",
+    "reserved": ["id", "type"],
+    "resource": "Run",
+    "returned": 3,
+    "returns": "Invoice",
+    "schema": "public",
+    "second": "Step",
+    "seconds": 30.0,
+    "seen_from": "Run",
+    "size": 10,
+    "sources": ["pending"],
+    "stage": "classify",
+    "statement": "ALTER TABLE runs ADD score int",
+    "status": 401,
+    "still_used": True,
+    "table": "runs",
+    "target": "running",
+    "tokens": 4096,
+    "value": 99,
+    "variable": "OPENAI_API_KEY",
+    "version": 3,
+    "waited": 5.0,
+    "waiting": 2,
+    "wanted": "0004_none",
+    "wanted_by": "Run.content",
+    "what": "paths",
+    "where": "mails/1.eml",
+    "why": "it has no `-- up` part",
+    "worker": "greet",
+}
+
+
+OVERRIDES: Mapping[str, Mapping[str, Any]] = {
+    "action-forbidden": {"action": "submit"},
+    "address-in-use": {"problem": "the address is already in use"},
+    "already-taken": {"names": ["email"], "message": "has already been taken"},
+    "application-closed": {"name": "studio"},
+    "application-not-found": {"name": "shp.app:app", "problem": "there is no module `shp`"},
+    "bad-api-path": {"path": "Runs"},
+    "bad-cron": {"name": "nightly", "reason": "there is no minute 61"},
+    "bad-job-option": {"allowed": "a whole number from 1 to 20"},
+    "bad-project-name": {"name": "3 Shops"},
+    "broken-migration": {"name": "0002_score"},
+    "database-too-old": {"where": "db.example.org", "version": "13.4"},
+    "duplicate-name": {"what": "resources", "name": "runs"},
+    "embedded-version-mismatch": {"found": "17", "needed": "18"},
+    "hidden-field": {"name": "salary"},
+    "hides-member": {"name": "query"},
+    "id-conflict": {"given": "7", "expected": "8"},
+    "immutable-record": {"name": "prompt"},
+    "invalid-answer": {"problem": "Input should be a valid string"},
+    "invalid-cursor": {"reason": "its signature does not fit this query"},
+    "invalid-include": {"path": "contnt", "allowed": ["content", "steps"]},
+    "invalid-page": {"name": "limit", "value": 5000, "allowed": "1 to 1000"},
+    "invalid-parameter": {"name": "page[size]", "problem": "it is no number"},
+    "mail-too-complex": {"problem": "70 levels of parts"},
+    "malformed-body": {"problem": "it ends too early"},
+    "method-not-allowed": {"allowed": ["GET", "POST"]},
+    "migration-failed": {"name": "0002_score", "file": "up.sql", "column": 7},
+    "model-embedded": {"name": "minilm"},
+    "model-fetch-failed": {"name": "qwen", "reason": "the connection was refused"},
+    "model-hash-mismatch": {"name": "qwen", "expected": "1f3b…", "found": "9c0a…"},
+    "model-not-fetched": {"name": "qwen", "size": 1_117_000_000},
+    "name-too-long": {"where": "Run.a_very_long_name"},
+    "no-pipelines": {"name": "shop.app:app"},
+    "no-such-job-handler": {"worker": "greeet"},
+    "no-such-job-option": {"name": "priorty", "allowed": ["max_attempts", "priority"]},
+    "no-such-pipeline": {"name": "email_analisis", "allowed": ["document_extraction", "email_analysis"]},
+    "no-such-place": {"option": "--backfill", "allowed": ["runs.score"]},
+    "no-such-provider": {"model": "opnai:gpt"},
+    "no-such-rename": {"why": "there is no column runs.points"},
+    "no-such-resource": {"name": "Contents", "allowed": ["Content", "Run"]},
+    "no-such-resource-name": {"name": "Rum", "allowed": ["Content", "Run"]},
+    "not-an-application": {"name": "shop.app:items"},
+    "not-compilable": {"what": "Run.label"},
+    "not-enough-disk": {"name": "qwen", "needed": 1_117_000_000, "free": 90_000_000},
+    "not-exposable": {"what": "prompt", "problem": "which is no action"},
+    "not-loaded": {"name": "cost"},
+    "path-not-found": {"path": "mails"},
+    "project-exists": {"path": "shop"},
+    "query-too-long": {"limit": 8192},
+    "related-missing": {"name": "content_id"},
+    "required": {"name": "prompt"},
+    "reserved-name": {"name": "type"},
+    "row-policy-on-generic": {"action": "Run.estimate"},
+    "stage-input-mismatch": {"name": "extract", "wanted": "str", "given": "Entities"},
+    "stage-output-too-large": {"size": 70_000_000, "limit": 16_000_000},
+    "source-too-large": {"size": 30_000_000, "limit": 20_000_000},
+    "tenant-required": {"action": "submit"},
+    "transaction-control": {"name": "0002_score", "statement": "COMMIT"},
+    "type-conflict": {"given": "run", "expected": "runs"},
+    "unknown-parameter": {"name": "filtr", "allowed": ["filter", "page", "sort"]},
+    "unknown-pipeline-version": {"name": "email_analysis", "known": ["1", "2"]},
+    "unknown-resource": {"name": "Rum", "allowed": ["Content", "Run"]},
+    "unknown-stage-input": {"name": "extarct", "allowed": ["content", "extract"]},
+    "unknown-stored-value": {"value": "paused", "allowed": ["done", "pending"]},
+    "wrong-state": {"action": "Run.process"},
+    "wrong-value-type": {"value": "done", "expected": "RunState"},
+}
+
+
+class Mailer:
+    """A service."""
+
+
+class Mialer:
+    """A service with a near name."""
+
+
+EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
+    ActionForbidden: lambda: ActionForbidden("Run", "submit", reason="no policy allows it."),
+    BrokenExpression: lambda: BrokenExpression(
+        "Run.size", "unsupported operand type(s) for +: 'One' and 'int'"
+    ),
+    CircularCalculation: lambda: CircularCalculation("Node", ["Node.depth", "Node.depth"]),
+    DefinitionErrors: lambda: DefinitionErrors(
+        [
+            MissingPart("Run", "the resource has no primary key."),
+            NoSuchField("Run", "stat", allowed=["id", "state"], where="`Run.is_done`"),
+        ]
+    ),
+    ExpressionTruth: lambda: ExpressionTruth("Built"),
+    ForeignField: lambda: ForeignField("title", of="Content", seen_from="Run"),
+    InvalidAction: lambda: InvalidAction(
+        "Run.submit",
+        [
+            Required("Run.submit", "content_id", expected="UUID"),
+            NoSuchInput("Run.submit", "promt", allowed=["prompt"]),
+        ],
+    ),
+    InvalidInput: lambda: InvalidInput(
+        "Run.submit", "prompt", problem="the text is longer than 8000 characters", expected="str"
+    ),
+    MissingPart: lambda: MissingPart(
+        "Run", "the resource has no primary key.", hint="Write `id: Attr[UUID] = uuid_primary_key()`."
+    ),
+    NoSuchField: lambda: NoSuchField("Run", "stat", allowed=["id", "state"], where="`Run.is_done`"),
+    NoSuchService: lambda: NoSuchService(Mailer, [Mialer]),
+    NotNumeric: lambda: NotNumeric("Run.steps", kind="sum", found="str"),
+    Rejected: lambda: Rejected("The end comes before the start.", field="end"),
+    UnknownMember: lambda: UnknownMember(
+        "Run", "polices", found="Policies section, which is named `policies`", allowed=["policies"]
+    ),
+    WrongInput: lambda: WrongInput(
+        "Run.submit",
+        "loud",
+        "the input `loud` is no attribute of `Run`. Attributes: id, prompt.",
+        hint="For an argument that is not stored write `loud: Arg[…]`.",
+    ),
+    WrongSection: lambda: WrongSection("Run.policies", "`Step.skip` is an action of another resource."),
+    AllModelsFailed: lambda: AllModelsFailed(
+        [("openai:gpt", RateLimited("openai:gpt", retry_after=60.0, attempts=3))]
+    ),
+    HookNeverRuns: lambda: HookNeverRuns("Run.report", kind="generic", point="after_commit"),
+    WrongTransition: lambda: WrongTransition("Run.process", "no attribute of `Run` holds Colour."),
+}
+
+
+class NoExample(Exception):
+    """There is no sample for some parameters of an error; the message says what to add."""
+
+
+def leaves() -> list[type[SorbusError]]:
+    """Every error class of `sorbus.errors` that no other refines, sorted by code."""
+    for module in pkgutil.iter_modules(sorbus.errors.__path__):
+        importlib.import_module(f"sorbus.errors.{module.name}")
+    return sorted(set(_leaves_below(SorbusError)), key=lambda each: (each.code, each.__name__))
+
+
+def _leaves_below(cls: type[SorbusError]) -> Iterator[type[SorbusError]]:
+    refined = [each for each in cls.__subclasses__() if each.__module__.startswith("sorbus.errors.")]
+    if not refined:
+        yield cls
+    for each in refined:
+        yield from _leaves_below(each)
+
+
+def example(cls: type[SorbusError]) -> SorbusError:
+    """An instance of an error.
+
+    Raises:
+        NoExample: it takes something for which there is no sample yet.
+    """
+    if cls in EXAMPLES:
+        return EXAMPLES[cls]()
+    samples = {**SAMPLES, **OVERRIDES.get(cls.code, {})}
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    unknown: list[str] = []
+    for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]:
+        if parameter.default is not parameter.empty:
+            continue
+        if parameter.name not in samples:
+            unknown.append(parameter.name)
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            named[parameter.name] = samples[parameter.name]
+        else:
+            positional.append(samples[parameter.name])
+    if unknown:
+        raise NoExample(
+            f"Add {', '.join(map(repr, unknown))} to SAMPLES, or an entry for {cls.__name__} to EXAMPLES, in "
+            "tests/unit/errors/examples.py."
+        )
+    return cls(*positional, **named)
+
+
+def rendered(error: SorbusError) -> str:
+    """An error as its snapshot shows it."""
+    path = " / ".join(map(str, error.path)) or "-"
+    head = f"kind: {error.kind}\ncode: {error.code}\npath: {path}"
+    return f"{head}\n\n{error.message}\n\nhint: {error.hint or '-'}\n"
