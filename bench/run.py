@@ -17,6 +17,7 @@ from harness.memory import memory
 from harness.outcome import Outcome, keep, table
 from harness.pipelines import pipelines
 from harness.places import peers_python
+
 from sorbus.data_layers.postgres.database import Database
 
 SUITES = ("core", "pipelines", "memory")

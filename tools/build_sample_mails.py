@@ -18,7 +18,7 @@ file (never committed) with a secret and the real names:
      "innocent": ["words that look like a leftover and are none"]}
 
 The build fails when a real name, address or host is still found anywhere in its output.
-"""  # noqa: E501 - the command is shown as it is typed
+"""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def _version(python: Path, package: str) -> str:
 async def _seed(database: Database) -> tuple[UUID, list[UUID]]:
     """Fill the tables; the same rows for all. Returns the tenant and the keys of all its rows."""
     sys.path.insert(0, str(SIDES))
-    from rows import BODY, METADATA, TITLE  # noqa: PLC0415
+    from rows import BODY, METADATA, TITLE
 
     orgs, now = [uuid4() for _ in range(TENANTS)], datetime.now(UTC)
     contents = [

@@ -40,7 +40,9 @@ async def serving(url: str, home: Path, *args: str) -> AsyncIterator[tuple[str, 
             await process.wait()
 
 
-async def post(http: aiohttp.ClientSession, path: str, kind: str, attributes: dict[str, Any]) -> tuple[int, Any]:
+async def post(
+    http: aiohttp.ClientSession, path: str, kind: str, attributes: dict[str, Any]
+) -> tuple[int, Any]:
     body = {"data": {"type": kind, "attributes": attributes}}
     async with http.post(path, json=body, headers={"content-type": TYPE}) as reply:
         return reply.status, await reply.json(content_type=None)
@@ -53,11 +55,18 @@ async def test_content_run_and_result_over_http_and_a_clean_end(pg18_url: str, t
                 http,
                 "/api/contents",
                 "contents",
-                {"source_type": "email", "external_id": "a@b", "title": "Printer", "text": "Jane Doe cannot print."},
+                {
+                    "source_type": "email",
+                    "external_id": "a@b",
+                    "title": "Printer",
+                    "text": "Jane Doe cannot print.",
+                },
             )
             assert status in {200, 201}, content
             key = content["data"]["id"]
-            status, run = await post(http, "/api/runs", "runs", {"content_id": key, "pipeline": "email_analysis"})
+            status, run = await post(
+                http, "/api/runs", "runs", {"content_id": key, "pipeline": "email_analysis"}
+            )
             assert status == 201, run
             async with asyncio.timeout(90):
                 while True:
@@ -70,7 +79,9 @@ async def test_content_run_and_result_over_http_and_a_clean_end(pg18_url: str, t
             kinds = [each["type"] for each in found["included"]]
             assert sorted(kinds) == ["results", "stage-runs", "stage-runs", "stage-runs"]
 
-            status, refused = await post(http, "/api/runs", "runs", {"content_id": key, "pipeline": "email_analisys"})
+            status, refused = await post(
+                http, "/api/runs", "runs", {"content_id": key, "pipeline": "email_analisys"}
+            )
             assert status in {400, 404, 422}
             assert "email_analysis" in refused["errors"][0]["meta"]["hint"]
             async with http.get("/api/openapi.json") as reply:

@@ -20,7 +20,9 @@ from sorbus.resource.application import Sorbus
 
 
 @click.command()
-@click.option("--report", "report_file", type=click.Path(path_type=Path), help="Write the figures here as JSON.")
+@click.option(
+    "--report", "report_file", type=click.Path(path_type=Path), help="Write the figures here as JSON."
+)
 @click.option("--model", metavar="PROVIDER:NAME", help="Another model than the embedded one.")
 @reported
 def demo(*, report_file: Path | None, model: str | None) -> None:

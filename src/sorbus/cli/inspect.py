@@ -42,7 +42,9 @@ def _show_all(app: Sorbus) -> None:
         table.add_column(heading)
     for spec in app.spec.resources.values():
         actions = ", ".join(spec.actions)
-        table.add_row(spec.domain, spec.name, spec.table or "–", str(len(spec.fields)), actions, spec.description)
+        table.add_row(
+            spec.domain, spec.name, spec.table or "–", str(len(spec.fields)), actions, spec.description
+        )
     console().print(table)
 
 

@@ -43,7 +43,15 @@ def list_command(app_name: str | None, /, *, queue: str | None, state: str | Non
         for row in rows:
             error = row.errors[-1].get("error", "") if row.errors else ""
             attempt = f"{row.attempt}/{row.max_attempts}"
-            cells = (str(row.id), row.state.value, row.queue, row.worker, attempt, str(dict(row.args)), str(error))
+            cells = (
+                str(row.id),
+                row.state.value,
+                row.queue,
+                row.worker,
+                attempt,
+                str(dict(row.args)),
+                str(error),
+            )
             table.add_row(*(cell.replace("[", "\\[") for cell in cells))
         console().print(table)
 
@@ -117,7 +125,9 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _with_connection(app_name: str | None, work: Callable[[Any], Awaitable[None]], *, wakes: bool = False) -> None:
+def _with_connection(
+    app_name: str | None, work: Callable[[Any], Awaitable[None]], *, wakes: bool = False
+) -> None:
     """Run something on a connection of the application's database, without starting its components."""
 
     async def run() -> None:

@@ -29,7 +29,9 @@ def application_name(given: str | None) -> str | None:
         return given or os.environ[VARIABLE]
     project = Path("pyproject.toml")
     if project.is_file():
-        settings: dict[str, Any] = tomllib.loads(project.read_text(encoding="utf-8")).get("tool", {}).get("sorbus", {})
+        settings: dict[str, Any] = (
+            tomllib.loads(project.read_text(encoding="utf-8")).get("tool", {}).get("sorbus", {})
+        )
         found: str | None = settings.get("app")
         return found
     return None
@@ -94,5 +96,8 @@ class Migratable:
 def app_option[F: Callable[..., Any]](command: F) -> F:
     """`--app module:attribute`."""
     return click.option(
-        "--app", "app_name", metavar="MODULE:NAME", help=f"The application; by default {VARIABLE} or the project's."
+        "--app",
+        "app_name",
+        metavar="MODULE:NAME",
+        help=f"The application; by default {VARIABLE} or the project's.",
     )(command)

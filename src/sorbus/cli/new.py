@@ -24,7 +24,9 @@ _FILES = {
 
 @click.command()
 @click.argument("name")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where to put it; by default a folder of its name.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where to put it; by default a folder of its name."
+)
 @reported
 def new(*, name: str, folder: Path | None) -> None:
     """Make a project NAME: one resource, one pipeline, a test, and a README that says what to type next."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import UUID
 
 from rich.console import Console
@@ -133,18 +133,23 @@ def show_runs(out: Console, runs: Sequence[Run]) -> None:
 def _cells(run: Run) -> tuple[str, ...]:
     title = run.content.title or "(no subject)"
     if run.state is not RunState.COMPLETED or run.result is None:
-        error: Any = run.error
-        why = error.get("message", "") if isinstance(error, Mapping) else ""
-        return _plain(title, run.state.value, "", why, "")
+        return _plain(title, run.state.value, "", str(_mapping(run.error).get("message", "")), "")
     data: Mapping[str, Any] = run.result.data
-    extract: Mapping[str, Any] = data.get("extract") or {}
-    classify: Mapping[str, Any] = data.get("classify") or {}
-    summary: Mapping[str, Any] = data.get("summarize") or {}
-    parsed: Mapping[str, Any] = data.get("parse") or {}
+    extract = _mapping(data.get("extract"))
+    classify = _mapping(data.get("classify"))
+    summary = _mapping(data.get("summarize"))
+    parsed = _mapping(data.get("parse"))
     named = [*extract.get("people", ()), *extract.get("organizations", ())]
     seconds = f"{run.duration.total_seconds():.1f}" if run.duration is not None else ""
     category = classify.get("label") or ("document" if parsed else "")
-    return _plain(title, category, ", ".join(named), summary.get("text") or parsed.get("title") or "", seconds)
+    return _plain(
+        title, category, ", ".join(named), summary.get("text") or parsed.get("title") or "", seconds
+    )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON value as the mapping that it is, or an empty one; a pipeline of the user's may store anything."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def _plain(*cells: str) -> tuple[str, ...]:

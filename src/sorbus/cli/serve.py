@@ -34,7 +34,9 @@ async def _serve(app: Sorbus, host: str, port: int) -> None:
     from sorbus.http import http_app, local_only
     from sorbus.http import serve as serve_http
 
-    web = http_app(app, interfaces=[json_api], scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL)))
+    web = http_app(
+        app, interfaces=[json_api], scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL))
+    )
 
     def ready(url: str) -> None:
         click.echo(f"Serving {app.name} on {url}/api (OpenAPI: {url}/api/openapi.json). Ctrl-C stops.")

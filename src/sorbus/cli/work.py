@@ -202,7 +202,9 @@ async def _wait(scope: Scope, tally: Tally, ended: dict[UUID, EventKind], wake: 
                 await wake.wait()
                 wake.clear()
         except TimeoutError:
-            rows = await Run.query(scope).where(Run.id.is_in(list(waiting)), ~Run.state.is_in(UNFINISHED)).all()
+            rows = (
+                await Run.query(scope).where(Run.id.is_in(list(waiting)), ~Run.state.is_in(UNFINISHED)).all()
+            )
             waiting -= {row.id for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""Step 9 of a write: the statement itself, with the guards and the row filters of the policies in its WHERE."""
+"""Step 9 of a write: the statement itself, with the guards and the policies' row filters in its WHERE."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ class NotAnApplication(FrameworkError):
 
     def __init__(self, name: str, found: str) -> None:
         super().__init__(
-            f"`{name}` is a {found}, not a `Sorbus` application.", hint="Name a `Sorbus(…)` or a function that makes one."
+            f"`{name}` is a {found}, not a `Sorbus` application.",
+            hint="Name a `Sorbus(…)` or a function that makes one.",
         )
 
 
@@ -52,7 +53,9 @@ class PathNotFound(Invalid):
     code = "path-not-found"
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"There is nothing at `{path}`.", hint="Give a file, an mbox, or a folder of messages.")
+        super().__init__(
+            f"There is nothing at `{path}`.", hint="Give a file, an mbox, or a folder of messages."
+        )
 
 
 class ProjectExists(Invalid):
@@ -61,7 +64,9 @@ class ProjectExists(Invalid):
     code = "project-exists"
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"`{path}` exists and is not empty.", hint="Choose another name, or remove it first.")
+        super().__init__(
+            f"`{path}` exists and is not empty.", hint="Choose another name, or remove it first."
+        )
 
 
 class NoPipelines(FrameworkError):
@@ -71,7 +76,8 @@ class NoPipelines(FrameworkError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"The application `{name}` has no pipelines.", hint="Build it with `sorbus.pipelines.pipeline_application(…)`."
+            f"The application `{name}` has no pipelines.",
+            hint="Build it with `sorbus.pipelines.pipeline_application(…)`.",
         )
 
 

@@ -71,7 +71,7 @@ class UnknownPipelineVersion(FrameworkError):
         super().__init__(
             f"This process has no version {version} of the pipeline `{name}`. It has: {listed(known)}.",
             path=(name,),
-            hint="Deploy the version again, or retry the run with the new one.",
+            hint="Deploy the version again and retry the run, or start a new run.",
         )
 
 
@@ -98,6 +98,45 @@ class StageOutputTooLarge(Invalid):
             f"The stage `{stage}` of `{pipeline}` gave {size} bytes; a checkpoint holds at most {limit}.",
             path=(pipeline, stage),
             hint="Store large results elsewhere and give a reference to them.",
+        )
+
+
+class CheckpointRefused(UnknownError):
+    """A stage's checkpoint was refused twice although the lease holds and the stage is not done."""
+
+    code = "checkpoint-refused"
+
+    def __init__(self, pipeline: str, stage: str) -> None:
+        super().__init__(
+            f"The checkpoint of the stage `{stage}` of `{pipeline}` was refused twice: its row is not ready.",
+            path=(pipeline, stage),
+            hint="Look at the rows of `stage_runs`: something else than Sorbus has changed them.",
+        )
+
+
+class PipelineWithoutStages(FrameworkError):
+    """A pipeline has no stage, so a run of it could never end."""
+
+    code = "pipeline-without-stages"
+
+    def __init__(self, pipeline: str) -> None:
+        super().__init__(
+            f"The pipeline `{pipeline}` has no stages.",
+            path=(pipeline,),
+            hint="Give it at least one: `Pipeline(name, stages=[stage(action)])`.",
+        )
+
+
+class DuplicatePipeline(FrameworkError):
+    """Two pipelines of an application bear one name and one version."""
+
+    code = "duplicate-pipeline"
+
+    def __init__(self, pipeline: str, version: int) -> None:
+        super().__init__(
+            f"Two pipelines are named `{pipeline}` with version {version}.",
+            path=(pipeline,),
+            hint="Give one another name, or raise the version of the newer one.",
         )
 
 

@@ -44,7 +44,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What an expression may refer to besides the row; `now` is when the transaction began, or this moment."""
+    """What an expression may refer to besides the row; `now` is when the transaction began."""
 
     rows: Rows
     actor: Any = None
@@ -61,7 +61,7 @@ def actor_value(actor: Any, name: str) -> Any:
     return None if actor is None else getattr(actor, name)
 
 
-def evaluate(node: Node, row: Any, environment: Environment) -> Any:  # noqa: PLR0911
+def evaluate(node: Node, row: Any, environment: Environment) -> Any:
     """The value of an expression for one row.
 
     Returns:

@@ -95,7 +95,7 @@ class Jobs:
         """
         app = self._app
         if app is None:
-            raise JobsNotStarted()
+            raise JobsNotStarted
         queues = {job.queue for job in jobs}
         opened = app.engine.transaction_of_task()
         if opened is not None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from sorbus.data_layers.postgres.json_codec import storable
 from sorbus.errors.base import SorbusError, UnknownError
 from sorbus.errors.jobs import JobTimedOut, LeaseLost, NoSuchJobHandler, NotAnOutcome
 from sorbus.jobs import oban_hooks
@@ -320,5 +321,4 @@ def _describe(error: Exception) -> dict[str, object]:
 
 def _record(context: JobContext, error: dict[str, object]) -> str:
     data = {"attempt": context.attempt, "at": datetime.now(UTC).isoformat(), "node": context.node, **error}
-    # PostgreSQL stores no NUL characters
-    return msgspec.json.encode(data, enc_hook=str).decode().replace("\\u0000", "")
+    return msgspec.json.encode(storable(data), enc_hook=str).decode()

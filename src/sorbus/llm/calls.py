@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -9,7 +10,9 @@ from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
+from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.group_commit import GroupCommit
+from sorbus.data_layers.postgres.json_codec import storable
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.llm.messages import CallKind
 from sorbus.llm.records import CallRecord, CallStatus
@@ -70,27 +73,33 @@ class DatabaseSink:
     def __init__(self, pool: Pool, *, default_tenant: str = "local") -> None:
         self.pool = pool
         self.default_tenant = default_tenant
-        self._tenants: dict[UUID, str] = {}
-        self._writes: GroupCommit[CallRecord, None] = GroupCommit(self._write)
+        self._tenants: dict[UUID, tuple[str, int]] = {}
+        self._writes: GroupCommit[tuple[CallRecord, str], None] = GroupCommit(self._write)
 
     def enter(self, run: UUID, tenant: str) -> None:
         """Say which tenant a run's calls belong to, while this process works on it."""
-        self._tenants[run] = tenant
+        _, holders = self._tenants.get(run, (tenant, 0))
+        self._tenants[run] = (tenant, holders + 1)
 
     def leave(self, run: UUID) -> None:
-        """Forget a run."""
-        self._tenants.pop(run, None)
+        """Forget a run, once for each time it was entered."""
+        tenant, holders = self._tenants.pop(run, ("", 0))
+        if holders > 1:
+            self._tenants[run] = (tenant, holders - 1)
 
     async def record(self, record: CallRecord) -> None:
         """Write a record; it is committed when this returns."""
-        await self._writes.submit(record)
+        tenant = self.default_tenant
+        if record.run_id is not None:
+            tenant, _ = self._tenants.get(record.run_id, (tenant, 0))
+        await self._writes.submit((record, tenant))
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
         """The newest answered record of that request in that run and stage."""
-        async with self.pool.connection() as connection:
-            row = await connection.fetchrow(_sql("find_call"), run_id, stage, request_hash)
-        if row is None:
+        rows = await self._fetch("find_call", run_id, stage, request_hash)
+        if not rows:
             return None
+        row = rows[0]
         return CallRecord(
             id=row["id"],
             kind=CallKind(row["kind"]),
@@ -111,13 +120,11 @@ class DatabaseSink:
             inserted_at=row["inserted_at"],
         )
 
-    async def _write(self, records: list[CallRecord]) -> list[None]:
+    async def _write(self, items: list[tuple[CallRecord, str]]) -> list[None]:
+        records = [record for record, _ in items]
         columns: list[list[Any]] = [
             [each.id for each in records],
-            [
-                self._tenants.get(each.run_id, self.default_tenant) if each.run_id else self.default_tenant
-                for each in records
-            ],
+            [tenant for _, tenant in items],
             [each.run_id for each in records],
             [each.stage for each in records],
             [each.kind.value for each in records],
@@ -132,9 +139,18 @@ class DatabaseSink:
             [each.attempts for each in records],
             [each.error_code for each in records],
             [each.request_hash for each in records],
-            [None if each.response is None else each.response.replace("\x00", "�") for each in records],
+            [storable(each.response) for each in records],
             [each.inserted_at for each in records],
         ]
-        async with self.pool.connection() as connection:
-            await connection.execute(_sql("insert_calls"), *columns)
+        await self._fetch("insert_calls", *columns)
         return [None] * len(records)
+
+    async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
+        try:
+            async with self.pool.connection() as connection:
+                return await connection.fetch(_sql(name), *args)
+        except Exception as error:
+            known = translate(error)
+            if known is None:
+                raise
+            raise known from error

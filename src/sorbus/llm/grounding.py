@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 _QUOTE_MARKS = re.compile(r"(?m)^[ \t]*(?:[>|][>|\s]*)")
 _FOOTER = re.compile(r"(?m)^(?:[-_~=*]{20,}.*|-- )$")
+_ATTRIBUTION = re.compile(r"(?m)^.{0,120}\b(?:wrote|writes|said|mentioned) ?:[ \t]*$")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]?\s+(?=[A-Z\"'(\[])")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -62,7 +63,7 @@ def clean(text: str, *, limit: int) -> str:
     own = "\n".join(line for line in kept.splitlines() if not _QUOTE_MARKS.match(line))
     if len(own.split()) < 12:
         own = "\n".join(_QUOTE_MARKS.sub("", line) for line in kept.splitlines())
-    own = re.sub(r"[ \t]+", " ", _ADDRESS.sub("", own))
+    own = re.sub(r"[ \t]+", " ", _ADDRESS.sub("", _ATTRIBUTION.sub("", own)))
     own = re.sub(r"\n\s*\n+", "\n\n", own).strip()
     return own if len(own) <= limit else own[:limit].rsplit(None, 1)[0]
 

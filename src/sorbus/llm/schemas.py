@@ -179,7 +179,7 @@ def _mapped(node: Schema, change: Callable[[Schema], Schema]) -> Schema:
     return change(copy)
 
 
-def _longest(node: Schema, definitions: dict[str, Schema], depth: int) -> int:  # noqa: PLR0911
+def _longest(node: Schema, definitions: dict[str, Schema], depth: int) -> int:
     if depth > 8:
         return 0
     below = depth + 1

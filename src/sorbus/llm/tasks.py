@@ -268,7 +268,8 @@ def _actions(client: ModelClient, said: Sequence[str], text: str, source: str) -
 async def _telling(client: ModelClient, text: str, *, stage: str | None, run: UUID | None) -> str:
     """The sentence of the text that lies nearest to the whole of it."""
     body = clean(text, limit=SMALL_CHARACTERS)
-    candidates = [each for each in sentences(body) if len(each) <= 240][:12]
+    short = [each for each in sentences(body) if len(each) <= 240]
+    candidates = ([each for each in short if each[-1] in ".!?"] or short)[:12]
     if not candidates:
         return body[:200].strip() or " ".join(text.split())[:200]
     whole, *rows = await client.embed([body, *candidates], stage=stage, run=run)

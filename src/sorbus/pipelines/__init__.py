@@ -10,7 +10,24 @@ from sorbus.pipelines.resources.run import Definition, Result, Run, StageRun
 from sorbus.pipelines.resources.states import RunState, StageState
 
 __all__ = [
-    "BUILTIN", "PIPELINES", "Content", "Definition", "EventKind", "Pipeline", "Pipelines", "Result", "Run", "RunEvent",
-    "RunState", "Stage", "StageContent", "StageContext", "StageRun", "StageState", "document_extraction",
-    "email_analysis", "pipeline_application", "stage",
+    "BUILTIN",
+    "PIPELINES",
+    "Content",
+    "Definition",
+    "EventKind",
+    "Pipeline",
+    "Pipelines",
+    "Result",
+    "Run",
+    "RunEvent",
+    "RunState",
+    "Stage",
+    "StageContent",
+    "StageContext",
+    "StageRun",
+    "StageState",
+    "document_extraction",
+    "email_analysis",
+    "pipeline_application",
+    "stage",
 ]

@@ -13,9 +13,15 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from sorbus.data_layers.postgres.json_codec import storable
 from sorbus.errors.base import Kind, SorbusError, UnknownError
-from sorbus.errors.database import DatabaseFault
-from sorbus.errors.pipelines import StageOutputTooLarge, StageTimedOut, UnknownPipelineVersion
+from sorbus.errors.database import DatabaseFault, DatabaseUnavailable
+from sorbus.errors.pipelines import (
+    CheckpointRefused,
+    StageOutputTooLarge,
+    StageTimedOut,
+    UnknownPipelineVersion,
+)
 from sorbus.jobs.context import JobContext
 from sorbus.jobs.outcomes import Cancel, Done, Outcome, Snooze
 from sorbus.llm.calls import DatabaseSink
@@ -90,28 +96,42 @@ class Advancer:
     sink: DatabaseSink
     pipelines: Mapping[tuple[str, int], Pipeline]
     observers: list[Observer] = field(default_factory=list[Observer])
-    _planned: dict[tuple[str, int], PlannedPipeline] = field(default_factory=dict[tuple[str, int], PlannedPipeline])
+    _planned: dict[tuple[str, int], PlannedPipeline] = field(
+        default_factory=dict[tuple[str, int], PlannedPipeline]
+    )
 
     async def __call__(self, job: JobContext) -> Outcome:
         """Advance a job's run as far as it goes."""
         run_id = UUID(job.args["run_id"])
+        refused: set[str] = set()
         try:
-            progress = await self.store.begin(run_id, job.lease)
-            if progress is None:
-                return Done()
-            planned = self._plan(progress)
-            if planned is None:
-                return await self._unknown(progress)
-            self.sink.enter(run_id, progress.tenant)
-            try:
-                return await self._stages(job, progress, planned)
-            finally:
-                self.sink.leave(run_id)
+            while True:
+                progress = await self.store.begin(run_id, job.lease)
+                if progress is None:
+                    return Done()
+                planned = self._plan(progress)
+                if planned is None:
+                    return await self._unknown(progress)
+                outcome = await self._stages(job, progress, planned)
+                if not isinstance(outcome, str):
+                    return outcome
+                # The run is over, another lease holds it, or another one committed this stage first: look again.
+                if outcome in refused:
+                    raise CheckpointRefused(progress.pipeline, outcome)
+                refused.add(outcome)
         except DatabaseFault:
             # Nothing can be written now. What is committed is committed; the next attempt begins behind it.
             return Snooze(_AGAIN_WHEN_DATABASE_AWAY)
 
-    async def _stages(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome:
+    async def _stages(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome | str:
+        """Run what is left; the name of a stage whose checkpoint was refused, else the outcome."""
+        self.sink.enter(progress.id, progress.tenant)
+        try:
+            return await self._rest(job, progress, planned)
+        finally:
+            self.sink.leave(progress.id)
+
+    async def _rest(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome | str:
         todo = [each for each in planned.stages if each.stage.name not in progress.outputs]
         self._tell(EventKind.BEGUN, progress)
         for each in todo:
@@ -119,10 +139,8 @@ class Advancer:
             self._tell(EventKind.STAGE_STARTED, progress, stage=each.stage.name)
             try:
                 output = each.dump(await self._run(each, progress))
-                size = encoded_size(output)
-                if size > LARGEST_OUTPUT:
-                    raise StageOutputTooLarge(progress.pipeline, each.stage.name, size=size, limit=LARGEST_OUTPUT)
-            except DatabaseFault:
+                _check_output(output, progress.pipeline, each.stage.name)
+            except DatabaseUnavailable:
                 raise
             except Exception as error:
                 return await self._failed(job, progress, each.stage, error)
@@ -139,8 +157,7 @@ class Advancer:
                 )
             )
             if not verdict.taken:
-                # The run was cancelled or another node holds it now: this lease has nothing more to say.
-                return Done()
+                return each.stage.name
             self._tell(EventKind.STAGE_DONE, progress, stage=each.stage.name)
             if verdict.finished:
                 job.already_acked()
@@ -160,21 +177,26 @@ class Advancer:
         inputs = {
             need: progress.content if need == CONTENT else progress.outputs[need] for need in planned.needs
         }
-        if stage.timeout is None:
-            return await stage.action(scope, **inputs)
+        limit = asyncio.timeout(stage.timeout)
         try:
-            async with asyncio.timeout(stage.timeout) as limit:
+            async with limit:
                 return await stage.action(scope, **inputs)
         except TimeoutError as error:
-            if limit.expired():
+            if limit.expired() and stage.timeout is not None:
                 raise StageTimedOut(progress.pipeline, stage.name, stage.timeout) from error
             raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled this run: something that the stage waited for was cancelled.
+            raise UnknownError("The stage ended with a CancelledError of its own.") from error
 
     async def _failed(self, job: JobContext, progress: Progress, stage: Stage, error: Exception) -> Outcome:
         known = error if isinstance(error, SorbusError) else UnknownError(f"{type(error).__name__}: {error}")
         attempt = progress.attempts.get(stage.name, 0) + 1
         final = attempt >= stage.attempts or not is_retryable(error)
-        data = {**known.to_dict(), "stage": stage.name, "attempt": attempt}
+        data = storable({**known.to_dict(), "stage": stage.name, "attempt": attempt})
         held = await self.store.fail_stage(progress.id, stage.name, data, job.lease, final=final)
         if not held:
             return Done()
@@ -217,9 +239,18 @@ class Advancer:
             observer(event)
 
 
+def _check_output(output: Any, pipeline: str, stage: str) -> None:
+    # What a checkpoint cannot hold is refused here, before it spoils the others of its statement.
+    size = encoded_size(output)
+    if size > LARGEST_OUTPUT:
+        raise StageOutputTooLarge(pipeline, stage, size=size, limit=LARGEST_OUTPUT)
+
+
 def dumper(action: ActionSpec) -> Callable[[Any], Any]:
     """The function from a stage's answer to plain data that the next stage's input is cast from."""
-    adapter: TypeAdapter[Any] = action.returns.adapter if action.returns is not None else TypeAdapter(type(None))
+    adapter: TypeAdapter[Any] = (
+        action.returns.adapter if action.returns is not None else TypeAdapter(type(None))
+    )
     return lambda answer: adapter.dump_python(answer, mode="json")
 
 
@@ -236,5 +267,3 @@ def is_retryable(error: Exception) -> bool:
 def _backoff(attempt: int) -> float:
     """Exponential, with jitter: about 1, 2, 4… seconds, at most five minutes."""
     return min(_LONGEST_WAIT, 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from sorbus.llm.client import ModelClient
 from sorbus.llm.tasks import Classification, Entities, Summary, classify_mail, extract_entities, summarize
@@ -82,11 +82,10 @@ def _headers(content: StageContent) -> Mapping[str, str]:
 
 
 def _address(sender: Any) -> str:
-    if isinstance(sender, list) and sender:
-        sender = sender[0]
     if isinstance(sender, dict):
-        return f"{sender.get('name') or ''} <{sender.get('address') or ''}>".strip()
-    return str(sender or "")
+        named = cast("dict[str, Any]", sender)
+        return f"{named.get('name') or ''} <{named.get('address') or ''}>".strip()
+    return ""
 
 
 email_analysis = Pipeline(

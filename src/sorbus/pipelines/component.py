@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.errors.database import DatabaseFault
-from sorbus.errors.pipelines import NoSuchPipeline, PipelinesNotStarted, RunKeepsDying, UnknownPipelineVersion
+from sorbus.errors.pipelines import (
+    DuplicatePipeline,
+    NoSuchPipeline,
+    PipelinesNotStarted,
+    RunKeepsDying,
+    UnknownPipelineVersion,
+)
 from sorbus.jobs.component import Jobs
 from sorbus.jobs.inspection import cancel_job
 from sorbus.llm.calls import DatabaseSink
@@ -38,7 +44,7 @@ _LOST_AFTER = 120.0
 _MOST_CLAIMS = 20
 
 
-class Pipelines:
+class Pipelines(Starter):
     """Runs pipelines. Give it to the application before `Jobs`.
 
     Args:
@@ -47,6 +53,9 @@ class Pipelines:
         models: a model's name, a configuration, or a function that makes a client over a sink; by default the
             embedded local model.
         concurrency: how many runs this process advances at once.
+
+    Raises:
+        DuplicatePipeline: two definitions bear one name and one version.
     """
 
     def __init__(
@@ -57,9 +66,11 @@ class Pipelines:
         models: ModelConfig | str | ClientFactory = "local:default",
         concurrency: int = 8,
     ) -> None:
-        self.pipelines = {(each.name, each.version): each for each in pipelines}
+        self.pipelines: dict[tuple[str, int], Pipeline] = {}
         self.current: dict[str, Pipeline] = {}
         for each in pipelines:
+            if self.pipelines.setdefault((each.name, each.version), each) is not each:
+                raise DuplicatePipeline(each.name, each.version)
             known = self.current.get(each.name)
             if known is None or known.version < each.version:
                 self.current[each.name] = each
@@ -150,7 +161,7 @@ class Pipelines:
             if pipeline is None:
                 known = [f"{each} {number}" for each, number in self.pipelines]
                 raise UnknownPipelineVersion(name, version, known=known)
-            raise PipelinesNotStarted()
+            raise PipelinesNotStarted
         stages = pipeline.stages
         names = [each.name for each in stages]
         connection = await opened.session(app.engine.layers["postgres"])
@@ -181,7 +192,7 @@ class Pipelines:
 
     def _need_app(self) -> Sorbus:
         if self._app is None:
-            raise PipelinesNotStarted()
+            raise PipelinesNotStarted
         return self._app
 
     # repair
@@ -207,8 +218,12 @@ class Pipelines:
                 await store.fail_run(run_id, RunKeepsDying(name).to_dict())
                 continue
             try:
-                async with app.transaction():
-                    await self._enqueue(run_id, tenant, name, version)
+                async with app.transaction() as opened:
+                    connection = await opened.session(app.engine.layers["postgres"])
+                    # Another node may repair the same run at this moment: the first one gives it its job.
+                    held = await connection.fetch(sql("hold_lost_run"), run_id)
+                    if held and not await connection.fetch(sql("job_of_run"), str(run_id)):
+                        await self._enqueue(run_id, tenant, name, version)
             except UnknownPipelineVersion as error:
                 await store.fail_run(run_id, error.to_dict())
         return len(found)

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sorbus.errors.pipelines import DuplicateStage, StageInputMismatch, UnknownStageInput
+from sorbus.errors.pipelines import (
+    DuplicateStage,
+    PipelineWithoutStages,
+    StageInputMismatch,
+    UnknownStageInput,
+)
 from sorbus.resource.actions import GenericAction
 
 CONTENT = "content"
@@ -84,6 +89,7 @@ class Pipeline:
         stages: in the order in which they run.
 
     Raises:
+        PipelineWithoutStages: it has none.
         DuplicateStage: two stages bear one name.
         UnknownStageInput: a stage takes something that is neither the content nor an earlier stage.
         StageInputMismatch: a stage takes an earlier output as another type than it has.
@@ -97,6 +103,8 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(self.stages))
+        if not self.stages:
+            raise PipelineWithoutStages(self.name)
         earlier: dict[str, Any] = {}
         for each in self.stages:
             if each.name in earlier or each.name == CONTENT:
@@ -124,7 +132,11 @@ class Pipeline:
         """The definition as plain data, as its row holds it."""
         return {
             "stages": [
-                {"name": each.name, "action": f"{each.action.owner.__name__}.{each.action.name}", "attempts": each.attempts}
+                {
+                    "name": each.name,
+                    "action": f"{each.action.owner.__name__}.{each.action.name}",
+                    "attempts": each.attempts,
+                }
                 for each in self.stages
             ],
             "edges": [[a.name, b.name] for a, b in zip(self.stages, self.stages[1:], strict=False)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +14,14 @@ import msgspec
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.pool import Pool
+from sorbus.errors.database import DatabaseFault, TextNotStorable
 from sorbus.jobs.leases import Lease
 from sorbus.pipelines.definition import StageContent
 from sorbus.pipelines.sql import sql
 from sorbus.types.uuid7 import uuid7
+
+# An escaped NUL in JSON, as against an escaped backslash before `u0000`.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,7 +77,7 @@ class RunStore:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self._begins: GroupCommit[tuple[UUID, Lease], Progress | None] = GroupCommit(self._begin)
-        self._checkpoints: GroupCommit[Checkpoint, Verdict] = GroupCommit(self._complete)
+        self._checkpoints: GroupCommit[Checkpoint, Verdict | Exception] = GroupCommit(self._complete_each)
 
     async def begin(self, run_id: UUID, lease: Lease) -> Progress | None:
         """Take a run in hand; None when it is finished, cancelled, gone, or the lease is lost."""
@@ -80,7 +85,10 @@ class RunStore:
 
     async def complete(self, checkpoint: Checkpoint) -> Verdict:
         """Commit a stage's output and what follows from it."""
-        return await self._checkpoints.submit(checkpoint)
+        answer = await self._checkpoints.submit(checkpoint)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def fail_stage(self, run_id: UUID, stage: str, error: Any, lease: Lease, *, final: bool) -> bool:
         """Write a failed attempt; `final` fails the run too. False when the lease is lost."""
@@ -95,7 +103,7 @@ class RunStore:
 
     async def lost(self, older_than: float) -> list[tuple[UUID, str, str, int, bool]]:
         """Unfinished runs that no job will advance: id, tenant, pipeline, version, and whether a job was used up."""
-        return [tuple(row) for row in await self._fetch("lost_runs", older_than)]  # type: ignore[misc]
+        return [tuple(row) for row in await self._fetch("lost_runs", older_than)]
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
         try:
@@ -112,6 +120,17 @@ class RunStore:
         rows = await self._fetch("begin_runs", [run for run, _ in items], *_lease_columns(leases))
         found = {row["id"]: _progress(row) for row in rows}
         return [found.get(run) for run, _ in items]
+
+    async def _complete_each(self, items: list[Checkpoint]) -> list[Verdict | Exception]:
+        """Like `_complete`, but what one checkpoint is to blame for does not fail the others of its group."""
+        try:
+            return list(await self._complete(items))
+        except DatabaseFault:
+            raise
+        except Exception as error:
+            if len(items) == 1:
+                return [error]
+        return [answer for each in items for answer in await self._complete_each([each])]
 
     async def _complete(self, items: list[Checkpoint]) -> list[Verdict]:
         # One run has one stage in a group at most: a second one waits for the first's answer.
@@ -160,5 +179,16 @@ def _progress(row: Any) -> Progress:
 
 
 def encoded_size(value: Any) -> int:
-    """The size of a value as JSON, in bytes."""
-    return len(msgspec.json.encode(value))
+    """The size of a value as JSON, in bytes.
+
+    Raises:
+        TextNotStorable: a text in it has a NUL character or a lone surrogate.
+        OverflowError, RecursionError: it has no JSON form.
+    """
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError as error:
+        raise TextNotStorable(str(error)) from error
+    if b"\\u0000" in encoded and _NUL.search(encoded):
+        raise TextNotStorable("it has a NUL character")
+    return len(encoded)

@@ -56,7 +56,8 @@ class Sorbus:
         pool_size: the most connections to the database.
         home: where the embedded server and the secret live; by default `SORBUS_HOME` or `.sorbus`.
         auto_migrate: whether opening makes additive changes that the declarations need; by default only
-            on the embedded database or with `SORBUS_AUTO_MIGRATE=1`. A database that is managed by migration files is left to them.
+            on the embedded database or with `SORBUS_AUTO_MIGRATE=1`. A database that is managed by migration
+            files is left to them.
         migrations_folder: where `sorbus migrate` keeps its files.
 
     Raises:

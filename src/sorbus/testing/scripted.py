@@ -1,6 +1,6 @@
 """A model that answers by script: no network, no latency."""
 
-# ruff: noqa: ASYNC109, ARG002, PLR0911 - the contract passes time limits down; a line for each schema
+# ruff: noqa: ASYNC109, ARG002 - the contract passes time limits down; a line for each schema
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.engine.conftest import Opener
 
 from sorbus import Query, Sorbus, exists, related
-from sorbus.engine import planning, writing
+from sorbus.engine import planning, write_data
 from sorbus.errors.base import SorbusError
 from sorbus.testing.conformance.people import Door, Note, Person, Setting, Visits
 from sorbus.testing.conformance.press import DOMAINS, Article, Author, Comment, Status
@@ -144,7 +144,7 @@ async def test_actors_that_the_policies_treat_alike_share_a_plan(app: Sorbus) ->
 async def test_the_caches_are_bounded(app: Sorbus, monkeypatch: pytest.MonkeyPatch) -> None:
     here = await tenant(app)
     monkeypatch.setattr(planning, "_LARGEST_CACHE", 5)
-    monkeypatch.setattr(writing, "_LARGEST_CACHE", 5)
+    monkeypatch.setattr(write_data, "_LARGEST_CACHE", 5)
     fields = (Article.title, Article.slug, Article.body)
     shapes = itertools.chain.from_iterable(itertools.permutations(fields, count) for count in range(4))
     for terms in shapes:

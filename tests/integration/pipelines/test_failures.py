@@ -157,9 +157,10 @@ async def test_a_timeout_of_the_stages_own_is_not_taken_for_its_limit(url: str) 
 
 
 async def test_a_model_that_never_answers_meets_the_clients_time_limit(url: str, conn: Any) -> None:
+    from tests.integration.pipelines.helpers import application
+
     from sorbus.llm.client import ModelClient
     from sorbus.llm.config import Retries
-    from tests.integration.pipelines.helpers import application
 
     async with ModelServer(default=Reply(never=True)) as server:
 

@@ -18,12 +18,13 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from uuid import UUID
 
+from tests.integration.pipelines.helpers import application, ended
+
 from sorbus.llm.client import ModelClient
 from sorbus.llm.records import CallRecord, CallSink, CallStatus
 from sorbus.pipelines import BUILTIN
 from sorbus.pipelines.advance import Advancer
 from sorbus.pipelines.store import Checkpoint, RunStore, Verdict
-from tests.integration.pipelines.helpers import application, ended
 
 SIDE_BY_SIDE = 4
 LIFETIME = 40.0

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.integration.pipelines.helpers import application
+
 from sorbus import Domain, Policies, Resource, Scope, Sorbus, action, actor_present, authorize_if, policy
 from sorbus.pipelines import Pipeline, StageContent, StageContext, stage
-from tests.integration.pipelines.helpers import application
 
 
 @dataclass(frozen=True, slots=True)

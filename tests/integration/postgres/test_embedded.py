@@ -1,6 +1,6 @@
 """The embedded server as processes meet it: starts, company, crashes, and folders that will not do."""
 
-# ruff: noqa: ASYNC110, ASYNC220, ASYNC240 - nothing else runs in these event loops
+# ruff: noqa: ASYNC220, ASYNC240 - nothing else runs in these event loops
 
 from __future__ import annotations
 

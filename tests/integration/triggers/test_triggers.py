@@ -91,7 +91,9 @@ async def until(condition: Any, *, seconds: float = 20) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_write_that_meets_the_condition_runs_the_action_with_its_actor_and_tenant(app: Sorbus) -> None:
+async def test_a_write_that_meets_the_condition_runs_the_action_with_its_actor_and_tenant(
+    app: Sorbus,
+) -> None:
     scope = app.scope(actor="ann", tenant="north")
     parcel = await Parcel.order(scope, urgent=True)
 
@@ -99,7 +101,7 @@ async def test_a_write_that_meets_the_condition_runs_the_action_with_its_actor_a
         return (await Parcel.get(scope, parcel.id)).state is ParcelState.PACKED
 
     await until(packed)
-    assert SEEN == [(parcel.id, "ann", "north")]
+    assert [(parcel.id, "ann", "north")] == SEEN
     assert (await Parcel.get(scope, parcel.id)).packed_by == "ann"
 
 
@@ -153,7 +155,8 @@ async def test_the_search_finds_rows_that_came_about_otherwise_in_every_tenant(d
         for shop in ("north", "south"):
             async with app.database.pool.connection() as connection:
                 await connection.execute(
-                    "INSERT INTO parcels (id, shop, state, urgent) VALUES (gen_random_uuid(), $1, 'new', true)", shop
+                    "INSERT INTO parcels (id, shop, state, urgent) VALUES (gen_random_uuid(), $1, 'new', true)",
+                    shop,
                 )
     async with make_app(database_url) as app:
         from sorbus.jobs import NewJob

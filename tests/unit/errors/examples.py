@@ -45,6 +45,7 @@ SAMPLES: Mapping[str, Any] = {
     "changes": ["add column runs.score"],
     "column": "prompt",
     "columns": ("org_id", "slug"),
+    "condition": "state == 'pending'",
     "conflicts": ["both change runs.score"],
     "constraint": "runs_slug_key",
     "context": 2048,

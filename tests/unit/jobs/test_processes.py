@@ -19,7 +19,7 @@ async def test_a_running_process_is_there_and_an_ended_one_is_gone_even_before_i
     assert process.start
     assert not is_gone(process)
     child.kill()
-    while not is_gone(process):  # noqa: ASYNC110
+    while not is_gone(process):
         await asyncio.sleep(0.01)
     await child.wait()
     assert is_gone(process)

@@ -65,6 +65,11 @@ def test_clean_keeps_quotes_when_little_else_is_left() -> None:
     assert "quoted text" in clean("> some quoted text\nYes.", limit=100)
 
 
+def test_clean_drops_the_line_that_announces_a_quote() -> None:
+    own = "I think that this is the right way to do it for all of us."
+    assert clean(f"On Tue, 6 Aug 2002, Peter Miller wrote:\n> old\n{own}", limit=200) == own
+
+
 def test_clean_cuts_between_words() -> None:
     assert clean("alpha beta gamma", limit=12) == "alpha beta"
 

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, cast
 
 from sorbus.data_layers.base import Bindings
+from sorbus.data_layers.memory.kinds import zero
 from sorbus.data_layers.memory.tables import Row, Table
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.evaluate import Environment, evaluate
@@ -26,6 +27,11 @@ class Frame:
     spec: ResourceSpec
     row: Row
     parent: Frame | None = None
+
+    @property
+    def stack(self) -> tuple[ResourceSpec, ...]:
+        """The resources of the rows around this one, and its own."""
+        return (*self.parent.stack, self.spec) if self.parent is not None else (self.spec,)
 
 
 class MemoryRows:
@@ -117,6 +123,9 @@ class MemoryRows:
                 return self._of(node, first[0]) if first else None
             case _:
                 values = [value for each in found if (value := self._of(node, each)) is not None]
+                if not values and node.kind is AggregateKind.SUM and node.of is not None:
+                    stack = (*frame.stack, self.application.destination(relationship))
+                    return zero(self.application, node.of, stack)
                 return _combined(node.kind, values)
 
     def _of(self, node: Aggregated, frame: Frame) -> Any:
@@ -142,11 +151,11 @@ def sortable(value: Any) -> Any:
 
 
 def _combined(kind: AggregateKind, values: list[Any]) -> Any:
-    if kind is AggregateKind.SUM:
-        return _sum(values) if values else 0
     if not values:
         return None
     match kind:
+        case AggregateKind.SUM:
+            return _sum(values)
         case AggregateKind.MIN:
             return min(values, key=sortable)
         case AggregateKind.MAX:

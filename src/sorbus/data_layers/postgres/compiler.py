@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
@@ -121,7 +121,8 @@ class SqlCompiler:
         if value is None:
             return f"NULL::{hint}" if hint else "NULL"
         if isinstance(value, tuple):
-            sample: Any = next(iter(value), "")
+            values = cast("tuple[Any, ...]", value)
+            sample: Any = next(iter(values), "")
             return self.parameter(node, hint or f"{sql_type(type(sample))}[]")
         return self.parameter(node, hint or sql_type(type(value)))
 
@@ -231,7 +232,10 @@ class SqlCompiler:
         else:
             beside = next((found for arg in args if (found := self.sql_type(arg))), hint)
             # A bare value keeps its own type: `time + interval` and `numeric * integer` are right as they are.
-            texts = [self.node(arg, beside if isinstance(arg, ActorRef | TenantRef | InputRef) else None) for arg in args]
+            texts = [
+                self.node(arg, beside if isinstance(arg, ActorRef | TenantRef | InputRef) else None)
+                for arg in args
+            ]
         template = "{0} || {1}" if operator == "add" and self._is_text(args) else rule.sql
         return f"({template.format(*texts)})"
 

@@ -6,7 +6,16 @@ from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.postgres.compiler import quote
-from sorbus.data_layers.postgres.tables import Check, Column, ForeignKey, Index, OnDelete, Schema, Table, Unique
+from sorbus.data_layers.postgres.tables import (
+    Check,
+    Column,
+    ForeignKey,
+    Index,
+    OnDelete,
+    Schema,
+    Table,
+    Unique,
+)
 from sorbus.schema.fields import AttributeSpec, RelationshipSpec
 from sorbus.schema.names import check_name, constraint_name, fitted, foreign_key_name
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
@@ -75,7 +84,9 @@ def _indexes(application: ApplicationSpec, spec: ResourceSpec) -> list[Index]:
         tuple(spec.attributes[key].column for key in each.keys)[:1] for each in spec.identities.values()
     }
     return [
-        Index(fitted(f"{spec.table}_{'_'.join(columns)}_idx"), columns) for columns in wanted if columns not in covered
+        Index(fitted(f"{spec.table}_{'_'.join(columns)}_idx"), columns)
+        for columns in wanted
+        if columns not in covered
     ]
 
 

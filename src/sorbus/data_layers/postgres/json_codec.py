@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import msgspec
 
@@ -35,6 +35,22 @@ def encode_json(value: object) -> bytes:
 def decode_json(data: bytes) -> Any:
     """The plain Python value of a JSON text."""
     return _decode(data)
+
+
+def storable(value: Any) -> Any:
+    """A JSON value as PostgreSQL can hold it: NUL characters and lone surrogates in its texts become U+FFFD."""
+    match value:
+        case str():
+            return (
+                value.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            )
+        case Mapping():
+            items = cast("Mapping[Any, Any]", value).items()
+            return {storable(key): storable(each) for key, each in items}
+        case list() | tuple():
+            return [storable(each) for each in cast("Sequence[Any]", value)]
+        case _:
+            return value
 
 
 def encode_jsonb(value: object) -> bytes:

@@ -12,7 +12,17 @@ from sorbus.data_layers.postgres.compiler import Frame, Source, SqlCompiler, pla
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.expressions.evaluate import actor_value
 from sorbus.expressions.nodes import ActorRef, Const, InputRef, Node, Param, TenantRef
-from sorbus.query.statements import Conflict, Count, Delete, Insert, Output, Related, Select, Statement, Update
+from sorbus.query.statements import (
+    Conflict,
+    Count,
+    Delete,
+    Insert,
+    Output,
+    Related,
+    Select,
+    Statement,
+    Update,
+)
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 Bind = Callable[[Bindings], list[Any]]
@@ -228,5 +238,3 @@ def _term(source: Source, number: int, names: dict[str, Any]) -> str:
         case InputRef(name):
             names[f"n{number}"] = name
             return f"plain((b.inputs or {{}}).get(n{number}))"
-
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-
 from uuid import UUID
 
 from sorbus.llm.calls import LlmCall
@@ -173,6 +172,6 @@ class Run(Resource):
     storage = Postgres("pipeline_runs")
     tenancy = Tenancy(tenant)
     policies = Policies(policy("any", authorize_if(actor_present())))
-    json_api = JsonApi("/runs", "get", "index", start, cancel, retry, for_content, includes=[content, stages, result])
-
-
+    json_api = JsonApi(
+        "/runs", "get", "index", start, cancel, retry, for_content, includes=[content, stages, result]
+    )

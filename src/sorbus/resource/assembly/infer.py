@@ -24,7 +24,7 @@ TypeOfRef = Callable[[Ref], FieldType]
 TypeOfAggregate = Callable[[Aggregated], FieldType]
 
 
-def infer(node: Node, ref: TypeOfRef, aggregate: TypeOfAggregate) -> FieldType:  # noqa: PLR0911  # one for each kind
+def infer(node: Node, ref: TypeOfRef, aggregate: TypeOfAggregate) -> FieldType:  # one for each kind
     """The field type of an expression's values; nullable unless it surely is not."""
     match node:
         case Const(value):
@@ -43,7 +43,7 @@ def infer(node: Node, ref: TypeOfRef, aggregate: TypeOfAggregate) -> FieldType: 
             return FieldType(annotation=Any, nullable=True)
 
 
-def _call(operator: str, args: list[FieldType]) -> FieldType:  # noqa: PLR0911  # one for each family
+def _call(operator: str, args: list[FieldType]) -> FieldType:  # one for each family
     nullable = any(arg.nullable for arg in args)
     if operator in {"is_null", "is_true", "distinct"}:
         return field_type(bool)

@@ -1,6 +1,6 @@
 """The conformance domain, second part: authors, articles, comments and tags, with every kind of field."""
 
-# ruff: noqa: ARG002, ARG003, PLR0917 - the signatures are the contract of the actions
+# ruff: noqa: ARG002, ARG003 - the signatures are the contract of the actions
 
 from __future__ import annotations
 
