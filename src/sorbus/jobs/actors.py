@@ -12,7 +12,7 @@ def actor_data(actor: Any) -> Any:
     """An actor as the job's row holds it: a record by resource and key, plain values as they are, others not."""
     if actor is None or isinstance(actor, (str, int)):
         return actor
-    kind = cast("type[Any]", type(actor))
+    kind = actor.__class__
     declared = getattr(kind, "__declared__", None)
     if declared is not None and "id" in actor.__dict__:
         return {"resource": kind.__name__, "key": str(actor.__dict__["id"])}

@@ -15,11 +15,13 @@ class TextAnswer:
     Attributes:
         text: what the model said.
         call: the record of the call (of the earlier one when it was replayed).
+        small: True when a small model said it, so that it should be checked.
         replayed: True when no model was asked, because this stage of the run had its answer already.
     """
 
     text: str
     call: CallRecord
+    small: bool = False
     replayed: bool = False
 
     @property

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, overload
 from uuid import UUID
 
-from sorbus.errors.base import FrameworkError
-from sorbus.errors.llm import AllModelsFailed, AnswerInvalid, ModelError
+from sorbus.errors.base import FrameworkError, SorbusError
+from sorbus.errors.llm import AllModelsFailed, AnswerInvalid, ModelError, PromptTooLong
 from sorbus.llm.answers import Classified, ObjectAnswer, TextAnswer
 from sorbus.llm.classify import Labels, LabelVectors, choice_of, classification_prompt, dump, load
 from sorbus.llm.config import ModelConfig, ModelRef, Retries
@@ -110,8 +110,13 @@ class ModelClient:
 
     @property
     def small(self) -> bool:
-        """True when the first model is a small one, whose answers need proposals and checks around them."""
-        return self._providers.get(ModelRef.parse(self.config.model)).small
+        """True when the first usable model of the chain is a small one, whose answers need checks around them."""
+        for name in self.config.chain:
+            try:
+                return self._providers.get(ModelRef.parse(name)).small
+            except FrameworkError:
+                continue  # no key, say: the call itself will tell, or fall back
+        return False
 
     async def generate_text(
         self,
@@ -299,11 +304,11 @@ class ModelClient:
     async def _chain[R](self, model: str | None, ask: Callable[[ModelRef], Awaitable[R]]) -> R:
         names = [model or self.config.model]
         names += [name for name in self.config.fallbacks if name not in names]
-        failed: list[tuple[str, ModelError | FrameworkError]] = []
+        failed: list[tuple[str, SorbusError]] = []
         for name in names:
             try:
                 return await ask(ModelRef.parse(name))
-            except (ModelError, FrameworkError) as error:
+            except (ModelError, FrameworkError, PromptTooLong) as error:
                 if len(names) == 1:
                     raise
                 failed.append((name, error))
@@ -314,10 +319,10 @@ class ModelClient:
         request = question.to(ref, provider)
         known = await self._ledger.recall(request, question.origin)
         if known is not None and known.status is CallStatus.OK:
-            return TextAnswer(text=known.response or "", call=known, replayed=True)
+            return TextAnswer(text=known.response or "", call=known, small=provider.small, replayed=True)
         completion, outcome = await self._ask(provider, request, question.origin)
         record = await self._ledger.write(request, question.origin, outcome)
-        return TextAnswer(text=completion.text, call=record)
+        return TextAnswer(text=completion.text, call=record, small=provider.small)
 
     async def _object(self, ref: ModelRef, question: _Question, wanted: Returns[Any]) -> ObjectAnswer[Any]:
         provider = self._providers.get(ref)

@@ -26,8 +26,8 @@ from sorbus.llm.names import (
 )
 
 SMALL_CHARACTERS = 800
-LARGE_CHARACTERS = 16_000
-"""How much of a text a small and a large model read."""
+LARGE_CHARACTERS = 12_000
+"""How much of a text a small and a large model read; a local fallback can still read the latter."""
 
 CLASSIFY_CHARACTERS = 700
 """How much of a mail is embedded: its beginning says what it is about."""
@@ -200,7 +200,7 @@ async def summarize(
         return Summary(text=" ".join(text.split()) or "(empty)", source="extract")
     prompt = _mail(client, text, headers) + SUMMARIZE
     source = "\n".join([*headers.values(), text])
-    for temperature in TEMPERATURES if client.small else (0.0,):
+    for temperature in TEMPERATURES:
         answer = await client.generate_text(
             prompt,
             system=SYSTEM,
@@ -210,8 +210,10 @@ async def summarize(
             run=run,
         )
         said = _statement(answer.text, subject=headers.get("Subject", ""))
-        if said and (not client.small or grounded(said, source)):
+        if said and (not answer.small or grounded(said, source)):
             return Summary(text=said, source="model")
+        if not answer.small:
+            break  # a large model that says nothing usable will not say more
     return Summary(text=await _telling(client, text, stage=stage, run=run), source="extract")
 
 

@@ -192,14 +192,16 @@ class Advancer:
             # Nobody cancelled this run: something that the stage waited for was cancelled.
             raise UnknownError("The stage ended with a CancelledError of its own.") from error
 
-    async def _failed(self, job: JobContext, progress: Progress, stage: Stage, error: Exception) -> Outcome:
+    async def _failed(
+        self, job: JobContext, progress: Progress, stage: Stage, error: Exception
+    ) -> Outcome | str:
         known = error if isinstance(error, SorbusError) else UnknownError(f"{type(error).__name__}: {error}")
         attempt = progress.attempts.get(stage.name, 0) + 1
         final = attempt >= stage.attempts or not is_retryable(error)
         data = storable({**known.to_dict(), "stage": stage.name, "attempt": attempt})
         held = await self.store.fail_stage(progress.id, stage.name, data, job.lease, final=final)
         if not held:
-            return Done()
+            return stage.name
         self._tell(EventKind.STAGE_FAILED, progress, stage=stage.name, error=known.message)
         if final:
             self._tell(EventKind.FAILED, progress, stage=stage.name, error=known.message)

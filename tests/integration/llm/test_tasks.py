@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from sorbus.llm.client import ModelClient
+from sorbus.llm.config import Retries
 from sorbus.llm.grounding import grounded, occurs
 from sorbus.llm.messages import ModelRequest
 from sorbus.llm.records import CallStatus, MemorySink
@@ -32,6 +33,8 @@ HEADERS = {
     "To": "Anna Kowalska <a@example.com>",
     "Subject": "kernel panic",
 }
+
+ONCE = Retries(attempts=1)
 
 LEAST_ACCURACY = 0.7
 """Below the measured figure (docs/decisions/002-local-models.md), as the requirement states it."""
@@ -180,3 +183,19 @@ async def test_echoes_and_unfinished_sentences_are_no_summary(answer: str) -> No
 async def test_a_sentence_said_twice_is_kept_once() -> None:
     async with scripted({}, text="The kernel panics at boot. The kernel panics at boot.") as client:
         assert (await summarize(client, MAIL, headers=HEADERS)).text == "The kernel panics at boot."
+
+
+async def test_without_a_key_the_tasks_fall_back_to_the_next_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    provider = ScriptedProvider()
+    chain = ModelClient("openai:gpt-4o-mini", fallbacks=("scripted:x",), providers={"scripted": provider})
+    async with chain as client:
+        assert (await classify_mail(client, MAIL)).label == "support"
+        assert (await extract_entities(client, MAIL)).dates == ("12 August 2002",)
+    assert len(provider.requests) == 2
+
+
+async def test_a_local_fallback_can_read_a_long_text_and_is_checked() -> None:
+    async with ModelClient("http://127.0.0.1:9/v1#m", fallbacks=("local:smollm2",), retries=ONCE) as client:
+        found = await summarize(client, "The committee has met again and it will report. " * 2_000)
+    assert found.text == "The committee has met again and it will report."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
@@ -121,8 +121,7 @@ class SqlCompiler:
         if value is None:
             return f"NULL::{hint}" if hint else "NULL"
         if isinstance(value, tuple):
-            values = cast("tuple[Any, ...]", value)
-            sample: Any = next(iter(values), "")
+            sample: Any = next(iter(node.value), "")
             return self.parameter(node, hint or f"{sql_type(type(sample))}[]")
         return self.parameter(node, hint or sql_type(type(value)))
 

@@ -128,7 +128,7 @@ class Run(Resource):
 
     content: One[Content] = belongs_to(via=content_id, on_delete="cascade", public=True)
     stages: Many[StageRun] = has_many(public=True, order_by=lambda stage: stage.position)
-    result: One[Result] = has_one(public=True)
+    result: One[Result | None] = has_one(public=True)
     llm_calls: Many[LlmCall] = has_many(order_by=lambda call: call.id)
     cost_usd = agg.sum(llm_calls, lambda call: call.cost_usd, public=True)
     tokens_in = agg.sum(llm_calls, lambda call: call.tokens_in, public=True)

@@ -13,11 +13,19 @@ WITH input AS MATERIALIZED (
      AND j.attempted_at = timezone('UTC', i.attempted_at) AND j.attempted_by[1] = i.node
     JOIN pipeline_runs AS r ON r.id = i.run_id AND r.state = 'running'
 ),
+-- A last stage is done only together with its run: this lock keeps a cancel out, or finds it committed.
+ending AS MATERIALIZED (
+    SELECT r.id
+    FROM input AS i JOIN pipeline_runs AS r ON r.id = i.run_id
+    WHERE i.last AND r.state = 'running'
+    FOR NO KEY UPDATE OF r
+),
 done AS (
     UPDATE stage_runs AS s
     SET state = 'done', output = i.output, error = NULL, started_at = i.started_at, finished_at = now()
     FROM input AS i
     WHERE s.run_id = i.run_id AND s.name = i.stage AND s.state = 'ready'
+      AND (NOT i.last OR EXISTS (SELECT FROM ending AS e WHERE e.id = i.run_id))
     RETURNING s.run_id, s.next
 ),
 successors AS (
