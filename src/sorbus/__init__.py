@@ -37,10 +37,12 @@ from sorbus.resource.sections import (
     input_value,
     policy,
 )
+from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
 from sorbus.types.json import Json
 
 __all__ = [
+    "UNCHANGED",
     "Arg",
     "Attr",
     "Domain",

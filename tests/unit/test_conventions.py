@@ -19,6 +19,7 @@ LONGEST_MODULE = 500
 LONGEST_FUNCTION = 80
 
 EXPORTED = [
+    "UNCHANGED",
     "Arg",
     "Attr",
     "Domain",

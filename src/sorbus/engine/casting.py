@@ -11,7 +11,7 @@ from sorbus.changeset.changeset import Changeset
 from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Required
 from sorbus.expressions.build import Expr
-from sorbus.schema.actions import ActionSpec, InputSpec
+from sorbus.schema.actions import UNCHANGED, ActionSpec, InputSpec
 from sorbus.types.base import FieldType
 
 _NULL_IN_TEXT = "\x00"
@@ -43,7 +43,7 @@ class InputCaster:
                     errors.extend(invalid_inputs(self.action.label, spec, error))
             elif spec.required:
                 errors.append(Required(self.action.label, name, expected=spec.type.describe()))
-            else:
+            elif spec.default is not UNCHANGED:
                 values[name] = spec.default
         if not given.keys() <= self.known:
             errors.extend(

@@ -62,6 +62,19 @@ class NoSuchPipeline(Invalid):
         )
 
 
+class NoSuchContent(Invalid):
+    """A run was asked over content that the tenant does not have."""
+
+    code = "no-such-content"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The tenant has no content with this id.",
+            path=("input", "content_id"),
+            hint="Ingest the content first, in the same tenant.",
+        )
+
+
 class UnknownPipelineVersion(FrameworkError):
     """A run belongs to a definition that this process does not have, as after a deploy."""
 

@@ -203,7 +203,8 @@ class TriggerRunner:
             return Cancel(f"there is no trigger `{job.args['trigger']}` any more")
         spec = planned.spec
         tenancy, key = spec.tenancy, spec.primary_key.name
-        query = Query[Any](resource=spec.python, scope=self.app.system_scope()).where(planned.trigger.where)
+        rows: Query[Any] = Query(resource=spec.python, scope=self.app.system_scope())
+        query = rows.where(planned.trigger.where)
         found: list[NewJob] = []
         async for row in query.stream(batch=_BATCH):
             tenant = row.__dict__[tenancy.attribute] if tenancy is not None else None

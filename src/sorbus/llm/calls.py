@@ -74,15 +74,25 @@ class DatabaseSink:
         self.pool = pool
         self.default_tenant = default_tenant
         self._tenants: dict[UUID, tuple[str, int]] = {}
+        self._fresh: set[UUID] = set()
         self._writes: GroupCommit[tuple[CallRecord, str], None] = GroupCommit(self._write)
 
-    def enter(self, run: UUID, tenant: str) -> None:
-        """Say which tenant a run's calls belong to, while this process works on it."""
+    def enter(self, run: UUID, tenant: str, *, fresh: bool = False) -> None:
+        """Say which tenant a run's calls belong to, while this process works on it.
+
+        Args:
+            fresh: nobody has worked on the run before, so there is no earlier answer to look for.
+        """
+        if fresh:
+            self._fresh.add(run)
+        else:
+            self._fresh.discard(run)
         _, holders = self._tenants.get(run, (tenant, 0))
         self._tenants[run] = (tenant, holders + 1)
 
     def leave(self, run: UUID) -> None:
         """Forget a run, once for each time it was entered."""
+        self._fresh.discard(run)
         tenant, holders = self._tenants.pop(run, ("", 0))
         if holders > 1:
             self._tenants[run] = (tenant, holders - 1)
@@ -96,6 +106,8 @@ class DatabaseSink:
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
         """The newest answered record of that request in that run and stage."""
+        if run_id in self._fresh:
+            return None
         rows = await self._fetch("find_call", run_id, stage, request_hash)
         if not rows:
             return None

@@ -126,7 +126,7 @@ def looks_like_person(name: str) -> bool:
     words = name.split()
     return (
         1 <= len(words) <= 4
-        and not any(char.isdigit() for char in name)
+        and not any(char.isdigit() or char == "&" for char in name)
         and words[0][0].isupper()
         and words[-1][0].isupper()
         and not any(word.casefold().strip(".,") in _PLAIN for word in words)

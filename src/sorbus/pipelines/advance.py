@@ -125,7 +125,7 @@ class Advancer:
 
     async def _stages(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome | str:
         """Run what is left; the name of a stage whose checkpoint was refused, else the outcome."""
-        self.sink.enter(progress.id, progress.tenant)
+        self.sink.enter(progress.id, progress.tenant, fresh=progress.fresh)
         try:
             return await self._rest(job, progress, planned)
         finally:

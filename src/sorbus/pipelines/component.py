@@ -9,9 +9,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.postgres.migrations import SystemScript
+from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseFault
 from sorbus.errors.pipelines import (
     DuplicatePipeline,
+    NoSuchContent,
     NoSuchPipeline,
     PipelinesNotStarted,
     RunKeepsDying,
@@ -39,6 +41,8 @@ logger = logging.getLogger(__name__)
 WORKER = "pipelines.advance"
 ClientFactory = Callable[[CallSink], ModelClient]
 _REPAIR_EVERY = 60.0
+# Begins, checkpoints, model calls and their look-ups each keep one busy; the rest is room to breathe.
+_CONNECTIONS = 6
 _LOST_AFTER = 120.0
 # Claims, not failures: a lease that dies with its process this often takes its process down with it.
 _MOST_CLAIMS = 20
@@ -79,6 +83,7 @@ class Pipelines(Starter):
         self._given = models
         self._client: ModelClient | None = None
         self._app: Sorbus | None = None
+        self._pool: Pool | None = None
         self._advancer: Advancer | None = None
         self._repair: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
@@ -90,14 +95,18 @@ class Pipelines(Starter):
     async def start(self, app: Sorbus) -> None:
         """Publish the definitions, make the model client, and register the handler of the jobs."""
         self._app = app
-        sink = DatabaseSink(app.database.pool)
+        # Plans are cached while the tables are small; without seqscan off they would stay slow when a burst arrives.
+        self._pool = app.database.further_pool(
+            size=_CONNECTIONS, application_name="sorbus-pipelines", settings={"enable_seqscan": "off"}
+        )
+        sink = DatabaseSink(self._pool)
         given = self._given
         client = ModelClient(given, sink=sink) if isinstance(given, (str, ModelConfig)) else given(sink)
         self._client = client
         app.provide(ModelClient, client)
         app.provide(Starter, self)
         app.provide(Pipelines, self)
-        self._advancer = Advancer(app, RunStore(app.database.pool), sink, self.pipelines, self._observers)
+        self._advancer = Advancer(app, RunStore(self._pool), sink, self.pipelines, self._observers)
         for queue in {each.queue for each in self.pipelines.values()}:
             self.jobs.register(WORKER, self._advancer, queue=queue, limit=self.concurrency)
         await self._publish(app)
@@ -113,6 +122,9 @@ class Pipelines(Starter):
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
 
     def observe(self, observer: Observer) -> None:
         """Tell a function of every step of the runs in this process."""
@@ -165,7 +177,7 @@ class Pipelines(Starter):
         stages = pipeline.stages
         names = [each.name for each in stages]
         connection = await opened.session(app.engine.layers["postgres"])
-        await connection.fetchval(
+        job = await connection.fetchval(
             sql("start_run"),
             run_id,
             tenant,
@@ -178,6 +190,8 @@ class Pipelines(Starter):
             _MOST_CLAIMS,
             {"tenant": tenant},
         )
+        if job is None:
+            raise NoSuchContent
         opened.on_commit.append(lambda: self._wake(pipeline.queue))
 
     async def _wake(self, queue: str) -> None:

@@ -29,6 +29,7 @@ class Progress:
     """A run in this process's hands.
 
     Attributes:
+        fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
         outputs: the committed outputs by stage, as plain data.
         attempts: how many attempts at each stage have failed.
     """
@@ -37,6 +38,7 @@ class Progress:
     tenant: str
     pipeline: str
     version: int
+    fresh: bool
     content: StageContent
     outputs: dict[str, Any]
     attempts: dict[str, int]
@@ -166,6 +168,7 @@ def _progress(row: Any) -> Progress:
         tenant=row["tenant"],
         pipeline=row["pipeline"],
         version=row["version"],
+        fresh=row["fresh"],
         content=StageContent(
             id=row["content_id"],
             source_type=row["source_type"],

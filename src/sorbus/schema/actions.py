@@ -40,6 +40,16 @@ class Missing(StrEnum):
     MARK = "missing"
 
 
+class Unchanged(StrEnum):
+    """The mark of an input that changes nothing when it is not given."""
+
+    MARK = "unchanged"
+
+
+UNCHANGED: Any = Unchanged.MARK
+"""The default of an update's input that may be left out: `def edit(self, scope, title: str = UNCHANGED)`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:
     """One input of an action.

@@ -195,6 +195,7 @@ async def test_without_a_key_the_tasks_fall_back_to_the_next_model(monkeypatch: 
     assert len(provider.requests) == 2
 
 
+@pytest.mark.slow
 async def test_a_local_fallback_can_read_a_long_text_and_is_checked() -> None:
     async with ModelClient("http://127.0.0.1:9/v1#m", fallbacks=("local:smollm2",), retries=ONCE) as client:
         found = await summarize(client, "The committee has met again and it will report. " * 2_000)

@@ -292,7 +292,7 @@ async def test_no_transaction_is_open_while_a_stage_works(url: str, conn: Any) -
         open_ones.append(
             await conn.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                "AND application_name = 'sorbus' AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"
+                "AND state = 'idle in transaction'"
             )
         )
         return Piece(text)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -112,7 +112,12 @@ def place(url: str) -> str:
 
 
 async def open_connection(
-    url: str, *, seconds: float, statement_cache: int = 512, application_name: str = "sorbus"
+    url: str,
+    *,
+    seconds: float,
+    statement_cache: int = 512,
+    application_name: str = "sorbus",
+    settings: Mapping[str, str] | None = None,
 ) -> DriverConnection:
     """A new connection with Sorbus' session: UTC, and JSON as plain Python values.
 
@@ -121,12 +126,13 @@ async def open_connection(
         seconds: how long the server may take to answer.
         statement_cache: prepared statements kept per connection; 0 behind a pooler in transaction mode.
         application_name: what `pg_stat_activity` shows.
+        settings: further settings of the session.
     """
     connection = await asyncpg.connect(
         url,
         timeout=seconds,
         statement_cache_size=statement_cache,
-        server_settings={"TimeZone": "UTC", "application_name": application_name},
+        server_settings={**(settings or {}), "TimeZone": "UTC", "application_name": application_name},
     )
     try:
         await connection.set_type_codec(
@@ -147,6 +153,7 @@ async def open_patiently(
     seconds: float,
     statement_cache: int = 512,
     application_name: str = "sorbus",
+    settings: Mapping[str, str] | None = None,
     revive: Callable[[], Awaitable[None]] | None = None,
 ) -> DriverConnection:
     """As `open_connection`, trying again with longer and longer pauses while the server is away.
@@ -156,6 +163,7 @@ async def open_patiently(
         seconds: how long to try.
         statement_cache: prepared statements kept per connection.
         application_name: what `pg_stat_activity` shows.
+        settings: further settings of the session.
         revive: called after a failed try (the embedded server starts again).
 
     Raises:
@@ -168,7 +176,11 @@ async def open_patiently(
     while True:
         try:
             return await open_connection(
-                url, seconds=seconds, statement_cache=statement_cache, application_name=application_name
+                url,
+                seconds=seconds,
+                statement_cache=statement_cache,
+                application_name=application_name,
+                settings=settings,
             )
         except DRIVER_ERRORS as cause:
             waited = loop.time() - started

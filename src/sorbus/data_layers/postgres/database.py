@@ -124,6 +124,11 @@ class Database:
         self._pool = pool
         return self
 
+    def further_pool(self, **options: Any) -> Pool:
+        """Another pool on the open database, with sessions of its own kind; whoever asks for it closes it."""
+        revive = self._revive if self._server is not None else None
+        return Pool(self.pool.url, revive=revive, **options)
+
     async def close(self) -> None:
         """Close the pool and leave the embedded server, which stops when nobody else uses it."""
         pool, self._pool = self._pool, None

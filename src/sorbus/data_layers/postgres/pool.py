@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -77,6 +77,7 @@ class Pool:
         close_timeout: seconds that `close` waits for lent connections.
         statement_cache: prepared statements per connection; 0 behind a pooler in transaction mode.
         application_name: what `pg_stat_activity` shows.
+        settings: further settings of every session, such as `{"enable_seqscan": "off"}`.
         revive: called when the server cannot be reached, before the next try (the embedded server starts
             again).
     """
@@ -92,6 +93,7 @@ class Pool:
         close_timeout: float = 10.0,
         statement_cache: int = 512,
         application_name: str = "sorbus",
+        settings: Mapping[str, str] | None = None,
         revive: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.url = checked_url(url)
@@ -102,6 +104,7 @@ class Pool:
         self._close_timeout = close_timeout
         self._statement_cache = statement_cache
         self._application_name = application_name
+        self._settings = settings
         self._revive = revive
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -345,6 +348,7 @@ class Pool:
             seconds=self._reconnect_timeout,
             statement_cache=self._statement_cache,
             application_name=application_name,
+            settings=self._settings,
             revive=self._revive,
         )
 

@@ -8,13 +8,14 @@ begun AS (
     UPDATE pipeline_runs AS r
     SET state = 'running', started_at = coalesce(r.started_at, now())
     FROM input AS i
+    JOIN pipeline_runs AS old ON old.id = i.run_id
     JOIN public.oban_jobs AS j
       ON j.id = i.job_id AND j.state = 'executing' AND j.attempt = i.attempt
      AND j.attempted_at = timezone('UTC', i.attempted_at) AND j.attempted_by[1] = i.node
     WHERE r.id = i.run_id AND r.state IN ('pending', 'running')
-    RETURNING r.id, r.tenant, r.pipeline, r.version, r.content_id
+    RETURNING r.id, r.tenant, r.pipeline, r.version, r.content_id, old.started_at IS NULL AS fresh
 )
-SELECT b.id, b.tenant, b.pipeline, b.version, c.id AS content_id, c.source_type, c.title, c.text, c.metadata, s.stages
+SELECT b.id, b.tenant, b.pipeline, b.version, b.fresh, c.id AS content_id, c.source_type, c.title, c.text, c.metadata, s.stages
 FROM begun AS b
 JOIN contents AS c ON c.id = b.content_id
 CROSS JOIN LATERAL (

@@ -1,6 +1,6 @@
 -- A run's stages and the job that advances it, in one statement inside the transaction of the run itself.
 -- $1 run, $2 tenant, $3 stage ids, $4 names, $5 positions, $6 waits, $7 next as JSON lists, $8 queue, $9 max_attempts,
--- $10 the job's meta. Stages that are there already keep what is done; failed and cancelled ones become ready again.
+-- $10 the job's meta. No answer when the content is another tenant's. Stages that are there already keep what is done; failed and cancelled ones become ready again.
 WITH stages AS (
     INSERT INTO stage_runs AS s (id, tenant, run_id, name, position, state, waits, next, attempt)
     SELECT u.id, $2::text, $1::uuid, u.name, u.position,
@@ -11,5 +11,7 @@ WITH stages AS (
     WHERE s.state IN ('failed', 'cancelled')
 )
 INSERT INTO public.oban_jobs (worker, args, queue, max_attempts, meta, state)
-VALUES ('pipelines.advance', jsonb_build_object('run_id', $1::uuid), $8::text, $9::int, $10::jsonb, 'available')
+SELECT 'pipelines.advance', jsonb_build_object('run_id', $1::uuid), $8::text, $9::int, $10::jsonb, 'available'
+FROM pipeline_runs AS r JOIN contents AS c ON c.id = r.content_id AND c.tenant = r.tenant
+WHERE r.id = $1::uuid
 RETURNING id

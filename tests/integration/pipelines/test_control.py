@@ -1,0 +1,405 @@
+"""Starting, cancelling and resuming runs, and who may see them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from tests.integration.pipelines.helpers import JOBS, application, ended, error_of, ingest, row, start, until
+from tests.integration.pipelines.workshop import Hands, Piece, craft, workshop
+
+from sorbus import Sorbus
+from sorbus.errors.authorization import ActionForbidden, TenantRequired
+from sorbus.errors.base import Invalid, SorbusError
+from sorbus.errors.inputs import WrongState
+from sorbus.errors.pipelines import NoSuchContent, NoSuchPipeline, PipelinesNotStarted
+from sorbus.jobs import Jobs
+from sorbus.pipelines import Content, Result, Run, RunState, StageContext, StageRun, StageState
+from sorbus.pipelines.sources import SourceType
+
+COUNTS = """
+SELECT (SELECT count(*) FROM pipeline_runs) AS runs, (SELECT count(*) FROM stage_runs) AS stages,
+       (SELECT count(*) FROM oban_jobs) AS jobs, (SELECT count(*) FROM results) AS results
+"""
+
+
+class Gate:
+    """A behaviour that holds a stage until it is opened, and knows who came."""
+
+    def __init__(self, *, waits: bool = True) -> None:
+        self.opened = asyncio.Event()
+        self.came = asyncio.Event()
+        self.cancelled = 0
+        if not waits:
+            self.opened.set()
+
+    async def __call__(self, context: StageContext, text: str) -> Piece:
+        self.came.set()
+        try:
+            await self.opened.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return Piece(f"{text}, {context.stage}")
+
+
+async def counts(conn: Any) -> tuple[int, ...]:
+    """How many runs, stages, jobs and results there are."""
+    found = await conn.fetchrow(COUNTS)
+    return tuple(found.values())
+
+
+async def cancelled_jobs(conn: Any) -> bool:
+    return await conn.fetchval("SELECT count(*) FROM oban_jobs WHERE state <> 'cancelled'") == 0
+
+
+# start
+
+
+async def test_a_run_its_stages_and_its_job_are_written_together(url: str, conn: Any) -> None:
+    async with application(url, run_jobs=False) as app:
+        run = await start(app.scope(actor="me", tenant="acme"), "one")
+    assert (run.state, run.version) == (RunState.PENDING, 1)
+    assert await counts(conn) == (1, 3, 1, 0)
+    stages = await conn.fetch("SELECT name, position, state, waits, next, tenant, attempt FROM stage_runs ORDER BY position")
+    assert [tuple(each.values()) for each in stages] == [
+        ("extract", 0, "ready", 0, ["classify"], "acme", 0),
+        ("classify", 1, "waiting", 1, ["summarize"], "acme", 0),
+        ("summarize", 2, "waiting", 1, [], "acme", 0),
+    ]
+    job = (await conn.fetch(JOBS))[0]
+    assert (job["state"], job["run"]) == ("available", str(run.id))
+
+
+async def test_an_unknown_pipeline_is_refused_with_the_near_name_and_nothing_is_written(url: str, conn: Any) -> None:
+    async with application(url, run_jobs=False) as app:
+        scope = app.scope(actor="me", tenant="local")
+        content = await ingest(scope, "one")
+        with pytest.raises(NoSuchPipeline) as caught:
+            await Run.start(scope, content_id=content.id, pipeline="email_analisis")
+    assert caught.value.path == ("input", "pipeline")
+    assert "Did you mean `email_analysis`?" in str(caught.value)
+    assert "document_extraction" in str(caught.value)
+    assert await counts(conn) == (0, 0, 0, 0)
+
+
+async def test_a_run_of_content_that_does_not_exist_is_refused_and_nothing_is_written(url: str, conn: Any) -> None:
+    async with application(url, run_jobs=False) as app:
+        with pytest.raises(Invalid) as caught:
+            await Run.start(app.scope(actor="me", tenant="local"), content_id=uuid4(), pipeline="email_analysis")
+    assert "content_id" in str(caught.value)
+    assert await counts(conn) == (0, 0, 0, 0)
+
+
+async def test_a_start_in_a_transaction_that_is_rolled_back_leaves_nothing(url: str, conn: Any) -> None:
+    hands = Hands()
+    async with workshop(url, hands) as app:
+        scope = app.scope(actor="me", tenant="local")
+        with pytest.raises(RuntimeError, match="no"):
+            async with app.transaction():
+                await start(scope, "one", pipeline="craft")
+                raise RuntimeError("no")
+        await asyncio.sleep(0.5)
+    assert await counts(conn) == (0, 0, 0, 0)
+    assert hands.seen == []
+
+
+async def test_no_stage_runs_before_the_callers_transaction_commits(url: str) -> None:
+    hands = Hands()
+    async with workshop(url, hands) as app:
+        scope = app.scope(actor="me", tenant="local")
+        async with app.transaction():
+            run = await start(scope, "one", pipeline="craft")
+            await asyncio.sleep(0.5)
+            assert hands.seen == []
+        assert (await ended(scope, [run.id]))[run.id].state is RunState.COMPLETED
+
+
+async def test_an_application_without_the_component_says_so(url: str, conn: Any) -> None:
+    from sorbus.pipelines import PIPELINES
+
+    async with Sorbus(domains=[PIPELINES], database_url=url, secret=b"k" * 32) as app:
+        scope = app.scope(actor="me", tenant="local")
+        content = await ingest(scope, "one")
+        with pytest.raises(SorbusError) as caught:
+            await Run.start(scope, content_id=content.id, pipeline="email_analysis")
+    assert caught.value.code in {"pipelines-not-started", "no-such-service"}
+    assert await counts(conn) == (0, 0, 0, 0)
+
+
+# content
+
+
+async def test_the_same_content_again_is_brought_up_to_date_and_keeps_its_id(url: str, conn: Any) -> None:
+    async with application(url, run_jobs=False) as app:
+        scope = app.scope(actor="me", tenant="local")
+        first = await ingest(scope, "one", text="old")
+        run = await Run.start(scope, content_id=first.id, pipeline="email_analysis")
+        second = await ingest(scope, "one", text="new")
+        other_kind = await ingest(scope, "one", text="new", source_type=SourceType.DOCUMENT)
+        elsewhere = await ingest(app.scope(actor="me", tenant="other"), "one", text="new")
+        found = await Content.query(scope).load(Content.runs).where(Content.id == first.id).one()
+    assert (second.id, second.text, second.inserted_at) == (first.id, "new", first.inserted_at)
+    assert len({first.id, other_kind.id, elsewhere.id}) == 3
+    assert [each.id for each in found.runs] == [run.id]
+    assert await conn.fetchval("SELECT count(*) FROM contents") == 3
+
+
+async def test_content_taken_in_twice_at_the_same_moment_is_one(url: str, conn: Any) -> None:
+    async with application(url, run_jobs=False) as app:
+        scope = app.scope(actor="me", tenant="local")
+        found = await asyncio.gather(*(ingest(scope, "one", text=f"text {number}") for number in range(10)))
+    assert len({each.id for each in found}) == 1
+    assert await conn.fetchval("SELECT count(*) FROM contents") == 1
+
+
+# cancel
+
+
+async def test_a_pending_run_is_cancelled_with_its_job(url: str, conn: Any) -> None:
+    async with application(url, run_jobs=False) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await (await start(scope, "one")).cancel(scope)
+    assert run.state is RunState.CANCELLED
+    assert await cancelled_jobs(conn)
+    hands = Hands()
+    async with workshop(url, hands):
+        await asyncio.sleep(0.5)
+    assert (hands.seen, await counts(conn)) == ([], (1, 3, 1, 0))
+
+
+async def test_a_running_run_is_cancelled_and_the_stage_in_hand_is_stopped(url: str, conn: Any) -> None:
+    gate = Gate()
+    async with workshop(url, Hands({"glue": gate})) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await start(scope, "one", pipeline="craft", text="wood")
+        await gate.came.wait()
+        await (await row(scope, run)).cancel(scope)
+        await until(lambda: gate.cancelled)
+        await until(lambda: cancelled_jobs(conn))
+        found = await row(scope, run)
+    assert (found.state, found.result) == (RunState.CANCELLED, None)
+    # what is committed stays
+    assert [each.state for each in found.stages] == [StageState.DONE, StageState.READY, StageState.WAITING]
+
+
+async def test_the_result_of_a_stage_that_cannot_be_stopped_is_not_taken(url: str, conn: Any) -> None:
+    came, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(context: StageContext, text: str) -> Piece:
+        came.set()
+        while not go_on.is_set():
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                continue
+        return Piece(f"{text}, {context.stage}")
+
+    hands = Hands({"paint": stubborn})
+    async with workshop(url, hands) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await start(scope, "one", pipeline="craft", text="wood")
+        await came.wait()
+        await (await row(scope, run)).cancel(scope)
+        go_on.set()
+        await until(lambda: cancelled_or_done(conn))
+        found = await row(scope, run)
+        assert (found.state, found.result) == (RunState.CANCELLED, None)
+        assert [each.state for each in found.stages] == [StageState.DONE, StageState.DONE, StageState.READY]
+        # and a retry does it once more
+        hands.behave.clear()
+        await found.retry(scope)
+        again = (await ended(scope, [run.id]))[run.id]
+    assert again.state is RunState.COMPLETED
+    assert [each.stage for each in hands.seen] == ["cut", "glue", "paint", "paint"]
+
+
+async def cancelled_or_done(conn: Any) -> bool:
+    unfinished = "SELECT count(*) FROM oban_jobs WHERE state NOT IN ('cancelled', 'completed')"
+    return await conn.fetchval(unfinished) == 0
+
+
+async def test_a_cancelled_stages_model_call_belongs_to_its_tenant(url: str) -> None:
+    from sorbus.testing.scripted import ScriptedProvider
+    from tests.integration.pipelines.helpers import scripted
+
+    provider = ScriptedProvider(delay=30)
+    async with application(url, models=scripted(provider)) as app:
+        scope = app.scope(actor="me", tenant="acme")
+        run = await start(scope, "one")
+        await until(lambda: provider.requests)
+        await (await row(scope, run)).cancel(scope)
+
+        async def recorded() -> bool:
+            return bool((await row(scope, run)).llm_calls)
+
+        await until(recorded)
+        found = await row(scope, run)
+    assert [(call.status, call.stage, call.tenant) for call in found.llm_calls] == [("cancelled", "extract", "acme")]
+
+
+async def test_only_one_of_two_cancels_at_the_same_moment_succeeds(url: str, conn: Any) -> None:
+    async with application(url, run_jobs=False) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await start(scope, "one")
+        answers = await asyncio.gather(*(run.cancel(scope) for _ in range(2)), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in answers) == ["Run", "WrongState"]
+    assert await cancelled_jobs(conn)
+
+
+async def test_a_run_that_is_over_cannot_be_cancelled(url: str) -> None:
+    async with workshop(url, Hands({"glue": Gate(waits=False)})) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await start(scope, "one", pipeline="craft")
+        found = (await ended(scope, [run.id]))[run.id]
+        with pytest.raises(WrongState) as caught:
+            await found.cancel(scope)
+        with pytest.raises(WrongState):
+            await found.retry(scope)
+        after = await row(scope, run)
+    assert "completed" in str(caught.value)
+    assert (after.state, after.result is not None) == (RunState.COMPLETED, True)
+
+
+async def test_a_cancel_that_commits_during_the_last_checkpoint_wins_and_loses_nothing(url: str, conn: Any) -> None:
+    gate = Gate()
+    hands = Hands({"paint": gate})
+    async with workshop(url, hands) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await start(scope, "one", pipeline="craft", text="wood")
+        await gate.came.wait()
+        second = await asyncpg.connect(url)
+        async with second.transaction():
+            await second.execute("UPDATE pipeline_runs SET state = 'cancelled' WHERE id = $1", run.id)
+            gate.opened.set()
+            # the checkpoint has begun, has seen the run as running, and waits for its row
+            await until(lambda: conn.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        await second.close()
+        await until(lambda: cancelled_or_done(conn))
+        found = await row(scope, run)
+        assert (found.state, found.result) == (RunState.CANCELLED, None)
+        assert [each.state for each in found.stages][-1] is StageState.READY
+        await found.retry(scope)
+        assert (await ended(scope, [run.id]))[run.id].state is RunState.COMPLETED
+    assert await conn.fetchval("SELECT count(*) FROM journal WHERE event = 'stage paint'") == 1
+
+
+# retry
+
+
+async def test_a_retry_goes_on_at_the_failed_stage(url: str, conn: Any) -> None:
+    async def broken(context: StageContext, text: str) -> Piece:
+        raise Invalid("broken")
+
+    hands = Hands({"glue": broken})
+    async with workshop(url, hands) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await start(scope, "one", pipeline="craft", text="wood")
+        failed = (await ended(scope, [run.id]))[run.id]
+        assert error_of(failed)["message"] == "broken"
+        hands.behave.clear()
+        again = await failed.retry(scope)
+        assert (again.state, again.error, again.finished_at) == (RunState.PENDING, None, None)
+        found = (await ended(scope, [run.id]))[run.id]
+    assert (found.state, found.error) == (RunState.COMPLETED, None)
+    assert [each.stage for each in hands.seen] == ["cut", "glue", "glue", "paint"]
+    assert hands.attempts("glue") == [1, 1]
+    assert found.result is not None
+    assert found.result.data["paint"] == {"text": "wood, cut, glue, paint"}
+    assert [job["state"] for job in await conn.fetch(JOBS)] == ["cancelled", "completed"]
+
+
+async def test_two_retries_at_the_same_moment_make_one_job(url: str, conn: Any) -> None:
+    async with application(url, run_jobs=False) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await (await start(scope, "one")).cancel(scope)
+        answers = await asyncio.gather(*(run.retry(scope) for _ in range(2)), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in answers) == ["Run", "WrongState"]
+    assert [job["state"] for job in await conn.fetch(JOBS)] == ["cancelled", "available"]
+
+
+async def test_a_retry_while_the_old_lease_still_works_loses_nothing(url: str, conn: Any) -> None:
+    """The stage in hand of a cancelled run cannot be stopped; meanwhile the run is retried."""
+    gates = [asyncio.Event(), asyncio.Event()]
+    came: list[int] = []
+
+    async def stubborn(context: StageContext, text: str) -> Piece:
+        number = len(came)
+        came.append(number)
+        while not gates[number].is_set():
+            try:
+                await gates[number].wait()
+            except asyncio.CancelledError:
+                continue
+        return Piece(f"{text}, {context.stage}")
+
+    hands = Hands({"cut": stubborn})
+    async with workshop(url, hands) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await start(scope, "one", pipeline="craft", text="wood")
+        await until(lambda: len(came) == 1)
+        await (await (await row(scope, run)).cancel(scope)).retry(scope)
+        await until(lambda: len(came) == 2)
+        # the old lease is still executing when it commits the stage that the new one works on, too
+        gates[0].set()
+        await until(lambda: conn.fetchval("SELECT count(*) FROM journal WHERE event = 'stage cut'"))
+        await asyncio.sleep(0.3)
+        gates[1].set()
+        found = (await ended(scope, [run.id]))[run.id]
+    assert found.state is RunState.COMPLETED
+    events = await conn.fetch("SELECT event, count(*) AS times FROM journal GROUP BY event")
+    assert {each["event"]: each["times"] for each in events} == {
+        "stage cut": 1, "stage glue": 1, "stage paint": 1, "result": 1,
+    }
+
+
+# who sees what
+
+
+async def test_another_tenant_sees_nothing_and_can_do_nothing(url: str) -> None:
+    async with workshop(url, Hands()) as app:
+        mine, others = app.scope(actor="me", tenant="mine"), app.scope(actor="me", tenant="others")
+        run = await start(mine, "one", pipeline="craft")
+        found = (await ended(mine, [run.id]))[run.id]
+        for resource in (Content, Run, StageRun, Result):
+            assert await resource.query(mine).count() > 0
+            assert await resource.query(others).count() == 0
+        with pytest.raises(SorbusError):
+            await found.cancel(others)
+        with pytest.raises(NoSuchContent):
+            await Run.start(others, content_id=found.content_id, pipeline="craft")
+        assert await Run.query(others).count() == 0
+
+
+async def test_an_anonymous_caller_and_one_without_a_tenant_are_refused(url: str) -> None:
+    async with application(url, run_jobs=False) as app:
+        with pytest.raises(ActionForbidden):
+            await ingest(app.scope(tenant="local"), "one")
+        with pytest.raises(TenantRequired):
+            await ingest(app.scope(actor="me"), "one")
+
+
+async def test_a_closed_applications_components_refuse(url: str) -> None:
+    with pytest.raises(PipelinesNotStarted):
+        await _parts(application(url)).repair()
+
+
+def _parts(app: Sorbus) -> Any:
+    from sorbus.pipelines import Pipelines
+
+    return next(each for each in app.components if isinstance(each, Pipelines))
+
+
+async def test_a_version_stays_with_the_run_that_it_started_with(url: str) -> None:
+    hands = Hands()
+    async with workshop(url, hands, craft(version=1), run_jobs=False) as app:
+        old = await start(app.scope(actor="me", tenant="local"), "old", pipeline="craft")
+    async with workshop(url, hands, craft(version=1), craft(version=2)) as app:
+        scope = app.scope(actor="me", tenant="local")
+        new = await start(scope, "new", pipeline="craft")
+        found = await ended(scope, [old.id, new.id])
+        assert isinstance(app.service(Jobs), Jobs)
+    assert {run.version: run.state for run in found.values()} == {1: RunState.COMPLETED, 2: RunState.COMPLETED}
