@@ -9,7 +9,8 @@ import argparse
 import asyncio
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from harness.core import core
@@ -27,7 +28,9 @@ def main() -> None:
     """Run the suites, print their tables, and write `results.json` and `RESULTS.md`."""
     parser = argparse.ArgumentParser(description="Measure Sorbus against its peers on this machine.")
     parser.add_argument("--only", choices=SUITES, help="run one suite; the figures of the others are kept")
-    parser.add_argument("--quick", action="store_true", help="a few seconds, to see that it works; writes nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few seconds, to see that it works; writes nothing"
+    )
     options = parser.parse_args()
     started = time.monotonic()
     wanted = (options.only,) if options.only else SUITES
@@ -41,12 +44,20 @@ def main() -> None:
     print(f"\n{time.monotonic() - started:.0f} seconds")
 
 
+@contextmanager
+def home_for_a_server() -> Generator[Path]:
+    """A folder for the time of the benches that the server's account may enter, too."""
+    with tempfile.TemporaryDirectory(prefix="sorbus-bench-") as name:
+        home = Path(name)
+        home.chmod(0o755)
+        yield home
+
+
 async def measure(wanted: tuple[str, ...], *, quick: bool) -> dict[str, Outcome]:
     """The outcomes of the suites, all on one embedded server made for the occasion."""
     outcomes: dict[str, Outcome] = {}
     async with AsyncExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sorbus-bench-")))
-        home.chmod(0o755)  # PostgreSQL does not run as root
+        home = stack.enter_context(home_for_a_server())
 
         async def database(name: str) -> Database:
             return await stack.enter_async_context(Database(None, home=home, name=name, pool={"size": 2}))

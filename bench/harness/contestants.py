@@ -77,9 +77,7 @@ class Samples:
         return statistics.median(a / b if more_is_better else b / a for a, b in pairs)
 
 
-def take_turns(
-    sides: Sequence[str], measure: Callable[[str], dict[str, float]], *, rounds: int
-) -> Samples:
+def take_turns(sides: Sequence[str], measure: Callable[[str], dict[str, float]], *, rounds: int) -> Samples:
     """Let the sides take turns, so that what else the machine does falls on all of them: A B, B A, A B, …"""
     samples = Samples()
     for number in range(rounds):
@@ -94,4 +92,6 @@ def must_agree(answers: dict[str, dict[str, Any]]) -> None:
     for name, answer in others:
         for key, value in expected.items():
             if answer[key] != value:
-                raise SystemExit(f"{name} and {first} do not answer alike to `{key}`:\n{answer[key]}\n{value}")
+                raise SystemExit(
+                    f"{name} and {first} do not answer alike to `{key}`:\n{answer[key]}\n{value}"
+                )

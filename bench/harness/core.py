@@ -28,6 +28,16 @@ NAMES = {
     "raw_default_pool": "asyncpg, default pool",
     "sqlalchemy": "SQLAlchemy ORM",
 }
+NOTES = """\
+Sorbus runs the action with tenancy and with a policy that filters rows (read) or is checked against the new row (create), \
+casts and validates the inputs, and answers with records of enumerations and parsed JSON. The peers filter by the tenant \
+alone and validate nothing; asyncpg answers with plain dictionaries.
+`vs_raw` is against asyncpg with the reset query of its pool switched off, which is its quickest way and safe only where \
+no session state is left behind; `vs_raw_default_pool` is against `create_pool` as it comes.
+16 tasks, 8 connections and one process for each side, on the event loop of the standard library, against one server over \
+a UNIX socket with fsync on. CPU is that of the client process, per operation. Before they are measured, the answers of \
+all sides are compared.
+"""
 
 
 async def core(database: Database, peers: Path, *, quick: bool) -> Outcome:
@@ -57,7 +67,8 @@ def _checked(side: Contestant, org: UUID, keys: list[UUID]) -> dict[str, Any]:
 
 def _measure(sides: dict[str, Contestant], *, quick: bool) -> dict[str, Samples]:
     names = ("sorbus", "raw", "sqlalchemy", "raw_default_pool")
-    seconds, rounds = (0.3, 1) if quick else (1.5, 5)
+    # Short turns and many of them: what else the machine does then falls on all sides alike.
+    seconds, rounds = (0.3, 1) if quick else (0.4, 11)
 
     def load(name: str, operation: str) -> dict[str, float]:
         if name == "raw_default_pool":
@@ -75,15 +86,7 @@ def _outcome(samples: dict[str, Samples], machine: dict[str, str]) -> Outcome:
         title="core",
         headings=("operation", *(f"{name}, /s (µs CPU)" for name in NAMES.values()), "ratios"),
         machine=machine,
-        notes=[
-            "Sorbus runs the action with tenancy and a policy that filters rows (read) or is checked against the new row "
-            "(create), casts and validates the inputs, and answers with records of enumerations and parsed JSON; the "
-            "peers bind and filter by the tenant alone, and asyncpg answers with plain dictionaries.",
-            "`vs_raw` is against asyncpg with its reset query switched off (`reset=` a function that does nothing), its "
-            "quickest way; `vs_raw_default_pool` against `create_pool` as it comes.",
-            f"{TASKS} tasks, 8 connections, one process for each side on the event loop of the standard library, the same "
-            "server over a UNIX socket with fsync on. CPU is that of the client process, per operation.",
-        ],
+        notes=NOTES.splitlines(),
     )
     for operation, each in samples.items():
         ratios: list[str] = []
@@ -100,7 +103,9 @@ def _outcome(samples: dict[str, Samples], machine: dict[str, str]) -> Outcome:
 
 def _version(python: Path, package: str) -> str:
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
-    return subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        [str(python), "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 async def _seed(database: Database) -> tuple[UUID, list[UUID]]:
@@ -110,8 +115,15 @@ async def _seed(database: Database) -> tuple[UUID, list[UUID]]:
 
     orgs, now = [uuid4() for _ in range(TENANTS)], datetime.now(UTC)
     contents = [
-        (uuid7(), orgs[number % TENANTS], ("email", "document", "note")[number % 3], TITLE, BODY,
-         {**METADATA, "thread": number}, now)
+        (
+            uuid7(),
+            orgs[number % TENANTS],
+            ("email", "document", "note")[number % 3],
+            TITLE,
+            BODY,
+            {**METADATA, "thread": number},
+            now,
+        )
         for number in range(ROWS)
     ]
     runs = [

@@ -22,6 +22,20 @@ def facts(*, postgres: str | None = None, **more: str) -> dict[str, str]:
     return found | more
 
 
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process and its children have used so far; what has ended is not counted."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(_used(each) for each in (pid, *map(int, children))) / os.sysconf("SC_CLK_TCK")
+
+
+def _used(pid: int) -> int:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0
+    return int(fields[11]) + int(fields[12])
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

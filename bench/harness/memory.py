@@ -18,6 +18,10 @@ from harness.outcome import Outcome
 
 IMPORT_BUDGET = 0.3
 SERVE_BUDGET = 200.0
+SERVE_NOTE = """\
+`sorbus serve` after its start, one request and three quiet seconds, without a model loaded: all its processes but \
+those of PostgreSQL.\
+"""
 _IMPORT = "import time; t = time.perf_counter(); import sorbus; print(time.perf_counter() - t)"
 _READY = 60.0
 _SETTLE = 3.0
@@ -42,10 +46,7 @@ def memory(*, quick: bool) -> Outcome:
     outcome.ratios["memory.serve_rss.vs_budget"] = round(SERVE_BUDGET / held, 3)
     row = ("idle sorbus serve, resident", f"{held:.0f} MB", f"{SERVE_BUDGET:.0f} MB")
     outcome.rows.append((*row, f"{SERVE_BUDGET / held:.2f}"))
-    outcome.notes.append(
-        "`sorbus serve` after start, a request to its OpenAPI document and three quiet seconds, without a model loaded; "
-        "all its processes but PostgreSQL's."
-    )
+    outcome.notes.append(SERVE_NOTE)
     return outcome
 
 
@@ -53,7 +54,8 @@ def import_seconds(*, times: int) -> float:
     """The median time of `import sorbus` in a fresh interpreter."""
     command = [sys.executable, "-c", _IMPORT]
     runs = [
-        float(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(times + 1)
+        float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        for _ in range(times + 1)
     ]
     return statistics.median(runs[1:])
 
@@ -70,7 +72,10 @@ def serve_megabytes() -> float | None:
         with (Path(folder) / "log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "sorbus.cli.main", "serve", "--port", str(port)],
-                cwd=folder, env=environment, stdout=log, stderr=log,
+                cwd=folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
             )
             try:
                 if not _answers(process, port):
@@ -92,7 +97,9 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                connection.sendall(
+                    b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                )
                 return bool(connection.recv(64))
         except OSError:
             time.sleep(0.1)

@@ -12,6 +12,13 @@ from harness.places import BENCH
 RESULTS = BENCH / "results.json"
 PAGE = BENCH / "RESULTS.md"
 RECORD = BENCH / "record.json"
+HEAD = """\
+# Results of the benches
+
+Written by `python bench/run.py`. What is measured, and how, is told in \
+[docs/reference/benchmarks.md](../docs/reference/benchmarks.md). The ratios are kept in `results.json`; above 1, Sorbus is \
+the better one.\
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +54,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table that reads well as text and as Markdown."""
     lines = [list(headings), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
-    text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
+    text = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    ]
     text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(text)
 
@@ -64,12 +74,7 @@ def keep(outcomes: dict[str, Outcome]) -> None:
 
 
 def _page(record: dict[str, Any]) -> str:
-    parts = [
-        "# Results of the benches",
-        "Written by `python bench/run.py`; what is measured and how is in "
-        "[docs/reference/benchmarks.md](../docs/reference/benchmarks.md). "
-        "Ratios are in `results.json`; above 1, Sorbus is the better one.",
-    ]
+    parts = [HEAD]
     for suite in record.values():
         machine = "; ".join(f"{name}: {value}" for name, value in suite["machine"].items())
         parts += [

@@ -64,7 +64,12 @@ class SorbusSide:
 
     async def check(self) -> dict[str, Any]:
         """What each operation answers with, to be compared."""
-        one, many, loaded, made = await self.get(), await self.list50(), await self.load(), await self.create()
+        one, many, loaded, made = (
+            await self.get(),
+            await self.list50(),
+            await self.load(),
+            await self.create(),
+        )
         read = await Content.get(self.scope, made.id)
         return {
             "get": [one.id, one.org_id, one.kind, one.title, one.body, one.metadata],

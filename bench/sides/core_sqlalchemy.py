@@ -131,16 +131,19 @@ class SqlalchemySide:
     async def create(self) -> Any:
         """One new row."""
         async with self.session() as session:
-            made = Content(
-                org_id=self.org, kind=Kind.EMAIL, title=TITLE, body=BODY, metadata_=METADATA
-            )
+            made = Content(org_id=self.org, kind=Kind.EMAIL, title=TITLE, body=BODY, metadata_=METADATA)
             session.add(made)
             await session.commit()
             return made
 
     async def check(self) -> dict[str, Any]:
         """What each operation answers with, to be compared."""
-        one, many, loaded, made = await self.get(), await self.list50(), await self.load(), await self.create()
+        one, many, loaded, made = (
+            await self.get(),
+            await self.list50(),
+            await self.load(),
+            await self.create(),
+        )
         async with self.session() as session:
             read = await session.get_one(Content, made.id)
         return {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
 from sorbus.testing.scripted import ScriptedProvider
 
 TITLE = "Order of last week"
-METADATA = {"from": "Jane Doe <jane.doe@example.org>", "to": ["sales@example.com"]}
+METADATA: dict[str, Any] = {"from": "Jane Doe <jane.doe@example.org>", "to": ["sales@example.com"]}
 TEXT = """\
 Dear team,
 

@@ -13,6 +13,7 @@ from serving import Command, burst, idle, serve
 
 from sorbus.pipelines import Content, Pipelines, Run, pipeline_application
 from sorbus.pipelines.advance import EventKind, RunEvent
+from sorbus.pipelines.sources import SourceType
 
 
 class SorbusPipelines:
@@ -55,7 +56,7 @@ class SorbusPipelines:
         self.contents = [
             await Content.ingest(
                 self.scope,
-                source_type="email",
+                source_type=SourceType.EMAIL,
                 external_id=f"mail-{number}",
                 title=TITLE,
                 text=TEXT,
@@ -80,7 +81,8 @@ class SorbusPipelines:
         """What one run finds, and whether all that were started are complete."""
         await self.chain(0)
         runs = await Run.query(self.scope).load(Run.result).order_by(Run.inserted_at.desc()).all()
-        return {"result": runs[0].result.data, "unfinished": sum(run.state != "completed" for run in runs)}
+        result = runs[0].result
+        return {"result": result and result.data, "unfinished": sum(run.state != "completed" for run in runs)}
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 from uuid import UUID
 
 TITLE = "Quarterly figures and the order of last week"
 BODY = ("The figures are attached; please look at the second page before Friday. " * 8)[:500]
-METADATA = {
+METADATA: dict[str, Any] = {
     "from": "jane.doe@example.org",
     "to": ["john.smith@example.com", "sales@example.com"],
     "size": 48_213,

@@ -19,7 +19,6 @@ LONGEST_MODULE = 500
 LONGEST_FUNCTION = 80
 
 EXPORTED = [
-    "UNCHANGED",
     "Arg",
     "Attr",
     "Domain",
@@ -38,6 +37,7 @@ EXPORTED = [
     "Scope",
     "Sorbus",
     "Tenancy",
+    "UNCHANGED",
     "action",
     "actor",
     "actor_present",

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from sorbus.cli.loading import app_option, load_application
 from sorbus.cli.main import reported
-from sorbus.cli.screens import console
+from sorbus.cli.screens import console, plain
 from sorbus.errors.cli import NoSuchResourceName
 from sorbus.expressions.describe import describe
 from sorbus.resource.application import Sorbus
@@ -42,15 +42,14 @@ def _show_all(app: Sorbus) -> None:
         table.add_column(heading)
     for spec in app.spec.resources.values():
         actions = ", ".join(spec.actions)
-        table.add_row(
-            spec.domain, spec.name, spec.table or "–", str(len(spec.fields)), actions, spec.description
-        )
+        cells = (spec.domain, spec.name, spec.table or "–", len(spec.fields), actions, spec.description)
+        table.add_row(*map(plain, cells))
     console().print(table)
 
 
 def _show_one(spec: ResourceSpec) -> None:
     out = console()
-    out.print(f"[bold]{spec.name}[/] in {spec.domain}: {spec.description}")
+    out.print(f"[bold]{spec.name}[/] in {plain(f'{spec.domain}: {spec.description}')}")
     where = f"table {spec.table}" if spec.table else "no rows of its own"
     tenancy = f", one tenant's rows by {spec.tenancy.attribute}" if spec.tenancy else ""
     out.print(f"Storage: {where}{tenancy}", markup=False)
@@ -77,7 +76,8 @@ def _fields(spec: ResourceSpec) -> None:
             kind = f"calculation {describe(node)}" if node is not None else "computed in Python"
         else:
             kind = f"aggregate {describe(spec.aggregates[name].node)}"
-        table.add_row(name, each.type.describe(), kind, "yes" if each.public else "", each.description)
+        public = "yes" if each.public else ""
+        table.add_row(*map(plain, (name, each.type.describe(), kind, public, each.description)))
     console().print(table)
 
 
@@ -97,7 +97,7 @@ def _actions(spec: ResourceSpec) -> None:
     table = _section("Actions", "name", "kind", "inputs", "what it does")
     for each in spec.actions.values():
         inputs = ", ".join(f"{item.name}: {item.type.describe()}" for item in each.inputs)
-        table.add_row(each.name, each.kind.value, inputs, each.description)
+        table.add_row(*map(plain, (each.name, each.kind.value, inputs, each.description)))
     console().print(table)
 
 
@@ -108,6 +108,6 @@ def _policies(spec: ResourceSpec) -> None:
         return
     table = _section("Policies", "for", "checks")
     for each in spec.policies:
-        checks = "\n".join(f"{check.effect.value} {describe(check.condition)}" for check in each.checks)
+        checks = "\n".join(plain(f"{check.effect.value} {describe(check.condition)}") for check in each.checks)
         table.add_row(("bypass " if each.bypass else "") + ", ".join(sorted(each.actions)), checks)
     out.print(table)

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import click
 from rich.table import Table
 
 from sorbus.cli.loading import app_option, load_application
 from sorbus.cli.main import reported
-from sorbus.cli.screens import console
+from sorbus.cli.screens import console, plain
+from sorbus.data_layers.postgres.faults import translate
 from sorbus.jobs.inspection import cancel_job, count_jobs, get_job, list_jobs, list_nodes, retry_job
 from sorbus.jobs.new_job import JobState
 from sorbus.jobs.waker import Waker
@@ -52,7 +54,7 @@ def list_command(app_name: str | None, /, *, queue: str | None, state: str | Non
                 str(dict(row.args)),
                 str(error),
             )
-            table.add_row(*(cell.replace("[", "\\[") for cell in cells))
+            table.add_row(*map(plain, cells))
         console().print(table)
 
     _with_connection(app_name, show)
@@ -109,11 +111,12 @@ async def _show_queues(connection: Any) -> None:
         table = _table("queue", *(state.value for state in states))
         for queue in dict.fromkeys(each.queue for each in counts):
             known = {each.state: each.count for each in counts if each.queue == queue}
-            table.add_row(queue, *(str(known.get(state, 0)) for state in states))
+            table.add_row(plain(queue), *(str(known.get(state, 0)) for state in states))
         console().print(table)
     nodes = _table("node", "alive", "running", "queues")
     for node in await list_nodes(connection):
-        nodes.add_row(node.node, "yes" if node.alive else "no", str(node.running), ", ".join(node.queues))
+        alive = "yes" if node.alive else "no"
+        nodes.add_row(*map(plain, (node.node, alive, node.running, ", ".join(node.queues))))
     if nodes.row_count:
         console().print(nodes)
 
@@ -134,8 +137,11 @@ def _with_connection(
         app = load_application(app_name)
         await app.open(components=False)
         try:
-            async with app.database.pool.connection() as connection:
-                await work(connection)
+            try:
+                async with app.database.pool.connection() as connection:
+                    await work(connection)
+            except asyncpg.PostgresError as error:
+                raise translate(error) or error from error
             if wakes:
                 waker = Waker(app.database.url)
                 waker.wake({"pipelines", "default"})

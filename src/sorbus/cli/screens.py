@@ -8,6 +8,7 @@ from typing import Any, Self, cast
 from uuid import UUID
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -64,11 +65,12 @@ class BarScreen:
         if event.kind is EventKind.STAGE_DONE and event.stage is not None:
             self.progress.advance(self._bar(event.pipeline, event.stage))
         elif event.kind is EventKind.FAILED:
-            self.progress.print(f"[red]A run of {event.pipeline} failed[/] at {event.stage}: {event.error}")
+            why = plain(f"at {event.stage}: {event.error}")
+            self.progress.print(f"[red]A run of {plain(event.pipeline)} failed[/] {why}")
 
     def failure(self, failed: ItemFailed) -> None:
         """Say what could not be taken in."""
-        self.progress.print(f"[yellow]Left out[/] {failed.where}: {failed.error}")
+        self.progress.print(f"[yellow]Left out[/] {plain(f'{failed.where}: {failed.error}')}")
 
     def _bar(self, pipeline: str, stage: str) -> TaskID:
         key = (pipeline, stage)
@@ -101,7 +103,7 @@ class LineScreen:
     def event(self, event: RunEvent) -> None:
         """Say how far it is, every ten runs."""
         if event.kind is EventKind.FAILED:
-            self.out.print(f"A run of {event.pipeline} failed at {event.stage}: {event.error}", markup=False)
+            self.out.print(plain(f"A run of {event.pipeline} failed at {event.stage}: {event.error}"))
         if event.kind in {EventKind.COMPLETED, EventKind.FAILED}:
             self.ended += 1
             if self.ended % _SAY_EVERY == 0 or self.ended == self.total:
@@ -109,7 +111,7 @@ class LineScreen:
 
     def failure(self, failed: ItemFailed) -> None:
         """Say what could not be taken in."""
-        self.out.print(f"Left out {failed.where}: {failed.error}", markup=False)
+        self.out.print(plain(f"Left out {failed.where}: {failed.error}"))
 
 
 def screen(out: Console) -> BarScreen | LineScreen:
@@ -133,16 +135,16 @@ def show_runs(out: Console, runs: Sequence[Run]) -> None:
 def _cells(run: Run) -> tuple[str, ...]:
     title = run.content.title or "(no subject)"
     if run.state is not RunState.COMPLETED or run.result is None:
-        return _plain(title, run.state.value, "", str(_mapping(run.error).get("message", "")), "")
+        return _cells_of(title, run.state.value, "", _mapping(run.error).get("message", ""), "")
     data: Mapping[str, Any] = run.result.data
     extract = _mapping(data.get("extract"))
     classify = _mapping(data.get("classify"))
     summary = _mapping(data.get("summarize"))
     parsed = _mapping(data.get("parse"))
-    named = [*extract.get("people", ()), *extract.get("organizations", ())]
+    named = [str(each) for key in ("people", "organizations") for each in _listed(extract.get(key))]
     seconds = f"{run.duration.total_seconds():.1f}" if run.duration is not None else ""
     category = classify.get("label") or ("document" if parsed else "")
-    return _plain(
+    return _cells_of(
         title, category, ", ".join(named), summary.get("text") or parsed.get("title") or "", seconds
     )
 
@@ -152,9 +154,18 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
-def _plain(*cells: str) -> tuple[str, ...]:
-    # Square brackets in a mail are text, not the markup of the table.
-    return tuple(" ".join(cell.split()).replace("[", "\\[") for cell in cells)
+def _listed(value: Any) -> Sequence[Any]:
+    return cast("Sequence[Any]", value) if isinstance(value, list) else ()
+
+
+def _cells_of(*cells: object) -> tuple[str, ...]:
+    return tuple(plain(cell) for cell in cells)
+
+
+def plain(value: object) -> str:
+    """Text from elsewhere as one line for the console: its brackets are no markup, its control characters are gone."""
+    line = " ".join(str(value).split())
+    return escape("".join(each for each in line if each.isprintable()))
 
 
 def show_summary(out: Console, tally: Tally, figures: Report) -> None:

@@ -241,7 +241,8 @@ async def finished_runs(scope: Scope, tally: Tally) -> list[Run]:
     for start in range(0, len(wanted), 500):
         query = Run.query(scope).where(Run.id.is_in(wanted[start : start + 500]))
         rows += await query.load(Run.content, Run.result, Run.llm_calls, Run.duration).all()
-    return rows
+    place = {run: at for at, run in enumerate(wanted)}
+    return sorted(rows, key=lambda run: place[run.id])
 
 
 def report(tally: Tally, runs: Sequence[Run]) -> Report:

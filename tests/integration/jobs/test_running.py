@@ -110,7 +110,7 @@ async def test_a_failing_job_is_tried_again_until_its_attempts_are_used_up(
         "hint": "Buy some.",
     }
     row = await until_state(conn, plain.id, "discarded")
-    assert (row.errors[0]["code"], row.errors[0]["message"]) == ("unknown", "ValueError: bad  apple")
+    assert (row.errors[0]["code"], row.errors[0]["message"]) == ("unknown", "ValueError: bad \ufffd apple")
     assert "raise ValueError" in row.errors[0]["traceback"]
 
 

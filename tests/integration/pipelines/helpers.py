@@ -15,6 +15,7 @@ from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
 from sorbus.pipelines import Content, Run, RunState, pipeline_application
 from sorbus.pipelines.sources import SourceType
+from sorbus.testing.model_server import answer_for
 from sorbus.testing.scripted import ScriptedProvider
 
 QUICK: dict[str, Any] = {
@@ -55,6 +56,12 @@ def scripted(provider: ScriptedProvider | None = None) -> Callable[[CallSink], M
     used = provider or ScriptedProvider()
     config = ModelConfig(model="scripted:any", embed_model="scripted:any")
     return lambda sink: ModelClient(config, sink=sink, providers={"scripted": used})
+
+
+def answer(body: dict[str, Any]) -> str:
+    """The same answer to the same question, whoever asks."""
+    text = answer_for(body)
+    return "John Smith asks about an order. The invoice is due." if text == "ok" else text
 
 
 def application(url: str, **options: Any) -> Sorbus:

@@ -292,7 +292,7 @@ async def test_no_transaction_is_open_while_a_stage_works(url: str, conn: Any) -
         open_ones.append(
             await conn.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                "AND state = 'idle in transaction'"
+                "AND application_name IN ('sorbus', 'sorbus-pipelines') AND state = 'idle in transaction'"
             )
         )
         return Piece(text)

@@ -13,12 +13,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.integration.pipelines.helpers import JOBS, application, ended, ingest
+from tests.integration.pipelines.helpers import JOBS, answer, application, ended, ingest
 
 from sorbus import Scope
 from sorbus.pipelines import BUILTIN, Run, RunState, StageState
 from sorbus.pipelines.sources import SourceType
-from sorbus.testing.model_server import ModelServer, answer_for
+from sorbus.testing.model_server import ModelServer
 
 WORKER = Path(__file__).parent / "worker.py"
 ROOT = Path(__file__).parents[3]
@@ -55,12 +55,6 @@ MARKED = (
     "Dear team,\n\nJohn Smith of Example Corp asks whether the order arrived on Monday. "
     "Please send the invoice by Friday.\n\nReference: {name}.\n\nRegards\nJane Doe"
 )
-
-
-def answer(body: dict[str, Any]) -> str:
-    """The same answer to the same question, whoever asks."""
-    text = answer_for(body)
-    return "John Smith asks about an order. The invoice is due." if text == "ok" else text
 
 
 def asked(server: ModelServer, name: str) -> Counter[str]:

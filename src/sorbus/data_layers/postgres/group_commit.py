@@ -53,17 +53,21 @@ class GroupCommit(Generic[Item, Answer]):
                 await self._one(group)
         finally:
             self._task = None
-            for _, future in self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for _, future in waiting:
                 future.cancel()
 
     async def _one(self, group: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         try:
-            answers = await self._write([item for item, _ in group])
-        except Exception as error:
+            pairs = zip(group, await self._write([item for item, _ in group]), strict=True)
+            for (_, future), answer in pairs:
+                if not future.done():
+                    future.set_result(answer)
+        except Exception as error:  # the submitters raise it
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)
-            return
-        for (_, future), answer in zip(group, answers, strict=True):
-            if not future.done():
-                future.set_result(answer)
+        finally:
+            # Only a writer that was cancelled leaves somebody without an answer.
+            for _, future in group:
+                future.cancel()

@@ -250,6 +250,7 @@ def test_any_bytes_are_a_message_or_a_typed_error(headers: list[tuple[bytes, byt
         return
     stored = json.dumps([item.external_id, item.title, item.text, item.metadata], ensure_ascii=False)
     stored.encode("utf-8")
-    assert "\\u0000" not in stored
+    # Escaped backslashes are taken out first: a mail may well say `\\u0000` in so many letters.
+    assert "\\u0000" not in stored.replace("\\\\", "")
     assert item.external_id
     assert item.title
