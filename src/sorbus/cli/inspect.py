@@ -108,6 +108,8 @@ def _policies(spec: ResourceSpec) -> None:
         return
     table = _section("Policies", "for", "checks")
     for each in spec.policies:
-        checks = "\n".join(plain(f"{check.effect.value} {describe(check.condition)}") for check in each.checks)
+        checks = "\n".join(
+            plain(f"{check.effect.value} {describe(check.condition)}") for check in each.checks
+        )
         table.add_row(("bypass " if each.bypass else "") + ", ".join(sorted(each.actions)), checks)
     out.print(table)

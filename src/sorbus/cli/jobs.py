@@ -141,7 +141,10 @@ def _with_connection(
                 async with app.database.pool.connection() as connection:
                     await work(connection)
             except asyncpg.PostgresError as error:
-                raise translate(error) or error from error
+                known = translate(error)
+                if known is None:
+                    raise
+                raise known from error
             if wakes:
                 waker = Waker(app.database.url)
                 waker.wake({"pipelines", "default"})

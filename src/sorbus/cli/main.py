@@ -72,8 +72,24 @@ def reported[**P, R](command: Callable[P, R]) -> Callable[P, R]:
     return shown
 
 
+def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # click's shape
+    del param
+    if not value:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        found = version("sorbus")
+    except PackageNotFoundError:
+        found = "from a source tree that is not installed"
+    click.echo(f"sorbus, version {found}")
+    ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sorbus", prog_name="sorbus")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show it."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show what happens inside.")
 def main(**options: Any) -> None:
     """Declare your domain once; get the database, the APIs, the durable jobs and the pipelines from it."""

@@ -11,7 +11,7 @@ import click
 from sorbus.cli.loading import app_option, load_application
 from sorbus.cli.main import reported
 from sorbus.cli.screens import console, screen, show_runs, show_summary
-from sorbus.cli.work import Report, Wish, finished_runs, report, work
+from sorbus.cli.work import Report, Wish, check_paths, finished_runs, report, work
 from sorbus.resource.application import Sorbus
 
 LOCAL = "local"
@@ -49,6 +49,7 @@ def run(
 
     What was interrupted is resumed; what was finished before is left alone.
     """
+    check_paths(paths)
     app = load_application(
         app_name, models=model or "local:default", concurrency=concurrency, job_options=job_options()
     )

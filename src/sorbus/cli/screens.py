@@ -124,9 +124,11 @@ def show_runs(out: Console, runs: Sequence[Run]) -> None:
     for name in dict.fromkeys(run.pipeline for run in runs):
         mine = [run for run in runs if run.pipeline == name]
         table = Table(title=name, title_justify="left", pad_edge=False, header_style="bold")
-        for heading, ratio in (("subject", 5), ("category", 2), ("people", 4), ("summary", 8)):
-            table.add_column(heading, ratio=ratio, overflow="ellipsis", no_wrap=heading != "summary")
-        table.add_column("seconds", justify="right")
+        table.add_column("subject", max_width=44, overflow="ellipsis", no_wrap=True)
+        table.add_column("category", min_width=8, no_wrap=True)
+        table.add_column("people and organisations", max_width=34, overflow="ellipsis", no_wrap=True)
+        table.add_column("summary", min_width=24)
+        table.add_column("seconds", justify="right", min_width=7)
         for run in mine:
             table.add_row(*_cells(run))
         out.print(table)

@@ -94,6 +94,17 @@ def pipelines_of(app: Sorbus) -> Pipelines:
     return found
 
 
+def check_paths(paths: Sequence[Path]) -> None:
+    """See that there is something at every path, before anything is started.
+
+    Raises:
+        PathNotFound: there is nothing at one of them.
+    """
+    for path in paths:
+        if not path.exists():
+            raise PathNotFound(str(path))
+
+
 async def work(app: Sorbus, scope: Scope, wish: Wish, screen: Screen) -> Tally:
     """Take in everything at the paths, start or resume their runs, and wait until all are finished.
 
@@ -101,9 +112,7 @@ async def work(app: Sorbus, scope: Scope, wish: Wish, screen: Screen) -> Tally:
         PathNotFound: there is nothing at one of the paths.
         NoSuchPipeline: the application has no pipeline of that name.
     """
-    for path in wish.paths:
-        if not path.exists():
-            raise PathNotFound(str(path))
+    check_paths(wish.paths)
     parts = pipelines_of(app)
     if wish.pipeline is not None:
         parts.version_of(wish.pipeline)
