@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -29,14 +30,15 @@ NAMES = {
     "sqlalchemy": "SQLAlchemy ORM",
 }
 NOTES = """\
-Sorbus runs the action with tenancy and with a policy that filters rows (read) or is checked against the new row (create), \
-casts and validates the inputs, and answers with records of enumerations and parsed JSON. The peers filter by the tenant \
-alone and validate nothing; asyncpg answers with plain dictionaries.
-`vs_raw` is against asyncpg with the reset query of its pool switched off, which is its quickest way and safe only where \
-no session state is left behind; `vs_raw_default_pool` is against `create_pool` as it comes.
-16 tasks, 8 connections and one process for each side, on the event loop of the standard library, against one server over \
-a UNIX socket with fsync on. CPU is that of the client process, per operation. Before they are measured, the answers of \
-all sides are compared.
+Sorbus runs the action with tenancy and with a policy that filters rows (read) or is checked against the \
+new row (create), casts and validates the inputs, and answers with records of enumerations and parsed \
+JSON. The peers filter by the tenant alone and validate nothing; asyncpg answers with plain dictionaries.
+`vs_raw` is against asyncpg with the reset query of its pool switched off, which is its quickest way and \
+safe only where no session state is left behind; `vs_raw_default_pool` is against `create_pool` as it \
+comes.
+16 tasks, 8 connections and one process for each side, on the event loop of the standard library, against \
+one server over a UNIX socket with fsync on. CPU is that of the client process, per operation. Before they \
+are measured, the answers of all sides are compared.
 """
 
 
@@ -76,7 +78,7 @@ def _measure(sides: dict[str, Contestant], *, quick: bool) -> dict[str, Samples]
         return sides[name].ask("load", op=operation, seconds=seconds, tasks=TASKS)
 
     return {
-        operation: take_turns(names, lambda name, op=operation: load(name, op), rounds=rounds)
+        operation: take_turns(names, partial(load, operation=operation), rounds=rounds)
         for operation in OPERATIONS
     }
 

@@ -16,8 +16,8 @@ HEAD = """\
 # Results of the benches
 
 Written by `python bench/run.py`. What is measured, and how, is told in \
-[docs/reference/benchmarks.md](../docs/reference/benchmarks.md). The ratios are kept in `results.json`; above 1, Sorbus is \
-the better one.\
+[docs/reference/benchmarks.md](../docs/reference/benchmarks.md). The ratios are kept in `results.json`; above 1, \
+Sorbus is the better one.\
 """
 
 

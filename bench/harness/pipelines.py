@@ -16,13 +16,16 @@ SCRIPTS = {"sorbus": "pipelines_sorbus.py", "oban": "pipelines_oban.py"}
 STAGES = 3
 RUNS = 200
 NOTES = """\
-200 runs of three stages at once, from the first start to the last completion, with a model that answers at once. The \
-Python work of a stage is the same functions on both sides, and so is what they find.
-The chain on Oban is one job for each stage, whose output is saved and the next job enqueued in one transaction (psycopg, \
-10 connections, queue limit 200: the best of the limits and pools that were tried). It records no model calls.
-Sorbus does more in the same time: each model call is a priced row, committed before the stage goes on; each checkpoint is \
-fenced by its lease; policies and the types of each stage are checked; a killed process repeats no committed stage or answer.
-Times of a stage are a third of a run's median time. CPU is that of the client process, and of the server's processes.
+200 runs of three stages at once, from the first start to the last completion, with a model that answers \
+at once. The Python work of a stage is the same functions on both sides, and so is what they find.
+The chain on Oban is one job for each stage, whose output is saved and the next job enqueued in one \
+transaction (psycopg, 10 connections, queue limit 200: the best of the limits and pools that were tried). \
+It records no model calls.
+Sorbus does more in the same time: each model call is a priced row, committed before the stage goes on; \
+each checkpoint is fenced by its lease; policies and the types of each stage are checked; a killed process \
+repeats no committed stage or answer.
+Times of a stage are a third of a run's median time. CPU is that of the client process, and of the \
+server's processes.
 """
 
 

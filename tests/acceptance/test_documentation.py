@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/tutorial/first-hour.md")
+PAGES = ("README.md", "docs/tutorial/first-hour.md", "docs/guides/pipelines.md")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 
