@@ -85,7 +85,10 @@ async def until(ready: Callable[[], Awaitable[object] | object], *, seconds: flo
 
 def mail(number: int, *, body: str | None = None) -> bytes:
     """A well-formed message."""
-    said = body or f"Dear team, John Smith of Example Corp asks whether order {number} arrived on Monday. Thank you very much."
+    said = (
+        body
+        or f"Dear team, John Smith of Example Corp asks whether order {number} arrived on Monday. Thank you very much."
+    )
     return (
         f"From: Jane Doe <jane@example.org>\r\nTo: Team <team@example.org>\r\nSubject: Order {number}\r\n"
         f"Message-ID: <m{number}@example.org>\r\nDate: Mon, 05 Oct 2026 10:00:00 +0000\r\n"

@@ -39,7 +39,9 @@ async def test_help_lists_every_command_and_each_has_help_of_its_own(shell: Shel
         (("jobs", "lst"), "lst"),
     ],
 )
-async def test_a_misspelt_command_or_option_gets_a_hint(shell: Shell, args: tuple[str, ...], hint: str) -> None:
+async def test_a_misspelt_command_or_option_gets_a_hint(
+    shell: Shell, args: tuple[str, ...], hint: str
+) -> None:
     said = await shell.run(*args)
     assert (said.code, said.out) == (2, "")
     assert hint in said.err
@@ -142,7 +144,9 @@ async def test_new_makes_a_project_whose_application_can_be_inspected(shell: She
     inspected = await inside.run("inspect")
     assert inspected.code == 0, inspected.text
     assert "@package@" not in "".join(
-        each.read_text(encoding="utf-8") for each in project.rglob("*") if each.is_file() and each.suffix != ".pyc"
+        each.read_text(encoding="utf-8")
+        for each in project.rglob("*")
+        if each.is_file() and each.suffix != ".pyc"
     )
     again = await shell.run("new", "ticket-desk")
     assert (again.code, "exists and is not empty" in again.err) == (1, True)

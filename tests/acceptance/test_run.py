@@ -48,20 +48,26 @@ async def rows(url: str, query: str) -> list[Any]:
         await conn.close()
 
 
-async def test_a_folder_with_good_and_bad_items_on_a_fresh_database(database_url: str, tmp_path: Path) -> None:
+async def test_a_folder_with_good_and_bad_items_on_a_fresh_database(
+    database_url: str, tmp_path: Path
+) -> None:
     folder = folder_of_mails(tmp_path, 2)
     (folder / "empty.eml").write_bytes(b"")
     (folder / "huge.eml").write_bytes(mail(90, body="x" * 21 * 1024 * 1024))
     (folder / "binary.pdf").write_bytes(b"%PDF-1.7\n\x00\x01\x02" + bytes(range(256)) * 20)
     (folder / "no-headers.eml").write_bytes(b"\x80\x81\xfe\xff" * 50)
     (folder / "charset-unknown.eml").write_bytes(mail(3).replace(b"utf-8", b"klingon-8"))
-    (folder / "charset-wrong.eml").write_bytes(mail(4).replace(b"Thank you", "Grüße, thank you".encode("latin-1")))
+    (folder / "charset-wrong.eml").write_bytes(
+        mail(4).replace(b"Thank you", "Grüße, thank you".encode("latin-1"))
+    )
     (folder / "base64-broken.eml").write_bytes(
         mail(5).replace(b"8bit", b"base64").replace(b"John Smith", b"@@@ John Smith")
     )
     (folder / "brackets [red] 6.eml").write_bytes(mail(6).replace(b"Order 6", b"[/bold] [red]Order[/] \\[6]"))
     (folder / "nul.eml").write_bytes(mail(7).replace(b"John", b"Jo\x00hn"))
-    (folder / "notes.txt").write_text("Meeting notes.\n\nMary Jones of Example Corp will call on Tuesday.\n", encoding="utf-8")
+    (folder / "notes.txt").write_text(
+        "Meeting notes.\n\nMary Jones of Example Corp will call on Tuesday.\n", encoding="utf-8"
+    )
     async with ModelServer(answer=answer) as server:
         shell = Shell(folder=tmp_path, database_url=database_url)
         said = await shell.run("run", "mails", "--model", server.model)
@@ -91,28 +97,39 @@ async def test_a_folder_with_good_and_bad_items_on_a_fresh_database(database_url
 
 async def test_items_that_cannot_be_read_alone_end_without_a_traceback(pg18_url: str, tmp_path: Path) -> None:
     (tmp_path / "empty.eml").write_bytes(b"")
-    said = await Shell(folder=tmp_path, database_url=pg18_url).run("run", "empty.eml", "--model", "http://127.0.0.1:9/v1#m")
+    said = await Shell(folder=tmp_path, database_url=pg18_url).run(
+        "run", "empty.eml", "--model", "http://127.0.0.1:9/v1#m"
+    )
     assert "Left out empty.eml" in said.out
     assert "0 runs started, 1 left out" in said.out
     assert "Traceback" not in said.text
 
 
-async def test_a_run_that_fails_is_shown_with_its_reason_and_the_exit_code_is_one(pg18_url: str, tmp_path: Path) -> None:
+async def test_a_run_that_fails_is_shown_with_its_reason_and_the_exit_code_is_one(
+    pg18_url: str, tmp_path: Path
+) -> None:
     folder = folder_of_mails(tmp_path, 1)
     async with ModelServer(default=Reply(status=400)) as server:
-        said = await Shell(folder=tmp_path, database_url=pg18_url).run("run", str(folder), "--model", server.model)
+        said = await Shell(folder=tmp_path, database_url=pg18_url).run(
+            "run", str(folder), "--model", server.model
+        )
     assert said.code == 1
     assert "A run of email_analysis failed at extract" in said.out
     assert "status 400" in said.out
     assert "0 runs completed, 1 failed" in said.out
     # a failed run does not stand in the way of a second start
     async with ModelServer(answer=answer) as server:
-        said = await Shell(folder=tmp_path, database_url=pg18_url).run("run", str(folder), "--model", server.model)
+        said = await Shell(folder=tmp_path, database_url=pg18_url).run(
+            "run", str(folder), "--model", server.model
+        )
     assert (said.code, "1 runs completed, 0 failed" in said.out) == (0, True)
 
 
 async def test_an_mbox_and_the_options(pg18_url: str, tmp_path: Path) -> None:
-    messages = [b"From jane@example.org Mon Oct  5 10:00:00 2026\n" + mail(each).replace(b"\r\n", b"\n") for each in range(3)]
+    messages = [
+        b"From jane@example.org Mon Oct  5 10:00:00 2026\n" + mail(each).replace(b"\r\n", b"\n")
+        for each in range(3)
+    ]
     (tmp_path / "box.mbox").write_bytes(b"\n".join(messages))
     shell = Shell(folder=tmp_path, database_url=pg18_url)
     async with ModelServer(answer=answer) as server:
@@ -168,15 +185,21 @@ async def interrupted(database_url: str, tmp_path: Path, by: signal.Signals) -> 
     assert await rows(database_url, "SELECT 1 FROM oban_jobs WHERE state <> 'completed'") == []
 
 
-async def test_ctrl_c_leaves_nothing_half_done_and_a_second_start_resumes(database_url: str, tmp_path: Path) -> None:
+async def test_ctrl_c_leaves_nothing_half_done_and_a_second_start_resumes(
+    database_url: str, tmp_path: Path
+) -> None:
     await interrupted(database_url, tmp_path, signal.SIGINT)
 
 
-async def test_a_kill_leaves_nothing_half_done_and_a_second_start_resumes(pg18_url: str, tmp_path: Path) -> None:
+async def test_a_kill_leaves_nothing_half_done_and_a_second_start_resumes(
+    pg18_url: str, tmp_path: Path
+) -> None:
     await interrupted(pg18_url, tmp_path, signal.SIGKILL)
 
 
-async def test_at_a_terminal_there_is_a_bar_for_each_stage_and_ctrl_c_works(pg18_url: str, tmp_path: Path) -> None:
+async def test_at_a_terminal_there_is_a_bar_for_each_stage_and_ctrl_c_works(
+    pg18_url: str, tmp_path: Path
+) -> None:
     folder = folder_of_mails(tmp_path, 4)
     # where a name with brackets is no markup of the screen
     (folder / "odd [").mkdir()
@@ -248,7 +271,9 @@ async def test_two_starts_at_the_same_time_do_not_disturb_each_other(pg18_url: s
     folder = folder_of_mails(tmp_path, 6)
     shell = Shell(folder=tmp_path, database_url=pg18_url)
     async with ModelServer(answer=answer, default=Reply(delay=0.1)) as server:
-        both = await asyncio.gather(*(shell.run("run", str(folder), "--model", server.model) for _ in range(2)))
+        both = await asyncio.gather(
+            *(shell.run("run", str(folder), "--model", server.model) for _ in range(2))
+        )
     assert [said.code for said in both] == [0, 0], both[0].text + both[1].text
     assert await rows(pg18_url, "SELECT 1 FROM contents OFFSET 6") == []
     assert await rows(pg18_url, "SELECT 1 FROM pipeline_runs WHERE state <> 'completed'") == []

@@ -71,7 +71,9 @@ def application(url: str, **options: Any) -> Sorbus:
     return pipeline_application(database_url=url, **given)
 
 
-async def ingest(scope: Scope, name: str, *, text: str = MAIL, source_type: SourceType = SourceType.EMAIL) -> Content:
+async def ingest(
+    scope: Scope, name: str, *, text: str = MAIL, source_type: SourceType = SourceType.EMAIL
+) -> Content:
     """One piece of content."""
     return await Content.ingest(
         scope,
@@ -118,7 +120,12 @@ async def ended(scope: Scope, runs: Sequence[UUID], *, seconds: float = 30.0) ->
 
 async def rows(scope: Scope, ids: Sequence[UUID]) -> list[Run]:
     """Runs with everything about them."""
-    return await Run.query(scope).where(Run.id.is_in(list(ids))).load(Run.stages, Run.result, Run.llm_calls).all()
+    return (
+        await Run.query(scope)
+        .where(Run.id.is_in(list(ids)))
+        .load(Run.stages, Run.result, Run.llm_calls)
+        .all()
+    )
 
 
 async def row(scope: Scope, run: Run | UUID) -> Run:

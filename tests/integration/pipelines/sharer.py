@@ -6,8 +6,9 @@ import asyncio
 import json
 import sys
 
-from sorbus.testing.scripted import ScriptedProvider
 from tests.integration.pipelines.helpers import application, scripted
+
+from sorbus.testing.scripted import ScriptedProvider
 
 LIFETIME = 90.0
 

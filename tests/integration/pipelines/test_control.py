@@ -64,7 +64,9 @@ async def test_a_run_its_stages_and_its_job_are_written_together(url: str, conn:
         run = await start(app.scope(actor="me", tenant="acme"), "one")
     assert (run.state, run.version) == (RunState.PENDING, 1)
     assert await counts(conn) == (1, 3, 1, 0)
-    stages = await conn.fetch("SELECT name, position, state, waits, next, tenant, attempt FROM stage_runs ORDER BY position")
+    stages = await conn.fetch(
+        "SELECT name, position, state, waits, next, tenant, attempt FROM stage_runs ORDER BY position"
+    )
     assert [tuple(each.values()) for each in stages] == [
         ("extract", 0, "ready", 0, ["classify"], "acme", 0),
         ("classify", 1, "waiting", 1, ["summarize"], "acme", 0),
@@ -74,7 +76,9 @@ async def test_a_run_its_stages_and_its_job_are_written_together(url: str, conn:
     assert (job["state"], job["run"]) == ("available", str(run.id))
 
 
-async def test_an_unknown_pipeline_is_refused_with_the_near_name_and_nothing_is_written(url: str, conn: Any) -> None:
+async def test_an_unknown_pipeline_is_refused_with_the_near_name_and_nothing_is_written(
+    url: str, conn: Any
+) -> None:
     async with application(url, run_jobs=False) as app:
         scope = app.scope(actor="me", tenant="local")
         content = await ingest(scope, "one")
@@ -86,10 +90,14 @@ async def test_an_unknown_pipeline_is_refused_with_the_near_name_and_nothing_is_
     assert await counts(conn) == (0, 0, 0, 0)
 
 
-async def test_a_run_of_content_that_does_not_exist_is_refused_and_nothing_is_written(url: str, conn: Any) -> None:
+async def test_a_run_of_content_that_does_not_exist_is_refused_and_nothing_is_written(
+    url: str, conn: Any
+) -> None:
     async with application(url, run_jobs=False) as app:
         with pytest.raises(Invalid) as caught:
-            await Run.start(app.scope(actor="me", tenant="local"), content_id=uuid4(), pipeline="email_analysis")
+            await Run.start(
+                app.scope(actor="me", tenant="local"), content_id=uuid4(), pipeline="email_analysis"
+            )
     assert "content_id" in str(caught.value)
     assert await counts(conn) == (0, 0, 0, 0)
 
@@ -223,8 +231,9 @@ async def cancelled_or_done(conn: Any) -> bool:
 
 
 async def test_a_cancelled_stages_model_call_belongs_to_its_tenant(url: str) -> None:
-    from sorbus.testing.scripted import ScriptedProvider
     from tests.integration.pipelines.helpers import scripted
+
+    from sorbus.testing.scripted import ScriptedProvider
 
     provider = ScriptedProvider(delay=30)
     async with application(url, models=scripted(provider)) as app:
@@ -238,7 +247,9 @@ async def test_a_cancelled_stages_model_call_belongs_to_its_tenant(url: str) -> 
 
         await until(recorded)
         found = await row(scope, run)
-    assert [(call.status, call.stage, call.tenant) for call in found.llm_calls] == [("cancelled", "extract", "acme")]
+    assert [(call.status, call.stage, call.tenant) for call in found.llm_calls] == [
+        ("cancelled", "extract", "acme")
+    ]
 
 
 async def test_only_one_of_two_cancels_at_the_same_moment_succeeds(url: str, conn: Any) -> None:
@@ -264,7 +275,9 @@ async def test_a_run_that_is_over_cannot_be_cancelled(url: str) -> None:
     assert (after.state, after.result is not None) == (RunState.COMPLETED, True)
 
 
-async def test_a_cancel_that_commits_during_the_last_checkpoint_wins_and_loses_nothing(url: str, conn: Any) -> None:
+async def test_a_cancel_that_commits_during_the_last_checkpoint_wins_and_loses_nothing(
+    url: str, conn: Any
+) -> None:
     gate = Gate()
     hands = Hands({"paint": gate})
     async with workshop(url, hands) as app:
@@ -352,7 +365,10 @@ async def test_a_retry_while_the_old_lease_still_works_loses_nothing(url: str, c
     assert found.state is RunState.COMPLETED
     events = await conn.fetch("SELECT event, count(*) AS times FROM journal GROUP BY event")
     assert {each["event"]: each["times"] for each in events} == {
-        "stage cut": 1, "stage glue": 1, "stage paint": 1, "result": 1,
+        "stage cut": 1,
+        "stage glue": 1,
+        "stage paint": 1,
+        "result": 1,
     }
 
 
@@ -402,4 +418,7 @@ async def test_a_version_stays_with_the_run_that_it_started_with(url: str) -> No
         new = await start(scope, "new", pipeline="craft")
         found = await ended(scope, [old.id, new.id])
         assert isinstance(app.service(Jobs), Jobs)
-    assert {run.version: run.state for run in found.values()} == {1: RunState.COMPLETED, 2: RunState.COMPLETED}
+    assert {run.version: run.state for run in found.values()} == {
+        1: RunState.COMPLETED,
+        2: RunState.COMPLETED,
+    }

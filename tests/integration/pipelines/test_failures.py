@@ -73,7 +73,9 @@ async def test_an_undisturbed_run_passes_each_output_on(url: str, conn: Any) -> 
         "paint": {"text": "wood, cut, glue, paint"},
     }
     assert [each.stage for each in hands.seen] == ["cut", "glue", "paint"]
-    assert {each.idempotency_key for each in hands.seen} == {f"{run.id}:{name}" for name in ("cut", "glue", "paint")}
+    assert {each.idempotency_key for each in hands.seen} == {
+        f"{run.id}:{name}" for name in ("cut", "glue", "paint")
+    }
     assert (await the_job(conn))["attempt"] == 1
 
 
@@ -221,7 +223,9 @@ async def test_text_that_the_database_cannot_hold_fails_its_own_run_only(url: st
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"], ids=["nul", "surrogate"])
-async def test_an_error_whose_message_the_database_cannot_hold_is_written_all_the_same(url: str, text: str) -> None:
+async def test_an_error_whose_message_the_database_cannot_hold_is_written_all_the_same(
+    url: str, text: str
+) -> None:
     run = await run_once(url, Hands({"glue": raising(Invalid(f"cannot read {text}"))}))
     assert (run.state, error_of(run)["code"]) == (RunState.FAILED, "invalid")
     assert error_of(run)["message"].startswith("cannot read a")

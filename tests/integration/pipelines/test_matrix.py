@@ -40,11 +40,20 @@ def cells() -> dict[str, tuple[str, list[Kill]]]:
             for point in (*LEASE_POINTS, *calls, *SAVE_POINTS):
                 # a lease begins at a later stage after a kill behind the stage before it
                 earlier = before if point in LEASE_POINTS else []
-                found[f"{pipeline.name}-{stage.name}-{point}"] = (pipeline.name, [*earlier, (point, stage.name)])
+                found[f"{pipeline.name}-{stage.name}-{point}"] = (
+                    pipeline.name,
+                    [*earlier, (point, stage.name)],
+                )
             before = [("saved", stage.name)]
     found["email_analysis-all"] = (
         "email_analysis",
-        [("answered", "extract"), ("recorded", "extract"), ("saved", "extract"), ("claimed", ""), ("saving", "classify")],
+        [
+            ("answered", "extract"),
+            ("recorded", "extract"),
+            ("saved", "extract"),
+            ("claimed", ""),
+            ("saving", "classify"),
+        ],
     )
     return found
 
@@ -78,7 +87,10 @@ async def start_calm(scope: Scope) -> list[UUID]:
     runs: list[UUID] = []
     for pipeline in BUILTIN:
         content = await ingest(
-            scope, f"calm-{pipeline.name}", text=MARKED.format(name="calm"), source_type=kind_for(pipeline.name)
+            scope,
+            f"calm-{pipeline.name}",
+            text=MARKED.format(name="calm"),
+            source_type=kind_for(pipeline.name),
         )
         runs.append((await Run.start(scope, content_id=content.id, pipeline=pipeline.name)).id)
     return runs
@@ -97,8 +109,12 @@ async def kill_workers(url: str, model: str, calm: Sequence[UUID]) -> dict[str, 
         "cells": {name: kills for name, (_, kills) in CELLS.items()},
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.integration.pipelines.worker", json.dumps(plan),
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+        sys.executable,
+        "-m",
+        "tests.integration.pipelines.worker",
+        json.dumps(plan),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(100):
@@ -145,8 +161,12 @@ def check_run(name: str, run: Run, calm: dict[str, Any]) -> None:
     stages = list(run.stages)
     assert (name, run.state, run.error) == (name, RunState.COMPLETED, None)
     # a killed worker is no failure of the stage
-    assert [(each.state, each.attempt, each.error) for each in stages] == [(StageState.DONE, 0, None)] * len(stages)
-    assert all(each.started_at and each.finished_at and each.started_at <= each.finished_at for each in stages)
+    assert [(each.state, each.attempt, each.error) for each in stages] == [(StageState.DONE, 0, None)] * len(
+        stages
+    )
+    assert all(
+        each.started_at and each.finished_at and each.started_at <= each.finished_at for each in stages
+    )
     assert nameless(data_of(run), name) == calm[run.pipeline]
     assert {each.name: each.output for each in stages} == data_of(run)
     assert run.started_at is not None
@@ -184,7 +204,6 @@ async def check_jobs(conn: Any, names: dict[str, str]) -> None:
     mine = {names[job["run"]]: job for job in jobs if job["run"] in names}
     assert len(mine) == len(CELLS) == len(jobs) - len(BUILTIN)
     for name, job in mine.items():
-        kills = CELLS[name][1]
         assert job["attempt"] in claims(name), name
         rescues = [each["code"] for each in json.loads(job["errors"])]
         assert rescues == ["job-node-died"] * (job["attempt"] - 1), name
@@ -200,7 +219,10 @@ def claims(name: str) -> set[int]:
     """How often the job of a cell may have been claimed: by each killed worker, and once more if it was not over."""
     pipeline, kills = CELLS[name]
     point, stage = kills[-1]
-    if stage != {each.name: each.stages[-1].name for each in BUILTIN}[pipeline] or point not in SAVE_POINTS[1:]:
+    if (
+        stage != {each.name: each.stages[-1].name for each in BUILTIN}[pipeline]
+        or point not in SAVE_POINTS[1:]
+    ):
         return {len(kills) + 1}
     # a statement that was on its way may have been committed or not
     return {len(kills)} if point == "saved" else {len(kills), len(kills) + 1}

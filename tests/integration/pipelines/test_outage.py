@@ -43,7 +43,9 @@ async def test_runs_survive_all_their_connections_being_cut_again_and_again(url:
                 runs = [(await start(scope, f"m{number}")).id for number in range(40)]
             for _ in range(5):
                 await asyncio.sleep(0.25)
-                assert await conn.fetchval("SELECT count(*) FROM pipeline_runs WHERE state <> 'completed'") > 0
+                assert (
+                    await conn.fetchval("SELECT count(*) FROM pipeline_runs WHERE state <> 'completed'") > 0
+                )
                 assert await conn.fetchval(CUT) > 0
             found = await when_back(scope, runs)
     await check_journal(conn, found, {"stage extract", "stage classify", "stage summarize", "result"})
@@ -81,7 +83,9 @@ async def test_runs_survive_a_server_that_stops_and_starts_again(server_folder: 
             conn = await asyncpg.connect(server.url)
             await conn.execute(JOURNAL)
             scope = app.scope(actor="me", tenant="local")
-            runs = [(await start(scope, f"m{number}", pipeline="craft", text="wood")).id for number in range(8)]
+            runs = [
+                (await start(scope, f"m{number}", pipeline="craft", text="wood")).id for number in range(8)
+            ]
             await until(lambda: len(hands.attempts("glue")) == 8)
             await conn.close()
             await server.stop()

@@ -12,7 +12,16 @@ from tests.integration.pipelines.workshop import Hands, Piece, Workshop, craft, 
 from sorbus import Sorbus
 from sorbus.errors.pipelines import UnknownPipelineVersion
 from sorbus.jobs import NewJob, insert_job
-from sorbus.pipelines import Definition, Pipeline, Pipelines, RunState, StageContext, StageState, component, stage
+from sorbus.pipelines import (
+    Definition,
+    Pipeline,
+    Pipelines,
+    RunState,
+    StageContext,
+    StageState,
+    component,
+    stage,
+)
 
 
 def parts(app: Sorbus) -> Pipelines:
@@ -82,7 +91,10 @@ async def test_a_repaired_run_keeps_what_was_done(url: str, conn: Any) -> None:
 
 
 async def test_two_nodes_that_repair_at_the_same_moment_make_one_job(url: str, conn: Any) -> None:
-    async with workshop(url, Hands(), run_jobs=False) as first, workshop(url, Hands(), run_jobs=False) as second:
+    async with (
+        workshop(url, Hands(), run_jobs=False) as first,
+        workshop(url, Hands(), run_jobs=False) as second,
+    ):
         scope = first.scope(actor="me", tenant="local")
         for number in range(20):
             await start(scope, f"m{number}", pipeline="craft")
@@ -138,9 +150,7 @@ async def test_a_job_for_a_run_that_does_not_exist_does_no_harm(url: str, conn: 
         NewJob("pipelines.advance", {"run_id": "01a1fd14-57f2-73b0-92d7-4af9a5de893f"}, queue="pipelines"),
     )
     async with workshop(url, Hands()):
-        await until(
-            lambda: conn.fetchval("SELECT state = 'completed' FROM oban_jobs WHERE id = $1", ref.id)
-        )
+        await until(lambda: conn.fetchval("SELECT state = 'completed' FROM oban_jobs WHERE id = $1", ref.id))
 
 
 async def test_a_second_job_of_a_finished_run_repeats_nothing(url: str, conn: Any) -> None:
@@ -150,9 +160,7 @@ async def test_a_second_job_of_a_finished_run_repeats_nothing(url: str, conn: An
         run = await start(scope, "one", pipeline="craft")
         await ended(scope, [run.id])
         await insert_job(conn, NewJob("pipelines.advance", {"run_id": str(run.id)}, queue="pipelines"))
-        await until(
-            lambda: conn.fetchval("SELECT count(*) = 2 FROM oban_jobs WHERE state = 'completed'")
-        )
+        await until(lambda: conn.fetchval("SELECT count(*) = 2 FROM oban_jobs WHERE state = 'completed'"))
     assert len(hands.seen) == 3
     assert await conn.fetchval("SELECT count(*) FROM journal") == 4
 
@@ -183,7 +191,10 @@ async def test_two_jobs_of_one_run_commit_each_stage_once(url: str, conn: Any) -
 async def test_the_definitions_are_rows_with_stages_and_edges(url: str) -> None:
     async with application(url, run_jobs=False) as app:
         found = await Definition.query(app.scope(actor="me")).order_by(Definition.name).all()
-    assert [(each.name, each.version) for each in found] == [("document_extraction", 1), ("email_analysis", 1)]
+    assert [(each.name, each.version) for each in found] == [
+        ("document_extraction", 1),
+        ("email_analysis", 1),
+    ]
     mail = found[1]
     assert [each["name"] for each in mail.stages] == ["extract", "classify", "summarize"]
     assert mail.stages[0] == {"name": "extract", "action": "EmailAnalysis.extract", "attempts": 3}
@@ -197,6 +208,9 @@ async def test_a_definition_is_brought_up_to_date_and_each_version_is_a_row(url:
     changed = Pipeline("craft", version=1, description="changed", stages=[stage(Workshop.cut, attempts=9)])
     async with workshop(url, Hands(), changed, craft(version=2), run_jobs=False) as app:
         after = await Definition.query(app.scope(actor="me")).order_by(Definition.version).all()
-    assert [(each.version, each.description, len(each.stages)) for each in after] == [(1, "changed", 1), (2, "", 3)]
+    assert [(each.version, each.description, len(each.stages)) for each in after] == [
+        (1, "changed", 1),
+        (2, "", 3),
+    ]
     assert after[0].id == before[0].id
     assert after[0].edges == []

@@ -32,21 +32,30 @@ async def test_two_processes_share_a_hundred_runs_and_do_each_stage_once(url: st
     assert Counter(run.state for run in found.values()) == {RunState.COMPLETED: RUNS}
     entries = await conn.fetch("SELECT run_id, event FROM journal")
     assert Counter((each["run_id"], each["event"]) for each in entries) == {
-        (run, event): 1 for run in runs for event in ("stage extract", "stage classify", "stage summarize", "result")
+        (run, event): 1
+        for run in runs
+        for event in ("stage extract", "stage classify", "stage summarize", "result")
     }
     jobs = await conn.fetch(JOBS)
     assert Counter((job["state"], job["attempt"]) for job in jobs) == {("completed", 1): RUNS}
     nodes = await conn.fetch("SELECT attempted_by[1] AS node, count(*) AS jobs FROM oban_jobs GROUP BY 1")
     assert (len(nodes), min(each["jobs"] for each in nodes) > 0) == (2, True)
-    calls = Counter((call.run_id, call.stage, call.request_hash) for run in found.values() for call in run.llm_calls)
+    calls = Counter(
+        (call.run_id, call.stage, call.request_hash) for run in found.values() for call in run.llm_calls
+    )
     assert set(calls.values()) == {1}
 
 
 async def start_worker(url: str) -> asyncio.subprocess.Process:
     """A process that runs jobs until it is killed; it is ready when this returns."""
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.integration.pipelines.sharer", json.dumps({"url": url}),
-        cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        sys.executable,
+        "-m",
+        "tests.integration.pipelines.sharer",
+        json.dumps({"url": url}),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert worker.stdout is not None
     async with asyncio.timeout(30):

@@ -79,7 +79,9 @@ class Workshop(Resource):
 WORKSHOP = Domain("workshop", resources=[Workshop])
 
 
-def craft(*, version: int = 1, attempts: int = 2, timeout: float | None = 600.0, name: str = "craft") -> Pipeline:
+def craft(
+    *, version: int = 1, attempts: int = 2, timeout: float | None = 600.0, name: str = "craft"
+) -> Pipeline:
     """The pipeline; its second stage has a time limit and a number of attempts."""
     return Pipeline(
         name,

@@ -123,7 +123,9 @@ async def test_load_through_several_crashes_loses_nothing_committed_and_ends_cle
                 sent = True
             committed.append(number)
         except (DatabaseFault, *DRIVER_ERRORS) as cause:
-            assert isinstance(cause, DatabaseFault) or isinstance(translate(cause), DatabaseUnavailable), cause
+            assert isinstance(cause, DatabaseFault) or isinstance(translate(cause), DatabaseUnavailable), (
+                cause
+            )
             if sent:
                 unknown.append(number)
 

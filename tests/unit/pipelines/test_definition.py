@@ -62,7 +62,9 @@ class Printer(Resource):
 
 
 def test_stages_in_order_with_their_inputs() -> None:
-    made = Pipeline("print", stages=[stage(Printer.scan), stage(Printer.mend), stage(Printer.tell, attempts=5)])
+    made = Pipeline(
+        "print", stages=[stage(Printer.scan), stage(Printer.mend), stage(Printer.tell, attempts=5)]
+    )
     assert [each.name for each in made.stages] == ["scan", "mend", "tell"]
     assert [each.needs for each in made.stages] == [("content",), ("scan",), ("content", "scan", "mend")]
     assert made.to_data() == {
