@@ -372,6 +372,70 @@ async def test_a_retry_while_the_old_lease_still_works_loses_nothing(url: str, c
     }
 
 
+async def test_a_stage_that_another_lease_committed_first_is_not_repeated_and_the_run_goes_on(
+    url: str, conn: Any
+) -> None:
+    """As when a node that was taken for dead has had its checkpoint on the way."""
+    gate = Gate()
+    hands = Hands({"glue": gate})
+    async with workshop(url, hands) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await start(scope, "one", pipeline="craft", text="wood")
+        await gate.came.wait()
+        async with conn.transaction():
+            await conn.execute(
+                """UPDATE stage_runs SET state = 'done', output = '{"text": "theirs"}' WHERE name = 'glue'"""
+            )
+            await conn.execute("UPDATE stage_runs SET state = 'ready', waits = 0 WHERE name = 'paint'")
+        gate.opened.set()
+        found = (await ended(scope, [run.id]))[run.id]
+    assert found.result is not None
+    assert found.result.data["glue"] == {"text": "theirs"}
+    assert found.result.data["paint"] == {"text": "theirs, paint"}
+    assert [each.stage for each in hands.seen] == ["cut", "glue", "paint"]
+
+
+async def test_a_failed_attempt_at_a_stage_that_another_lease_committed_first_does_no_harm(
+    url: str, conn: Any
+) -> None:
+    gate = Gate()
+
+    async def broken(context: StageContext, text: str) -> Piece:
+        await gate(context, text)
+        raise Invalid("broken")
+
+    async with workshop(url, Hands({"glue": broken})) as app:
+        scope = app.scope(actor="me", tenant="local")
+        run = await start(scope, "one", pipeline="craft", text="wood")
+        await gate.came.wait()
+        async with conn.transaction():
+            await conn.execute(
+                """UPDATE stage_runs SET state = 'done', output = '{"text": "theirs"}' WHERE name = 'glue'"""
+            )
+            await conn.execute("UPDATE stage_runs SET state = 'ready', waits = 0 WHERE name = 'paint'")
+        gate.opened.set()
+        found = (await ended(scope, [run.id]))[run.id]
+    assert (found.state, found.error) == (RunState.COMPLETED, None)
+
+
+async def test_a_stage_whose_row_somebody_else_has_changed_is_an_error_and_no_endless_loop(
+    url: str, conn: Any
+) -> None:
+    hands = Hands()
+
+    async def meddle(context: StageContext, text: str) -> Piece:
+        await conn.execute("UPDATE stage_runs SET state = 'cancelled' WHERE name = 'glue'")
+        return Piece(text)
+
+    hands.behave["glue"] = meddle
+    async with workshop(url, hands) as app:
+        scope = app.scope(actor="me", tenant="local")
+        await start(scope, "one", pipeline="craft", text="wood")
+        await until(lambda: conn.fetchval("SELECT count(*) FROM oban_jobs WHERE errors <> '[]'"))
+        errors = await conn.fetchval("SELECT errors FROM oban_jobs")
+    assert "checkpoint-refused" in errors
+
+
 # who sees what
 
 

@@ -36,18 +36,18 @@ async def check_journal(conn: Any, runs: dict[UUID, Run], events: set[str]) -> N
 
 
 async def test_runs_survive_all_their_connections_being_cut_again_and_again(url: str, conn: Any) -> None:
-    async with ModelServer(answer=answer, default=Reply(delay=0.15)) as server:
-        async with application(url, models=server.model, concurrency=10) as app:
-            scope = app.scope(actor="me", tenant="local")
-            async with app.transaction():
-                runs = [(await start(scope, f"m{number}")).id for number in range(40)]
-            for _ in range(5):
-                await asyncio.sleep(0.25)
-                assert (
-                    await conn.fetchval("SELECT count(*) FROM pipeline_runs WHERE state <> 'completed'") > 0
-                )
-                assert await conn.fetchval(CUT) > 0
-            found = await when_back(scope, runs)
+    async with (
+        ModelServer(answer=answer, default=Reply(delay=0.15)) as server,
+        application(url, models=server.model, concurrency=10) as app,
+    ):
+        scope = app.scope(actor="me", tenant="local")
+        async with app.transaction():
+            runs = [(await start(scope, f"m{number}")).id for number in range(40)]
+        for _ in range(5):
+            await asyncio.sleep(0.25)
+            assert await conn.fetchval("SELECT count(*) FROM pipeline_runs WHERE state <> 'completed'") > 0
+            assert await conn.fetchval(CUT) > 0
+        found = await when_back(scope, runs)
     await check_journal(conn, found, {"stage extract", "stage classify", "stage summarize", "result"})
     calls = [call for run in found.values() for call in run.llm_calls if call.status == "ok"]
     answered = Counter((call.run_id, call.stage, call.request_hash) for call in calls)

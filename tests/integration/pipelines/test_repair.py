@@ -161,13 +161,19 @@ async def test_a_second_job_of_a_finished_run_repeats_nothing(url: str, conn: An
         await ended(scope, [run.id])
         await insert_job(conn, NewJob("pipelines.advance", {"run_id": str(run.id)}, queue="pipelines"))
         await until(lambda: conn.fetchval("SELECT count(*) = 2 FROM oban_jobs WHERE state = 'completed'"))
-    assert len(hands.seen) == 3
+        after = await row(scope, run)
+    assert (after.state, after.finished_at is not None, len(hands.seen)) == (RunState.COMPLETED, True, 3)
     assert await conn.fetchval("SELECT count(*) FROM journal") == 4
 
 
 async def test_two_jobs_of_one_run_commit_each_stage_once(url: str, conn: Any) -> None:
+    came: set[tuple[Any, str]] = set()
+
     async def slow(context: StageContext, text: str) -> Piece:
-        await asyncio.sleep(0.1)
+        second = (context.run_id, context.stage) in came
+        came.add((context.run_id, context.stage))
+        # the second to come finds the checkpoint of the first committed
+        await asyncio.sleep(0.8 if second else 0.4)
         return Piece(f"{text}, {context.stage}")
 
     hands = Hands({"cut": slow, "glue": slow, "paint": slow})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -39,18 +39,15 @@ def decode_json(data: bytes) -> Any:
 
 def storable(value: Any) -> Any:
     """A JSON value as PostgreSQL can hold it: NUL characters and lone surrogates in its texts become U+FFFD."""
-    match value:
-        case str():
-            return (
-                value.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            )
-        case Mapping():
-            items = cast("Mapping[Any, Any]", value).items()
-            return {storable(key): storable(each) for key, each in items}
-        case list() | tuple():
-            return [storable(each) for each in cast("Sequence[Any]", value)]
-        case _:
-            return value
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    # Asking the class leaves the value an Any, whose keys and items may be anything.
+    kind = value.__class__
+    if issubclass(kind, Mapping):
+        return {storable(key): storable(each) for key, each in value.items()}
+    if issubclass(kind, (list, tuple)):
+        return [storable(each) for each in value]
+    return value
 
 
 def encode_jsonb(value: object) -> bytes:
