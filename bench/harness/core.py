@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from sides.rows import BODY, METADATA, TITLE
+
 from harness.contestants import Contestant, Samples, must_agree, take_turns
 from harness.machine import facts
 from harness.outcome import Outcome
-from harness.places import SIDES
 from sorbus.data_layers.postgres.database import Database
 from sorbus.types.uuid7 import uuid7
 
@@ -48,13 +49,13 @@ async def core(database: Database, peers: Path, *, quick: bool) -> Outcome:
         postgres = str(await connection.fetchval("SHOW server_version"))
     machine = facts(postgres=postgres, SQLAlchemy=_version(peers, "sqlalchemy"))
     with ExitStack() as stack:
-        sides: dict[str, Contestant] = {}
-        for name, script in SCRIPTS.items():
-            python = sys.executable if name == "sorbus" else peers
-            side = Contestant(name, script, python=python, url=database.url)
-            sides[name] = stack.enter_context(side)
-            if name == "sorbus":  # it has made the tables
-                org, keys = await _seed(database)
+
+        def enter(name: str, python: Path | str) -> Contestant:
+            return stack.enter_context(Contestant(name, SCRIPTS[name], python=python, url=database.url))
+
+        sides = {"sorbus": enter("sorbus", sys.executable)}
+        org, keys = await _seed(database)  # Sorbus has made the tables
+        sides |= {name: enter(name, peers) for name in ("raw", "sqlalchemy")}
         must_agree({name: _checked(side, org, keys) for name, side in sides.items()})
         samples = await asyncio.to_thread(_measure, sides, quick=quick)
     return _outcome(samples, machine)
@@ -88,7 +89,7 @@ def _outcome(samples: dict[str, Samples], machine: dict[str, str]) -> Outcome:
         title="core",
         headings=("operation", *(f"{name}, /s (µs CPU)" for name in NAMES.values()), "ratios"),
         machine=machine,
-        notes=NOTES.splitlines(),
+        notes=list[str](NOTES.splitlines()),
     )
     for operation, each in samples.items():
         ratios: list[str] = []
@@ -112,9 +113,6 @@ def _version(python: Path, package: str) -> str:
 
 async def _seed(database: Database) -> tuple[UUID, list[UUID]]:
     """Fill the tables; the same rows for all. Returns the tenant and the keys of all its rows."""
-    sys.path.insert(0, str(SIDES))
-    from rows import BODY, METADATA, TITLE
-
     orgs, now = [uuid4() for _ in range(TENANTS)], datetime.now(UTC)
     contents = [
         (

@@ -73,7 +73,7 @@ def _outcome(bursts: Samples, idles: Samples, machine: dict[str, str]) -> Outcom
         title="pipelines",
         headings=("measure", "Sorbus", "chain on Oban", "ratio"),
         machine=machine,
-        notes=NOTES.splitlines(),
+        notes=list[str](NOTES.splitlines()),
     )
     measures = (
         ("runs/s, 200 at once", "pipelines.chain3", bursts, "rate", True, 1.0, "{:,.0f}"),

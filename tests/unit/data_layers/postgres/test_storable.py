@@ -20,7 +20,7 @@ from sorbus.jobs.dispatch import _record
         ("a\x00b", "a\ufffdb"),
         ("a\ud800b", "a\ufffdb"),
         ("\ud83d\ude00", "\N{GRINNING FACE}"),
-        ({"\x00": ["\udfff", ("x\x00",)], "n": 1, "none": None}, {"\ufffd": ["\ufffd", ["x\ufffd"]], "n": 1, "none": None}),
+        ({"\x00": ["\udfff", ("x\x00",)], "n": 1}, {"\ufffd": ["\ufffd", ["x\ufffd"]], "n": 1}),
         (7, 7),
         (None, None),
     ],
