@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from sorbus.cli.loading import app_option, load_application
+from sorbus.cli.long_lived import settle
 from sorbus.cli.main import reported
 from sorbus.cli.screens import console, screen, show_runs, show_summary
 from sorbus.cli.work import Report, Wish, check_paths, finished_runs, report, work
@@ -63,6 +64,7 @@ async def run_and_show(app: Sorbus, wish: Wish) -> Report:
     """Do the work with progress on the screen, then print the table and the figures."""
     out = console()
     async with app:
+        settle()
         scope = app.scope(actor=LOCAL, tenant=LOCAL)
         with screen(out) as shown:
             tally = await work(app, scope, wish, shown)

@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from sorbus.cli.loading import app_option, load_application
+from sorbus.cli.long_lived import settle
 from sorbus.cli.main import reported
 from sorbus.cli.run import LOCAL
 from sorbus.resource.application import Sorbus
@@ -39,6 +40,7 @@ async def _serve(app: Sorbus, host: str, port: int) -> None:
     )
 
     def ready(url: str) -> None:
+        settle()
         click.echo(f"Serving {app.name} on {url}/api (OpenAPI: {url}/api/openapi.json). Ctrl-C stops.")
 
     await serve_http(web, host=host, port=port, on_ready=ready)

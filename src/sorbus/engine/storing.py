@@ -13,7 +13,7 @@ from sorbus.engine.write_data import WriteData, bindings, guarded, key_is, tenan
 from sorbus.errors.database import ConstraintViolation
 from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
-from sorbus.expressions.nodes import TRUE, Node, Param, conjunction
+from sorbus.expressions.nodes import TRUE, Node, conjunction
 from sorbus.policies.explain import refusal
 from sorbus.query.statements import Conflict, Delete, Insert, Select, Update
 
@@ -29,7 +29,7 @@ def _assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, 
             shape.append((name, node))
         else:
             params.append(value)
-            node = Param(len(params) - 1, data.spec.attributes[name].type.python)
+            node = data.parameter(name, len(params) - 1)
             shape.append(name)
         assigned.append((name, node))
     return tuple(assigned), tuple(shape)

@@ -40,6 +40,8 @@ class WriteData:
     """What the steps of one write action share.
 
     Attributes:
+        accepted: the attributes that are set by an input of their name.
+        parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
@@ -54,7 +56,20 @@ class WriteData:
     draft: type
     needs_draft: bool
     changes_later: bool
+    accepted: frozenset[str] = frozenset()
+    parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
+
+    def __post_init__(self) -> None:
+        self.accepted = frozenset(each.name for each in self.action.inputs if each.attribute)
+
+    def parameter(self, name: str, position: int) -> Param:
+        """The node of a plain value for an attribute; made once."""
+        key = (name, position)
+        found = self.parameters.get(key)
+        if found is None:
+            found = self.parameters[key] = Param(position, self.spec.attributes[name].type.python)
+        return found
 
     def keep(self, key: Any, statement: Statement) -> Executable:
         """Compile a statement and keep it for the next run; a cache that is full starts anew."""

@@ -130,11 +130,7 @@ async def _change_create(call: ActionCall) -> None:
     changes: dict[str, Any] = {}
     for attribute in spec.attributes.values():
         name = attribute.name
-        if (
-            name in changeset.inputs
-            and (accepted := data.action.input(name)) is not None
-            and accepted.attribute
-        ):
+        if name in data.accepted and name in changeset.inputs:
             changes[name] = changeset.inputs[name]
         elif attribute.has_default:
             changes[name] = attribute.make_default()

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 _QUOTE_MARKS = re.compile(r"(?m)^[ \t]*(?:[>|][>|\s]*)")
 _FOOTER = re.compile(r"(?m)^(?:[-_~=*]{20,}.*|-- )$")
 _ATTRIBUTION = re.compile(r"(?m)^.{0,120}\b(?:wrote|writes|said|mentioned) ?:[ \t]*$")
+_SAID = re.compile(r"(?:wrote|writes|said|mentioned) ?:")
+_BLANKS = re.compile(r"[ \t]{2,}|\t")
+_TOKEN = re.compile(r"\S+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]?\s+(?=[A-Z\"'(\[])")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -63,7 +66,11 @@ def clean(text: str, *, limit: int) -> str:
     own = "\n".join(line for line in kept.splitlines() if not _QUOTE_MARKS.match(line))
     if len(own.split()) < 12:
         own = "\n".join(_QUOTE_MARKS.sub("", line) for line in kept.splitlines())
-    own = re.sub(r"[ \t]+", " ", _ADDRESS.sub("", _ATTRIBUTION.sub("", own)))
+    if _SAID.search(own):
+        own = _ATTRIBUTION.sub("", own)
+    if "@" in own or "://" in own or "www." in own:
+        own = _TOKEN.sub(_without_address, own)
+    own = _BLANKS.sub(" ", own)
     own = re.sub(r"\n\s*\n+", "\n\n", own).strip()
     return own if len(own) <= limit else own[:limit].rsplit(None, 1)[0]
 
@@ -112,3 +119,18 @@ def _inner_names(statement: str) -> list[str]:
         if match[0][0].isupper()
         and statement[: match.start()].rstrip(" \"'(")[-1:] not in ("", ".", "!", "?", ":")
     ]
+
+
+def _without_address(token: re.Match[str]) -> str:
+    """A word without the address in it. Not one regular expression: that would be quadratic in a long word."""
+    word = token[0]
+    if "@" in word[1:-1]:
+        return ""
+    cut, scheme, web = len(word), word.find("://"), word.find("www.")
+    while scheme >= 0 and not (scheme and (word[scheme - 1].isalnum() or word[scheme - 1] == "_")):
+        scheme = word.find("://", scheme + 1)
+    if 0 < scheme < len(word) - 3:
+        cut = scheme
+        while cut and (word[cut - 1].isalnum() or word[cut - 1] == "_"):
+            cut -= 1
+    return word[: min(cut, web)] if 0 <= web < len(word) - 4 else word[:cut]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
+
+import msgspec
 
 type Role = Literal["system", "user", "assistant"]
 type Json = Any
@@ -86,5 +87,4 @@ class ModelRequest:
 
 def digest(value: Mapping[str, Json]) -> str:
     """SHA-256 (hex) of a value's canonical JSON: sorted keys, no spaces, UTF-8."""
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
