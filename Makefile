@@ -52,7 +52,7 @@ bench: $(DEV) ## Compare with peers in one run (ONLY=core, pipelines or memory)
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
 
 lock: $(DEV) ## Compile the lock files anew
-	$(PIP) install uv
+
 	for each in runtime:build dev:build,dev; do \
 	  groups=$$(echo $${each#*:} | sed 's/,/ --group /g'); \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url \

@@ -14,6 +14,8 @@ _SETTINGS = {"application_name": "sorbus-jobs", "enable_seqscan": "off"}
 BROKEN = (
     OSError,
     asyncpg.InterfaceError,
+    # what asyncpg says when the server ended an idle connection just as a statement began
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,

@@ -18,17 +18,17 @@ RUNS = 100
 
 
 async def test_two_processes_share_a_hundred_runs_and_do_each_stage_once(url: str, conn: Any) -> None:
-    async with application(url, run_jobs=False) as app:
-        scope = app.scope(actor="me", tenant="local")
-        async with app.transaction():
-            runs = [(await start(scope, f"m{number}")).id for number in range(RUNS)]
-        workers = [await start_worker(url) for _ in range(2)]
-        try:
+    workers = await asyncio.gather(*(start_worker(url) for _ in range(2)))
+    try:
+        async with application(url, run_jobs=False) as app:
+            scope = app.scope(actor="me", tenant="local")
+            async with app.transaction():
+                runs = [(await start(scope, f"m{number}")).id for number in range(RUNS)]
             found = await ended(scope, runs, seconds=60)
-        finally:
-            for worker in workers:
-                worker.kill()
-                await worker.communicate()
+    finally:
+        for worker in workers:
+            worker.kill()
+            await worker.communicate()
     assert Counter(run.state for run in found.values()) == {RunState.COMPLETED: RUNS}
     entries = await conn.fetch("SELECT run_id, event FROM journal")
     assert Counter((each["run_id"], each["event"]) for each in entries) == {
