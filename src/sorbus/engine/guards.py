@@ -9,6 +9,7 @@ from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
     FALSE,
     TRUE,
+    UNTRUSTED,
     Aggregated,
     AggregateKind,
     Call,
@@ -44,6 +45,8 @@ class Securer:
         match node:
             case Ref():
                 return self._ref(node, stack)
+            case Call(operator, (inner,)) if operator == UNTRUSTED:
+                return self.secure(inner, stack)
             case Call(operator, args):
                 return Call(operator, tuple(self.secure(arg, stack) for arg in args))
             case Exists(name, where):

@@ -17,6 +17,7 @@ from typing import Any, Generic, NoReturn, Protocol, TypeGuard, TypeVar, overloa
 
 from sorbus.errors.declaration import ExpressionTruth
 from sorbus.expressions.nodes import (
+    UNTRUSTED,
     ActorRef,
     Aggregated,
     AggregateKind,
@@ -370,6 +371,18 @@ class Related(Expr[T]):
         if isinstance(node, Ref) and node.outer == 0:
             return Ref(node.name, (name, *node.path))
         return Aggregated(AggregateKind.FIRST, name, node)
+
+
+class Untrusted(Expr[T]):
+    """An expression that somebody outside has written: a field that the actor may not see is null in it."""
+
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: Expr[T]) -> None:
+        self.inner = inner
+
+    def lower(self, context: Lowering) -> Node:
+        return Call(UNTRUSTED, (self.inner.lower(context),))
 
 
 class ExistsExpr(Expr[bool]):

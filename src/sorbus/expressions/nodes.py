@@ -116,6 +116,9 @@ class Aggregated(Node):
     order: tuple[Ordering, ...] = ()
 
 
+UNTRUSTED = "untrusted"
+"""The form of a call that marks what somebody outside has written; securing a statement takes it away."""
+
 TRUE = Const(True)
 FALSE = Const(False)
 NULL = Const(None)
