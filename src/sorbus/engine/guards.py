@@ -45,8 +45,8 @@ class Securer:
         match node:
             case Ref():
                 return self._ref(node, stack)
-            case Call(operator, (inner,)) if operator == UNTRUSTED:
-                return self.secure(inner, stack)
+            case Call(operator, (marked,)) if operator == UNTRUSTED:
+                return self.secure(marked, stack)
             case Call(operator, args):
                 return Call(operator, tuple(self.secure(arg, stack) for arg in args))
             case Exists(name, where):
