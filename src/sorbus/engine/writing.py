@@ -90,7 +90,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     if HookPoint.AFTER_COMMIT in hooks:
         steps.append((Step.AFTER_COMMIT, _after_commit))
     inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
-    checked = action.kind is ActionKind.CREATE and _may_need_row(data.program)
+    checked = action.kind is ActionKind.CREATE and may_need_row(data.program)
     return arrange(
         steps,
         transactional=bool(inner or checked),
@@ -99,7 +99,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     )
 
 
-def _may_need_row(program: PolicyProgram) -> bool:
+def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
     return any(

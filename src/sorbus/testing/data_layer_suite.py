@@ -12,6 +12,8 @@ pytest-asyncio in its auto mode.
 
 from __future__ import annotations
 
+from sorbus.testing.conformance.bulk import Bulk
+from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
@@ -22,5 +24,5 @@ from sorbus.testing.conformance.writes import Writes
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions):
+class DataLayerSuite(Writes, Changing, Bulk, Reads, Derived, Rules, Transactions):
     """Everything that a data layer must do."""
