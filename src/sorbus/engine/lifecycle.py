@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.changeset import Changeset
-from sorbus.engine.transaction import transaction
+from sorbus.engine.transaction import run_after_commit, transaction
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class ActionCall:
         together: whether this run needs a transaction although its plan does not.
         guard: a further condition that the row must meet when it is written, or None.
         alongside: work that commits together with the write, or not at all.
+        previous: what an update's effects asked for and the update changed, as it was before.
     """
 
     engine: Engine
@@ -69,6 +71,7 @@ class ActionCall:
     together: bool = False
     guard: Any = None
     alongside: Callable[[ActionCall], Awaitable[None]] | None = None
+    previous: dict[str, Any] = field(default_factory=dict[str, Any])
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
 
     def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -152,9 +155,13 @@ async def _inside(call: ActionCall, trace: Any) -> None:
 
 
 async def _after(call: ActionCall, trace: Any) -> None:
-    for step, runner in call.plan.after:
-        if trace:
-            trace(step)
-        await runner(call)
-    for callback in call.after:
-        await callback()
+    if not call.plan.after and not call.after:
+        return
+    steps = [partial(_step, call, step, runner, trace) for step, runner in call.plan.after]
+    await run_after_commit([*steps, *call.after])
+
+
+async def _step(call: ActionCall, step: Step, runner: StepRunner, trace: Any) -> None:
+    if trace:
+        trace(step)
+    await runner(call)

@@ -9,7 +9,7 @@ from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
-from sorbus.engine.write_data import WriteData, bindings, guarded, key_is, tenancy_for
+from sorbus.engine.write_data import WriteData, before, bindings, guarded, key_is, tenancy_for
 from sorbus.errors.database import ConstraintViolation
 from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
@@ -110,6 +110,15 @@ async def update(call: ActionCall) -> None:
     if not rows:
         raise await nothing_written(call)
     call.result = data.hydrate(rows)[0]
+    previous = _previous(call)
+    if previous:
+        call.previous = before(data, previous, rows[0][-len(previous) :])
+
+
+def _previous(call: ActionCall) -> tuple[str, ...]:
+    """The attributes whose old values the statement answers with: those asked for that it changes."""
+    wanted = call.plan.data.previous
+    return tuple(name for name in call.changeset.changes if name in wanted) if wanted else ()
 
 
 def _touch(call: ActionCall) -> None:
@@ -127,7 +136,13 @@ def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], ke
     outputs = attribute_outputs(data.spec)
     # An update that changes nothing is still authorised: it reads the row under the same conditions.
     statement: Update | Select = (
-        Update(resource=data.spec, assignments=assigned, where=where, outputs=outputs)
+        Update(
+            resource=data.spec,
+            assignments=assigned,
+            where=where,
+            outputs=outputs,
+            previous=_previous(call),
+        )
         if assigned
         else Select(resource=data.spec, outputs=outputs, where=where)
     )

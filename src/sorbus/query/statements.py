@@ -74,12 +74,17 @@ class Insert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Change the rows that meet `where`; the answer is the rows as they are afterwards."""
+    """Change the rows that meet `where`; the answer is the rows as they are afterwards.
+
+    Attributes:
+        previous: attributes whose values from before the change follow the outputs.
+    """
 
     resource: ResourceSpec
     assignments: tuple[tuple[str, Node], ...]
     where: Node | None
     outputs: tuple[Output, ...] = ()
+    previous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

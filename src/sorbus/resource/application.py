@@ -162,7 +162,9 @@ class Sorbus:
                 self.database_url, home=self.home, name=self.name, pool={"size": self._pool_size}
             )
             await self._stack.enter_async_context(self._database)
-            layers["postgres"] = PostgresLayer(self.spec, self._database.pool)
+            layers["postgres"] = PostgresLayer(
+                self.spec, self._database.pool, version=self._database.version
+            )
         return MappingProxyType(layers)
 
     async def close(self) -> None:
@@ -223,9 +225,14 @@ class Sorbus:
         """A registered service, or None."""
         return self._services.get(service)
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Every action inside the block commits together or not at all."""
-        return self.engine.transaction()
+    def transaction(self, *, nested: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """Every action inside the block commits together or not at all; blocks inside join the outermost.
+
+        Args:
+            nested: inside an open transaction, an error that leaves this block undoes this block alone, with
+                its notifications and callbacks; catch it outside the block to go on.
+        """
+        return self.engine.transaction(nested=nested)
 
     def explain(self, action: Action, scope: Scope, **inputs: Any) -> Explanation:
         """Whether the scope's actor may run an action, and why, as data."""

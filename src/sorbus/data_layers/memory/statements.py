@@ -136,7 +136,7 @@ class MemoryStatement:
 
     def _update(self, statement: Update, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
         spec = statement.resource
-        changed: list[Frame] = []
+        changed: list[tuple[Frame, Row]] = []
         for frame in tuple(self._matching(spec, statement.where, rows)):
             values = {
                 name: stored(spec, spec.attributes[name], rows.evaluate(node, frame))
@@ -144,8 +144,9 @@ class MemoryStatement:
             }
             after = {**frame.row, **values}
             self.constraints.change(writing, spec, frame.row, after)
-            changed.append(Frame(spec, after))
-        return [outputs(statement.outputs, each, rows) for each in changed]
+            before = tuple(frame.row[name] for name in statement.previous)
+            changed.append((Frame(spec, after), before))
+        return [(*outputs(statement.outputs, each, rows), *before) for each, before in changed]
 
     def _delete(self, statement: Delete, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
         spec = statement.resource

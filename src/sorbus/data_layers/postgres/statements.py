@@ -55,14 +55,21 @@ class SqlStatement:
         return ()
 
 
-def compile_statement(application: ApplicationSpec, statement: Statement) -> SqlStatement:
-    """The SQL of a statement."""
-    return _Writer(application).write(statement)
+def compile_statement(
+    application: ApplicationSpec, statement: Statement, *, returns_old: bool = False
+) -> SqlStatement:
+    """The SQL of a statement.
+
+    Args:
+        returns_old: whether the server knows RETURNING old (PostgreSQL 18 and later).
+    """
+    return _Writer(application, returns_old).write(statement)
 
 
 @dataclass(slots=True)
 class _Writer:
     application: ApplicationSpec
+    returns_old: bool = False
     compiler: SqlCompiler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -188,14 +195,42 @@ class _Writer:
         return f" ON CONFLICT ({keys}) DO UPDATE SET {changes}" + self._where(conflict.where)
 
     def _update(self, statement: Update) -> str:
+        if statement.previous and not self.returns_old:
+            return self._update_locked(statement)
         spec = statement.resource
         frame = self.compiler.push(spec)
-        changes = ", ".join(
-            f"{quote(spec.attributes[name].column)} = {self.compiler.node(node, spec.attributes[name].type.sql)}"
+        changes = self._changes(statement)
+        sql = f"UPDATE {_table(spec)} AS {frame.alias} SET {changes}{self._where(statement.where)}"
+        return f"{sql} RETURNING {self._outputs(statement.outputs)}{self._before(statement, 'old')}"
+
+    def _changes(self, statement: Update) -> str:
+        attributes = statement.resource.attributes
+        return ", ".join(
+            f"{quote(attributes[name].column)} = {self.compiler.node(node, attributes[name].type.sql)}"
             for name, node in statement.assignments
         )
-        sql = f"UPDATE {_table(spec)} AS {frame.alias} SET {changes}{self._where(statement.where)}"
-        return f"{sql} RETURNING {self._outputs(statement.outputs)}"
+
+    def _before(self, statement: Update, alias: str) -> str:
+        """The values from before the change, which stand under an alias."""
+        attributes = statement.resource.attributes
+        return "".join(f", {alias}.{quote(attributes[name].column)}" for name in statement.previous)
+
+    def _update_locked(self, statement: Update) -> str:
+        """Older servers know no RETURNING old: the statement locks the rows first, and so sees what it changes."""
+        spec = statement.resource
+        key = quote(spec.primary_key.column)
+        before = self.compiler.push(spec)
+        columns = [key, *(quote(spec.attributes[name].column) for name in statement.previous)]
+        locked = ", ".join(f"{before.alias}.{column}" for column in dict.fromkeys(columns))
+        inner = f"SELECT {locked} FROM {_table(spec)} {before.alias}{self._where(statement.where)}"
+        self.compiler.frames.pop()
+        frame = self.compiler.push(spec)
+        return (
+            f"WITH before AS MATERIALIZED ({inner} FOR NO KEY UPDATE OF {before.alias})"
+            f" UPDATE {_table(spec)} AS {frame.alias} SET {self._changes(statement)}"
+            f" FROM before WHERE {frame.alias}.{key} = before.{key}"
+            f" RETURNING {self._outputs(statement.outputs)}{self._before(statement, 'before')}"
+        )
 
     def _delete(self, statement: Delete) -> str:
         frame = self.compiler.push(statement.resource)
