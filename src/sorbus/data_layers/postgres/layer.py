@@ -15,7 +15,6 @@ from sorbus.query.statements import Statement
 from sorbus.schema.resource import ApplicationSpec
 from sorbus.types.base import FieldType
 
-
 _RETURNS_OLD = 18
 """The first version whose UPDATE can answer with the values from before it."""
 

@@ -44,6 +44,7 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 
 
@@ -329,5 +330,5 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press)
+DOMAINS = (People, Press, Post)
 """What an application must be made of to run the suite."""
