@@ -1,12 +1,13 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
 from sorbus.engine.topics import topic
-from sorbus.expressions.build import Expr, coalesce, concat, if_, now, tenant
+from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
 from sorbus.query.page import Page
 from sorbus.query.query import Query
-from sorbus.resource import action, agg
-from sorbus.resource.actions import Arg
+from sorbus.resource import action, agg, change, validate
+from sorbus.resource.actions import Arg, PrivateArg
 from sorbus.resource.application import Sorbus
+from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
@@ -47,6 +48,7 @@ __all__ = [
     "UNCHANGED",
     "Arg",
     "Attr",
+    "Changes",
     "Domain",
     "Expr",
     "Identities",
@@ -59,11 +61,13 @@ __all__ = [
     "Page",
     "Policies",
     "Postgres",
+    "PrivateArg",
     "Query",
     "Resource",
     "Scope",
     "Sorbus",
     "Tenancy",
+    "Validations",
     "action",
     "actor",
     "actor_present",
@@ -74,6 +78,7 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "change",
     "coalesce",
     "computed",
     "concat",
@@ -83,6 +88,7 @@ __all__ = [
     "has_many",
     "has_one",
     "if_",
+    "incoming",
     "input_value",
     "many_to_many",
     "now",
@@ -94,4 +100,5 @@ __all__ = [
     "timestamp",
     "topic",
     "uuid_primary_key",
+    "validate",
 ]

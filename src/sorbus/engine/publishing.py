@@ -13,6 +13,7 @@ from sorbus.data_layers.messages import Message
 from sorbus.engine.notifications import Notification, notification_of
 from sorbus.engine.notify import Hub
 from sorbus.engine.topics import Template, fitted
+from sorbus.engine.upserting import UpsertOutcome, outcome_of
 from sorbus.expressions.evaluate import Environment, evaluate
 from sorbus.expressions.nodes import Node
 from sorbus.policies.rows import DICT_ROW
@@ -92,7 +93,7 @@ class Publisher:
         self.publications = tuple(each for each in resource.publications if action.name in each.actions)
         self.load = tuple(dict.fromkeys(target for each in self.publications for target in each.load))
         self.previous: frozenset[str] = frozenset()
-        if action.kind is ActionKind.UPDATE:
+        if action.kind is ActionKind.UPDATE or action.soft:
             self.previous = frozenset(
                 name
                 for each in self.publications
@@ -105,14 +106,14 @@ class Publisher:
 
     async def many(self, calls: Sequence[Written]) -> None:
         """Publish writes after their commit: one NOTIFY, then the notifiers."""
-        told = await self._tell(calls)
+        told = await self._tell(written(calls))
         messages = [message for _, _, messages in told for message in messages]
         if messages:
             self.hub.courier.send([replace(each, data={}, previous={}) for each in messages])
         await self._notify(told)
 
     async def _tell(self, calls: Sequence[Written]) -> list[tuple[Written, Any, list[Message]]]:
-        records = await self._loaded(calls) if self.load else [call.result for call in calls]
+        records = await self._loaded(calls) if self.load and calls else [call.result for call in calls]
         return [
             (call, record, self._messages(call, record)) for call, record in zip(calls, records, strict=True)
         ]
@@ -219,7 +220,7 @@ class DurablePublisher(Publisher):
 
     async def many(self, calls: Sequence[Written]) -> None:
         """Keep the messages of writes with one statement; relay them, and tell the notifiers, after the commit."""
-        told = await self._tell(calls)
+        told = await self._tell(written(calls))
         messages = [message for _, _, messages in told for message in messages]
         outbox = self.hub.outbox
 
@@ -232,6 +233,11 @@ class DurablePublisher(Publisher):
             if messages and outbox is not None:
                 await outbox.append(opened, messages)
             opened.on_commit.append(relay)
+
+
+def written(calls: Sequence[Written]) -> list[Written]:
+    """The writes that wrote: an upsert may have left its row alone."""
+    return [call for call in calls if outcome_of(call.result) is not UpsertOutcome.SKIPPED]
 
 
 def install(hub: Hub, resources: Mapping[str, Publications]) -> None:
