@@ -43,6 +43,9 @@ class Stage(StrEnum):
     SENT = "sent"
 
 
+EVERYBODY = UUID(int=0)
+"""The owner of what everybody may see."""
+
 HEARD: list[Notification] = []
 """What the notifier of this process was told; tests clear it."""
 
@@ -71,7 +74,7 @@ class Parcel(Resource):
     room: Attr[str | None] = attribute(default=None)
     weight: Attr[int] = attribute(default=1)
     stage: Attr[Stage] = attribute(default=Stage.PACKED)
-    owner_id: Attr[UUID | None] = attribute(default=None)
+    owner_id: Attr[UUID] = attribute(default=EVERYBODY)
 
     stickers: Many[Sticker] = has_many()
     stickers_count = agg.count(stickers)
@@ -82,7 +85,7 @@ class Parcel(Resource):
         scope: Scope,
         room: str | None = None,
         weight: int = 1,
-        owner_id: UUID | None = None,
+        owner_id: UUID = EVERYBODY,
     ) -> None:
         """Pack a parcel."""
 
@@ -93,10 +96,6 @@ class Parcel(Resource):
     @action.update
     def weigh(self, scope: Scope, weight: int) -> None:
         """Weigh it."""
-
-    @action.update
-    def give(self, scope: Scope, owner_id: UUID | None) -> None:
-        """Give it to somebody."""
 
     @action.transition(Stage.PACKED, to=Stage.SENT)
     def send(self, scope: Scope) -> None:
@@ -145,7 +144,7 @@ class Parcel(Resource):
     storage = Postgres("suite_parcels")
     tenancy = Tenancy(org_id)
     policies = Policies(
-        policy("read", authorize_if(owner_id.is_null()), authorize_if(owner_id == actor(Person.id))),
+        policy("read", authorize_if(owner_id == EVERYBODY), authorize_if(owner_id == actor(Person.id))),
         policy(["create", "update", "destroy", "generic"], authorize_if(actor_present())),
     )
     notifications = Notifications(
