@@ -49,6 +49,8 @@ class Engine:
     Attributes:
         compiled: how many statements have been compiled so far; a repeated action compiles nothing.
         trace: called with each step of a write or generic action; for tests and for spans.
+        effect_sources: give the work of step 12, which commits together with the write.
+        notice_sources: give the work of step 14, after the commit and before the user's hooks.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Engine:
         self.secret = secret
         self.trace: Callable[[Step], None] | None = None
         self.effect_sources: list[EffectSource] = []
+        self.notice_sources: list[EffectSource] = []
         self._statements = 0
         self._programs: dict[tuple[str, str], PolicyProgram] = {}
         self._plans: dict[Any, ActionPlan] = {}
@@ -105,6 +108,11 @@ class Engine:
         found = (source(spec, action) for source in self.effect_sources)
         return tuple(each for each in found if each is not None)
 
+    def notices_for(self, spec: ResourceSpec, action: ActionSpec) -> tuple[Effect, ...]:
+        """The work of step 14 for an action."""
+        found = (source(spec, action) for source in self.notice_sources)
+        return tuple(each for each in found if each is not None)
+
     def action_spec(self, action: Any) -> tuple[ResourceSpec, ActionSpec]:
         """The specs behind a declared action."""
         spec = self.spec_of(action.owner)
@@ -116,9 +124,13 @@ class Engine:
         """The open transaction of this task, or None."""
         return current(self.layers)
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Every action inside the block commits together or not at all."""
-        return transaction(self.layers)
+    def transaction(self, *, nested: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """Every action inside the block commits together or not at all.
+
+        Args:
+            nested: inside an open transaction, an error undoes this block alone.
+        """
+        return transaction(self.layers, nested=nested)
 
     @asynccontextmanager
     async def session(self, layer: DataLayer) -> AsyncGenerator[Any]:

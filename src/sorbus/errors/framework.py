@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sorbus.errors.base import FrameworkError
 from sorbus.errors.hints import did_you_mean, listed
@@ -115,6 +115,26 @@ class TransactionElsewhere(FrameworkError):
         super().__init__(
             "A transaction belongs to the task that opened it; this call comes from a task started in it.",
             hint="Await the calls one after the other, or start the task after the transaction.",
+        )
+
+
+class AfterCommitFailed(FrameworkError):
+    """Work that was to follow a commit failed. What was committed stays.
+
+    Attributes:
+        errors: what went wrong, one exception for each callback that failed.
+    """
+
+    code = "after-commit-failed"
+
+    def __init__(self, errors: Sequence[Exception]) -> None:
+        self.errors = tuple(errors)
+        shown = "; ".join(f"{type(each).__name__}: {each}" for each in self.errors)
+        count = len(self.errors)
+        super().__init__(
+            f"Everything was committed, but {count} callback{'s' if count != 1 else ''} failed "
+            f"afterwards: {shown}.",
+            hint="Do not repeat the action. What must not be lost belongs into the transaction, as a job.",
         )
 
 

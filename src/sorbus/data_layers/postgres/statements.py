@@ -71,14 +71,21 @@ class SqlStatement:
         return ()
 
 
-def compile_statement(application: ApplicationSpec, statement: Statement) -> SqlStatement:
-    """The SQL of a statement."""
-    return _Writer(application).write(statement)
+def compile_statement(
+    application: ApplicationSpec, statement: Statement, *, returns_old: bool = False
+) -> SqlStatement:
+    """The SQL of a statement.
+
+    Args:
+        returns_old: whether the server knows RETURNING old (PostgreSQL 18 and later).
+    """
+    return _Writer(application, returns_old).write(statement)
 
 
 @dataclass(slots=True)
 class _Writer:
     application: ApplicationSpec
+    returns_old: bool = False
     compiler: SqlCompiler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,7 +102,7 @@ class _Writer:
         return SqlStatement(sql, binder(self.compiler.sources))
 
     def _written(self, statement: Writes) -> SqlStatement:
-        compiler = WriteCompiler(self.compiler)
+        compiler = WriteCompiler(self.compiler, returns_old=self.returns_old)
         shape = Shape.ROWS
         match statement:
             case Insert():
