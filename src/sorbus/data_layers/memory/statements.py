@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
 from sorbus.data_layers.memory.rows import Frame, MemoryRows
+from sorbus.data_layers.memory.selects import Lookup, lookup_of, matching, outputs, read
 from sorbus.data_layers.memory.session import MemorySession, Writing
-from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table
-from sorbus.data_layers.memory.values import conform, stored
+from sorbus.data_layers.memory.values import stored
 from sorbus.errors.framework import NotCompilable
-from sorbus.expressions.nodes import Aggregated, Call, Exists, Node, Ref, children, walk
-from sorbus.query.statements import Count, Delete, Insert, Output, Related, Select, Statement, Update
+from sorbus.expressions.nodes import Aggregated, Exists, Node, Ref, children
+from sorbus.query.statements import Count, Delete, Insert, Select, Statement, Update
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 Writes = Insert | Update | Delete
@@ -31,7 +30,7 @@ class MemoryStatement:
 
     constraints: Constraints
     statement: Statement
-    lookup: tuple[str, Node] | None
+    lookup: Lookup | None
 
     async def fetch(self, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
         """Run it.
@@ -46,7 +45,8 @@ class MemoryStatement:
             if isinstance(self.statement, (Select, Count)):
                 if isinstance(self.statement, Select) and self.statement.lock:
                     await session.lock()
-                return self._read(self.statement, self._rows(session, session.tables, bindings))
+                rows = self._rows(session, session.tables, bindings)
+                return read(self.statement, rows, self.lookup)
             return await self._write(self.statement, session, bindings)
         except Exception:
             session.fail()
@@ -54,50 +54,6 @@ class MemoryStatement:
 
     def _rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
         return MemoryRows(self.constraints.application, tables, bindings, session.now)
-
-    # reading
-
-    def _read(self, statement: Select | Count, rows: MemoryRows) -> Sequence[Row]:
-        if isinstance(statement, Count):
-            return [(sum(1 for _ in self._matching(statement.resource, statement.where, rows)),)]
-        if statement.related is not None:
-            return self._related(statement, statement.related, rows)
-        found = list(self._matching(statement.resource, statement.where, rows))
-        ordered = rows.ordered(found, statement.order)
-        return [outputs(statement.outputs, each, rows) for each in ordered[_window(statement, rows)]]
-
-    def _matching(self, spec: ResourceSpec, where: Node | None, rows: MemoryRows) -> Iterator[Frame]:
-        """The rows that meet a condition, by an index where one fits."""
-        table = rows.tables[spec.name]
-        candidates: Iterator[StoredRow] = iter(tuple(table.rows.values()))
-        if self.lookup is not None:
-            name, node = self.lookup
-            candidates = table.find((name,), (rows.evaluate(node, None),))
-        for row in candidates:
-            frame = Frame(spec, row)
-            if rows.holds(where, frame):
-                yield frame
-
-    def _related(self, statement: Select, related: Related, rows: MemoryRows) -> Sequence[Row]:
-        """The rows behind a relationship, each with the key of its source row in front."""
-        pairs: list[tuple[Any, Frame]] = []
-        for key in rows.evaluate(related.keys, None):
-            source = Frame(related.source, {related.relationship.source_attribute: key})
-            for far in rows.related(source, related.relationship):
-                frame = Frame(far.spec, far.row)
-                if rows.holds(statement.where, frame):
-                    pairs.append((key, frame))
-        keys = {id(frame): key for key, frame in pairs}
-        ordered = rows.ordered([frame for _, frame in pairs], statement.order)
-        window = _window(statement, rows)
-        seen: dict[Any, int] = {}
-        found: list[Row] = []
-        for frame in ordered:
-            key = keys[id(frame)]
-            place = seen[key] = seen.get(key, -1) + 1
-            if place >= (window.start or 0) and (window.stop is None or place < window.stop):
-                found.append((key, *outputs(statement.outputs, frame, rows)))
-        return found
 
     # writing
 
@@ -137,7 +93,7 @@ class MemoryStatement:
     def _update(self, statement: Update, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
         spec = statement.resource
         changed: list[Frame] = []
-        for frame in tuple(self._matching(spec, statement.where, rows)):
+        for frame in tuple(matching(spec, statement.where, rows, self.lookup)):
             values = {
                 name: stored(spec, spec.attributes[name], rows.evaluate(node, frame))
                 for name, node in statement.assignments
@@ -149,27 +105,11 @@ class MemoryStatement:
 
     def _delete(self, statement: Delete, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
         spec = statement.resource
-        found = tuple(self._matching(spec, statement.where, rows))
+        found = tuple(matching(spec, statement.where, rows, self.lookup))
         gone = [outputs(statement.outputs, each, rows) for each in found]
         for each in found:
             self.constraints.remove(writing, spec, each.row)
         return gone
-
-
-def _window(statement: Select, rows: MemoryRows) -> slice:
-    offset = rows.evaluate(statement.offset, None) if statement.offset is not None else 0
-    limit = rows.evaluate(statement.limit, None) if statement.limit is not None else None
-    return slice(offset, None if limit is None else offset + limit)
-
-
-def outputs(wanted: Sequence[Output], frame: Frame, rows: MemoryRows) -> Row:
-    """The outputs of one row."""
-    return tuple(
-        frame.row[each.node.name]
-        if isinstance(each.node, Ref) and not each.node.path and each.node.name in frame.row
-        else conform(rows.evaluate(each.node, frame), each.type)
-        for each in wanted
-    )
 
 
 def compile_statement(constraints: Constraints, statement: Statement) -> MemoryStatement:
@@ -183,7 +123,7 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
     for node in _nodes(statement):
         _check(constraints.application, node, (spec,))
     table = constraints.empty_table(spec)
-    return MemoryStatement(constraints, statement, _lookup(table, where))
+    return MemoryStatement(constraints, statement, lookup_of(table, where))
 
 
 def _nodes(statement: Statement) -> Iterator[Node]:
@@ -218,20 +158,3 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
         case _:
             for child in children(node):
                 _check(application, child, stack)
-
-
-def _lookup(table: Table, where: Node | None) -> tuple[str, Node] | None:
-    """`attribute == value` among the conditions that must all hold, where the attribute has an index."""
-    parts = where.args if isinstance(where, Call) and where.operator == "and" else (where,)
-    found: list[tuple[str, Node]] = []
-    for part in parts:
-        match part:
-            case Call("eq", (Ref(name, (), 0), value)) if table.can_find((name,)) and _is_fixed(value):
-                found.append((name, value))
-            case _:
-                continue
-    return min(found, key=lambda each: each[0] != table.key, default=None)
-
-
-def _is_fixed(node: Node) -> bool:
-    return not any(isinstance(each, (Ref, Exists, Aggregated)) for each in walk(node))
