@@ -1,32 +1,31 @@
-"""Selects and counts over rows in memory."""
+"""Selects over rows in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sorbus.data_layers.base import Row
 from sorbus.data_layers.memory.rows import Frame, MemoryRows
 from sorbus.data_layers.memory.tables import Row as StoredRow
-from sorbus.data_layers.memory.tables import Table
+from sorbus.data_layers.memory.tables import Table, frozen
 from sorbus.data_layers.memory.values import conform
 from sorbus.expressions.nodes import Aggregated, Call, Exists, Node, Ref, walk
-from sorbus.query.statements import Count, Output, Related, Select
+from sorbus.query.statements import Combined, CombineKind, Output, Related, Select
 from sorbus.schema.resource import ResourceSpec
 
 Lookup = tuple[str, Node]
 """An attribute with an index, and the value that a condition asks of it."""
 
 
-def read(statement: Select | Count, rows: MemoryRows, lookup: Lookup | None) -> Sequence[Row]:
+def read(statement: Select, rows: MemoryRows, lookup: Lookup | None) -> Sequence[Row]:
     """The outputs of the rows that a statement asks for."""
-    if isinstance(statement, Count):
-        return [(sum(1 for _ in matching(statement.resource, statement.where, rows, lookup)),)]
     if statement.related is not None:
-        return _related(statement, statement.related, rows)
-    found = list(matching(statement.resource, statement.where, rows, lookup))
-    ordered = rows.ordered(found, statement.order)
-    return [outputs(statement.outputs, each, rows) for each in ordered[_window(statement, rows)]]
+        return list(_related(statement, statement.related, rows))
+    found = members(statement, rows, _candidates(statement, rows, lookup))
+    about = _about(statement, found, rows)
+    return [(*about, *outputs(statement.outputs, each, rows)) for each in page(statement, found, rows)]
 
 
 def matching(
@@ -44,26 +43,91 @@ def matching(
             yield frame
 
 
-def _related(statement: Select, related: Related, rows: MemoryRows) -> Sequence[Row]:
+def every(statement: Select, rows: MemoryRows) -> list[Frame]:
+    """The rows of a statement, sorted and cut."""
+    found = members(statement, rows, _candidates(statement, rows, None))
+    return page(statement, found, rows)
+
+
+def _candidates(statement: Select, rows: MemoryRows, lookup: Lookup | None) -> Iterator[Frame]:
+    """The rows that a statement chooses from; a row that a combination has twice comes twice."""
+    spec = statement.resource
+    if statement.within is None:
+        return matching(spec, statement.where, rows, lookup)
+    table = rows.tables[spec.name]
+    frames = (Frame(spec, table.rows[key]) for key in combined(statement.within, rows))
+    return (frame for frame in frames if rows.holds(statement.where, frame))
+
+
+def combined(within: Combined, rows: MemoryRows) -> list[Any]:
+    """The keys of a combination, from left to right."""
+    keys = _keys(within.first, rows)
+    for kind, part in within.steps:
+        more = _keys(part, rows)
+        match kind:
+            case CombineKind.UNION_ALL:
+                keys = keys + more
+            case CombineKind.UNION:
+                keys = list(dict.fromkeys(keys + more))
+            case CombineKind.INTERSECT:
+                keys = list(dict.fromkeys(key for key in keys if key in set(more)))
+            case CombineKind.DIFFERENCE:
+                keys = list(dict.fromkeys(key for key in keys if key not in set(more)))
+    return keys
+
+
+def _keys(statement: Select, rows: MemoryRows) -> list[Any]:
+    table = rows.tables[statement.resource.name]
+    return [frozen(frame.row[table.key]) for frame in every(statement, rows)]
+
+
+def members(statement: Select, rows: MemoryRows, candidates: Iterable[Frame]) -> list[Frame]:
+    """The rows of a statement before it cuts a page: one for each combination, where they are distinct."""
+    found = list(candidates)
+    if statement.distinct is None:
+        return found
+    kept: dict[tuple[Any, ...], Frame] = {}
+    for frame in rows.ordered(found, statement.distinct.order):
+        kept.setdefault(tuple(frozen(rows.evaluate(each, frame)) for each in statement.distinct.on), frame)
+    return list(kept.values())
+
+
+def page(statement: Select, found: Sequence[Frame], rows: MemoryRows) -> list[Frame]:
+    """The rows beyond `seek`, sorted and cut."""
+    beyond = [frame for frame in found if rows.holds(statement.seek, frame)]
+    return rows.ordered(beyond, statement.order)[_window(statement, rows)]
+
+
+def _about(statement: Select, found: Sequence[Frame], rows: MemoryRows) -> list[Any]:
+    """What each row says about all of them."""
+    about: list[Any] = [len(found)] if statement.total else []
+    if statement.earlier:
+        about.append(any(not rows.holds(statement.seek, frame) for frame in found))
+    return about
+
+
+def _related(statement: Select, related: Related, rows: MemoryRows) -> Iterator[Row]:
     """The rows behind a relationship, each with the key of its source row in front."""
-    pairs: list[tuple[Any, Frame]] = []
+    inside: Counter[Any] | None = None
+    if statement.within is not None:
+        inside = Counter(combined(statement.within, rows))
+    nothing = (None,) * len(statement.outputs)
+    key_name = statement.resource.primary_key.name
     for key in rows.evaluate(related.keys, None):
         source = Frame(related.source, {related.relationship.source_attribute: key})
+        candidates: list[Frame] = []
         for far in rows.related(source, related.relationship):
             frame = Frame(far.spec, far.row)
             if rows.holds(statement.where, frame):
-                pairs.append((key, frame))
-    keys = {id(frame): key for key, frame in pairs}
-    ordered = rows.ordered([frame for _, frame in pairs], statement.order)
-    window = _window(statement, rows)
-    seen: dict[Any, int] = {}
-    found: list[Row] = []
-    for frame in ordered:
-        key = keys[id(frame)]
-        place = seen[key] = seen.get(key, -1) + 1
-        if place >= (window.start or 0) and (window.stop is None or place < window.stop):
-            found.append((key, *outputs(statement.outputs, frame, rows)))
-    return found
+                times = 1 if inside is None else inside[frozen(far.row[key_name])]
+                candidates.extend([frame] * times)
+        found = members(statement, rows, candidates)
+        about = _about(statement, found, rows)
+        shown = page(statement, found, rows)
+        for each in shown:
+            yield (key, *about, *outputs(statement.outputs, each, rows))
+        if about and not shown:
+            yield (key, *about, *nothing)
 
 
 def _window(statement: Select, rows: MemoryRows) -> slice:
@@ -77,9 +141,28 @@ def outputs(wanted: Sequence[Output], frame: Frame, rows: MemoryRows) -> Row:
     return tuple(
         frame.row[each.node.name]
         if isinstance(each.node, Ref) and not each.node.path and each.node.name in frame.row
-        else conform(rows.evaluate(each.node, frame), each.type)
+        else _computed(each, frame, rows)
         for each in wanted
     )
+
+
+def _computed(output: Output, frame: Frame, rows: MemoryRows) -> Any:
+    value = rows.evaluate(output.node, frame)
+    return value if output.type is None else conform(value, output.type)
+
+
+def select_nodes(statement: Select) -> Iterator[Node]:
+    """Every expression in a select and its parts."""
+    yield from (each.node for each in statement.outputs)
+    yield from (each.node for each in statement.order)
+    yield from (each for each in (statement.where, statement.seek) if each is not None)
+    if statement.distinct is not None:
+        yield from statement.distinct.on
+        yield from (each.node for each in statement.distinct.order)
+    if statement.within is not None:
+        yield from select_nodes(statement.within.first)
+        for _, part in statement.within.steps:
+            yield from select_nodes(part)
 
 
 def lookup_of(table: Table, where: Node | None) -> Lookup | None:

@@ -8,13 +8,21 @@ from dataclasses import dataclass
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
 from sorbus.data_layers.memory.rows import Frame, MemoryRows
-from sorbus.data_layers.memory.selects import Lookup, lookup_of, matching, outputs, read
+from sorbus.data_layers.memory.selects import (
+    Lookup,
+    lookup_of,
+    matching,
+    outputs,
+    read,
+    select_nodes,
+)
 from sorbus.data_layers.memory.session import MemorySession, Writing
+from sorbus.data_layers.memory.summaries import summarize
 from sorbus.data_layers.memory.tables import Table
 from sorbus.data_layers.memory.values import stored
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import Aggregated, Exists, Node, Ref, children
-from sorbus.query.statements import Count, Delete, Insert, Select, Statement, Update
+from sorbus.query.statements import Delete, Insert, Select, Statement, Summarize, Update
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 Writes = Insert | Update | Delete
@@ -42,11 +50,11 @@ class MemoryStatement:
         """
         session.check()
         try:
-            if isinstance(self.statement, (Select, Count)):
-                if isinstance(self.statement, Select) and self.statement.lock:
-                    await session.lock()
-                rows = self._rows(session, session.tables, bindings)
-                return read(self.statement, rows, self.lookup)
+            match self.statement:
+                case Select():
+                    return await self._read(self.statement, session, bindings)
+                case Summarize():
+                    return summarize(self.statement, self._rows(session, session.tables, bindings))
             return await self._write(self.statement, session, bindings)
         except Exception:
             session.fail()
@@ -54,6 +62,13 @@ class MemoryStatement:
 
     def _rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
         return MemoryRows(self.constraints.application, tables, bindings, session.now)
+
+    async def _read(
+        self, statement: Select, session: MemorySession, bindings: Bindings
+    ) -> Sequence[Row]:
+        if statement.lock is not None and not await session.hold(statement.lock):
+            return []
+        return read(statement, self._rows(session, session.tables, bindings), self.lookup)
 
     # writing
 
@@ -119,7 +134,7 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
         NotCompilable: a condition or sort asks for what only Python code computes.
     """
     spec = statement.resource
-    where = None if isinstance(statement, Insert) else statement.where
+    where = statement.where if isinstance(statement, (Select, Update, Delete)) else None
     for node in _nodes(statement):
         _check(constraints.application, node, (spec,))
     table = constraints.empty_table(spec)
@@ -128,16 +143,17 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
 
 def _nodes(statement: Statement) -> Iterator[Node]:
     match statement:
-        case Select(outputs=wanted, where=where, order=order):
-            yield from (each.node for each in wanted)
-            yield from (each.node for each in order)
-            yield from () if where is None else (where,)
+        case Select():
+            yield from select_nodes(statement)
+        case Summarize():
+            yield from select_nodes(statement.rows)
+            for each in statement.summaries:
+                yield from (node for node in (each.of, each.where) if node is not None)
+                yield from (term.node for term in each.order)
         case Insert():
             yield from (each.node for each in statement.outputs)
         case Update() | Delete():
             yield from (each.node for each in statement.outputs)
-            yield from () if statement.where is None else (statement.where,)
-        case Count():
             yield from () if statement.where is None else (statement.where,)
 
 

@@ -1,4 +1,4 @@
-"""Selects and counts as SQL."""
+"""Selects as SQL. Sets of rows (combinations, distinct rows) are sets of keys, which the table is joined to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,59 @@ from dataclasses import dataclass
 
 from sorbus.data_layers.postgres.compiler import Frame, SqlCompiler, quote
 from sorbus.expressions.nodes import Node
-from sorbus.query.statements import Count, Output, Related, Select
+from sorbus.query.statements import (
+    Combined,
+    CombineKind,
+    Lock,
+    LockMode,
+    LockWait,
+    Output,
+    Related,
+    Select,
+)
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+
+_OPERATORS = {
+    CombineKind.UNION: "UNION",
+    CombineKind.UNION_ALL: "UNION ALL",
+    CombineKind.INTERSECT: "INTERSECT",
+    CombineKind.DIFFERENCE: "EXCEPT",
+}
+_MODES = {
+    LockMode.UPDATE: "UPDATE",
+    LockMode.NO_KEY_UPDATE: "NO KEY UPDATE",
+    LockMode.SHARE: "SHARE",
+    LockMode.KEY_SHARE: "KEY SHARE",
+}
+_WAITS = {LockWait.WAIT: "", LockWait.NOWAIT: " NOWAIT", LockWait.SKIP_LOCKED: " SKIP LOCKED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Ties rows to their source rows: `= ANY(keys)`, or `= key` of one source row."""
+
+    related: Related
+    equals: str
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of a statement: the FROM clause, the conditions, and the frame that the caller pops.
+
+    Attributes:
+        link: the column that holds the key of the source row.
+    """
+
+    frame: Frame
+    source: str
+    conditions: list[str]
+    link: str = ""
+
+    @property
+    def clause(self) -> str:
+        """FROM and WHERE."""
+        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+        return f"FROM {self.source}{where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,79 +75,161 @@ class SelectWriter:
 
     def _output(self, output: Output) -> str:
         text = self.compiler.node(output.node)
-        if _needs_cast(output.node):
+        if output.type is not None and _needs_cast(output.node):
             text += f"::{output.type.sql}"
         return text
 
     def select(self, statement: Select) -> str:
         """The SQL of a select."""
-        frame = self.compiler.push(statement.resource)
-        columns = [self._output(each) for each in statement.outputs]
-        source = f"{table_name(statement.resource)} {frame.alias}"
-        conditions: list[str] = []
-        if statement.related is not None:
-            key, source, condition = self._related(statement.related, frame, source)
-            columns.insert(0, key)
-            conditions.append(condition)
-        if statement.where is not None:
-            conditions.append(self.compiler.node(statement.where))
+        related = statement.related
+        if related is None:
+            return self._plain(statement)
+        if statement.cut or statement.distinct or statement.total or statement.earlier:
+            return self._each(statement, related)
+        own = related.source.attributes[related.relationship.source_attribute]
+        keys = self.compiler.node(related.keys, f"{own.type.sql}[]")
+        rows = self.rows(statement, Link(related, f"ANY({keys})"))
+        self._seek(statement, rows)
+        sql = f"SELECT {rows.link}, {self.outputs(statement.outputs)} {rows.clause}"
+        return sql + self._ending(statement, rows.frame)
+
+    def _plain(self, statement: Select) -> str:
+        about = self._about(statement, None)
+        rows = self.rows(statement)
+        self._seek(statement, rows)
+        columns = ", ".join([*about, self.outputs(statement.outputs)])
+        sql = f"SELECT {columns} {rows.clause}" + self._ending(statement, rows.frame)
+        self.compiler.frames.pop()
+        return sql
+
+    def _each(self, statement: Select, related: Related) -> str:
+        """The rows of each source row on their own: an index on key and sort makes this the quickest way."""
+        own = related.source.attributes[related.relationship.source_attribute]
+        keys = self.compiler.node(related.keys, f"{own.type.sql}[]")
+        source, alias = self.compiler.alias(), self.compiler.alias()
+        link = Link(related, f"{source}.k")
+        about = self._about(statement, link)
+        rows = self.rows(statement, link)
+        self._seek(statement, rows)
+        outputs = [f"{self._output(each)} AS c{place}" for place, each in enumerate(statement.outputs)]
+        inner = f"SELECT {', '.join(outputs) or '1'} {rows.clause}" + self._ending(statement, rows.frame)
+        self.compiler.frames.pop()
+        columns = [f"{source}.k", *about, *(f"{alias}.c{place}" for place in range(len(outputs)))]
+        # A nested loop keeps the order of the inner rows.
+        join, on = ("LEFT JOIN", " ON TRUE") if about else ("CROSS JOIN", "")
+        return (
+            f"SELECT {', '.join(columns)} FROM unnest({keys}) {source} (k) "
+            f"{join} LATERAL ({inner}) {alias}{on}"
+        )
+
+    def _about(self, statement: Select, link: Link | None) -> list[str]:
+        """What each row says about all of them: how many, and whether some come before the page."""
+        about: list[str] = []
+        if statement.total:
+            about.append(f"(SELECT count(*) {self.rows(statement, link).clause})")
+            self.compiler.frames.pop()
+        if statement.earlier:
+            # The first row of all is the first of the page, unless the page leaves rows out in front.
+            rows = self.rows(statement, link)
+            seek = self.compiler.node(statement.seek, "boolean") if statement.seek is not None else "TRUE"
+            order = self._order(statement)
+            about.append(f"coalesce((SELECT {seek} IS NOT TRUE {rows.clause}{order} LIMIT 1), FALSE)")
+            self.compiler.frames.pop()
+        return about
+
+    def _seek(self, statement: Select, rows: Rows) -> None:
+        if statement.seek is not None:
+            rows.conditions.append(self.compiler.node(statement.seek, "boolean"))
+
+    def _order(self, statement: Select) -> str:
         order = self.compiler.order(statement.order)
-        if statement.related is not None and (statement.limit or statement.offset):
-            return self._windowed(statement, columns, source, conditions, order)
-        sql = f"SELECT {', '.join(columns) or '1'} FROM {source}"
-        if conditions:
-            sql += f" WHERE {' AND '.join(conditions)}"
-        if order:
-            sql += f" ORDER BY {order}"
+        return f" ORDER BY {order}" if order else ""
+
+    def _ending(self, statement: Select, frame: Frame) -> str:
+        """Sort, limit, offset and lock."""
+        sql = self._order(statement)
         if statement.limit is not None:
             sql += f" LIMIT {self.compiler.node(statement.limit, 'bigint')}"
         if statement.offset is not None:
             sql += f" OFFSET {self.compiler.node(statement.offset, 'bigint')}"
-        if statement.lock:
-            sql += f" FOR UPDATE OF {frame.alias}"
+        if statement.lock is not None:
+            sql += _lock(statement.lock, frame)
         return sql
 
-    def _windowed(
-        self, statement: Select, columns: list[str], source: str, conditions: list[str], order: str
-    ) -> str:
-        """Limit and offset for each source row: number the rows of each and keep a range."""
-        names = [f"c{number}" for number in range(len(columns))]
-        labelled = ", ".join(f"{text} AS {name}" for text, name in zip(columns, names, strict=True))
-        window = f"PARTITION BY {columns[0]}" + (f" ORDER BY {order}" if order else "")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        inner = f"SELECT {labelled}, row_number() OVER ({window}) AS rank FROM {source}{where}"
-        bounds: list[str] = []
-        offset = self.compiler.node(statement.offset, "bigint") if statement.offset is not None else "0"
-        if statement.offset is not None:
-            bounds.append(f"rank > {offset}")
-        if statement.limit is not None:
-            bounds.append(f"rank <= {offset} + {self.compiler.node(statement.limit, 'bigint')}")
-        return f"SELECT {', '.join(names)} FROM ({inner}) ranked WHERE {' AND '.join(bounds)} ORDER BY rank"
+    def rows(self, statement: Select, link: Link | None = None) -> Rows:
+        """Enter the rows of a statement, whatever its seek, sort and limit; the caller pops the frame."""
+        rows = self._entered(statement, link)
+        if statement.distinct is None:
+            return rows
+        on = ", ".join(map(self.compiler.node, statement.distinct.on))
+        order = ", ".join(filter(None, (on, self.compiler.order(statement.distinct.order))))
+        key = f"{rows.frame.alias}.{_key(statement.resource)}"
+        self.compiler.frames.pop()
+        return self._joined(
+            statement.resource, f"SELECT DISTINCT ON ({on}) {key} AS k {rows.clause} ORDER BY {order}"
+        )
 
-    def _related(self, related: Related, frame: Frame, source: str) -> tuple[str, str, str]:
-        """The source row's key, the FROM clause and the condition of a related read."""
-        relationship = related.relationship
-        own = related.source.attributes[relationship.source_attribute]
-        far = frame.spec.attributes[relationship.destination_attribute]
-        keys = self.compiler.node(related.keys, f"{own.type.sql}[]")
-        column = f"{frame.alias}.{quote(far.column)}"
+    def _entered(self, statement: Select, link: Link | None) -> Rows:
+        """The rows of a statement that are not yet distinct."""
+        if statement.within is not None:
+            rows = self._joined(statement.resource, self._combined(statement.within))
+        else:
+            frame = self.compiler.push(statement.resource)
+            rows = Rows(frame, f"{table_name(statement.resource)} {frame.alias}", [])
+        if link is not None:
+            self._tie(link, rows)
+        if statement.where is not None:
+            rows.conditions.append(self.compiler.node(statement.where, "boolean"))
+        return rows
+
+    def _joined(self, spec: ResourceSpec, keys: str) -> Rows:
+        """The rows that a SELECT of keys answers with."""
+        alias = self.compiler.alias()
+        frame = self.compiler.push(spec)
+        condition = f"{frame.alias}.{_key(spec)} = {alias}.k"
+        return Rows(frame, f"({keys}) {alias} JOIN {table_name(spec)} {frame.alias} ON {condition}", [])
+
+    def _combined(self, combined: Combined) -> str:
+        """The keys of a combination, from left to right: parentheses, since INTERSECT would bind tighter."""
+        text = self._keys(combined.first)
+        for kind, part in combined.steps:
+            text = f"({text}) {_OPERATORS[kind]} ({self._keys(part)})"
+        return text
+
+    def _keys(self, statement: Select) -> str:
+        """The keys of the rows of a statement."""
+        rows = self.rows(statement)
+        self._seek(statement, rows)
+        sql = f"SELECT {rows.frame.alias}.{_key(statement.resource)} AS k {rows.clause}"
+        if statement.cut:
+            sql += self._ending(statement, rows.frame)
+        self.compiler.frames.pop()
+        return sql
+
+    def _tie(self, link: Link, rows: Rows) -> None:
+        """The conditions that rows belong to their source rows."""
+        relationship = link.related.relationship
+        far = rows.frame.spec.attributes[relationship.destination_attribute]
+        column = f"{rows.frame.alias}.{quote(far.column)}"
         join = self.application.join(relationship)
         if join is not None and relationship.join is not None:
             between = self.compiler.alias()
             to = join.attributes[relationship.join.destination_attribute].column
             back = join.attributes[relationship.join.source_attribute].column
-            source += f" JOIN {table_name(join)} {between} ON {between}.{quote(to)} = {column}"
+            rows.source += f" JOIN {table_name(join)} {between} ON {between}.{quote(to)} = {column}"
             column = f"{between}.{quote(back)}"
-        condition = f"{column} = ANY({keys})"
+        rows.link = column
+        rows.conditions.append(f"{column} = {link.equals}")
         if relationship.where is not None:
-            condition += f" AND ({self.compiler.node(relationship.where)})"
-        return column, source, condition
+            rows.conditions.append(self.compiler.node(relationship.where, "boolean"))
 
-    def count(self, statement: Count) -> str:
-        """The SQL of a count."""
-        frame = self.compiler.push(statement.resource)
-        sql = f"SELECT count(*) FROM {table_name(statement.resource)} {frame.alias}"
-        return sql + (f" WHERE {self.compiler.node(statement.where)}" if statement.where is not None else "")
+
+def _lock(lock: Lock, frame: Frame) -> str:
+    return f" FOR {_MODES[lock.mode]} OF {frame.alias}{_WAITS[lock.wait]}"
+
+
+def _key(spec: ResourceSpec) -> str:
+    return quote(spec.primary_key.column)
 
 
 def table_name(spec: ResourceSpec) -> str:

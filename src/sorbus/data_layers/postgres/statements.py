@@ -11,15 +11,16 @@ from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain, quote
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.selects import SelectWriter, table_name
+from sorbus.data_layers.postgres.summaries import SummaryWriter
 from sorbus.expressions.evaluate import actor_value
 from sorbus.expressions.nodes import ActorRef, Const, InputRef, Node, Param, TenantRef
 from sorbus.query.statements import (
     Conflict,
-    Count,
     Delete,
     Insert,
     Select,
     Statement,
+    Summarize,
     Update,
 )
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
@@ -74,8 +75,8 @@ class _Writer:
         match statement:
             case Select():
                 sql = self.selects.select(statement)
-            case Count():
-                sql = self.selects.count(statement)
+            case Summarize():
+                sql = SummaryWriter(self.selects, self.compiler).summarize(statement)
             case Insert():
                 sql = self._insert(statement)
                 returns = bool(statement.outputs)
