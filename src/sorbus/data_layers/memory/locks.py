@@ -20,11 +20,11 @@ class StoreLock:
             return self._owner is who
         return shared or self._sharers <= {who}
 
-    async def take(self, who: object, *, shared: bool, timeout: float) -> bool:
-        """Take it, waiting for `timeout` seconds; False when it was not to be had."""
+    async def take(self, who: object, *, shared: bool, patience: float) -> bool:
+        """Take it, waiting for `patience` seconds; False when it was not to be had."""
         if not self.free(who, shared=shared):
             with suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(patience):
                     await self._wait(who, shared=shared)
             if not self.free(who, shared=shared):
                 return False

@@ -183,5 +183,5 @@ class MemorySession:
             self.store.lock.release(self)
 
     async def _take(self, *, shared: bool = False) -> None:
-        if not await self.store.lock.take(self, shared=shared, timeout=self.store.lock_timeout):
+        if not await self.store.lock.take(self, shared=shared, patience=self.store.lock_timeout):
             raise LockNotAvailable

@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
 from sorbus.data_layers.memory.rows import Frame, MemoryRows
-from sorbus.data_layers.memory.selects import (
-    Lookup,
-    lookup_of,
-    matching,
-    outputs,
-    read,
-    select_nodes,
-)
-from sorbus.data_layers.memory.session import MemorySession, Writing
+from sorbus.data_layers.memory.selects import Lookup, lookup_of, matching, read, select_nodes
+from sorbus.data_layers.memory.session import MemorySession
 from sorbus.data_layers.memory.summaries import summarize
 from sorbus.data_layers.memory.tables import Table
-from sorbus.data_layers.memory.values import stored
+from sorbus.data_layers.memory.writes import write
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import Aggregated, Exists, Node, Ref, children
-from sorbus.query.statements import Delete, Insert, Select, Statement, Summarize, Update
+from sorbus.query.statements import (
+    Delete,
+    Insert,
+    InsertMany,
+    Select,
+    Statement,
+    Summarize,
+    Update,
+    UpdateMany,
+)
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
-
-Writes = Insert | Update | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,77 +54,25 @@ class MemoryStatement:
                 case Select():
                     return await self._read(self.statement, session, bindings)
                 case Summarize():
-                    return summarize(self.statement, self._rows(session, session.tables, bindings))
-            return await self._write(self.statement, session, bindings)
+                    return summarize(self.statement, self.rows(session, session.tables, bindings))
+                case _:
+                    return await write(self, self.statement, session, bindings)
         except Exception:
             session.fail()
             raise
 
-    def _rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
+    def rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
+        """How expressions see the rows of some tables in this run."""
         return MemoryRows(self.constraints.application, tables, bindings, session.now)
 
-    async def _read(
-        self, statement: Select, session: MemorySession, bindings: Bindings
-    ) -> Sequence[Row]:
+    async def _read(self, statement: Select, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
         if statement.lock is not None and not await session.hold(statement.lock):
             return []
-        return read(statement, self._rows(session, session.tables, bindings), self.lookup)
+        return read(statement, self.rows(session, session.tables, bindings), self.lookup)
 
-    # writing
-
-    async def _write(self, statement: Writes, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
-        writing = await session.writing()
-        try:
-            rows = self._rows(session, writing.tables, bindings)
-            match statement:
-                case Insert():
-                    return self._insert(statement, writing, rows)
-                case Update():
-                    return self._update(statement, writing, rows)
-                case Delete():
-                    return self._delete(statement, writing, rows)
-        except BaseException:
-            writing.undo()
-            raise
-        finally:
-            session.done()
-
-    def _insert(self, statement: Insert, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
-        spec = statement.resource
-        values = {name: rows.evaluate(node, None) for name, node in statement.values}
-        row = self.constraints.complete(spec, values)
-        if statement.conflict is not None:
-            identity = next(each for each in spec.identities.values() if each.keys == statement.conflict.keys)
-            there = self.constraints.conflicting(writing, spec, identity, row)
-            if there is not None:
-                if not rows.holds(statement.conflict.where, Frame(spec, there)):
-                    return []
-                changed = {**there, **{name: row[name] for name in statement.conflict.update}}
-                self.constraints.change(writing, spec, there, changed)
-                return [outputs(statement.outputs, Frame(spec, changed), rows)]
-        self.constraints.add(writing, spec, row)
-        return [outputs(statement.outputs, Frame(spec, row), rows)]
-
-    def _update(self, statement: Update, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
-        spec = statement.resource
-        changed: list[Frame] = []
-        for frame in tuple(matching(spec, statement.where, rows, self.lookup)):
-            values = {
-                name: stored(spec, spec.attributes[name], rows.evaluate(node, frame))
-                for name, node in statement.assignments
-            }
-            after = {**frame.row, **values}
-            self.constraints.change(writing, spec, frame.row, after)
-            changed.append(Frame(spec, after))
-        return [outputs(statement.outputs, each, rows) for each in changed]
-
-    def _delete(self, statement: Delete, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
-        spec = statement.resource
-        found = tuple(matching(spec, statement.where, rows, self.lookup))
-        gone = [outputs(statement.outputs, each, rows) for each in found]
-        for each in found:
-            self.constraints.remove(writing, spec, each.row)
-        return gone
+    def matching(self, spec: ResourceSpec, where: Node | None, rows: MemoryRows) -> Iterator[Frame]:
+        """The rows that meet a condition, by an index where one fits."""
+        return matching(spec, where, rows, self.lookup)
 
 
 def compile_statement(constraints: Constraints, statement: Statement) -> MemoryStatement:
@@ -134,7 +82,7 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
         NotCompilable: a condition or sort asks for what only Python code computes.
     """
     spec = statement.resource
-    where = statement.where if isinstance(statement, (Select, Update, Delete)) else None
+    where = getattr(statement, "where", None)
     for node in _nodes(statement):
         _check(constraints.application, node, (spec,))
     table = constraints.empty_table(spec)
@@ -152,8 +100,12 @@ def _nodes(statement: Statement) -> Iterator[Node]:
                 yield from (term.node for term in each.order)
         case Insert():
             yield from (each.node for each in statement.outputs)
-        case Update() | Delete():
+        case InsertMany():
             yield from (each.node for each in statement.outputs)
+            yield from () if statement.check is None else (statement.check,)
+        case Update() | UpdateMany() | Delete():
+            yield from (each.node for each in statement.outputs)
+            yield from statement.guards
             yield from () if statement.where is None else (statement.where,)
 
 

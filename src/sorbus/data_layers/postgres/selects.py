@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sorbus.data_layers.postgres.compiler import Frame, SqlCompiler, quote
-from sorbus.expressions.nodes import Node
+from sorbus.data_layers.postgres.writes import needs_cast, table_name
 from sorbus.query.statements import (
     Combined,
     CombineKind,
@@ -75,7 +75,7 @@ class SelectWriter:
 
     def _output(self, output: Output) -> str:
         text = self.compiler.node(output.node)
-        if output.type is not None and _needs_cast(output.node):
+        if output.type is not None and needs_cast(output.node):
             text += f"::{output.type.sql}"
         return text
 
@@ -230,13 +230,3 @@ def _lock(lock: Lock, frame: Frame) -> str:
 
 def _key(spec: ResourceSpec) -> str:
     return quote(spec.primary_key.column)
-
-
-def table_name(spec: ResourceSpec) -> str:
-    """The quoted name of a resource's table."""
-    return quote(spec.table or spec.name)
-
-
-def _needs_cast(node: Node) -> bool:
-    """Whether a value's SQL type may differ from its declared one: sums of bigint are numeric in PostgreSQL."""
-    return not hasattr(node, "path")

@@ -8,24 +8,36 @@ from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
-from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain, quote
+from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain
 from sorbus.data_layers.postgres.faults import translate
-from sorbus.data_layers.postgres.selects import SelectWriter, table_name
+from sorbus.data_layers.postgres.selects import SelectWriter
 from sorbus.data_layers.postgres.summaries import SummaryWriter
+from sorbus.data_layers.postgres.writes import WriteCompiler
 from sorbus.expressions.evaluate import actor_value
-from sorbus.expressions.nodes import ActorRef, Const, InputRef, Node, Param, TenantRef
+from sorbus.expressions.nodes import ActorRef, Const, InputRef, Param, TenantRef
 from sorbus.query.statements import (
-    Conflict,
     Delete,
     Insert,
+    InsertMany,
     Select,
     Statement,
     Summarize,
     Update,
+    UpdateMany,
 )
-from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.schema.resource import ApplicationSpec
+
+Writes = Insert | InsertMany | Update | UpdateMany | Delete
 
 Bind = Callable[[Bindings], list[Any]]
+
+
+class Shape(Enum):
+    """What a statement answers with."""
+
+    ROWS = "rows"
+    NUMBER = "number"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,7 @@ class SqlStatement:
 
     sql: str
     bind: Bind
-    returns: bool = True
+    shape: Shape = Shape.ROWS
 
     async def fetch(self, session: Any, bindings: Bindings) -> Sequence[Row]:
         """Run it.
@@ -43,10 +55,12 @@ class SqlStatement:
             SorbusError: what PostgreSQL refused, translated; anything else as it came.
         """
         try:
-            if self.returns:
+            if self.shape is Shape.ROWS:
                 rows: Sequence[Row] = await session.fetch(self.sql, *self.bind(bindings))
                 return rows
-            await session.execute(self.sql, *self.bind(bindings))
+            status: str = await session.execute(self.sql, *self.bind(bindings))
+            if self.shape is Shape.NUMBER:
+                return ((int(status.rpartition(" ")[2]),),)
         except Exception as error:
             known = translate(error)
             if known is None:
@@ -64,67 +78,42 @@ def compile_statement(application: ApplicationSpec, statement: Statement) -> Sql
 class _Writer:
     application: ApplicationSpec
     compiler: SqlCompiler = field(init=False)
-    selects: SelectWriter = field(init=False)
 
     def __post_init__(self) -> None:
         self.compiler = SqlCompiler(self.application)
-        self.selects = SelectWriter(self.application, self.compiler)
 
     def write(self, statement: Statement) -> SqlStatement:
-        returns = True
         match statement:
             case Select():
-                sql = self.selects.select(statement)
+                sql = SelectWriter(self.application, self.compiler).select(statement)
             case Summarize():
-                sql = SummaryWriter(self.selects, self.compiler).summarize(statement)
+                sql = SummaryWriter(SelectWriter(self.application, self.compiler), self.compiler).summarize(
+                    statement
+                )
+            case _:
+                return self._written(statement)
+        return SqlStatement(sql, binder(self.compiler.sources))
+
+    def _written(self, statement: Writes) -> SqlStatement:
+        compiler = WriteCompiler(self.compiler)
+        shape = Shape.ROWS
+        match statement:
             case Insert():
-                sql = self._insert(statement)
-                returns = bool(statement.outputs)
+                sql = compiler.insert(statement)
+                shape = Shape.ROWS if statement.outputs or statement.tagged else Shape.NOTHING
+            case InsertMany():
+                sql = compiler.insert_many(statement)
+                answers = statement.outputs or statement.tagged or statement.check is not None
+                shape = Shape.ROWS if answers else Shape.NOTHING
             case Update():
-                sql = self._update(statement)
+                sql = compiler.update(statement)
+                shape = Shape.NUMBER if statement.counted else Shape.ROWS
+            case UpdateMany():
+                sql = compiler.update_many(statement)
             case Delete():
-                sql = self._delete(statement)
-        return SqlStatement(sql, binder(self.compiler.sources), returns)
-
-    def _where(self, where: Node | None) -> str:
-        return f" WHERE {self.compiler.node(where)}" if where is not None else ""
-
-    def _insert(self, statement: Insert) -> str:
-        spec = statement.resource
-        frame = self.compiler.push(spec)
-        columns = ", ".join(quote(spec.attributes[name].column) for name, _ in statement.values)
-        values = ", ".join(
-            self.compiler.node(node, spec.attributes[name].type.sql) for name, node in statement.values
-        )
-        sql = f"INSERT INTO {table_name(spec)} AS {frame.alias} ({columns}) VALUES ({values})"
-        if statement.conflict is not None:
-            sql += self._conflict(spec, statement.conflict)
-        if statement.outputs:
-            sql += f" RETURNING {self.selects.outputs(statement.outputs)}"
-        return sql
-
-    def _conflict(self, spec: ResourceSpec, conflict: Conflict) -> str:
-        keys = ", ".join(quote(spec.attributes[name].column) for name in conflict.keys)
-        changes = ", ".join(
-            f"{quote(spec.attributes[name].column)} = EXCLUDED.{quote(spec.attributes[name].column)}"
-            for name in conflict.update
-        )
-        return f" ON CONFLICT ({keys}) DO UPDATE SET {changes}" + self._where(conflict.where)
-
-    def _update(self, statement: Update) -> str:
-        spec = statement.resource
-        frame = self.compiler.push(spec)
-        changes = ", ".join(
-            f"{quote(spec.attributes[name].column)} = {self.compiler.node(node, spec.attributes[name].type.sql)}"
-            for name, node in statement.assignments
-        )
-        sql = f"UPDATE {table_name(spec)} AS {frame.alias} SET {changes}{self._where(statement.where)}"
-        return f"{sql} RETURNING {self.selects.outputs(statement.outputs)}"
-
-    def _delete(self, statement: Delete) -> str:
-        frame = self.compiler.push(statement.resource)
-        sql = f"DELETE FROM {table_name(statement.resource)} AS {frame.alias}{self._where(statement.where)}"
-        return f"{sql} RETURNING {self.selects.outputs(statement.outputs)}"
+                sql = compiler.delete(statement)
+                shape = Shape.NUMBER if statement.counted and not statement.guards else Shape.ROWS
+        return SqlStatement(sql, binder(self.compiler.sources), shape)
 
 
 def binder(sources: Sequence[Source]) -> Bind:
