@@ -17,6 +17,7 @@ from sorbus.query.query import Query
 from sorbus.query.statements import Count, Output, Related, Select
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
+from sorbus.schema.ways import load_key
 from sorbus.scope import Scope
 
 _LARGEST_CACHE = 2000
@@ -28,7 +29,8 @@ class Shape:
 
     Attributes:
         fields: the derived fields to load besides the attributes.
-        related: the relationship and the position of its keys among the values, when related rows are read.
+        related: when related rows are read, the relationship, the position of its keys among the values, and
+            whether its own order counts.
     """
 
     resource: str
@@ -40,7 +42,7 @@ class Shape:
     offset: int | None = None
     lock: bool = False
     count: bool = False
-    related: tuple[str, str, int] | None = None
+    related: tuple[str, str, int, bool] | None = None
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class ReadPlan:
     executable: Executable
     hydrate: Hydrate
     computed: tuple[tuple[str, Callable[[Any], Any]], ...]
+    carried: Hydrate | None = None
 
 
 @dataclass(slots=True)
@@ -173,7 +176,9 @@ class Planner:
             touched[resource.name] = self.program(resource, PRIMARY_READ)
             return None
 
-        self._secured(shape, spec, Securer(self.application, note))
+        securer = Securer(self.application, note)
+        self._secured(shape, spec, securer)
+        related_read(self.application, shape.related, securer)
         own = self.program(spec, shape.action)
         family = self.families[shape] = Family((own, *touched.values()))
         return family
@@ -210,13 +215,17 @@ class Planner:
         def guard(resource: ResourceSpec) -> Node | None:
             return conjunction(tenancy(resource) if tenants else None, folds.get(resource.name))
 
-        where, order, derived = self._secured(shape, spec, Securer(self.application, guard))
+        securer = Securer(self.application, guard)
+        where, order, derived = self._secured(shape, spec, securer)
+        related = related_read(self.application, shape.related, securer)
         own = family.programs[0].fold(key[0]) if key else None
         where = conjunction(where, tenancy(spec) if tenants else None, own)
         layer = self.layer_of(spec)
         if shape.count:
             return ReadPlan(layer, layer.compile(Count(resource=spec, where=where)), list, ())
-        return self._compile_select(shape, spec, layer, where=where, order=order, derived=derived)
+        return self._compile_select(
+            shape, spec, layer, where=where, order=order, derived=derived, related=related
+        )
 
     def _compile_select(
         self,
@@ -227,14 +236,9 @@ class Planner:
         where: Node | None,
         order: tuple[Ordering, ...],
         derived: tuple[Output, ...],
+        related: Related | None,
     ) -> ReadPlan:
         outputs = (*attribute_outputs(spec), *derived)
-        related: Related | None = None
-        if shape.related is not None:
-            source_name, relation, position = shape.related
-            source = self.application.resources[source_name]
-            keys = Param(position, list)
-            related = Related(source=source, relationship=source.relationships[relation], keys=keys)
         select = Select(
             resource=spec,
             outputs=outputs,
@@ -251,7 +255,11 @@ class Planner:
             if (found := spec.calculations.get(name)) and (function := found.function) is not None
         )
         hydrate = hydrator(spec.python, outputs, layer, first=1 if related is not None else 0)
-        return ReadPlan(layer, layer.compile(select), hydrate, computed)
+        carried: Hydrate | None = None
+        between = self.application.join(related.relationship) if related is not None else None
+        if related is not None and related.carried and between is not None:
+            carried = hydrator(between.python, related.carried, layer, first=1 + len(outputs))
+        return ReadPlan(layer, layer.compile(select), hydrate, computed, carried)
 
 
 def _with_needs(spec: ResourceSpec, name: str) -> Iterator[str]:
@@ -261,6 +269,39 @@ def _with_needs(spec: ResourceSpec, name: str) -> Iterator[str]:
         if each not in spec.attributes:
             yield from _with_needs(spec, each)
     yield name
+
+
+def related_read(
+    application: ApplicationSpec, related: tuple[str, str, int, bool] | None, securer: Securer
+) -> Related | None:
+    """The part of a select that reads the rows of a relationship, its conditions guarded."""
+    if related is None:
+        return None
+    name, relation, position, sorted_by_it = related
+    source = application.resources[name]
+    relationship = source.relationships[relation]
+    way = application.segments(source, relationship)
+    _, hops = securer.way(source, relationship, loading=True)
+    if hops is None:
+        hops = tuple(hop.where for segment in way for hop in segment.hops)
+    order: tuple[Ordering, ...] = ()
+    if sorted_by_it:
+        stack = tuple(application.resources[each] for each in way[-1].hops[-1].stack)
+        order = tuple(
+            Ordering(securer.secure(term.node, stack), term.descending, term.nulls_first)
+            for term in relationship.order
+        )
+    between = application.join(relationship)
+    carries = relationship.join is not None and relationship.join.carried
+    return Related(
+        source=source,
+        relationship=relationship,
+        keys=Param(position, list),
+        key=load_key(way, source.primary_key.name),
+        hops=hops,
+        order=order,
+        carried=attribute_outputs(between) if between is not None and carries else (),
+    )
 
 
 def attribute_outputs(spec: ResourceSpec) -> tuple[Output, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sorbus.data_layers.base import Bindings, Row
+from sorbus.data_layers.base import Bindings
 from sorbus.engine import cursors
 from sorbus.engine.planning import Lowered, ReadPlan, Shape
+from sorbus.engine.related_reads import load_related
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.inputs import InvalidInput, InvalidPage, NotFound, NotUnique
@@ -16,7 +17,6 @@ from sorbus.expressions.nodes import FALSE, Call, Node, Ordering, Param, Ref, co
 from sorbus.policies.explain import refusal
 from sorbus.query.page import Page
 from sorbus.query.query import Query
-from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import PRIMARY_READ, ResourceSpec
 from sorbus.scope import Scope
 
@@ -130,17 +130,17 @@ class Reader:
         plan = self.planner.plan(lowered.shape, scope, inputs)
         rows = await self.run(plan, scope, lowered.values, inputs)
         records = plan.hydrate(rows)
-        await self._finish(plan, records, lowered, spec, scope)
+        await self.finish(plan, records, lowered, spec, scope)
         return records
 
-    async def _finish(
+    async def finish(
         self, plan: ReadPlan, records: list[Any], lowered: Lowered, spec: ResourceSpec, scope: Scope
     ) -> None:
         """Step 15: related rows, then the calculations that run in Python."""
         if not records:
             return
         for relationship, query in lowered.loads:
-            await self._load_related(records, spec, relationship, query, scope)
+            await load_related(self, records, spec, relationship, query, scope)
         for name, function in plan.computed:
             for record in records:
                 record.__dict__[name] = function(record)
@@ -153,30 +153,11 @@ class Reader:
             relationship = spec.relationships.get(name)
             if relationship is None:
                 raise NoSuchField(spec.name, name, allowed=spec.relationships, where="a load")
-            await self._load_related(records, spec, relationship, None, scope)
+            await load_related(self, records, spec, relationship, None, scope)
 
-    async def _load_related(
-        self,
-        records: list[Any],
-        spec: ResourceSpec,
-        relationship: RelationshipSpec,
-        query: Query[Any] | None,
-        scope: Scope,
-    ) -> None:
-        destination = self.planner.application.destination(relationship)
-        inner: Query[Any] = query if query is not None else Query(resource=destination.python)
-        self.check(destination, inner.action, scope, dict(inner.inputs))
-        own, name = relationship.source_attribute, relationship.name
-        keys = list({key for record in records if (key := record.__dict__[own]) is not None})
-        lowered = self.planner.lower(_sorted(inner, destination, relationship.order), destination)
-        lowered.values.append(keys)
-        related = (spec.name, name, len(lowered.values) - 1)
-        lowered.shape = replace(lowered.shape, related=related)
-        plan = self.planner.plan(lowered.shape, scope, dict(inner.inputs))
-        rows: list[Row] = await self.run(plan, scope, lowered.values, dict(inner.inputs)) if keys else []
-        found = plan.hydrate(rows)
-        await self._finish(plan, found, lowered, destination, scope)
-        _attach(records, rows, found, relationship)
+    def totally_sorted(self, query: Query[Any], spec: ResourceSpec) -> Query[Any]:
+        """The query with the key as its last term."""
+        return _sorted(query, spec)
 
     async def exactly_one(self, query: Query[Any], scope: Scope) -> Any:
         """The one record of a query."""
@@ -297,30 +278,12 @@ def _plain_terms(shape: Shape, spec: ResourceSpec) -> tuple[Ordering, ...]:
     return shape.order
 
 
-def _sorted(query: Query[Any], spec: ResourceSpec, otherwise: tuple[Ordering, ...] = ()) -> Query[Any]:
-    """The query with a total order: its own terms or the relationship's, then the key."""
+def _sorted(query: Query[Any], spec: ResourceSpec) -> Query[Any]:
+    """The query with a total order: its own terms, then the key."""
     key = getattr(spec.python, spec.primary_key.name)
-    if otherwise and not query.sorts:
-        terms = tuple(_As(term) for term in otherwise)
-        return replace(query, sorts=(*terms, Sort(key)))
     if any(getattr(term.by, "name", None) == spec.primary_key.name for term in query.sorts):
         return query
     return replace(query, sorts=(*query.sorts, Sort(key)))
-
-
-class _As(Sort):
-    """A term that is already lowered."""
-
-    def __init__(self, term: Ordering) -> None:
-        object.__setattr__(self, "by", term)
-        object.__setattr__(self, "descending", term.descending)
-        object.__setattr__(self, "nulls_first", term.nulls_first)
-
-    def lower(self, context: Any) -> Ordering:
-        """The term itself."""
-        del context
-        term: Any = self.by
-        return Ordering(term.node, term.descending, term.nulls_first)
 
 
 def _check_page(*, limit: int, offset: int = 0) -> None:
@@ -328,18 +291,3 @@ def _check_page(*, limit: int, offset: int = 0) -> None:
         raise InvalidPage("limit", limit, allowed=f"1 to {LARGEST_PAGE}")
     if offset < 0:
         raise InvalidPage("offset", offset, allowed="0 or more")
-
-
-def _attach(records: list[Any], rows: list[Row], found: list[Any], relationship: RelationshipSpec) -> None:
-    """Put related records on their source records."""
-    own, name = relationship.source_attribute, relationship.name
-    if not relationship.to_many:
-        single = {row[0]: record for row, record in zip(rows, found, strict=True)}
-        for record in records:
-            record.__dict__[name] = single.get(record.__dict__[own])
-        return
-    groups: dict[Any, list[Any]] = {}
-    for row, record in zip(rows, found, strict=True):
-        groups.setdefault(row[0], []).append(record)
-    for record in records:
-        record.__dict__[name] = groups.get(record.__dict__[own], [])

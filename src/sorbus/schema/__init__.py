@@ -10,6 +10,8 @@ from sorbus.schema.fields import (
     IdentitySpec,
     JoinSpec,
     OnDelete,
+    OnUpdate,
+    ReferenceSpec,
     RelationshipSpec,
 )
 from sorbus.schema.policies import CheckSpec, Effect, PolicySpec, TenancySpec
@@ -34,7 +36,9 @@ __all__ = [
     "JoinSpec",
     "Missing",
     "OnDelete",
+    "OnUpdate",
     "PolicySpec",
+    "ReferenceSpec",
     "RelationshipSpec",
     "ResourceSpec",
     "TenancySpec",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +11,9 @@ from typing import Any
 
 from sorbus.data_layers.memory.tables import Row, Table
 from sorbus.errors.database import LockNotAvailable, TransactionAborted
+
+Check = Callable[[Mapping[str, Table]], None]
+"""A reference that is looked at later; it raises where it does not hold."""
 
 
 @dataclass(slots=True)
@@ -20,11 +23,15 @@ class Writing:
     Attributes:
         own: the tables that nobody else sees yet; the others are copied before the first write.
         private: whether the writes stay invisible to others for now.
+        later: what is looked at when the statement is done.
+        deferred: what is looked at when the transaction is committed.
     """
 
     tables: dict[str, Table]
     own: set[str]
     private: bool
+    later: list[Check] = field(default_factory=list[Check])
+    deferred: list[Check] = field(default_factory=list[Check])
     _undo: list[tuple[str, Any, Row | None]] = field(default_factory=list[tuple[str, Any, Row | None]])
 
     def _table(self, name: str) -> Table:
@@ -45,6 +52,16 @@ class Writing:
         table = self._table(name)
         self._undo.append((name, key, table.rows[key]))
         table.remove(key)
+
+    def settle(self) -> None:
+        """Look at what was left for the end of the statement; without a transaction it is the end of all.
+
+        Raises:
+            ForeignKeyViolation: a reference does not hold.
+        """
+        checks = self.later if self.private else [*self.later, *self.deferred]
+        for check in checks:
+            check(self.tables)
 
     def undo(self) -> None:
         """Put everything back."""
@@ -81,6 +98,7 @@ class MemorySession:
         self.began: datetime | None = None
         self._tables: dict[str, Table] | None = None
         self._own: set[str] = set()
+        self._deferred: list[Check] = []
         self._failed = False
 
     @property
@@ -115,9 +133,16 @@ class MemorySession:
 
         Raises:
             TransactionAborted: a statement had failed; everything is undone instead.
+            ForeignKeyViolation: a deferred reference does not hold; everything is undone.
         """
         failed = self._failed
         if self._tables is not None and not failed:
+            try:
+                for check in self._deferred:
+                    check(self._tables)
+            except BaseException:
+                self.rollback()
+                raise
             self.store.tables = self._tables
         self.rollback()
         if failed:
@@ -127,7 +152,7 @@ class MemorySession:
         """Forget what was written."""
         if self._tables is not None:
             self.store.lock.release()
-        self._tables, self._own = None, set()
+        self._tables, self._own, self._deferred = None, set(), []
         self.began, self._failed = None, False
 
     async def lock(self) -> None:
@@ -149,7 +174,7 @@ class MemorySession:
         """
         if self.began is not None:
             await self.lock()
-            return Writing(self.tables, self._own, private=True)
+            return Writing(self.tables, self._own, private=True, deferred=self._deferred)
         await self._take()
         return Writing(self.store.tables, set(), private=False)
 

@@ -8,15 +8,17 @@ from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
-from sorbus.data_layers.memory.rows import Frame, MemoryRows
+from sorbus.data_layers.memory.rows import MemoryRows
 from sorbus.data_layers.memory.session import MemorySession, Writing
 from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table
 from sorbus.data_layers.memory.values import conform, stored
+from sorbus.data_layers.memory.ways import Frame, follow, joinable
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import Aggregated, Call, Exists, Node, Ref, children, walk
 from sorbus.query.statements import Count, Delete, Insert, Output, Related, Select, Statement, Update
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.schema.ways import sees_source
 
 Writes = Insert | Update | Delete
 
@@ -80,24 +82,26 @@ class MemoryStatement:
 
     def _related(self, statement: Select, related: Related, rows: MemoryRows) -> Sequence[Row]:
         """The rows behind a relationship, each with the key of its source row in front."""
-        pairs: list[tuple[Any, Frame]] = []
-        for key in rows.evaluate(related.keys, None):
-            source = Frame(related.source, {related.relationship.source_attribute: key})
-            for far in rows.related(source, related.relationship):
-                frame = Frame(far.spec, far.row)
-                if rows.holds(statement.where, frame):
-                    pairs.append((key, frame))
-        keys = {id(frame): key for key, frame in pairs}
-        ordered = rows.ordered([frame for _, frame in pairs], statement.order)
         window = _window(statement, rows)
-        seen: dict[Any, int] = {}
         found: list[Row] = []
-        for frame in ordered:
-            key = keys[id(frame)]
-            place = seen[key] = seen.get(key, -1) + 1
-            if place >= (window.start or 0) and (window.stop is None or place < window.stop):
-                found.append((key, *outputs(statement.outputs, frame, rows)))
+        for key in rows.evaluate(related.keys, None):
+            for source in _sources(related, rows, key):
+                for far in self._reached(statement, related, source, rows)[window]:
+                    between = outputs(related.carried, far.parent, rows) if far.parent is not None else ()
+                    found.append((key, *outputs(statement.outputs, Frame(far.spec, far.row), rows), *between))
         return found
+
+    def _reached(self, statement: Select, related: Related, source: Frame, rows: MemoryRows) -> list[Frame]:
+        """The rows behind one source row, sorted; what the statement itself asks sees the far row alone."""
+        reached: dict[int, Frame] = {}
+        alone: list[Frame] = []
+        for far in follow(rows, source, related.relationship, related.hops):
+            frame = Frame(far.spec, far.row)
+            if rows.holds(statement.where, frame):
+                alone.append(frame)
+                reached[id(frame)] = far
+        ordered = [reached[id(each)] for each in rows.ordered(alone, statement.order)]
+        return rows.ordered(ordered, related.order)
 
     # writing
 
@@ -107,11 +111,13 @@ class MemoryStatement:
             rows = self._rows(session, writing.tables, bindings)
             match statement:
                 case Insert():
-                    return self._insert(statement, writing, rows)
+                    answer = self._insert(statement, writing, rows)
                 case Update():
-                    return self._update(statement, writing, rows)
+                    answer = self._update(statement, writing, rows)
                 case Delete():
-                    return self._delete(statement, writing, rows)
+                    answer = self._delete(statement, writing, rows)
+            writing.settle()
+            return answer
         except BaseException:
             writing.undo()
             raise
@@ -154,6 +160,16 @@ class MemoryStatement:
         for each in found:
             self.constraints.remove(writing, spec, each.row)
         return gone
+
+
+def _sources(related: Related, rows: MemoryRows, key: Any) -> Iterator[Frame]:
+    """The source rows of a key: the row itself where the relationship looks at it, else what is known of it."""
+    first = rows.application.segments(related.source, related.relationship)[0]
+    if not sees_source(first):
+        yield Frame(related.source, {related.key: key})
+        return
+    for row in rows.tables[related.source.name].find((related.key,), (key,)):
+        yield Frame(related.source, row)
 
 
 def _window(statement: Select, rows: MemoryRows) -> slice:
@@ -207,11 +223,13 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
         case Ref(name, path, outer):
             spec = stack[-1 - outer]
             for step in path:
+                joinable(application, spec, spec.relationships[step])
                 spec = application.destination(spec.relationships[step])
             calculation = spec.calculations.get(name)
             if calculation is not None and calculation.node is None:
                 raise NotCompilable(f"{spec.name}.{name}")
         case Exists(relationship) | Aggregated(relationship=relationship):
+            joinable(application, stack[-1], stack[-1].relationships[relationship])
             destination = application.destination(stack[-1].relationships[relationship])
             for child in children(node):
                 _check(application, child, (*stack, destination))

@@ -8,8 +8,9 @@ from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
-from sorbus.data_layers.postgres.compiler import Frame, Source, SqlCompiler, plain, quote
+from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain, quote
 from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.joins import Joins
 from sorbus.expressions.evaluate import actor_value
 from sorbus.expressions.nodes import ActorRef, Const, InputRef, Node, Param, TenantRef
 from sorbus.query.statements import (
@@ -18,7 +19,6 @@ from sorbus.query.statements import (
     Delete,
     Insert,
     Output,
-    Related,
     Select,
     Statement,
     Update,
@@ -99,13 +99,18 @@ class _Writer:
         columns = [self._output(each) for each in statement.outputs]
         source = f"{_table(statement.resource)} {frame.alias}"
         conditions: list[str] = []
+        first = ""
         if statement.related is not None:
-            key, source, condition = self._related(statement.related, frame, source)
-            columns.insert(0, key)
-            conditions.append(condition)
+            joins = Joins(self.compiler)
+            reached = joins.loaded(statement.related, frame)
+            source, first = reached.source, joins.order(reached, statement.related.order)
+            columns.insert(0, reached.key)
+            conditions.append(reached.condition)
+            with joins.seeing(reached.stack[:-1]):
+                columns.extend(self._output(each) for each in statement.related.carried)
         if statement.where is not None:
             conditions.append(self.compiler.node(statement.where))
-        order = self.compiler.order(statement.order)
+        order = ", ".join(filter(None, (first, self.compiler.order(statement.order))))
         if statement.related is not None and (statement.limit or statement.offset):
             return self._windowed(statement, columns, source, conditions, order)
         sql = f"SELECT {', '.join(columns) or '1'} FROM {source}"
@@ -137,25 +142,6 @@ class _Writer:
         if statement.limit is not None:
             bounds.append(f"rank <= {offset} + {self.compiler.node(statement.limit, 'bigint')}")
         return f"SELECT {', '.join(names)} FROM ({inner}) ranked WHERE {' AND '.join(bounds)} ORDER BY rank"
-
-    def _related(self, related: Related, frame: Frame, source: str) -> tuple[str, str, str]:
-        """The source row's key, the FROM clause and the condition of a related read."""
-        relationship = related.relationship
-        own = related.source.attributes[relationship.source_attribute]
-        far = frame.spec.attributes[relationship.destination_attribute]
-        keys = self.compiler.node(related.keys, f"{own.type.sql}[]")
-        column = f"{frame.alias}.{quote(far.column)}"
-        join = self.application.join(relationship)
-        if join is not None and relationship.join is not None:
-            between = self.compiler.alias()
-            to = join.attributes[relationship.join.destination_attribute].column
-            back = join.attributes[relationship.join.source_attribute].column
-            source += f" JOIN {_table(join)} {between} ON {between}.{quote(to)} = {column}"
-            column = f"{between}.{quote(back)}"
-        condition = f"{column} = ANY({keys})"
-        if relationship.where is not None:
-            condition += f" AND ({self.compiler.node(relationship.where)})"
-        return column, source, condition
 
     def _count(self, statement: Count) -> str:
         frame = self.compiler.push(statement.resource)

@@ -26,6 +26,7 @@ class ClassCatalog:
         default_factory=dict[tuple[type[Any], str], FieldType]
     )
     targets: dict[Any, type[Any]] = field(default_factory=dict[Any, type[Any]])
+    several: dict[Any, bool] = field(default_factory=dict[Any, bool])
 
     def type_of(self, owner: type[Any], name: str) -> FieldType | None:
         """The type of an attribute, once known."""
@@ -42,6 +43,12 @@ class ClassCatalog:
             label = f"{relationship.owner.__name__}.{relationship.name}"
             raise NoSuchResource("?", wanted_by=label, allowed=self.classes)
         return found
+
+    def reached(self, owner: type[Any], name: str) -> type[Any]:
+        """The class that a relationship leads to, or a path of names joined by dots."""
+        for step in name.split("."):
+            owner = self.destination(owner.__declared__[step])
+        return owner
 
 
 def gather(classes: Mapping[str, type[Any]], errors: list[DeclarationError]) -> ClassCatalog:
@@ -136,7 +143,8 @@ def _gather_relationship(
     name: str,
     hint: Any,
 ) -> None:
-    if get_origin(hint) not in {One, Many}:
+    origin = get_origin(hint)
+    if origin not in {One, Many} or (isinstance(member, (One, Many)) and not isinstance(member, origin)):
         wanted = "One[…]" if isinstance(member, One) else "Many[…]"
         errors.append(
             MissingPart(
@@ -153,3 +161,4 @@ def _gather_relationship(
         )
         return
     catalog.targets[member] = found
+    catalog.several[member] = origin is Many

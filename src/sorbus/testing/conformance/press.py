@@ -103,7 +103,8 @@ class Article(Resource):
     changed_at: Attr[datetime] = timestamp(touch=True)
     deadline: Attr[datetime | None] = attribute(default=None)
 
-    author: One[Author] = belongs_to(via=author_id)
+    # The suite lets a reference leave its tenant, to see that reads do not follow it there.
+    author: One[Author] = belongs_to(via=author_id, match_tenant=False)
     editor: One[Author] = belongs_to(via=editor_id, on_delete="nilify")
     comments: Many[Comment] = has_many(order_by=lambda comment: comment.score.desc())
     tags: Many[Tag] = many_to_many("ArticleTag", order_by=lambda tag: tag.name)
