@@ -1,11 +1,12 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
-from sorbus.expressions.build import Expr, coalesce, concat, if_, now, tenant
+from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
 from sorbus.query.page import Page
 from sorbus.query.query import Query
-from sorbus.resource import action, agg
-from sorbus.resource.actions import Arg
+from sorbus.resource import action, agg, change, validate
+from sorbus.resource.actions import Arg, PrivateArg
 from sorbus.resource.application import Sorbus
+from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
@@ -45,6 +46,7 @@ __all__ = [
     "UNCHANGED",
     "Arg",
     "Attr",
+    "Changes",
     "Domain",
     "Expr",
     "Identities",
@@ -56,11 +58,13 @@ __all__ = [
     "Page",
     "Policies",
     "Postgres",
+    "PrivateArg",
     "Query",
     "Resource",
     "Scope",
     "Sorbus",
     "Tenancy",
+    "Validations",
     "action",
     "actor",
     "actor_present",
@@ -71,6 +75,7 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "change",
     "coalesce",
     "computed",
     "concat",
@@ -80,6 +85,7 @@ __all__ = [
     "has_many",
     "has_one",
     "if_",
+    "incoming",
     "input_value",
     "many_to_many",
     "now",
@@ -89,4 +95,5 @@ __all__ = [
     "tenant",
     "timestamp",
     "uuid_primary_key",
+    "validate",
 ]

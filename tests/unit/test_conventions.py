@@ -21,6 +21,7 @@ LONGEST_FUNCTION = 80
 EXPORTED = [
     "Arg",
     "Attr",
+    "Changes",
     "Domain",
     "Expr",
     "Identities",
@@ -32,12 +33,14 @@ EXPORTED = [
     "Page",
     "Policies",
     "Postgres",
+    "PrivateArg",
     "Query",
     "Resource",
     "Scope",
     "Sorbus",
     "Tenancy",
     "UNCHANGED",
+    "Validations",
     "action",
     "actor",
     "actor_present",
@@ -48,6 +51,7 @@ EXPORTED = [
     "belongs_to",
     "bypass",
     "calculate",
+    "change",
     "coalesce",
     "computed",
     "concat",
@@ -57,6 +61,7 @@ EXPORTED = [
     "has_many",
     "has_one",
     "if_",
+    "incoming",
     "input_value",
     "many_to_many",
     "now",
@@ -66,6 +71,7 @@ EXPORTED = [
     "tenant",
     "timestamp",
     "uuid_primary_key",
+    "validate",
 ]
 
 HEAVY = [

@@ -40,6 +40,9 @@ class WriteData:
     """What the steps of one write action share.
 
     Attributes:
+        sync_body: whether there is a body that does something and runs at step 4.
+        prepares: whether step 4 has anything to run besides taking the inputs.
+        row_first: whether the row is read before step 4, since a hook or what runs there looks at it.
         accepted: the attributes that are set by an input of their name.
         parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
@@ -54,7 +57,10 @@ class WriteData:
     program: PolicyProgram
     hydrate: Hydrate
     draft: type
+    sync_body: bool
     needs_draft: bool
+    prepares: bool
+    row_first: bool
     changes_later: bool
     accepted: frozenset[str] = frozenset()
     parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])

@@ -47,6 +47,18 @@ class QueryWithoutScope(FrameworkError):
         )
 
 
+class RequireOutsideAction(FrameworkError):
+    """`require` was given an expression where no action that writes is running."""
+
+    code = "require-outside-action"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "`require(expression, …)` is checked by the statement of an action, and none is running here.",
+            hint="Use it in the body of a create, update or destroy; elsewhere give it a plain truth value.",
+        )
+
+
 class NotCompilable(FrameworkError):
     """A data layer cannot express something, as a filter on a calculation that runs in Python."""
 

@@ -64,6 +64,13 @@ class InputRef(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Incoming(Node):
+    """A field of the row that an upsert would have inserted."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Node):
     """An operator or function on arguments; `operator` is a name of `sorbus.expressions.operators`."""
 

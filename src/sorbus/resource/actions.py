@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import Enum
-from typing import Annotated, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Annotated, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, overload
 
+from sorbus.changeset.items import Item
+from sorbus.expressions.build import Expr
 from sorbus.query.query import Query
+from sorbus.resource.fields import Attr
 from sorbus.schema.actions import ActionKind, HookPoint
 from sorbus.scope import Scope
 
@@ -22,8 +25,15 @@ class ArgumentMarker:
     """Marks a parameter of a write as an argument that is not an attribute."""
 
 
+class PrivateMarker(ArgumentMarker):
+    """Marks an argument that only code can give."""
+
+
 Arg = Annotated[T, ArgumentMarker]
 """A parameter that is not an attribute of the resource: `notify: Arg[bool] = False`."""
+
+PrivateArg = Annotated[T, PrivateMarker]
+"""An argument that code can give and no interface takes from outside: `imported: PrivateArg[bool] = False`."""
 
 
 class Action:
@@ -65,6 +75,21 @@ class Action:
     def after_commit(self, function: H) -> H:
         """Run `function(record, scope)` after the transaction has been committed."""
         return self._hook(HookPoint.AFTER_COMMIT, function)
+
+    def after_transaction(self, function: H) -> H:
+        """Run `function(outcome, scope)` at the very end, also when the action failed.
+
+        The outcome has a `record` or an `error`. What the hook returns, unless None, becomes the action's answer.
+        """
+        return self._hook(HookPoint.AFTER_TRANSACTION, function)
+
+    def before_batch(self, function: H) -> H:
+        """In a bulk run, run `function(scope)` inside the transaction before each batch is written."""
+        return self._hook(HookPoint.BEFORE_BATCH, function)
+
+    def after_batch(self, function: H) -> H:
+        """In a bulk run, run `function(records, scope)` inside the transaction after each batch was written."""
+        return self._hook(HookPoint.AFTER_BATCH, function)
 
 
 def _scoped(args: tuple[Any, ...]) -> Scope:
@@ -176,7 +201,15 @@ Body = Callable[Concatenate[R, P], Awaitable[None] | None]
 @overload
 def create(function: Body[R, P], /) -> CreateAction[R, P]: ...
 @overload
-def create(*, upsert: str | None = ...) -> Callable[[Body[R, P]], CreateAction[R, P]]: ...
+def create(
+    *,
+    upsert: str | None = ...,
+    upsert_fields: Sequence[Attr[Any]] | None = ...,
+    upsert_where: Expr[bool] | None = ...,
+    skipped: Literal["error", "return"] = ...,
+    updates: UpdateAction[Any, Any] | None = ...,
+    changes: Sequence[Item] = ...,
+) -> Callable[[Body[R, P]], CreateAction[R, P]]: ...
 def create(function: Any = None, /, **options: Any) -> Any:
     """Declare a create action.
 
@@ -185,27 +218,58 @@ def create(function: Any = None, /, **options: Any) -> Any:
     `async` body runs before the transaction opens.
 
     Args:
-        upsert: the name of an identity; a row with the same keys is then updated instead.
+        upsert: the name of an identity; a row with the same keys is then updated instead. The policies must allow
+            the actor both the row that is there and the one that it becomes.
+        upsert_fields: what is updated; by default the attributes among the inputs that are not keys.
+        upsert_where: when it is updated: a condition over the row there is and `incoming(field)` of the new one.
+        skipped: what follows when the condition leaves the row alone: an error, or the row as it is.
+        updates: an update action whose policies must allow the update, too.
+        changes: changes and validations that run after the body, in this order.
     """
     return _decorator(CreateAction, function, options)
 
 
-def update(function: Body[R, P], /) -> UpdateAction[R, P]:
-    """Declare an update action; its inputs and body are read as those of `create`."""
-    return UpdateAction(function)
+@overload
+def update(function: Body[R, P], /) -> UpdateAction[R, P]: ...
+@overload
+def update(
+    *, changes: Sequence[Item] = ..., atomic: bool = ...
+) -> Callable[[Body[R, P]], UpdateAction[R, P]]: ...
+def update(function: Any = None, /, **options: Any) -> Any:
+    """Declare an update action; its inputs and body are read as those of `create`.
+
+    Args:
+        changes: changes and validations that run after the body, in this order.
+        atomic: whether a bulk run over a query must be one statement; it is then refused where it cannot be.
+    """
+    return _decorator(UpdateAction, function, options)
 
 
-def transition(*sources: Enum, to: Enum) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
+def transition(
+    *sources: Enum, to: Enum, changes: Sequence[Item] = ()
+) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
     """Declare an update that moves the state attribute from one of `sources` to `to`.
 
     The guard is in the UPDATE itself: of two that try at once, one gets a `WrongState` error.
     """
-    return lambda function: UpdateAction(function, sources=sources, target=to)
+    return lambda function: UpdateAction(function, sources=sources, target=to, changes=changes)
 
 
-def destroy(function: Body[R, P], /) -> DestroyAction[R, P]:
-    """Declare a destroy action."""
-    return DestroyAction(function)
+@overload
+def destroy(function: Body[R, P], /) -> DestroyAction[R, P]: ...
+@overload
+def destroy(
+    *, soft: bool = ..., changes: Sequence[Item] = ..., atomic: bool = ...
+) -> Callable[[Body[R, P]], DestroyAction[R, P]]: ...
+def destroy(function: Any = None, /, **options: Any) -> Any:
+    """Declare a destroy action.
+
+    Args:
+        soft: whether the row stays and gets what the body sets, such as `self.archived_at = now()`.
+        changes: changes and validations that run after the body, in this order.
+        atomic: whether a bulk run over a query must be one statement.
+    """
+    return _decorator(DestroyAction, function, options)
 
 
 def read(function: Callable[Concatenate[type[R], P], Query[R]], /) -> ReadAction[R, P]:

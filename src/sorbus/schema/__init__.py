@@ -1,6 +1,15 @@
 """Frozen specs: what the declarations say, as data."""
 
-from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint, InputSpec, Missing, TransitionSpec
+from sorbus.schema.actions import (
+    ActionKind,
+    ActionSpec,
+    HookPoint,
+    InputSpec,
+    Missing,
+    OnSkip,
+    TransitionSpec,
+    UpsertSpec,
+)
 from sorbus.schema.fields import (
     AggregateSpec,
     AttributeSpec,
@@ -37,10 +46,12 @@ __all__ = [
     "Missing",
     "OnDelete",
     "OnUpdate",
+    "OnSkip",
     "PolicySpec",
     "ReferenceSpec",
     "RelationshipSpec",
     "ResourceSpec",
     "TenancySpec",
     "TransitionSpec",
+    "UpsertSpec",
 ]

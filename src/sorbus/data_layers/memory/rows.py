@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -10,7 +12,7 @@ from typing import Any, cast
 
 from sorbus.data_layers.base import Bindings
 from sorbus.data_layers.memory.kinds import zero
-from sorbus.data_layers.memory.tables import Table
+from sorbus.data_layers.memory.tables import Row, Table
 from sorbus.data_layers.memory.ways import Frame, follow
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.evaluate import Environment, evaluate
@@ -43,6 +45,12 @@ class MemoryRows:
             params=bindings.params,
             now=now,
         )
+
+    def with_incoming(self, row: Row) -> MemoryRows:
+        """The same rows, seen by the condition of an upsert that would have inserted `row`."""
+        made = copy(self)
+        made.environment = replace(self.environment, rows=made, incoming=row)
+        return made
 
     def evaluate(self, node: Node, frame: Frame | None) -> Any:
         """The value of a node for a row."""

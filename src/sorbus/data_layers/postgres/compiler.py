@@ -18,6 +18,7 @@ from sorbus.expressions.nodes import (
     Const,
     Exists,
     Hops,
+    Incoming,
     InputRef,
     Node,
     Ordering,
@@ -84,6 +85,8 @@ class SqlCompiler:
                 return self.parameter(node, hint or sql_type(python))
             case ActorRef() | TenantRef() | InputRef():
                 return self.parameter(node, hint or "text")
+            case Incoming(name):
+                return f"EXCLUDED.{quote(self.frames[-1].spec.attributes[name].column)}"
             case Exists():
                 return self._exists(node)
             case Aggregated():
@@ -227,6 +230,8 @@ class SqlCompiler:
                 first = self.sql_type(args[0], values=values)
                 # The difference of two times is no time.
                 return None if operator == "sub" and first not in _NUMBERS else first
+            case Incoming(name):
+                return self.frames[-1].spec.attributes[name].type.sql
             case Aggregated():
                 return self._type_of_aggregate(node)
             case Param(_, python) if values:
