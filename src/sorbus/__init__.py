@@ -17,8 +17,13 @@ from sorbus.resource.relationships import (
     exists,
     has_many,
     has_one,
+    join_of,
+    manual,
+    manual_one,
     many_to_many,
     related,
+    through,
+    unrelated,
 )
 from sorbus.resource.require import require
 from sorbus.resource.sections import (
@@ -85,6 +90,9 @@ __all__ = [
     "has_many",
     "has_one",
     "if_",
+    "join_of",
+    "manual",
+    "manual_one",
     "incoming",
     "input_value",
     "many_to_many",
@@ -93,7 +101,9 @@ __all__ = [
     "related",
     "require",
     "tenant",
+    "through",
     "timestamp",
+    "unrelated",
     "uuid_primary_key",
     "validate",
 ]

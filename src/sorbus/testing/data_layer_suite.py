@@ -15,6 +15,7 @@ from __future__ import annotations
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
+from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.writes import Writes
@@ -22,5 +23,5 @@ from sorbus.testing.conformance.writes import Writes
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions):
+class DataLayerSuite(Writes, Reads, Derived, Relationships, Rules, Transactions):
     """Everything that a data layer must do."""

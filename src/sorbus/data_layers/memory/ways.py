@@ -55,12 +55,13 @@ def follow(
         CannotJoin: a function finds its rows.
     """
     given = list(hops) if hops is not None else None
-    found: Iterable[Frame] = (frame,)
+    found: list[Frame] = [frame]
     for segment in rows.application.segments(frame.spec, relationship):
         asked: Hops = tuple(each.where for each in segment.hops)
         if given is not None:
             asked, given = tuple(given[: len(asked)]), given[len(asked) :]
-        found = _distinct(far for source in found for far in _segment(rows, source, segment, asked))
+        reached = [far for source in found for far in _segment(rows, source, segment, asked)]
+        found = list(_distinct(reached))
     yield from found
 
 

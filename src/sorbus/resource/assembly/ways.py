@@ -12,7 +12,7 @@ from sorbus.errors.declaration import DeclarationError, NoSuchField, NoSuchResou
 from sorbus.errors.hints import did_you_mean, listed
 from sorbus.expressions.build import Sort
 from sorbus.expressions.lowering import Lowerer
-from sorbus.expressions.nodes import Node, Ordering
+from sorbus.expressions.nodes import Call, Node, Ordering, Ref, conjunction
 from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.fields import Attr
 from sorbus.resource.relationships import Far, Order, Relationship, is_relationship
@@ -215,6 +215,7 @@ def _finished(
     destination = resources.get(each.destination)
     if destination is None:
         return each
+    each = _inside_tenant(spec, destination, each)
     if each.reference is not None:
         return replace(each, reference=_finished_reference(spec, destination, each, each.reference))
     if each.join is not None and each.join.resource in resources:
@@ -227,6 +228,20 @@ def _finished(
         )
         return replace(each, join=replace(each.join, unique=unique))
     return each
+
+
+def _inside_tenant(spec: ResourceSpec, destination: ResourceSpec, each: RelationshipSpec) -> RelationshipSpec:
+    """What is no key tells rows apart inside one tenant only, so the tenant belongs to the way."""
+    own = getattr(spec.tenancy, "attribute", None)
+    theirs = getattr(destination.tenancy, "attribute", None)
+    keys = {
+        spec.primary_key.name == each.source_attribute,
+        destination.primary_key.name == each.destination_attribute,
+    }
+    if each.cardinality in _KEYLESS or each.join is not None or own is None or theirs is None or True in keys:
+        return each
+    same = Call("eq", (Ref(theirs), Ref(own, outer=1)))
+    return replace(each, where=conjunction(each.where, same))
 
 
 def _finished_reference(
