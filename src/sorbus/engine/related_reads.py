@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Row
 from sorbus.engine.planning import ReadPlan
@@ -84,7 +84,7 @@ async def _load_manual(
     answer = await function(list(records), scope)
     if not isinstance(answer, Mapping):
         raise WrongRelated(label, found=type(answer).__name__, expected="a mapping from keys to records")
-    found = cast("Mapping[Any, Any]", answer)
+    found: Mapping[Any, Any] = answer  # pyright: ignore[reportUnknownVariableType]
     key = spec.primary_key.name
     for record in records:
         value = found.get(record.__dict__[key])

@@ -62,8 +62,9 @@ class Lowerer:
 
         A path without a name of its own has that of its steps, joined by dots.
         """
-        if not relationship.name and getattr(relationship, "steps", ()):
-            first, *steps = relationship.steps
+        unnamed: tuple[Any, ...] = () if relationship.name else relationship.steps
+        if unnamed:
+            first, *steps = unnamed
             name, destination, _ = self.into(first)
             for step in steps:
                 further, destination, _ = Lowerer(self.catalog, (destination,)).into(step(destination))

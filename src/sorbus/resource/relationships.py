@@ -277,7 +277,7 @@ def through(
 ) -> Many[U]: ...
 @overload
 def through(
-    first: One[R | None] | One[R],
+    first: One[R | None],
     second: Callable[[type[R]], Many[U]],
     /,
     *,
@@ -287,8 +287,45 @@ def through(
 ) -> Many[U]: ...
 @overload
 def through(
-    first: One[R | None] | One[R],
-    second: Callable[[type[R]], One[U | None] | One[U]],
+    first: One[R],
+    second: Callable[[type[R]], Many[U]],
+    /,
+    *,
+    order_by: Callable[[type[U]], Any] | None = ...,
+    public: bool = ...,
+    description: str = ...,
+) -> Many[U]: ...
+@overload
+def through(
+    first: One[R | None],
+    second: Callable[[type[R]], One[U | None]],
+    /,
+    *,
+    public: bool = ...,
+    description: str = ...,
+) -> One[U | None]: ...
+@overload
+def through(
+    first: One[R | None],
+    second: Callable[[type[R]], One[U]],
+    /,
+    *,
+    public: bool = ...,
+    description: str = ...,
+) -> One[U | None]: ...
+@overload
+def through(
+    first: One[R],
+    second: Callable[[type[R]], One[U | None]],
+    /,
+    *,
+    public: bool = ...,
+    description: str = ...,
+) -> One[U | None]: ...
+@overload
+def through(
+    first: One[R],
+    second: Callable[[type[R]], One[U]],
     /,
     *,
     public: bool = ...,

@@ -57,7 +57,8 @@ def segments(
 
 
 def _hops(source: str, each: RelationshipSpec) -> Iterator[Hop]:
-    own, far, stack = each.source_attribute, each.destination_attribute, (source, each.destination)
+    own, far = each.source_attribute, each.destination_attribute
+    stack: tuple[str, ...] = (source, each.destination)
     join = each.join
     if join is not None:
         stack = (source, join.resource, each.destination)

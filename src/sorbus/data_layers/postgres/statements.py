@@ -8,8 +8,9 @@ from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
-from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain, quote
+from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain
 from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.frames import quote
 from sorbus.data_layers.postgres.joins import Joins
 from sorbus.data_layers.postgres.writes import WriteCompiler
 from sorbus.expressions.evaluate import actor_value

@@ -144,8 +144,10 @@ def _gather_relationship(
     hint: Any,
 ) -> None:
     origin = get_origin(hint)
-    if origin not in {One, Many} or (isinstance(member, (One, Many)) and not isinstance(member, origin)):
-        wanted = "One[…]" if isinstance(member, One) else "Many[…]"
+    # A path is neither: where it leads shows later.
+    declared = next((kind for kind in (One, Many) if isinstance(member, kind)), origin)
+    if origin not in {One, Many} or origin is not declared:
+        wanted = "One[…]" if declared is One else "Many[…]"
         errors.append(
             MissingPart(
                 f"{owner.__name__}.{name}", f"the relationship has no target; write `{name}: {wanted} = …`."

@@ -54,10 +54,10 @@ class RelationshipBuilder:
         destination = self.catalog.destination(member)
         _check_range(label, options.limit, options.offset)
         source, far, join = self._keys(name, member, destination)
-        stack = (
-            (self.cls, self.catalog.classes[join.resource], destination) if join else (self.cls, destination)
-        )
-        if member.cardinality is Cardinality.THROUGH:
+        stack: tuple[type[Any], ...] = (self.cls, destination)
+        if join is not None:
+            stack = (self.cls, self.catalog.classes[join.resource], destination)
+        elif member.cardinality is Cardinality.THROUGH:
             stack = (destination,)
         order = self._order(options.order_by, stack)
         if options.limit is not None or options.offset is not None:
@@ -88,7 +88,7 @@ class RelationshipBuilder:
     def _order(self, order_by: Order | None, stack: tuple[type[Any], ...]) -> tuple[Ordering, ...]:
         if order_by is None:
             return ()
-        given = order_by(stack[-1])
+        given: Any = order_by(stack[-1])
         terms: Sequence[Any] = given if isinstance(given, (list, tuple)) else (given,)
         lowerer = Lowerer(self.catalog, stack)
         return tuple((term if isinstance(term, Sort) else Sort(term)).lower(lowerer) for term in terms)
@@ -127,7 +127,7 @@ class RelationshipBuilder:
             return self._attribute(cls, otherwise, relationship)
         if isinstance(given, str):
             return self._attribute(cls, given, relationship)
-        found: Any = given if isinstance(given, Attr) else given(cls)
+        found: object = given if isinstance(given, Attr) else given(cls)  # pyright: ignore[reportUnknownVariableType]
         return self._attribute(cls, str(getattr(found, "name", found)), relationship)
 
     def _attribute(self, cls: type[Any], name: str, relationship: str) -> str:
@@ -141,10 +141,9 @@ class RelationshipBuilder:
         """The names of the relationships that a path goes over."""
         if not member.steps:
             return ()
-        first, *steps = member.steps
         cls, names = self.cls, list[str]()
-        for step in (lambda _: first, *steps):
-            found: Any = step(cls)
+        for position, step in enumerate(member.steps):
+            found: Any = step(cls) if position else step
             if not is_relationship(found):
                 raise WrongRelationship(
                     label,

@@ -91,7 +91,7 @@ class WithMusic(Behaviour):
 class CutAndSorted(WithMusic):
     """Conditions, orders and limits of to-many relationships."""
 
-    async def test_several_terms_sort(self, music: Music) -> None:
+    async def test_several_terms_sort_related_rows(self, music: Music) -> None:
         await Album.record(music.here.scope, band_id=music.band.id, title="a2", year=1975)
         found = await music.loaded(Band.albums)
         assert titles(found.albums) == ["c", "a2", "b", "a"]
@@ -146,7 +146,7 @@ class CutAndSorted(WithMusic):
         assert await query.where(exists(Band.latest, lambda album: album.year == 1980)).count() == 1
         assert await query.where(exists(Band.latest, lambda album: album.year == 1975)).count() == 0
 
-    async def test_without_keys(self, music: Music) -> None:
+    async def test_a_way_without_keys(self, music: Music) -> None:
         for name, town in (("north", "Oslo"), ("south", "Oslo"), ("far", "Bergen")):
             await Shop.open_in(music.here.scope, name=name, town=town)
         other = await Band.form(music.here.scope, name="Blues", town="Bergen")
@@ -260,7 +260,7 @@ class OverARowBetween(WithMusic):
 class Paths(WithMusic):
     """`through`: a path of relationships as one."""
 
-    async def test_loads_each_far_row_once(self, music: Music) -> None:
+    async def test_a_path_loads_each_far_row_once(self, music: Music) -> None:
         found = await music.loaded(Band.songs)
         assert titles(found.songs) == ["one", "three"]
         other = await Band.form(music.here.scope, name="Blues")
@@ -287,7 +287,7 @@ class Paths(WithMusic):
             found = await music.loaded(Band.songs, Band.song_count)
             assert ({each.org_id for each in found.songs}, found.song_count) == ({music.here.org.id}, 2)
 
-    async def test_can_be_asked_and_aggregated(self, music: Music) -> None:
+    async def test_a_path_can_be_asked_and_aggregated(self, music: Music) -> None:
         await Band.form(music.here.scope, name="Blues")
         query = Band.query(music.here.scope)
         assert await query.where(exists(Band.songs, lambda song: song.seconds > 300)).all() == [music.band]
@@ -296,19 +296,19 @@ class Paths(WithMusic):
             ("Reds", 500, True), ("Blues", 0, False),
         ]  # fmt: skip
 
-    async def test_needs_no_name(self, music: Music) -> None:
+    async def test_a_path_needs_no_name(self, music: Music) -> None:
         long = exists(through(Band.albums, lambda album: album.songs), lambda song: song.seconds > 300)
         assert await Band.query(music.here.scope).where(long).all() == [music.band]
         long = exists(through(Band.albums, lambda album: album.songs), lambda song: song.seconds > 500)
         assert await Band.query(music.here.scope).where(long).all() == []
 
-    async def test_over_a_limited_hop(self, music: Music) -> None:
+    async def test_a_path_over_a_limited_hop(self, music: Music) -> None:
         found = await music.loaded(Band.best_songs, Band.best_song_count, Band.openers, Band.opener_count)
         assert (titles(found.best_songs), found.best_song_count) == (["three"], 1)
         # "two" comes before "one" on its album in no order, and is secret besides.
         assert (titles(found.openers), found.opener_count) == (["one", "three"], 2)
 
-    async def test_over_rows_between_and_paths(self, music: Music) -> None:
+    async def test_a_path_over_rows_between_and_paths(self, music: Music) -> None:
         other = await Band.form(music.here.scope, name="Blues")
         album = await Album.record(music.here.scope, band_id=other.id, title="z")
         await Song.write(music.here.scope, album_id=album.id, title="last")
@@ -318,14 +318,14 @@ class Paths(WithMusic):
         found = await music.loaded(Band.bandmates, Band.player_songs)
         assert (names(found.bandmates), found.player_songs) == (["Blues", "Reds"], 3)
 
-    async def test_to_one(self, music: Music) -> None:
+    async def test_a_path_to_one(self, music: Music) -> None:
         query = Song.query(music.here.scope).order_by(Song.title).load(Song.band, Song.band_name)
         found = await query.all()
         assert [(each.title, each.band and each.band.name, each.band_name) for each in found] == [
             ("four", None, None), ("one", "Reds", "Reds"), ("three", "Reds", "Reds"),
         ]  # fmt: skip
 
-    async def test_through_the_same_resource(self, here: Tenant) -> None:
+    async def test_a_path_through_the_same_resource(self, here: Tenant) -> None:
         top = await Folder.make(here.scope, name="top")
         for name in ("left", "right"):
             middle = await Folder.make(here.scope, name=name, parent_id=top.id)
@@ -341,7 +341,7 @@ class Paths(WithMusic):
         assert leaf.grandparent is not None
         assert (leaf.grandparent.name, found.grandparent) == ("top", None)
 
-    async def test_further_loads_and_limits_of_a_load(self, music: Music) -> None:
+    async def test_further_loads_and_limits_of_a_path(self, music: Music) -> None:
         inner = Song.query().order_by(Song.seconds.desc()).limit(1).load(Song.album)
         found = await Band.query(music.here.scope).load_with(Band.songs, inner).one()
         assert [(each.title, each.album.title) for each in found.songs] == [("three", "b")]
