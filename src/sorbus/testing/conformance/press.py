@@ -44,8 +44,10 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.relations_world import Music
+from sorbus.testing.conformance.shop import Shop
 
 
 class Status(StrEnum):
@@ -331,5 +333,11 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press, Music)
+DOMAINS = (
+    People,
+    Press,
+    Shop,
+    Post,
+    Music,
+)
 """What an application must be made of to run the suite."""
