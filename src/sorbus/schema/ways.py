@@ -97,6 +97,11 @@ def sees_source(segment: Segment) -> bool:
     return any(sees(term.node, len(segment.hops)) for term in each.order)
 
 
+def looks_around(order: tuple[Ordering, ...]) -> bool:
+    """Whether a relationship's order looks at the rows around the related one."""
+    return any(sees(term.node, out) for term in order for out in (1, 2))
+
+
 def load_key(way: tuple[Segment, ...], primary_key: str) -> str:
     """The attribute of the source rows by whose values related rows are loaded."""
     own = way[0].hops[0].own

@@ -47,9 +47,17 @@ class Rows(Protocol):
 
 
 def follow(
-    rows: Rows, frame: Frame, relationship: RelationshipSpec, hops: Hops | None = None
+    rows: Rows,
+    frame: Frame,
+    relationship: RelationshipSpec,
+    hops: Hops | None = None,
+    *,
+    every: bool = False,
 ) -> Iterator[Frame]:
     """The rows that a relationship leads to, each once, as its own conditions and order see them.
+
+    Args:
+        every: whether a row comes once for each row between that leads to it.
 
     Raises:
         CannotJoin: a function finds its rows.
@@ -61,7 +69,7 @@ def follow(
         if given is not None:
             asked, given = tuple(given[: len(asked)]), given[len(asked) :]
         reached = [far for source in found for far in _segment(rows, source, segment, asked)]
-        found = list(_distinct(reached))
+        found = reached if every else list(_distinct(reached))
     yield from found
 
 

@@ -15,18 +15,35 @@ from sorbus.schema.ways import Hop, Segment, sees, sees_source
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of the source rows: an array of them, or the one that another row of the statement has."""
+
+    array: str = ""
+    one: str = ""
+
+    def equal(self, column: str) -> str:
+        """The condition that a column holds a key."""
+        return f"{column} = ANY({self.array})" if self.array else f"{column} = {self.one}"
+
+    def item(self, alias: str, column: str) -> str:
+        """The keys as rows of one column."""
+        rows = f"unnest({self.array})" if self.array else f"(SELECT {self.one})"
+        return f"{rows} AS {alias}({column})"
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
-    """Where related rows come from.
+    """How related rows are tied to their source rows.
 
     Attributes:
-        source: what stands in FROM.
-        condition: what ties the rows to their source rows.
-        key: the key of the source row, when there are many.
+        items: what stands in FROM besides the related rows.
+        conditions: what ties them.
+        key: the key of the source row.
         stack: the rows that the relationship's own order sees.
     """
 
-    source: str
-    condition: str
+    items: tuple[str, ...]
+    conditions: tuple[str, ...]
     key: str
     stack: tuple[Frame, ...]
 
@@ -74,13 +91,11 @@ class Joins:
         chain = f"EXISTS (SELECT 1 FROM {', '.join(items)} WHERE {_all(conditions)})"
         return _item(frame), chain, frame
 
-    def loaded(self, related: Related, frame: Frame) -> Reached:
+    def loaded(self, related: Related, keys: Keys, frame: Frame) -> Reached:
         """The rows that a relationship leads to from many rows, with the key of the source row."""
         relationship = related.relationship
         source = Frame(related.source, "")
         steps = self._steps(source, relationship, related.hops)
-        own = related.source.attributes[related.key]
-        keys = self.compiler.node(related.keys, f"{own.type.sql}[]")
         if len(steps) > 1:
             return self._loaded_path(related, steps, keys, frame)
         (step,) = steps
@@ -90,37 +105,37 @@ class Joins:
             return self._loaded_over(related, step, keys, frame)
         column = _column(frame, relationship.destination_attribute)
         stack = (source, frame)
-        return Reached(
-            _item(frame), _all([f"{column} = ANY({keys})", self._met(step.hops[0], stack)]), column, stack
-        )
+        return Reached((), (keys.equal(column), self._met(step.hops[0], stack)), column, stack)
 
-    def _loaded_over(self, related: Related, step: _Step, keys: str, frame: Frame) -> Reached:
+    def _loaded_over(self, related: Related, step: _Step, keys: Keys, frame: Frame) -> Reached:
         """Over a resource between, whose rows know the key of the source row."""
         first, second = step.segment.hops
         between = self._frame(first.resource)
         stack = (Frame(related.source, ""), between, frame)
         key = _column(between, first.far)
-        given = [f"{key} = ANY({keys})", self._met(step.hops[0], stack[:2])]
-        item = self._distinct(step, between, key, given)
-        conditions = [
+        given = [keys.equal(key), self._met(step.hops[0], stack[:2])]
+        item = None if related.every else self._distinct(step, between, key, given)
+        conditions = (
             f"{_column(between, second.own)} = {_column(frame, second.far)}",
             *(given if item is None else ()),
             self._met(step.hops[1], stack),
-        ]
-        source = f"{_item(frame)}, {item or _item(between)}"
-        return Reached(source, _all(conditions), key, stack)
+        )
+        return Reached((item or _item(between),), conditions, key, stack)
 
-    def _loaded_each(self, related: Related, step: _Step, keys: str, frame: Frame) -> Reached:
+    def _loaded_each(self, related: Related, step: _Step, keys: Keys, frame: Frame) -> Reached:
         """For each source row on its own: what is limited, or looks at more of the source row than its key."""
         source, item, given = self._sources(related, keys)
         key = _column(source, related.key)
         if len(step.segment.hops) > 1:
-            return self._loaded_between(step, source, frame, key, [item, given])
-        reached, condition = self._segment(source, step, frame)
-        return Reached(f"{item}, {reached}", _all([given, condition]), key, (source, frame))
+            return self._loaded_between(step, source, frame, key, (item, given))
+        if not step.relationship.limited:
+            return Reached((item,), (given, self._segment(source, step, frame)[1]), key, (source, frame))
+        inner = self._frame(frame.spec.name)
+        chosen, _ = self._segment(source, step, inner)
+        return Reached((item, chosen), (given, f"{_key(inner)} = {_key(frame)}"), key, (source, frame))
 
     def _loaded_between(
-        self, step: _Step, source: Frame, frame: Frame, key: str, given: Sequence[str]
+        self, step: _Step, source: Frame, frame: Frame, key: str, given: tuple[str, str]
     ) -> Reached:
         """The same over a resource between, whose row stays at hand for the order and for what is carried."""
         between, inner, far = (
@@ -132,25 +147,23 @@ class Joins:
         picked = f"{_key(inner)} AS b, {_key(far)} AS f"
         chosen = self._between(source, step, inner, far, picked)
         item, condition = given
-        conditions = [condition, f"{pairs}.b = {_key(between)}", f"{pairs}.f = {_key(frame)}"]
-        items = [item, f"LATERAL ({chosen}) {pairs}", _item(between), _item(frame)]
-        return Reached(", ".join(items), _all(conditions), key, (source, between, frame))
+        conditions = (condition, f"{pairs}.b = {_key(between)}", f"{pairs}.f = {_key(frame)}")
+        items = (item, f"LATERAL ({chosen}) {pairs}", _item(between))
+        return Reached(items, conditions, key, (source, between, frame))
 
-    def _loaded_path(self, related: Related, steps: Sequence[_Step], keys: str, frame: Frame) -> Reached:
+    def _loaded_path(self, related: Related, steps: Sequence[_Step], keys: Keys, frame: Frame) -> Reached:
         """Over several relationships: the pairs of source key and far key first, each pair once."""
         source, item, given = self._sources(related, keys)
         items, conditions = [item], [given]
         far = self._chain(source, steps, items, conditions)
         pairs = self.compiler.alias()
         found = (
-            f"(SELECT DISTINCT {_column(source, related.key)} AS k, {_key(far)} AS f "
+            f"LATERAL (SELECT DISTINCT {_column(source, related.key)} AS k, {_key(far)} AS f "
             f"FROM {', '.join(items)} WHERE {_all(conditions)}) {pairs}"
         )
-        return Reached(
-            f"{found}, {_item(frame)}", f"{_key(frame)} = {pairs}.f", f"{pairs}.k", (source, frame)
-        )
+        return Reached((found,), (f"{_key(frame)} = {pairs}.f",), f"{pairs}.k", (source, frame))
 
-    def _sources(self, related: Related, keys: str) -> tuple[Frame, str, str]:
+    def _sources(self, related: Related, keys: Keys) -> tuple[Frame, str, str]:
         """The source rows: frame, FROM item, condition. Where the key is enough, the keys themselves."""
         first = self.application.segments(related.source, related.relationship)[0]
         source = self._frame(related.source.name)
@@ -160,9 +173,9 @@ class Joins:
                     f"{related.source.name}.{related.relationship.name}",
                     f"its condition looks at {related.source.name}, whose rows live in another data layer",
                 )
-            return source, _item(source), f"{_column(source, related.key)} = ANY({keys})"
+            return source, _item(source), keys.equal(_column(source, related.key))
         column = quote(related.source.attributes[related.key].column)
-        return source, f"unnest({keys}) AS {source.alias}({column})", "TRUE"
+        return source, f"LATERAL {keys.item(source.alias, column)}", ""
 
     # one segment after the other
 

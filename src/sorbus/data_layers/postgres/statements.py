@@ -10,24 +10,23 @@ from typing import Any
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain
 from sorbus.data_layers.postgres.faults import translate
-from sorbus.data_layers.postgres.frames import quote
-from sorbus.data_layers.postgres.joins import Joins
 from sorbus.data_layers.postgres.lists import encoder
+from sorbus.data_layers.postgres.selects import SelectWriter
+from sorbus.data_layers.postgres.summaries import SummaryWriter
 from sorbus.data_layers.postgres.writes import WriteCompiler
 from sorbus.expressions.evaluate import actor_value
-from sorbus.expressions.nodes import ActorRef, Const, InputRef, Node, Param, TenantRef
+from sorbus.expressions.nodes import ActorRef, Const, InputRef, Param, TenantRef
 from sorbus.query.statements import (
-    Count,
     Delete,
     Insert,
     InsertMany,
-    Output,
     Select,
     Statement,
+    Summarize,
     Update,
     UpdateMany,
 )
-from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.schema.resource import ApplicationSpec
 from sorbus.types.base import FieldType
 
 Writes = Insert | InsertMany | Update | UpdateMany | Delete
@@ -95,9 +94,11 @@ class _Writer:
     def write(self, statement: Statement) -> SqlStatement:
         match statement:
             case Select():
-                sql = self._select(statement)
-            case Count():
-                sql = self._count(statement)
+                sql = SelectWriter(self.application, self.compiler).select(statement)
+            case Summarize():
+                sql = SummaryWriter(SelectWriter(self.application, self.compiler), self.compiler).summarize(
+                    statement
+                )
             case _:
                 return self._written(statement)
         return SqlStatement(sql, binder(self.compiler.sources))
@@ -125,82 +126,6 @@ class _Writer:
         if isinstance(statement, (InsertMany, UpdateMany)):
             bind = _with_lists(bind, [statement.resource.attributes[name].type for name in statement.columns])
         return SqlStatement(sql, bind, shape)
-
-    def _outputs(self, outputs: tuple[Output, ...]) -> str:
-        # Labels are never needed: rows are read by position.
-        return ", ".join(map(self._output, outputs)) or "1"
-
-    def _output(self, output: Output) -> str:
-        text = self.compiler.node(output.node)
-        if _needs_cast(output.node):
-            text += f"::{output.type.sql}"
-        return text
-
-    def _select(self, statement: Select) -> str:
-        frame = self.compiler.push(statement.resource)
-        columns = [self._output(each) for each in statement.outputs]
-        source = f"{_table(statement.resource)} {frame.alias}"
-        conditions: list[str] = []
-        first = ""
-        if statement.related is not None:
-            joins = Joins(self.compiler)
-            reached = joins.loaded(statement.related, frame)
-            source, first = reached.source, joins.order(reached, statement.related.order)
-            columns.insert(0, reached.key)
-            conditions.append(reached.condition)
-            with joins.seeing(reached.stack[:-1]):
-                columns.extend(self._output(each) for each in statement.related.carried)
-        if statement.where is not None:
-            conditions.append(self.compiler.node(statement.where))
-        order = ", ".join(filter(None, (first, self.compiler.order(statement.order))))
-        if statement.related is not None and (statement.limit or statement.offset):
-            return self._windowed(statement, columns, source, conditions, order)
-        sql = f"SELECT {', '.join(columns) or '1'} FROM {source}"
-        if conditions:
-            sql += f" WHERE {' AND '.join(conditions)}"
-        if order:
-            sql += f" ORDER BY {order}"
-        if statement.limit is not None:
-            sql += f" LIMIT {self.compiler.node(statement.limit, 'bigint')}"
-        if statement.offset is not None:
-            sql += f" OFFSET {self.compiler.node(statement.offset, 'bigint')}"
-        if statement.lock:
-            sql += f" FOR UPDATE OF {frame.alias}"
-        return sql
-
-    def _windowed(
-        self, statement: Select, columns: list[str], source: str, conditions: list[str], order: str
-    ) -> str:
-        """Limit and offset for each source row: number the rows of each and keep a range."""
-        names = [f"c{number}" for number in range(len(columns))]
-        labelled = ", ".join(f"{text} AS {name}" for text, name in zip(columns, names, strict=True))
-        window = f"PARTITION BY {columns[0]}" + (f" ORDER BY {order}" if order else "")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        inner = f"SELECT {labelled}, row_number() OVER ({window}) AS rank FROM {source}{where}"
-        bounds: list[str] = []
-        offset = self.compiler.node(statement.offset, "bigint") if statement.offset is not None else "0"
-        if statement.offset is not None:
-            bounds.append(f"rank > {offset}")
-        if statement.limit is not None:
-            bounds.append(f"rank <= {offset} + {self.compiler.node(statement.limit, 'bigint')}")
-        return f"SELECT {', '.join(names)} FROM ({inner}) ranked WHERE {' AND '.join(bounds)} ORDER BY rank"
-
-    def _count(self, statement: Count) -> str:
-        frame = self.compiler.push(statement.resource)
-        sql = f"SELECT count(*) FROM {_table(statement.resource)} {frame.alias}"
-        return sql + self._where(statement.where)
-
-    def _where(self, where: Node | None) -> str:
-        return f" WHERE {self.compiler.node(where)}" if where is not None else ""
-
-
-def _table(spec: ResourceSpec) -> str:
-    return quote(spec.table or spec.name)
-
-
-def _needs_cast(node: Node) -> bool:
-    """Whether a value's SQL type may differ from its declared one: sums of bigint are numeric in PostgreSQL."""
-    return not hasattr(node, "path")
 
 
 def _with_lists(bind: Bind, kinds: Sequence[FieldType]) -> Bind:
