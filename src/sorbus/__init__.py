@@ -1,5 +1,6 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.engine.topics import topic
 from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
 from sorbus.query.page import Page
@@ -72,6 +73,7 @@ __all__ = [
     "Scope",
     "Sorbus",
     "Tenancy",
+    "UpsertOutcome",
     "Validations",
     "action",
     "actor",
@@ -100,6 +102,7 @@ __all__ = [
     "input_value",
     "many_to_many",
     "now",
+    "outcome_of",
     "policy",
     "publish",
     "related",
