@@ -20,8 +20,13 @@ from sorbus.resource.relationships import (
     exists,
     has_many,
     has_one,
+    join_of,
+    manual,
+    manual_one,
     many_to_many,
     related,
+    through,
+    unrelated,
 )
 from sorbus.resource.require import require
 from sorbus.resource.sections import (
@@ -90,6 +95,9 @@ __all__ = [
     "has_many",
     "has_one",
     "if_",
+    "join_of",
+    "manual",
+    "manual_one",
     "incoming",
     "input_value",
     "many_to_many",
@@ -100,7 +108,9 @@ __all__ = [
     "related",
     "require",
     "tenant",
+    "through",
     "timestamp",
+    "unrelated",
     "topic",
     "uuid_primary_key",
     "validate",
