@@ -1,5 +1,6 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
+from sorbus.engine.topics import topic
 from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
 from sorbus.query.page import Page
 from sorbus.query.query import Query
@@ -10,6 +11,7 @@ from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
+from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.relationships import (
     Many,
     One,
@@ -54,6 +56,7 @@ __all__ = [
     "Json",
     "JsonApi",
     "Many",
+    "Notifications",
     "One",
     "Page",
     "Policies",
@@ -90,10 +93,12 @@ __all__ = [
     "many_to_many",
     "now",
     "policy",
+    "publish",
     "related",
     "require",
     "tenant",
     "timestamp",
+    "topic",
     "uuid_primary_key",
     "validate",
 ]

@@ -11,10 +11,11 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.changeset import Changeset
-from sorbus.engine.transaction import transaction
+from sorbus.engine.transaction import run_after_commit, transaction
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class ActionCall:
         guard: a further condition that the row must meet when it is written, or None.
         alongside: work that commits together with the write, or not at all.
         reread: whether the row was read because the action's body or changes look at it.
+        previous: what an update's effects asked for and the update changed, as it was before.
     """
 
     engine: Engine
@@ -74,6 +76,7 @@ class ActionCall:
     reread: bool = False
     guard: Any = None
     alongside: Callable[[ActionCall], Awaitable[None]] | None = None
+    previous: dict[str, Any] = field(default_factory=dict[str, Any])
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
 
     def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -202,9 +205,13 @@ async def _inside(call: ActionCall, trace: Any) -> None:
 
 
 async def _after(call: ActionCall, trace: Any) -> None:
-    for step, runner in call.plan.after:
-        if trace:
-            trace(step)
-        await runner(call)
-    for callback in call.after:
-        await callback()
+    if not call.plan.after and not call.after:
+        return
+    steps = [partial(_step, call, step, runner, trace) for step, runner in call.plan.after]
+    await run_after_commit([*steps, *call.after])
+
+
+async def _step(call: ActionCall, step: Step, runner: StepRunner, trace: Any) -> None:
+    if trace:
+        trace(step)
+    await runner(call)

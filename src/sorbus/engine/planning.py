@@ -90,18 +90,20 @@ class Planner(Shaper):
         family = self.families.get(shape)
         if family is None:
             family = self._family(shape)
-        key: tuple[Variant, ...] | None = None
-        if scope.authorize:
-            key = tuple(
-                program.variant(scope, inputs if places is None else _given(places, values))
-                for program, places in family.programs
-            )
-        elif scope.tenant is None:
-            key = ()
+        key = _decided(family, scope, inputs, values)
         plan = family.plans.get(key)
         if plan is None:
             plan = family.plans[key] = self._compile(shape, family, key)
         return plan
+
+    def guarded(
+        self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
+    ) -> tuple[Node | None, Any]:
+        """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
+        family = self.families.get(shape) or self._family(shape)
+        key = _decided(family, scope, inputs, values)
+        _, _, rows = self._guarded(shape, family, key)
+        return rows.where, key
 
     def _family(self, shape: Shape) -> Family:
         """The policies that a shape touches, found by securing its nodes once without effect."""
@@ -159,8 +161,10 @@ class Planner(Shaper):
         found = spec.calculations.get(name) or spec.aggregates.get(name)
         return found.node if found is not None else None
 
-    def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
-        self.compiled += 1
+    def _guarded(
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None
+    ) -> tuple[Shape, Securer, Select]:
+        """The secured shape, what secured it, and its rows as far as the actor may see them."""
         spec = self.application.resources[shape.resource]
         # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
         tenants = key != ()
@@ -178,7 +182,12 @@ class Planner(Shaper):
         securer = Securer(self.application, guard)
         secured = self._secured(shape, spec, securer)
         own: list[Node | None] = [*found[: family.own]] or [None] * family.own
-        rows = self._rows_of(secured, spec, iter(own), tenancy(spec) if tenants else None)
+        return secured, securer, self._rows_of(secured, spec, iter(own), tenancy(spec) if tenants else None)
+
+    def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
+        self.compiled += 1
+        spec = self.application.resources[shape.resource]
+        secured, securer, rows = self._guarded(shape, family, key)
         layer = self.layer_of(spec)
         if shape.summaries:
             return self._compile_summaries(secured, spec, layer, rows)
@@ -283,6 +292,18 @@ class Planner(Shaper):
             tuple(front + each for each in marks),
             front + next(place for place, each in enumerate(shown) if each.name == spec.primary_key.name),
         )
+
+
+def _decided(
+    family: Family, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
+) -> tuple[Variant, ...] | None:
+    """What the policies of a family come to before any row is seen."""
+    if scope.authorize:
+        return tuple(
+            program.variant(scope, inputs if places is None else _given(places, values))
+            for program, places in family.programs
+        )
+    return () if scope.tenant is None else None
 
 
 def _given(places: tuple[tuple[str, int], ...], values: Sequence[Any]) -> dict[str, Any]:

@@ -83,6 +83,12 @@ class Shaper:
         shape = replace(shape, fields=fields, only=only, lock=query.locking)
         return Lowered(shape, values, loads)
 
+    def condition(self, query: Query[Any], spec: ResourceSpec) -> Lowered:
+        """The rows of a query, unsorted, for a write over them."""
+        values: list[Any] = []
+        lowerer = Lowerer(self.catalog, (spec.python,), values)
+        return Lowered(self._rows(query, spec, lowerer, values, ordered=False), values)
+
     def totals(
         self, query: Query[Any], spec: ResourceSpec, totals: Sequence[Total[Any]], *, whole: bool
     ) -> Lowered:

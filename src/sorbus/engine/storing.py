@@ -11,7 +11,7 @@ from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.upserting import answer_of, conflict_of
-from sorbus.engine.write_data import WriteData, bindings, guarded, key_is, tenancy_for
+from sorbus.engine.write_data import WriteData, before, bindings, guarded, key_is, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import InvalidAction, Rejected
 from sorbus.expressions.build import Expr
@@ -130,6 +130,9 @@ async def update(call: ActionCall) -> None:
     if required and not assigned:
         _hold(call, rows[0][-len(required) :])
     call.result = data.hydrate(rows)[0]
+    previous = _previous(call)
+    if previous:
+        call.previous = before(data, previous, rows[0][-len(previous) :])
 
 
 def _extras(call: ActionCall, params: list[Any]) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
@@ -154,6 +157,12 @@ async def _written(call: ActionCall, executable: Executable, params: list[Any]) 
     return rows
 
 
+def _previous(call: ActionCall) -> tuple[str, ...]:
+    """The attributes whose old values the statement answers with: those asked for that it changes."""
+    wanted = call.plan.data.previous
+    return tuple(name for name in call.changeset.changes if name in wanted) if wanted else ()
+
+
 def touch(call: ActionCall) -> None:
     """Set the attributes that every update sets; an update without changes changes no time either."""
     changes = call.changeset.changes
@@ -172,7 +181,14 @@ def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], ke
     outputs = attribute_outputs(data.spec)
     # An update that changes nothing is still authorised: it reads the row under the same conditions.
     statement: Update | Select = (
-        Update(resource=data.spec, assignments=assigned, where=where, outputs=outputs, guards=required)
+        Update(
+            resource=data.spec,
+            assignments=assigned,
+            where=where,
+            outputs=outputs,
+            guards=required,
+            previous=_previous(call),
+        )
         if assigned
         else Select(resource=data.spec, outputs=(*outputs, *_truths(required)), where=where)
     )

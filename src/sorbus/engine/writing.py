@@ -16,7 +16,7 @@ from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
-from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, tenancy_for
+from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, previous_of, tenancy_for
 from sorbus.errors.authorization import TenantRequired
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.build import Expr
@@ -49,7 +49,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     sync_body = bool(action.body and not action.body_async and not is_empty(action.body))
     slow = action.body_async or HookPoint.BEFORE_TRANSACTION in hooks
     hooked = slow or HookPoint.BEFORE_WRITE in hooks
-    effects = engine.effects_for(spec, action)
+    effects, notices = engine.effects_for(spec, action), engine.notices_for(spec, action)
     data = WriteData(
         engine=engine,
         spec=spec,
@@ -64,6 +64,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         prepares=bool(sync_body or hooked or action.changes),
         row_first=hooked,
         changes_later=bool(hooked or action.upsert),
+        previous=previous_of((*effects, *notices)),
     )
     change = {ActionKind.CREATE: change_create, ActionKind.UPDATE: change_update}.get(
         action.kind, change_destroy
@@ -87,10 +88,10 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         steps.append((Step.AFTER_WRITE, _after_write))
     if effects:
         steps.append((Step.EFFECTS, _run_effects(effects)))
-    if HookPoint.AFTER_COMMIT in hooks:
-        steps.append((Step.AFTER_COMMIT, _after_commit))
+    steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
+    steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
     inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
-    checked = action.kind is ActionKind.CREATE and _may_need_row(data.program)
+    checked = action.kind is ActionKind.CREATE and may_need_row(data.program)
     return arrange(
         steps,
         transactional=bool(inner or checked),
@@ -99,7 +100,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     )
 
 
-def _may_need_row(program: PolicyProgram) -> bool:
+def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
     return any(
@@ -253,6 +254,10 @@ async def _after_write(call: ActionCall) -> None:
         await _awaited(hook(call.result, call.scope))
 
 
-async def _after_commit(call: ActionCall) -> None:
-    for hook in call.plan.data.action.hooks[HookPoint.AFTER_COMMIT]:
+def _after_commit(hook: Callable[[Any, Any], Any]) -> StepRunner:
+    """One hook is one step, so that a hook that fails takes none of the others with it."""
+
+    async def run(call: ActionCall) -> None:
         await _awaited(hook(call.result, call.scope))
+
+    return run

@@ -225,6 +225,7 @@ class Update:
     Attributes:
         guards: what each of these rows must meet as it was before; one that does not is a `GuardViolation`.
         counted: whether the answer is one row with the number of changed rows.
+        previous: attributes whose values from before the change follow the outputs.
     """
 
     resource: ResourceSpec
@@ -233,6 +234,7 @@ class Update:
     outputs: tuple[Output, ...] = ()
     guards: tuple[Node, ...] = ()
     counted: bool = False
+    previous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +244,7 @@ class UpdateMany:
     Attributes:
         assignments: what all of the rows get besides.
         where: what the rows must meet; those that do not are left alone.
-        guards: as for `Update`.
+        guards, previous: as for `Update`.
     """
 
     resource: ResourceSpec
@@ -251,6 +253,7 @@ class UpdateMany:
     where: Node | None = None
     outputs: tuple[Output, ...] = ()
     guards: tuple[Node, ...] = ()
+    previous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,17 +113,22 @@ def _put(
 def _update(compiled: Compiled, statement: Update, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
     spec = statement.resource
     found = tuple(compiled.matching(spec, statement.where, rows))
-    changed: list[Frame] = []
+    changed: list[tuple[Frame, Frame]] = []
     for frame in found:
         _guard(statement.guards, frame, rows)
         values = {
             name: stored(spec, spec.attributes[name], rows.evaluate(node, frame))
             for name, node in statement.assignments
         }
-        changed.append(_change(compiled, frame, values, writing))
+        changed.append((frame, _change(compiled, frame, values, writing)))
     if statement.counted:
         return [(len(changed),)]
-    return [outputs(statement.outputs, each, rows) for each in changed]
+    return [_answer(statement, before, after, rows) for before, after in changed]
+
+
+def _answer(statement: Update | UpdateMany, before: Frame, after: Frame, rows: MemoryRows) -> Row:
+    old = (before.row[name] for name in statement.previous)
+    return (*outputs(statement.outputs, after, rows), *old)
 
 
 def _update_many(
@@ -131,7 +136,7 @@ def _update_many(
 ) -> Sequence[Row]:
     spec, names = statement.resource, statement.columns
     lists = rows.environment.params[: len(names)]
-    changed: list[Frame] = []
+    changed: list[tuple[Frame, Frame]] = []
     for key, *cells in zip(*lists, strict=True):
         row: StoredRow | None = writing.tables[spec.name].rows.get(key)
         frame = Frame(spec, row) if row is not None else None
@@ -144,8 +149,8 @@ def _update_many(
         }
         for name, node in statement.assignments:
             values[name] = stored(spec, spec.attributes[name], rows.evaluate(node, frame))
-        changed.append(_change(compiled, frame, values, writing))
-    return [outputs(statement.outputs, each, rows) for each in changed]
+        changed.append((frame, _change(compiled, frame, values, writing)))
+    return [_answer(statement, before, after, rows) for before, after in changed]
 
 
 def _change(compiled: Compiled, frame: Frame, values: dict[str, Any], writing: Writing) -> Frame:

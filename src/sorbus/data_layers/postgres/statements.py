@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain
 from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.lists import encoder
 from sorbus.data_layers.postgres.selects import SelectWriter
 from sorbus.data_layers.postgres.summaries import SummaryWriter
 from sorbus.data_layers.postgres.writes import WriteCompiler
@@ -26,6 +27,7 @@ from sorbus.query.statements import (
     UpdateMany,
 )
 from sorbus.schema.resource import ApplicationSpec
+from sorbus.types.base import FieldType
 
 Writes = Insert | InsertMany | Update | UpdateMany | Delete
 
@@ -69,14 +71,21 @@ class SqlStatement:
         return ()
 
 
-def compile_statement(application: ApplicationSpec, statement: Statement) -> SqlStatement:
-    """The SQL of a statement."""
-    return _Writer(application).write(statement)
+def compile_statement(
+    application: ApplicationSpec, statement: Statement, *, returns_old: bool = False
+) -> SqlStatement:
+    """The SQL of a statement.
+
+    Args:
+        returns_old: whether the server knows RETURNING old (PostgreSQL 18 and later).
+    """
+    return _Writer(application, returns_old).write(statement)
 
 
 @dataclass(slots=True)
 class _Writer:
     application: ApplicationSpec
+    returns_old: bool = False
     compiler: SqlCompiler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,7 +104,7 @@ class _Writer:
         return SqlStatement(sql, binder(self.compiler.sources))
 
     def _written(self, statement: Writes) -> SqlStatement:
-        compiler = WriteCompiler(self.compiler)
+        compiler = WriteCompiler(self.compiler, returns_old=self.returns_old)
         shape = Shape.ROWS
         match statement:
             case Insert():
@@ -113,7 +122,25 @@ class _Writer:
             case Delete():
                 sql = compiler.delete(statement)
                 shape = Shape.NUMBER if statement.counted and not statement.guards else Shape.ROWS
-        return SqlStatement(sql, binder(self.compiler.sources), shape)
+        bind = binder(self.compiler.sources)
+        if isinstance(statement, (InsertMany, UpdateMany)):
+            bind = _with_lists(bind, [statement.resource.attributes[name].type for name in statement.columns])
+        return SqlStatement(sql, bind, shape)
+
+
+def _with_lists(bind: Bind, kinds: Sequence[FieldType]) -> Bind:
+    """Bind after the lists at the front of the parameters have got the form that the driver takes."""
+    encoders = [(index, found) for index, kind in enumerate(kinds) if (found := encoder(kind)) is not None]
+    if not encoders:
+        return bind
+
+    def encoded(bindings: Bindings) -> list[Any]:
+        params = list(bindings.params)
+        for index, encode in encoders:
+            params[index] = encode(params[index])
+        return bind(replace(bindings, params=params))
+
+    return encoded
 
 
 def binder(sources: Sequence[Source]) -> Bind:
