@@ -329,7 +329,9 @@ def _marked(
     The values come from the statement itself and as it sorts by them: one that was made for the record may
     have another type, or be hidden from the actor.
     """
-    known = {each.node: place for place, each in enumerate(outputs) if isinstance(each.node, Ref)}
+    known: dict[Node, int] = {
+        each.node: place for place, each in enumerate(outputs) if isinstance(each.node, Ref)
+    }
     marks: list[int] = []
     for term in order:
         place = known.get(term.node)

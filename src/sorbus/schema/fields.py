@@ -29,6 +29,7 @@ class AttributeSpec:
         sensitive: whether its value is hidden in representations, logs and errors.
         default: the value or the function that makes it, as `default_kind` says.
         touch: whether every update sets it anew (an `updated_at`).
+        filterable, sortable: whether somebody outside may filter and sort by it, when it is public.
         column: its name in the table.
     """
 
@@ -43,6 +44,8 @@ class AttributeSpec:
     default: Any = None
     touch: bool = False
     column: str = ""
+    filterable: bool = True
+    sortable: bool = True
 
     @property
     def has_default(self) -> bool:

@@ -43,6 +43,8 @@ def attribute_spec(name: str, member: Attr[Any], kind: FieldType) -> AttributeSp
         default=options.default,
         touch=options.touch,
         column=options.column or name,
+        filterable=options.filterable,
+        sortable=options.sortable,
     )
 
 
