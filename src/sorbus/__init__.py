@@ -11,6 +11,13 @@ from sorbus.resource.application import Sorbus
 from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
+from sorbus.resource.managing import (
+    cascade_destroy,
+    cascade_update,
+    manage,
+    manage_relationship,
+    relate_actor,
+)
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.relationships import (
@@ -85,6 +92,8 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "cascade_destroy",
+    "cascade_update",
     "change",
     "coalesce",
     "computed",
@@ -95,23 +104,26 @@ __all__ = [
     "has_many",
     "has_one",
     "if_",
-    "join_of",
-    "manual",
-    "manual_one",
     "incoming",
     "input_value",
+    "join_of",
+    "manage",
+    "manage_relationship",
+    "manual",
+    "manual_one",
     "many_to_many",
     "now",
     "outcome_of",
     "policy",
     "publish",
+    "relate_actor",
     "related",
     "require",
     "tenant",
     "through",
     "timestamp",
-    "unrelated",
     "topic",
+    "unrelated",
     "uuid_primary_key",
     "validate",
 ]

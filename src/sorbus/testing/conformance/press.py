@@ -44,6 +44,7 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.relations_world import Music
@@ -339,5 +340,6 @@ DOMAINS = (
     Shop,
     Post,
     Music,
+    Kitchen,
 )
 """What an application must be made of to run the suite."""
