@@ -1,13 +1,15 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
-from sorbus.expressions.build import Expr, coalesce, concat, if_, now, tenant
+from sorbus.expressions import fn
+from sorbus.expressions.build import Expr, coalesce, concat, fragment, if_, lazy, now, parent, tenant
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
 from sorbus.resource.application import Sorbus
+from sorbus.resource.calculations import calculate, calculation, computed, nested
 from sorbus.resource.domain import Domain
-from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
+from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
 from sorbus.resource.relationships import (
     Many,
@@ -71,18 +73,24 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "calculation",
     "coalesce",
     "computed",
     "concat",
     "exists",
     "forbid_if",
     "forbid_unless",
+    "fn",
+    "fragment",
     "has_many",
     "has_one",
     "if_",
     "input_value",
+    "lazy",
     "many_to_many",
+    "nested",
     "now",
+    "parent",
     "policy",
     "related",
     "require",

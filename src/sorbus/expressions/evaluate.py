@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Protocol, cast
 
+from sorbus.expressions.casts import cast_value
+from sorbus.expressions.kinds import type_in
 from sorbus.expressions.nodes import (
+    CAST,
+    COLLATE,
+    FRAGMENT,
+    NAMED,
+    PARENT,
+    PATH,
+    UNTRUSTED,
     ActorRef,
     Aggregated,
     Call,
     Const,
     Exists,
     InputRef,
+    Lazy,
     Node,
     Param,
     Ref,
@@ -33,6 +44,10 @@ class Rows(Protocol):
         """The field's value for a row; raises `Unevaluable` when it is not at hand."""
         ...
 
+    def enclosing(self, row: Any) -> Any:
+        """The row that encloses a row inside an `Exists` or `Aggregated`."""
+        ...
+
     def exists(self, row: Any, node: Exists, environment: Environment) -> bool:
         """Whether a related row meets the condition."""
         ...
@@ -44,7 +59,12 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What an expression may refer to besides the row; `now` is when the transaction began."""
+    """What an expression may refer to besides the row.
+
+    Attributes:
+        now: when the transaction began.
+        lazy: the values of Python functions, each called once.
+    """
 
     rows: Rows
     actor: Any = None
@@ -52,6 +72,7 @@ class Environment:
     inputs: dict[str, Any] | None = None
     params: Sequence[Any] = ()
     now: datetime | None = None
+    lazy: dict[Lazy, Any] = field(default_factory=dict[Lazy, Any])
 
 
 def actor_value(actor: Any, name: str) -> Any:
@@ -85,6 +106,10 @@ def evaluate(node: Node, row: Any, environment: Environment) -> Any:
             return environment.tenant
         case InputRef(name):
             return (environment.inputs or {}).get(name)
+        case Lazy(function):
+            if node not in environment.lazy:
+                environment.lazy[node] = function()
+            return environment.lazy[node]
         case Exists():
             return environment.rows.exists(row, node, environment)
         case Aggregated():
@@ -158,6 +183,55 @@ def _now(args: tuple[Node, ...], row: Any, environment: Environment) -> datetime
     return environment.now or datetime.now(UTC)
 
 
+def _today(args: tuple[Node, ...], row: Any, environment: Environment) -> date:
+    return _now(args, row, environment).astimezone(UTC).date()
+
+
+def _parent(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    return evaluate(args[0], environment.rows.enclosing(row), environment)
+
+
+def _last(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    return evaluate(args[-1], row, environment)
+
+
+def _cast(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    value = evaluate(args[0], row, environment)
+    return None if value is None else cast_value(value, type_in(args).annotation)
+
+
+def _path(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    """The value at a path of keys and positions; a position may count from the end."""
+    found = evaluate(args[0], row, environment)
+    for step in evaluate(args[1], row, environment) or ():
+        if isinstance(found, dict):
+            found = cast("dict[str, Any]", found).get(step)
+        elif isinstance(found, list):
+            items = cast("list[Any]", found)
+            place = int(step) if _POSITION.fullmatch(step) else len(items)
+            found = items[place] if -len(items) <= place < len(items) else None
+        else:
+            return None
+    return found
+
+
+def _collate(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    name = cast("Const", args[1]).value
+    if name not in BY_CODE_POINT:
+        raise Unevaluable(f"the collation `{name}` is known to PostgreSQL only")
+    return evaluate(args[0], row, environment)
+
+
+def _fragment(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    del args, row, environment
+    raise Unevaluable("a fragment of SQL is known to PostgreSQL only")
+
+
+_POSITION = re.compile("-?[0-9]+")
+BY_CODE_POINT = frozenset({"C", "POSIX", "ucs_basic"})
+"""The collations that memory knows: they compare texts by their code points."""
+
+
 _SPECIAL: dict[str, Callable[[tuple[Node, ...], Any, Environment], Any]] = {
     "and": _and,
     "or": _or,
@@ -166,4 +240,12 @@ _SPECIAL: dict[str, Callable[[tuple[Node, ...], Any, Environment], Any]] = {
     "coalesce": _coalesce,
     "if": _if,
     "now": _now,
+    "today": _today,
+    PARENT: _parent,
+    NAMED: _last,
+    UNTRUSTED: _last,
+    CAST: _cast,
+    PATH: _path,
+    COLLATE: _collate,
+    FRAGMENT: _fragment,
 }

@@ -14,7 +14,21 @@ from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table
 from sorbus.data_layers.memory.values import conform, stored
 from sorbus.errors.framework import NotCompilable
-from sorbus.expressions.nodes import Aggregated, Call, Exists, Node, Ref, children, walk
+from sorbus.expressions.describe import describe
+from sorbus.expressions.evaluate import BY_CODE_POINT
+from sorbus.expressions.nodes import (
+    COLLATE,
+    FRAGMENT,
+    PARENT,
+    Aggregated,
+    Call,
+    Const,
+    Exists,
+    Node,
+    Ref,
+    children,
+    walk,
+)
 from sorbus.query.statements import Count, Delete, Insert, Output, Related, Select, Statement, Update
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
@@ -211,6 +225,12 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
             calculation = spec.calculations.get(name)
             if calculation is not None and calculation.node is None:
                 raise NotCompilable(f"{spec.name}.{name}")
+        case Call(operator, args) if operator == FRAGMENT:
+            raise NotCompilable(describe(Call(operator, args)), hint=_FRAGMENTS)
+        case Call(operator, (_, Const(name))) if operator == COLLATE and name not in BY_CODE_POINT:
+            raise NotCompilable(f"the collation {name}", hint=_COLLATIONS)
+        case Call(operator, (inner,)) if operator == PARENT:
+            _check(application, inner, stack[:-1])
         case Exists(relationship) | Aggregated(relationship=relationship):
             destination = application.destination(stack[-1].relationships[relationship])
             for child in children(node):
@@ -218,6 +238,10 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
         case _:
             for child in children(node):
                 _check(application, child, stack)
+
+
+_FRAGMENTS = "A fragment of SQL runs on PostgreSQL only; in memory use the functions of `sorbus.fn`."
+_COLLATIONS = "Memory compares texts by their code points: `fn.collate(text)`."
 
 
 def _lookup(table: Table, where: Node | None) -> tuple[str, Node] | None:

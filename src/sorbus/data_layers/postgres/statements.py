@@ -11,7 +11,7 @@ from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.postgres.compiler import Frame, Source, SqlCompiler, plain, quote
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.expressions.evaluate import actor_value
-from sorbus.expressions.nodes import ActorRef, Const, InputRef, Node, Param, TenantRef
+from sorbus.expressions.nodes import ActorRef, Const, InputRef, Lazy, Node, Param, TenantRef
 from sorbus.query.statements import (
     Conflict,
     Count,
@@ -225,11 +225,15 @@ def binder(sources: Sequence[Source]) -> Bind:
 def _term(source: Source, number: int, names: dict[str, Any]) -> str:
     match source:
         case Param(index, python):
-            simple = not issubclass(python, (Enum, tuple)) or issubclass(python, (str, int))
+            scalar = isinstance(python, type) and not issubclass(python, (Enum, tuple))
+            simple = scalar or (isinstance(python, type) and issubclass(python, (str, int)))
             return f"p[{index}]" if simple and python is not tuple else f"plain(p[{index}])"
         case Const(value):
             names[f"c{number}"] = plain(value)
             return f"c{number}"
+        case Lazy(function):
+            names[f"f{number}"] = function
+            return f"plain(f{number}())"
         case ActorRef(name):
             names[f"n{number}"] = name
             return f"plain(actor_value(b.actor, n{number}))"
