@@ -1,16 +1,30 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
+from sorbus.engine.topics import topic
 from sorbus.expressions import fn
-from sorbus.expressions.build import Expr, coalesce, concat, fragment, if_, lazy, now, parent, tenant
+from sorbus.expressions.build import (
+    Expr,
+    coalesce,
+    concat,
+    fragment,
+    if_,
+    incoming,
+    lazy,
+    now,
+    parent,
+    tenant,
+)
 from sorbus.query.page import Page
 from sorbus.query.query import Query
-from sorbus.resource import action, agg
-from sorbus.resource.actions import Arg
+from sorbus.resource import action, agg, change, validate
+from sorbus.resource.actions import Arg, PrivateArg
 from sorbus.resource.application import Sorbus
 from sorbus.resource.calculations import calculate, calculation, computed, nested
+from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
+from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.relationships import (
     Many,
     One,
@@ -47,6 +61,7 @@ __all__ = [
     "UNCHANGED",
     "Arg",
     "Attr",
+    "Changes",
     "Domain",
     "Expr",
     "Identities",
@@ -54,15 +69,18 @@ __all__ = [
     "Json",
     "JsonApi",
     "Many",
+    "Notifications",
     "One",
     "Page",
     "Policies",
     "Postgres",
+    "PrivateArg",
     "Query",
     "Resource",
     "Scope",
     "Sorbus",
     "Tenancy",
+    "Validations",
     "action",
     "actor",
     "actor_present",
@@ -74,6 +92,7 @@ __all__ = [
     "bypass",
     "calculate",
     "calculation",
+    "change",
     "coalesce",
     "computed",
     "concat",
@@ -85,6 +104,7 @@ __all__ = [
     "has_many",
     "has_one",
     "if_",
+    "incoming",
     "input_value",
     "lazy",
     "many_to_many",
@@ -92,9 +112,12 @@ __all__ = [
     "now",
     "parent",
     "policy",
+    "publish",
     "related",
     "require",
     "tenant",
     "timestamp",
+    "topic",
     "uuid_primary_key",
+    "validate",
 ]

@@ -21,6 +21,7 @@ LONGEST_FUNCTION = 80
 EXPORTED = [
     "Arg",
     "Attr",
+    "Changes",
     "Domain",
     "Expr",
     "Identities",
@@ -32,12 +33,14 @@ EXPORTED = [
     "Page",
     "Policies",
     "Postgres",
+    "PrivateArg",
     "Query",
     "Resource",
     "Scope",
     "Sorbus",
     "Tenancy",
     "UNCHANGED",
+    "Validations",
     "action",
     "actor",
     "actor_present",
@@ -49,6 +52,7 @@ EXPORTED = [
     "bypass",
     "calculate",
     "calculation",
+    "change",
     "coalesce",
     "computed",
     "concat",
@@ -60,6 +64,7 @@ EXPORTED = [
     "has_many",
     "has_one",
     "if_",
+    "incoming",
     "input_value",
     "lazy",
     "many_to_many",
@@ -72,6 +77,7 @@ EXPORTED = [
     "tenant",
     "timestamp",
     "uuid_primary_key",
+    "validate",
 ]
 
 HEAVY = [

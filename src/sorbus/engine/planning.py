@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sorbus.data_layers.base import DataLayer, Executable
-from sorbus.engine.guards import Securer, tenancy
+from sorbus.engine.guards import Guard, Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
 from sorbus.errors.declaration import NoSuchField
 from sorbus.expressions.lowering import Lowerer
@@ -154,13 +154,40 @@ class Planner:
         family = self.families.get(shape)
         if family is None:
             family = self._family(shape)
-        key = tuple(each.variant(scope, inputs) for each in family.programs) if scope.authorize else None
-        if key is None and scope.tenant is None:
-            key = ()
+        key = self._key(family, scope, inputs)
         plan = family.plans.get(key)
         if plan is None:
             plan = family.plans[key] = self._compile(shape, family, key)
         return plan
+
+    def guarded(
+        self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None = None
+    ) -> tuple[Node | None, Any]:
+        """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
+        spec = self.application.resources[shape.resource]
+        family = self.families.get(shape) or self._family(shape)
+        key = self._key(family, scope, inputs)
+        guard, own = self._guards(family, key)
+        where, _, _ = self._secured(shape, spec, Securer(self.application, guard))
+        return conjunction(where, tenancy(spec) if key != () else None, own), key
+
+    def _key(self, family: Family, scope: Scope, inputs: dict[str, Any] | None) -> tuple[Variant, ...] | None:
+        key = tuple(each.variant(scope, inputs) for each in family.programs) if scope.authorize else None
+        return () if key is None and scope.tenant is None else key
+
+    def _guards(self, family: Family, key: tuple[Variant, ...] | None) -> tuple[Guard, Node | None]:
+        """The guard of every resource in a shape, and what is left of the action's own policies."""
+        # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
+        tenants = key != ()
+        folds = {
+            program.resource.name: program.fold(variant)
+            for program, variant in zip(family.programs[1:], (key or ())[1:], strict=False)
+        }
+
+        def guard(resource: ResourceSpec) -> Node | None:
+            return conjunction(tenancy(resource) if tenants else None, folds.get(resource.name))
+
+        return guard, family.programs[0].fold(key[0]) if key else None
 
     def _family(self, shape: Shape) -> Family:
         """The policies that a shape touches, found by securing its nodes once without effect."""
@@ -200,19 +227,9 @@ class Planner:
     def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
         self.compiled += 1
         spec = self.application.resources[shape.resource]
-        # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
-        tenants = key != ()
-        folds = {
-            program.resource.name: program.fold(variant)
-            for program, variant in zip(family.programs[1:], (key or ())[1:], strict=False)
-        }
-
-        def guard(resource: ResourceSpec) -> Node | None:
-            return conjunction(tenancy(resource) if tenants else None, folds.get(resource.name))
-
+        guard, own = self._guards(family, key)
         where, order, derived = self._secured(shape, spec, Securer(self.application, guard))
-        own = family.programs[0].fold(key[0]) if key else None
-        where = conjunction(where, tenancy(spec) if tenants else None, own)
+        where = conjunction(where, tenancy(spec) if key != () else None, own)
         layer = self.layer_of(spec)
         if shape.count:
             return ReadPlan(layer, layer.compile(Count(resource=spec, where=where)), list, ())

@@ -19,6 +19,7 @@ from sorbus.expressions.nodes import (
     Call,
     Const,
     Exists,
+    Incoming,
     InputRef,
     Node,
     Ref,
@@ -33,6 +34,7 @@ __all__ = [
     "Built",
     "ExistsExpr",
     "Expr",
+    "IncomingField",
     "InputValue",
     "Lowering",
     "Operand",
@@ -44,6 +46,7 @@ __all__ = [
     "concat",
     "fragment",
     "if_",
+    "incoming",
     "is_expression",
     "lazy",
     "now",
@@ -80,6 +83,18 @@ class InputValue(Expr[T]):
     def lower(self, context: Lowering) -> Node:
         del context
         return InputRef(self.name)
+
+
+class IncomingField(Expr[T]):
+    """A field of the row that an upsert would have inserted."""
+
+    __slots__ = ("field",)
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def lower(self, context: Lowering) -> Node:
+        return Incoming(context.field(self.field).name)
 
 
 class Tenant(Expr[Any]):
@@ -207,6 +222,11 @@ def now() -> Expr[datetime]:
     return Built("now")
 
 
+def incoming(field: Expr[T]) -> Expr[T]:
+    """In an upsert's condition: a field of the row that would have been inserted."""
+    return IncomingField(field)
+
+
 def tenant() -> Expr[Any]:
     """The tenant of the scope."""
     return Tenant()
@@ -243,7 +263,7 @@ def lazy(function: Callable[[], T]) -> Expr[T]:
 def fragment(sql: str, *args: Any, type: type[T], nullable: Literal[True]) -> Expr[T | None]: ...
 @overload
 def fragment(sql: str, *args: Any, type: type[T], nullable: bool = ...) -> Expr[T]: ...
-def fragment(  # noqa: D417
+def fragment(
     sql: str,
     *args: Any,
     type: type[Any],  # noqa: A002

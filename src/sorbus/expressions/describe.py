@@ -12,6 +12,7 @@ from sorbus.expressions.nodes import (
     Call,
     Const,
     Exists,
+    Incoming,
     InputRef,
     Lazy,
     Node,
@@ -26,7 +27,7 @@ from sorbus.types.base import type_name
 _INFIX = frozenset({"==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"})
 
 
-def describe(node: Node) -> str:  # noqa: PLR0911  # one return for each kind of node
+def describe(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912  # one return for each kind of node
     """The expression as a person would write it, e.g. `state == 'pending' & org_id == actor.org_id`."""
     match node:
         case Const(value):
@@ -43,6 +44,8 @@ def describe(node: Node) -> str:  # noqa: PLR0911  # one return for each kind of
             return "tenant"
         case InputRef(name):
             return f"input.{name}"
+        case Incoming(name):
+            return f"incoming.{name}"
         case Exists(relationship, None):
             return f"exists({relationship})"
         case Exists(relationship, where):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Protocol, cast
@@ -23,6 +23,7 @@ from sorbus.expressions.nodes import (
     Call,
     Const,
     Exists,
+    Incoming,
     InputRef,
     Lazy,
     Node,
@@ -64,6 +65,7 @@ class Environment:
     Attributes:
         now: when the transaction began.
         lazy: the values of Python functions, each called once.
+        incoming: the row that an upsert would have inserted.
     """
 
     rows: Rows
@@ -73,6 +75,7 @@ class Environment:
     params: Sequence[Any] = ()
     now: datetime | None = None
     lazy: dict[Lazy, Any] = field(default_factory=dict[Lazy, Any])
+    incoming: Mapping[str, Any] | None = None
 
 
 def actor_value(actor: Any, name: str) -> Any:
@@ -82,7 +85,7 @@ def actor_value(actor: Any, name: str) -> Any:
     return None if actor is None else getattr(actor, name)
 
 
-def evaluate(node: Node, row: Any, environment: Environment) -> Any:
+def evaluate(node: Node, row: Any, environment: Environment) -> Any:  # noqa: C901, PLR0911, PLR0912  # one case for each kind
     """The value of an expression for one row.
 
     Returns:
@@ -110,6 +113,8 @@ def evaluate(node: Node, row: Any, environment: Environment) -> Any:
             if node not in environment.lazy:
                 environment.lazy[node] = function()
             return environment.lazy[node]
+        case Incoming(name) if environment.incoming is not None:
+            return environment.incoming[name]
         case Exists():
             return environment.rows.exists(row, node, environment)
         case Aggregated():

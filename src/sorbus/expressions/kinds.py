@@ -27,7 +27,9 @@ from sorbus.expressions.rule import unified
 _TRUTHS = frozenset({"and", "or", "not", "in"})
 
 
-def call_kind(operator: str, args: Sequence[Node], kinds: Sequence[Any]) -> Any:
+def call_kind(  # noqa: PLR0911  # one return for each form
+    operator: str, args: Sequence[Node], kinds: Sequence[Any]
+) -> Any:
     """The type of a call's value without `None`; None where it cannot be told."""
     rule = OPERATORS.get(operator)
     if rule is not None:

@@ -64,6 +64,13 @@ class InputRef(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Incoming(Node):
+    """A field of the row that an upsert would have inserted."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lazy(Node):
     """A value that a Python function gives each time the statement runs; `annotation` is its type, if known."""
 

@@ -55,7 +55,11 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """What an insert does when a row with these keys is there: update these attributes, if `where` allows."""
+    """What an insert does when a row with these keys is there: update these attributes, if `where` allows.
+
+    Attributes:
+        where: a condition over the row there is; `Incoming` nodes in it are those of the new one.
+    """
 
     keys: tuple[str, ...]
     update: tuple[str, ...]
@@ -64,31 +68,88 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insert:
-    """Write one new row."""
+    """Write one new row.
+
+    Attributes:
+        tagged: whether each row ends with whether it was inserted rather than updated.
+    """
 
     resource: ResourceSpec
     values: tuple[tuple[str, Node], ...]
     outputs: tuple[Output, ...] = ()
     conflict: Conflict | None = None
+    tagged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertMany:
+    """Write new rows, all or none. Parameter `i` is the list of the values of column `i`, one for each row.
+
+    Attributes:
+        check: a condition; each row of the answer ends with whether its new row meets it.
+        tagged: whether each row ends with whether it was inserted rather than updated, after the check.
+        conflict: as for one row; no two of the new rows may have the same keys.
+    """
+
+    resource: ResourceSpec
+    columns: tuple[str, ...]
+    outputs: tuple[Output, ...] = ()
+    check: Node | None = None
+    conflict: Conflict | None = None
+    tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Change the rows that meet `where`; the answer is the rows as they are afterwards."""
+    """Change the rows that meet `where`; the answer is the rows as they are afterwards.
+
+    Attributes:
+        guards: what each of these rows must meet as it was before; one that does not is a `GuardViolation`.
+        counted: whether the answer is one row with the number of changed rows.
+        previous: attributes whose values from before the change follow the outputs.
+    """
 
     resource: ResourceSpec
     assignments: tuple[tuple[str, Node], ...]
     where: Node | None
     outputs: tuple[Output, ...] = ()
+    guards: tuple[Node, ...] = ()
+    counted: bool = False
+    previous: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateMany:
+    """Change rows to values of their own. Parameter `i` is the list of the values of column `i`; the first is the key.
+
+    Attributes:
+        assignments: what all of the rows get besides.
+        where: what the rows must meet; those that do not are left alone.
+        guards, previous: as for `Update`.
+    """
+
+    resource: ResourceSpec
+    columns: tuple[str, ...]
+    assignments: tuple[tuple[str, Node], ...] = ()
+    where: Node | None = None
+    outputs: tuple[Output, ...] = ()
+    guards: tuple[Node, ...] = ()
+    previous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Remove the rows that meet `where`; the answer is the rows as they were."""
+    """Remove the rows that meet `where`; the answer is the rows as they were.
+
+    Attributes:
+        guards, counted: as for `Update`.
+    """
 
     resource: ResourceSpec
     where: Node | None
     outputs: tuple[Output, ...] = ()
+    guards: tuple[Node, ...] = ()
+    counted: bool = False
 
 
-Statement = Select | Count | Insert | Update | Delete
+Statement = Select | Count | Insert | InsertMany | Update | UpdateMany | Delete

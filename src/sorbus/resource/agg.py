@@ -151,7 +151,7 @@ def exists(
     )  # fmt: skip
 
 
-def sum(  # noqa: A001
+def sum(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[N | None]],
     *,
@@ -189,7 +189,7 @@ def min(
     public: bool = ...,
     description: str = ...,
 ) -> Agg[U | None]: ...
-def min(relationship: Any, of: Any, **options: Any) -> Agg[Any]:  # noqa: A001
+def min(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
     """The least value of a field over the related rows; `default`, else null, when there is none."""
     return Agg(AggregateKind.MIN, relationship, of, **options)
 
@@ -215,7 +215,7 @@ def max(
     public: bool = ...,
     description: str = ...,
 ) -> Agg[U | None]: ...
-def max(relationship: Any, of: Any, **options: Any) -> Agg[Any]:  # noqa: A001
+def max(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
     """The greatest value of a field over the related rows; `default`, else null, when there is none."""
     return Agg(AggregateKind.MAX, relationship, of, **options)
 
@@ -285,7 +285,7 @@ def first(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
     return Agg(AggregateKind.FIRST, relationship, of, **options)
 
 
-def list(  # noqa: A001
+def list(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[U] | Expr[U | None]],
     *,

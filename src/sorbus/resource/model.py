@@ -79,7 +79,10 @@ class Resource:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.__dict__ == other.__dict__
+        if self.__dict__ == other.__dict__:
+            return True
+        mine, others = (_fields(each.__dict__) for each in (self, other))
+        return mine == others
 
     def __hash__(self) -> int:
         return hash((type(self), self.__dict__.get("id")))
@@ -99,6 +102,11 @@ class Resource:
         """
         record: Self = await scope.need_runtime().get(cls, scope, key)
         return record
+
+
+def _fields(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a record without what Sorbus notes about it."""
+    return {name: value for name, value in values.items() if not name.startswith("__")}
 
 
 def _local_types(frame: FrameType) -> dict[str, Any]:

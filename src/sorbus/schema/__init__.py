@@ -1,6 +1,15 @@
 """Frozen specs: what the declarations say, as data."""
 
-from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint, InputSpec, Missing, TransitionSpec
+from sorbus.schema.actions import (
+    ActionKind,
+    ActionSpec,
+    HookPoint,
+    InputSpec,
+    Missing,
+    OnSkip,
+    TransitionSpec,
+    UpsertSpec,
+)
 from sorbus.schema.fields import (
     AggregateSpec,
     AttributeSpec,
@@ -34,9 +43,11 @@ __all__ = [
     "JoinSpec",
     "Missing",
     "OnDelete",
+    "OnSkip",
     "PolicySpec",
     "RelationshipSpec",
     "ResourceSpec",
     "TenancySpec",
     "TransitionSpec",
+    "UpsertSpec",
 ]

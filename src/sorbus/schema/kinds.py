@@ -5,14 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from sorbus.expressions.kinds import aggregate_kind, call_kind
-from sorbus.expressions.nodes import NAMED, PARENT, Aggregated, Call, Const, Exists, Lazy, Node, Param, Ref
+from sorbus.expressions.nodes import (
+    NAMED,
+    PARENT,
+    Aggregated,
+    Call,
+    Const,
+    Exists,
+    Incoming,
+    Lazy,
+    Node,
+    Param,
+    Ref,
+)
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 Stack = tuple[ResourceSpec, ...]
 """The resources of the enclosing rows, the row in question last."""
 
 
-def kind_of(application: ApplicationSpec, node: Node, stack: Stack, *, values: bool = True) -> Any:
+def kind_of(  # noqa: C901, PLR0911, PLR0912  # one case for each kind
+    application: ApplicationSpec, node: Node, stack: Stack, *, values: bool = True
+) -> Any:
     """The type of an expression's values without `None`, or None where it cannot be told.
 
     Args:
@@ -32,6 +46,8 @@ def kind_of(application: ApplicationSpec, node: Node, stack: Stack, *, values: b
             return call_kind(operator, args, [kind_of(application, arg, stack) for arg in args])
         case Exists():
             return bool
+        case Incoming(name):
+            return stack[-1].attributes[name].type.annotation
         case Aggregated(kind, relationship, of, custom=custom):
             inner_kind = None
             if of is not None:

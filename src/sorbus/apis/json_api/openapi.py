@@ -95,8 +95,8 @@ class _Writer:
             sources = ", ".join(str(getattr(each, "value", each)) for each in transition.sources)
             target = getattr(transition.target, "value", transition.target)
             made["description"] = f"Moves `{transition.attribute}` from {sources} to {target}."
-        if route.kind.takes_body and (route.action.inputs or route.kind is RouteKind.CREATE):
-            required = any(each.required for each in route.action.inputs)
+        if route.kind.takes_body and (route.action.public_inputs or route.kind is RouteKind.CREATE):
+            required = any(each.required for each in route.action.public_inputs)
             content = {MEDIA_TYPE: {"schema": self.components.request(route)}}
             made["requestBody"] = {"required": required, "content": content}
         return made
@@ -126,7 +126,7 @@ class _Writer:
             key = self.components.of(route.exposed.spec.primary_key.type)
             yield {"name": "id", "in": "path", "required": True, "schema": key}
         if route.kind is RouteKind.READ:
-            for each in route.action.inputs:
+            for each in route.action.public_inputs:
                 schema = self.components.of(each.type, each.description)
                 yield {"name": each.name, "in": "query", "required": each.required, "schema": schema}
         if route.kind not in {RouteKind.DESTROY, RouteKind.GENERIC}:

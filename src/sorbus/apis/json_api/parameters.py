@@ -89,7 +89,7 @@ class ParameterReader:
         self.filters = filters
         self.inputs: dict[str, InputSpec] = {}
         if route.kind is RouteKind.READ:
-            self.inputs = {each.name: each for each in route.action.inputs}
+            self.inputs = {each.name: each for each in route.action.public_inputs}
         shown = route.kind not in {RouteKind.GENERIC, RouteKind.DESTROY}
         self.known: set[str] = {"include", "fields"} if shown else set()
         if route.kind.lists:

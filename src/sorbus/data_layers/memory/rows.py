@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -57,6 +58,12 @@ class MemoryRows:
             params=bindings.params,
             now=now,
         )
+
+    def with_incoming(self, row: Row) -> MemoryRows:
+        """The same rows, seen by the condition of an upsert that would have inserted `row`."""
+        made = copy(self)
+        made.environment = replace(self.environment, rows=made, incoming=row)
+        return made
 
     def evaluate(self, node: Node, frame: Frame | None) -> Any:
         """The value of a node for a row."""

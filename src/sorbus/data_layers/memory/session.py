@@ -56,6 +56,10 @@ class Writing:
                 table.remove(key)
 
 
+Mark = dict[str, Table] | None
+"""The tables of a transaction as they were at some moment; None before its first write."""
+
+
 class Store:
     """The committed rows of an application, and the lock that lets one transaction write at a time.
 
@@ -129,6 +133,17 @@ class MemorySession:
             self.store.lock.release()
         self._tables, self._own = None, set()
         self.began, self._failed = None, False
+
+    def mark(self) -> Mark:
+        """The tables as they are now. Later writes go to copies, so that these stay as they are."""
+        self._own = set()
+        return None if self._tables is None else dict(self._tables)
+
+    def go_back(self, mark: Mark) -> None:
+        """Put the tables back as they were; the lock, once taken, is kept until the end."""
+        if self._tables is not None:
+            self._tables = dict(self.store.tables if mark is None else mark)
+        self._own, self._failed = set(), False
 
     async def lock(self) -> None:
         """Become the one transaction that writes; outside a transaction there is nothing to hold.

@@ -9,10 +9,10 @@ from typing import Any
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
 from sorbus.data_layers.memory.rows import Frame, MemoryRows
-from sorbus.data_layers.memory.session import MemorySession, Writing
+from sorbus.data_layers.memory.session import MemorySession
 from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table
-from sorbus.data_layers.memory.values import conform, stored
+from sorbus.data_layers.memory.writes import outputs, write
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.describe import describe
 from sorbus.expressions.evaluate import BY_CODE_POINT
@@ -29,10 +29,18 @@ from sorbus.expressions.nodes import (
     children,
     walk,
 )
-from sorbus.query.statements import Count, Delete, Insert, Output, Related, Select, Statement, Update
+from sorbus.query.statements import (
+    Count,
+    Delete,
+    Insert,
+    InsertMany,
+    Related,
+    Select,
+    Statement,
+    Update,
+    UpdateMany,
+)
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
-
-Writes = Insert | Update | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +68,28 @@ class MemoryStatement:
             if isinstance(self.statement, (Select, Count)):
                 if isinstance(self.statement, Select) and self.statement.lock:
                     await session.lock()
-                return self._read(self.statement, self._rows(session, session.tables, bindings))
-            return await self._write(self.statement, session, bindings)
+                return self._read(self.statement, self.rows(session, session.tables, bindings))
+            return await write(self, self.statement, session, bindings)
         except Exception:
             session.fail()
             raise
 
-    def _rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
+    def rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
+        """How expressions see the rows of some tables in this run."""
         return MemoryRows(self.constraints.application, tables, bindings, session.now)
 
     # reading
 
     def _read(self, statement: Select | Count, rows: MemoryRows) -> Sequence[Row]:
         if isinstance(statement, Count):
-            return [(sum(1 for _ in self._matching(statement.resource, statement.where, rows)),)]
+            return [(sum(1 for _ in self.matching(statement.resource, statement.where, rows)),)]
         if statement.related is not None:
             return self._related(statement, statement.related, rows)
-        found = list(self._matching(statement.resource, statement.where, rows))
+        found = list(self.matching(statement.resource, statement.where, rows))
         ordered = rows.ordered(found, statement.order)
         return [outputs(statement.outputs, each, rows) for each in ordered[_window(statement, rows)]]
 
-    def _matching(self, spec: ResourceSpec, where: Node | None, rows: MemoryRows) -> Iterator[Frame]:
+    def matching(self, spec: ResourceSpec, where: Node | None, rows: MemoryRows) -> Iterator[Frame]:
         """The rows that meet a condition, by an index where one fits."""
         table = rows.tables[spec.name]
         candidates: Iterator[StoredRow] = iter(tuple(table.rows.values()))
@@ -113,77 +122,11 @@ class MemoryStatement:
                 found.append((key, *outputs(statement.outputs, frame, rows)))
         return found
 
-    # writing
-
-    async def _write(self, statement: Writes, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
-        writing = await session.writing()
-        try:
-            rows = self._rows(session, writing.tables, bindings)
-            match statement:
-                case Insert():
-                    return self._insert(statement, writing, rows)
-                case Update():
-                    return self._update(statement, writing, rows)
-                case Delete():
-                    return self._delete(statement, writing, rows)
-        except BaseException:
-            writing.undo()
-            raise
-        finally:
-            session.done()
-
-    def _insert(self, statement: Insert, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
-        spec = statement.resource
-        values = {name: rows.evaluate(node, None) for name, node in statement.values}
-        row = self.constraints.complete(spec, values)
-        if statement.conflict is not None:
-            identity = next(each for each in spec.identities.values() if each.keys == statement.conflict.keys)
-            there = self.constraints.conflicting(writing, spec, identity, row)
-            if there is not None:
-                if not rows.holds(statement.conflict.where, Frame(spec, there)):
-                    return []
-                changed = {**there, **{name: row[name] for name in statement.conflict.update}}
-                self.constraints.change(writing, spec, there, changed)
-                return [outputs(statement.outputs, Frame(spec, changed), rows)]
-        self.constraints.add(writing, spec, row)
-        return [outputs(statement.outputs, Frame(spec, row), rows)]
-
-    def _update(self, statement: Update, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
-        spec = statement.resource
-        changed: list[Frame] = []
-        for frame in tuple(self._matching(spec, statement.where, rows)):
-            values = {
-                name: stored(spec, spec.attributes[name], rows.evaluate(node, frame))
-                for name, node in statement.assignments
-            }
-            after = {**frame.row, **values}
-            self.constraints.change(writing, spec, frame.row, after)
-            changed.append(Frame(spec, after))
-        return [outputs(statement.outputs, each, rows) for each in changed]
-
-    def _delete(self, statement: Delete, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
-        spec = statement.resource
-        found = tuple(self._matching(spec, statement.where, rows))
-        gone = [outputs(statement.outputs, each, rows) for each in found]
-        for each in found:
-            self.constraints.remove(writing, spec, each.row)
-        return gone
-
 
 def _window(statement: Select, rows: MemoryRows) -> slice:
     offset = rows.evaluate(statement.offset, None) if statement.offset is not None else 0
     limit = rows.evaluate(statement.limit, None) if statement.limit is not None else None
     return slice(offset, None if limit is None else offset + limit)
-
-
-def outputs(wanted: Sequence[Output], frame: Frame, rows: MemoryRows) -> Row:
-    """The outputs of one row."""
-    return tuple(
-        frame.row[each.node.name]
-        if isinstance(each.node, Ref) and not each.node.path and each.node.name in frame.row
-        else conform(rows.evaluate(each.node, frame), each.type)
-        for each in wanted
-    )
 
 
 def compile_statement(constraints: Constraints, statement: Statement) -> MemoryStatement:
@@ -193,7 +136,7 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
         NotCompilable: a condition or sort asks for what only Python code computes.
     """
     spec = statement.resource
-    where = None if isinstance(statement, Insert) else statement.where
+    where = getattr(statement, "where", None)
     for node in _nodes(statement):
         _check(constraints.application, node, (spec,))
     table = constraints.empty_table(spec)
@@ -208,8 +151,12 @@ def _nodes(statement: Statement) -> Iterator[Node]:
             yield from () if where is None else (where,)
         case Insert():
             yield from (each.node for each in statement.outputs)
-        case Update() | Delete():
+        case InsertMany():
             yield from (each.node for each in statement.outputs)
+            yield from () if statement.check is None else (statement.check,)
+        case Update() | UpdateMany() | Delete():
+            yield from (each.node for each in statement.outputs)
+            yield from statement.guards
             yield from () if statement.where is None else (statement.where,)
         case Count():
             yield from () if statement.where is None else (statement.where,)

@@ -25,6 +25,7 @@ from sorbus.expressions.nodes import (
     Call,
     Const,
     Exists,
+    Incoming,
     InputRef,
     Lazy,
     Node,
@@ -107,6 +108,8 @@ class SqlCompiler:
                 return self.parameter(node, hint or "text")
             case Lazy(annotation=annotation):
                 return self.parameter(node, hint or (sql_type(annotation) if annotation else "text"))
+            case Incoming(name):
+                return f"EXCLUDED.{quote(self.frames[-1].spec.attributes[name].column)}"
             case Exists():
                 return self._exists(node)
             case Aggregated():

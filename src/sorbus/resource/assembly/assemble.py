@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
@@ -25,6 +26,7 @@ from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
 from sorbus.resource.calculations import Calc
+from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, is_attribute
 from sorbus.resource.relationships import Relationship
@@ -155,7 +157,11 @@ class _Assembly:
         identities = identity_specs(
             self.cls, cast("Identities | None", sections.get("identities")), attributes, self.errors
         )
-        actions = self._actions(attributes, identities)
+        actions = {
+            name: replace(each, changes=each.changes + items) if items else each
+            for name, each in self._actions(attributes, identities).items()
+            for items in (items_for(each, sections.get("changes"), sections.get("validations")),)
+        }
         storage = cast("Storage | None", sections.get("storage"))
         policies = PolicyBuilder(self.cls, self.catalog, actions, self.errors)
         tenancy = None

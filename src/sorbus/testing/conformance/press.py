@@ -44,7 +44,9 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.shop import Shop
 
 
 class Status(StrEnum):
@@ -329,5 +331,10 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press)
+DOMAINS = (
+    People,
+    Press,
+    Shop,
+    Post,
+)
 """What an application must be made of to run the suite."""
