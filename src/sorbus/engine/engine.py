@@ -272,17 +272,23 @@ class Engine:
 
     # reads
 
-    async def get(self, resource: type[Any], scope: Scope, key: Any) -> Any:
+    async def get(self, resource: type[Any], scope: Scope, key: Any, load: Sequence[Any] = ()) -> Any:
         """The record with a key."""
-        return await self.reader.get(self.spec_of(resource), scope, key)
+        return await self.reader.get(self.spec_of(resource), scope, key, load)
+
+    async def get_by(
+        self, resource: type[Any], scope: Scope, values: Mapping[str, Any], load: Sequence[Any] = ()
+    ) -> Any:
+        """The record with the values of an identity."""
+        return await self.reader.get_by(self.spec_of(resource), scope, values, load)
 
     async def read(self, query: Query[Any], scope: Scope) -> list[Any]:
         """Every record of a query."""
         return await self.reader.all(query, scope)
 
-    async def read_exactly_one(self, query: Query[Any], scope: Scope) -> Any:
+    async def read_exactly_one(self, query: Query[Any], scope: Scope, *, optional: bool = False) -> Any:
         """The one record of a query."""
-        return await self.reader.exactly_one(query, scope)
+        return await self.reader.exactly_one(query, scope, optional=optional)
 
     async def count(self, query: Query[Any], scope: Scope) -> int:
         """How many records a query has."""
@@ -290,11 +296,11 @@ class Engine:
 
     async def keyset_page(self, query: Query[Any], scope: Scope, **options: Any) -> Page[Any]:
         """One keyset page of a query."""
-        return await self.reader.keyset_page(query, scope, **options)
+        return await self.reader.pages.keyset_page(query, scope, **options)
 
     async def offset_page(self, query: Query[Any], scope: Scope, **options: Any) -> Page[Any]:
         """One page of a query by position."""
-        return await self.reader.offset_page(query, scope, **options)
+        return await self.reader.pages.offset_page(query, scope, **options)
 
     # policies
 

@@ -34,7 +34,7 @@ from sorbus.expressions.nodes import (
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
 from sorbus.policies.rows import DICT_ROW
-from sorbus.query.statements import Select
+from sorbus.query.statements import Lock, Select
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
 from sorbus.schema.resource import ResourceSpec
 
@@ -190,7 +190,9 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
     executable = data.executables.get(key)
     if executable is None:
         where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
-        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where, lock=lock))
+        executable = data.keep(
+            key, Select(resource=data.spec, outputs=(), where=where, lock=Lock() if lock else None)
+        )
     rows = await data.engine.fetch(data.layer, executable, bindings(call, [call.changeset.key]))
     if not rows:
         raise await nothing_written(call)

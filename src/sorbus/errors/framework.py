@@ -186,3 +186,31 @@ class ApplicationClosed(FrameworkError):
             f"The application `{name}` is not open.",
             hint="Use it inside `async with app:` or after `await app.open()`.",
         )
+
+
+class CannotCombine(FrameworkError):
+    """A combination was made of queries of different resources."""
+
+    code = "cannot-combine"
+
+    def __init__(self, resource: str, other: str) -> None:
+        super().__init__(
+            f"A query of `{resource}` cannot be combined with one of `{other}`.",
+            path=(resource,),
+            hint="The parts of a union, intersection or difference are queries of one resource.",
+        )
+
+
+class NoSuchIdentity(FrameworkError):
+    """A record was asked for by attributes that are no identity."""
+
+    code = "no-such-identity"
+
+    def __init__(self, resource: str, names: Iterable[str], *, allowed: Iterable[str]) -> None:
+        given = listed(names)
+        allowed = list(allowed)
+        super().__init__(
+            f"`{resource}` has no identity of {given}. Identities: {'; '.join(allowed) or 'none'}.",
+            path=(resource,),
+            hint=did_you_mean(given, allowed) or "Declare one: `identities = Identities(slug=[slug])`.",
+        )

@@ -33,6 +33,7 @@ from sorbus.expressions.build import Expr
 from sorbus.query.query import Query
 from sorbus.resource.fields import Attr
 from sorbus.schema.actions import ActionKind, HookPoint
+from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -408,9 +409,20 @@ def destroy(function: Any = None, /, **options: Any) -> Any:
     return _decorator(DestroyAction, function, options)
 
 
-def read(function: Callable[Concatenate[type[R], P], Query[R]], /) -> ReadAction[R, P]:
-    """Declare a read action on a class method that answers with a query."""
-    return ReadAction(function)
+ReadBody = Callable[Concatenate[type[R], P], Query[R]]
+
+
+@overload
+def read(function: ReadBody[R, P], /) -> ReadAction[R, P]: ...
+@overload
+def read(*, page: Paging = ...) -> Callable[[ReadBody[R, P]], ReadAction[R, P]]: ...
+def read(function: Any = None, /, **options: Any) -> Any:
+    """Declare a read action on a class method that answers with a query.
+
+    Args:
+        page: how its rows come in pages.
+    """
+    return _decorator(ReadAction, function, options)
 
 
 @overload

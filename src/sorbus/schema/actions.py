@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sorbus.expressions.nodes import Node
+from sorbus.schema.paging import PAGES, Paging
 from sorbus.types.base import FieldType
 
 
@@ -126,6 +127,7 @@ class ActionSpec:
         soft: whether a destroy keeps the row and writes what its body sets.
         atomic: whether a bulk run over a query must be one statement.
         transaction: whether a generic or read action runs in one.
+        page: how the rows of a read action come in pages.
         hooks: the user's hooks at each point, in written order.
     """
 
@@ -143,6 +145,7 @@ class ActionSpec:
     soft: bool = False
     atomic: bool = False
     transaction: bool = True
+    page: Paging = PAGES
     hooks: Mapping[HookPoint, tuple[Callable[..., Any], ...]] = field(default_factory=dict[HookPoint, Any])
 
     @property

@@ -199,7 +199,9 @@ class WriteCompiler:
 
     def _output(self, output: Output) -> str:
         text = self.compiler.node(output.node)
-        return f"{text}::{output.type.sql}" if needs_cast(output.node) else text
+        if output.type is None or not needs_cast(output.node):
+            return text
+        return f"{text}::{output.type.sql}"
 
 
 def _columns(spec: ResourceSpec, names: Iterable[str]) -> str:

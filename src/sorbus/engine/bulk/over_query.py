@@ -16,9 +16,9 @@ from sorbus.engine.write_data import guarded, tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import WrongState
-from sorbus.expressions.nodes import Node, conjunction
+from sorbus.expressions.nodes import Node, Ref, conjunction
 from sorbus.query.query import Query
-from sorbus.query.statements import Count, Delete, Select, Statement, Update
+from sorbus.query.statements import Delete, Output, Select, Statement, Update
 from sorbus.schema.actions import ActionKind
 
 
@@ -33,9 +33,9 @@ async def write_query(
     data = run.data
     touch(call)
     inputs = dict(query.inputs)
-    lowered = data.engine.planner.lower(query, data.spec, count=True)
+    lowered = data.engine.planner.condition(query, data.spec)
     data.engine.reader.check(data.spec, query.action, run.scope, inputs)
-    where, variant = data.engine.planner.guarded(lowered.shape, run.scope, inputs)
+    where, variant = data.engine.planner.guarded(lowered.shape, run.scope, inputs, lowered.values)
     params = lowered.values
     assigned, shape = assignments(call, params)
     transition = guarded(data)
@@ -55,7 +55,7 @@ async def write_query(
     bound = Bindings(params, run.scope.actor, run.scope.tenant, {**inputs, **call.changeset.inputs})
     rows = await _fetched(call, executable, session, bound)
     if not wanted:
-        return [], int(rows[0][0])
+        return [], int(rows[0][0]) if assigned or data.action.kind is ActionKind.DESTROY else len(rows)
     return [_with(call, record) for record in data.hydrate(rows)], 0
 
 
@@ -76,9 +76,9 @@ def _statement(
             guards=required,
             counted=counted,
         )
-    if counted:
-        return Count(resource=data.spec, where=where)
-    return Select(resource=data.spec, outputs=outputs, where=where)
+    primary = data.spec.primary_key
+    key_alone = (Output(name=primary.name, node=Ref(primary.name), type=primary.type),)
+    return Select(resource=data.spec, outputs=outputs or key_alone, where=where)
 
 
 async def _fetched(call: ActionCall, executable: Executable, session: Any, bound: Bindings) -> Any:

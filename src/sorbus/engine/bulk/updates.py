@@ -20,7 +20,7 @@ from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import NotFound
 from sorbus.expressions.nodes import Call, Param, Ref, conjunction
 from sorbus.query.query import Query
-from sorbus.query.statements import Select
+from sorbus.query.statements import Lock, Select
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ class BulkChange(BulkRun):
     async def _keys(self, query: Query[Any]) -> list[Any]:
         """The keys of a query's rows, as far as the actor may read them."""
         name = self.data.spec.primary_key.name
-        return [each.__dict__[name] for each in await self.engine.read(query, self.scope)]
+        key = getattr(self.data.spec.python, name)
+        return [each.__dict__[name] for each in await self.engine.read(query.select(key), self.scope)]
 
     async def over_rows(self, pairs: Pairs) -> BulkResult[Any]:
         """Write rows given by records or keys, each with its inputs."""
@@ -127,7 +128,7 @@ class BulkChange(BulkRun):
                 resource=data.spec,
                 outputs=attribute_outputs(data.spec),
                 where=conjunction(among, none),
-                lock=True,
+                lock=Lock(),
             )
             executable = data.keep(key, statement)
         bound = Bindings([keys], self.scope.actor, self.scope.tenant)
