@@ -342,7 +342,7 @@ def _path(target: type) -> Shape:
         del depth
         steps = tuple(trees.draw(st.lists(st.sampled_from(["a", "b", "0", "-1"]), min_size=1, max_size=2)))
         document = Ref("doc", ("parent",) if trees.pick(True, False, False) else ())
-        return Call(CAST, (Call(PATH, (document, trees.param(steps, str))), Const(As(target))))
+        return Call(PATH, (document, trees.param(steps, list[str]), Const(As(target))))
 
     return shape
 

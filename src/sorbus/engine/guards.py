@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
     FALSE,
+    PARENT,
     TRUE,
     UNTRUSTED,
     Aggregated,
@@ -19,6 +19,7 @@ from sorbus.expressions.nodes import (
     Ref,
     TenantRef,
     conjunction,
+    outward,
 )
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
@@ -47,6 +48,8 @@ class Securer:
                 return self._ref(node, stack)
             case Call(operator, (marked,)) if operator == UNTRUSTED:
                 return self.secure(marked, stack)
+            case Call(operator, (inner,)) if operator == PARENT:
+                return outward(self.secure(inner, stack[:-1]))
             case Call(operator, args):
                 return Call(operator, tuple(self.secure(arg, stack) for arg in args))
             case Exists(name, where):
@@ -65,10 +68,14 @@ class Securer:
         destination = self._destination(stack[-1], node.relationship)
         inner = (*stack, destination)
         where = self.secure(node.where, inner) if node.where is not None else None
+        guard = self.guard(destination)
+        if guard is not None and not node.authorize:
+            # Opting out of the read policy is no way out of the tenancy.
+            guard = tenancy(destination)
         return replace(
             node,
             of=self.secure(node.of, inner) if node.of is not None else None,
-            where=conjunction(where, self.guard(destination)),
+            where=conjunction(where, guard),
             order=tuple(
                 Ordering(self.secure(term.node, inner), term.descending, term.nulls_first)
                 for term in node.order
@@ -84,23 +91,11 @@ class Securer:
             inner = self._ref(Ref(ref.name, ref.path[1:]), (*stack[: position + 1], destination))
             if guard is None and isinstance(inner, Ref):
                 return ref
-            first = Aggregated(AggregateKind.FIRST, ref.path[0], inner, guard)
-            return first if ref.outer == 0 else ref
+            return outward(Aggregated(AggregateKind.FIRST, ref.path[0], inner, guard), ref.outer)
         derived = spec.calculations.get(ref.name) or spec.aggregates.get(ref.name)
         if derived is None or derived.node is None:
             return ref
-        secured = self.secure(derived.node, stack[: position + 1])
-        if ref.outer == 0:
-            return secured
-        if secured != Securer(self.application, _open).secure(derived.node, stack[: position + 1]):
-            # Nodes speak of the innermost row: the guarded node cannot be written for an enclosing one.
-            raise NotCompilable(f"{spec.name}.{ref.name} of an enclosing row")
-        return ref
-
-
-def _open(spec: ResourceSpec) -> Node | None:
-    del spec
-    return None
+        return outward(self.secure(derived.node, stack[: position + 1]), ref.outer)
 
 
 def is_open(node: Node | None) -> bool:

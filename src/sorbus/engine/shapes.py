@@ -46,11 +46,27 @@ class PageShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """A calculation that is loaded with arguments or under another name.
+
+    Attributes:
+        slot: the name of its value on the record.
+        name: the calculation's.
+        node: its expression; None when it runs in Python.
+    """
+
+    slot: str
+    name: str
+    node: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """What of a query decides its SQL: everything but the values.
 
     Attributes:
         fields: the derived fields to load besides the attributes.
+        extras: the calculations to load with arguments or under other names.
         limit, offset: their positions among the values.
         related: the relationship and the position of its keys among the values, when related rows are read.
         only: the attributes to read; None reads all of them.
@@ -75,6 +91,7 @@ class Shape:
     page: PageShape | None = None
     summaries: tuple[SummaryShape, ...] = ()
     value: Node | None = None
+    extras: tuple[Extra, ...] = ()
 
     def every_part(self) -> Iterator[Shape]:
         """The reads that rows come from at the bottom, from left to right."""

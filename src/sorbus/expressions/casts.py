@@ -151,10 +151,16 @@ CASTS = MappingProxyType(
         ("timestamp with time zone", "date"): Cast(
             "({0} AT TIME ZONE 'UTC')::date", lambda value: value.astimezone(UTC).date()
         ),
-        ("jsonb", "text"): Cast(_json_is("string", "{0} #>> '{{}}'"), _of_type(str), total=False),
-        ("jsonb", "boolean"): Cast(_json_is("boolean", "({0})::boolean"), _of_type(bool), total=False),
-        ("jsonb", "numeric"): Cast(_json_is("number", _VALUE), _json_number(_same), total=False),
-        ("jsonb", "bigint"): Cast(
+    }
+)
+"""Every cast, by the column types of the value and of the result."""
+
+OF_JSON = MappingProxyType(
+    {
+        "text": Cast(_json_is("string", "{0} #>> '{{}}'"), _of_type(str), total=False),
+        "boolean": Cast(_json_is("boolean", "({0})::boolean"), _of_type(bool), total=False),
+        "numeric": Cast(_json_is("number", _VALUE), _json_number(_same), total=False),
+        "bigint": Cast(
             _json_is(
                 "number",
                 f"CASE WHEN {_VALUE} = trunc({_VALUE}) AND {_VALUE} {_IN_BIGINT} THEN ({{0}})::bigint END",
@@ -162,14 +168,14 @@ CASTS = MappingProxyType(
             _json_number(_json_whole),
             total=False,
         ),
-        ("jsonb", "double precision"): Cast(
+        "double precision": Cast(
             _json_is("number", _in_range("({0})::double precision", _VALUE)),
             _json_number(_double),
             total=False,
         ),
     }
 )
-"""Every cast, by the column types of the value and of the result."""
+"""What is read out of a JSON value, by the column type of the result: null where the value is of another kind."""
 
 SAME = Cast("{0}", _same)
 """The cast from a type to itself."""
@@ -181,6 +187,11 @@ CASTABLE = (str, int, float, Decimal, bool, UUID, date, datetime)
 def cast_between(source: str, target: str) -> Cast | None:
     """The cast from one column type to another; None when there is none."""
     return SAME if source == target else CASTS.get((source, target))
+
+
+def json_value(value: Any, annotation: Any) -> Any:
+    """A JSON value that is not null, as a type; None where it is of another kind."""
+    return OF_JSON[sql_type(annotation)].python(value)
 
 
 def cast_value(value: Any, annotation: Any) -> Any:

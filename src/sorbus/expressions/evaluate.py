@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Protocol, cast
 
-from sorbus.expressions.casts import cast_value
+from sorbus.expressions.casts import cast_value, json_value
 from sorbus.expressions.kinds import type_in
 from sorbus.expressions.nodes import (
     CAST,
@@ -217,7 +217,7 @@ def _path(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
             found = items[place] if -len(items) <= place < len(items) else None
         else:
             return None
-    return found
+    return found if found is None or len(args) == 2 else json_value(found, type_in(args).annotation)
 
 
 def _collate(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:

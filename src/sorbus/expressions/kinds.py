@@ -44,7 +44,7 @@ def call_kind(  # noqa: PLR0911  # one return for each form
         case "today":
             return date
         case _ if operator == PATH:
-            return Any
+            return type_in(args).annotation if len(args) > 2 else Any
         case _ if operator == COLLATE:
             return str
         case _ if operator in {CAST, FRAGMENT}:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
@@ -31,6 +32,7 @@ class DataLayerSuite(
     Bulk,
     Reads,
     Derived,
+    Expressions,
     Rules,
     Transactions,
     Notices,

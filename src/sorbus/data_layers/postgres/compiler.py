@@ -10,7 +10,7 @@ from typing import Any
 
 from sorbus.data_layers.postgres.aggregates import aggregated
 from sorbus.errors.framework import NotCompilable
-from sorbus.expressions.casts import cast_between
+from sorbus.expressions.casts import OF_JSON, cast_between
 from sorbus.expressions.kinds import type_in
 from sorbus.expressions.nodes import (
     CAST,
@@ -308,7 +308,10 @@ def _cast(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> st
 def _path(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
     del hint
     document, steps = compiler.node(args[0], "jsonb"), compiler.node(args[1], "text[]")
-    return f"nullif({document} #> {steps}, 'null'::jsonb)"
+    found = f"nullif({document} #> {steps}, 'null'::jsonb)"
+    if len(args) == 2:
+        return found
+    return f"({OF_JSON[sql_type(type_in(args).annotation)].sql.format(found)})"
 
 
 def _collate(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:

@@ -42,14 +42,14 @@ def path(document: Expr[Any], *steps: str | int, type: type[Any] | None = None) 
     """
     if not steps:
         raise WrongOperand("path", found="none", takes="at least one step")
-    found = Built(PATH, document, [str(step) for step in steps])
+    path: list[str] = [str(step) for step in steps]
     if type is None:
-        return found
+        return Built(PATH, document, path)
     if type not in _IN_DOCUMENTS:
         raise WrongOperand(
             "path", found=type_name(type), takes=f"one of {listed(map(type_name, _IN_DOCUMENTS))}"
         )
-    return Built(CAST, found, Const(As(type)))
+    return Built(PATH, document, path, Const(As(type)))
 
 
 get_path = path
