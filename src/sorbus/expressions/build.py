@@ -117,7 +117,7 @@ class Related(Expr[T]):
         self.of = of
 
     def lower(self, context: Lowering) -> Node:
-        outer, at = context.enclosing(self.relationship.owner, self.relationship.name)
+        outer, at = context.source(self.relationship)
         name, destination, inner = at.into(self.relationship)
         node = self.of(destination).lower(inner)
         # A plain field becomes a path; only that can be reached through a to-one relationship.
@@ -148,7 +148,7 @@ class ExistsExpr(Expr[bool]):
         self.where = where
 
     def lower(self, context: Lowering) -> Node:
-        outer, at = context.enclosing(self.relationship.owner, self.relationship.name)
+        outer, at = context.source(self.relationship)
         name, destination, inner = at.into(self.relationship)
         node = Exists(name, None if self.where is None else self.where(destination).lower(inner))
         return outward(node, outer)

@@ -52,8 +52,8 @@ class Lowering(Protocol):
         """The lowering of expressions over the enclosing row; None when there is none."""
         ...
 
-    def enclosing(self, owner: type[Any], name: str) -> tuple[int, Lowering]:
-        """How many rows to step out of to reach one of a class, and the lowering there."""
+    def source(self, relationship: Any) -> tuple[int, Lowering]:
+        """How many rows to step out of to reach where a relationship starts, and the lowering there."""
         ...
 
 

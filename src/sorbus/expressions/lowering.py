@@ -71,7 +71,18 @@ class Lowerer:
         return Param(len(self.values) - 1, list[kind] if several else kind)
 
     def into(self, relationship: Any) -> tuple[str, Any, Lowerer]:
-        """The lowering of expressions over the rows that a relationship leads to."""
+        """The lowering of expressions over the rows that a relationship leads to.
+
+        A path without a name of its own has that of its steps, joined by dots.
+        """
+        unnamed: tuple[Any, ...] = () if relationship.name else relationship.steps
+        if unnamed:
+            first, *steps = unnamed
+            name, destination, _ = self.into(first)
+            for step in steps:
+                further, destination, _ = Lowerer(self.catalog, (destination,)).into(step(destination))
+                name = f"{name}.{further}"
+            return name, destination, replace(self, stack=(*self.stack, destination))
         if not any(issubclass(self.stack[-1], each) for each in (relationship.owner,)):
             raise ForeignField(
                 relationship.name, of=relationship.owner.__name__, seen_from=self.stack[-1].__name__
@@ -88,6 +99,11 @@ class Lowerer:
     def outside(self) -> Lowerer | None:
         """The lowering of expressions over the enclosing row."""
         return replace(self, stack=self.stack[:-1]) if len(self.stack) > 1 else None
+
+    def source(self, relationship: Any) -> tuple[int, Lowerer]:
+        """How many rows to step out of to reach the one that a relationship starts from."""
+        first = relationship if relationship.name or not relationship.steps else relationship.steps[0]
+        return self.enclosing(first.owner, first.name)
 
     def enclosing(self, owner: type[Any], name: str) -> tuple[int, Lowerer]:
         """How many rows to step out of to reach the innermost one of a class."""

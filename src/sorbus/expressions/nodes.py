@@ -124,10 +124,19 @@ CAST, PATH, FRAGMENT, COLLATE = "cast", "path", "fragment", "collate"
 
 @dataclass(frozen=True, slots=True)
 class Exists(Node):
-    """Whether a related row exists that meets `where`."""
+    """Whether a related row exists that meets `where`.
+
+    Attributes:
+        hops: what the rows of each hop of the way must meet, seen from there, in place of what the relationship
+            itself says; None where nobody has added to that.
+    """
 
     relationship: str
     where: Node | None = None
+    hops: Hops | None = None
+
+
+Hops = tuple[Node | None, ...]
 
 
 class AggregateKind(StrEnum):
@@ -178,6 +187,7 @@ class Aggregated(Node):
         skip_null: whether `first` leaves out rows whose value is null.
         default: what stands for null; for a sum or list, instead of zero or the empty list over no rows.
         authorize: whether only rows count that the actor may read; the tenancy holds in any case.
+        hops: as those of `Exists`.
     """
 
     kind: AggregateKind
@@ -191,6 +201,7 @@ class Aggregated(Node):
     default: Node | None = None
     authorize: bool = True
     custom: Custom | None = None
+    hops: Hops | None = None
 
 
 UNTRUSTED = "untrusted"

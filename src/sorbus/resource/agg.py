@@ -16,6 +16,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar, overload
 
+from sorbus.errors.declaration import ForeignField
 from sorbus.expressions.expr import Expr, Lowering, Sort
 from sorbus.expressions.nodes import Aggregated, AggregateKind, Custom, Node, Ordering, outward
 from sorbus.expressions.templates import template
@@ -76,22 +77,18 @@ class Agg(Field[T]):
     def lower(self, context: Lowering) -> Node:
         if self.name:
             return context.field(self)
-        outer, at = context.enclosing(self.relationship.owner, self.relationship.name)
+        outer, at = context.source(self.relationship)
         return outward(self.over(at), outer)
 
     def over(self, context: Lowering) -> Aggregated:
         """The aggregate itself, over the rows of its relationship."""
         name, destination, inner = context.into(self.relationship)
-        order_by = self.order_by
-        if order_by is None and self.kind in _ORDERED:
-            # The rows come in the order of their relationship, as when they are loaded.
-            order_by = self.relationship.order_by
         return Aggregated(
             self.kind,
             name,
             self.of(destination).lower(inner) if self.of is not None else None,
             self.where(destination).lower(inner) if self.where is not None else None,
-            _terms(order_by, destination, inner),
+            self._order(destination, inner),
             unique=self.unique,
             limit=None if self.limit is None else context.value(self.limit, None),
             skip_null=self.kind is AggregateKind.FIRST and not self.include_null,
@@ -100,13 +97,24 @@ class Agg(Field[T]):
             custom=self.custom,
         )
 
+    def _order(self, destination: Any, inner: Lowering) -> tuple[Ordering, ...]:
+        if self.order_by is not None:
+            return _terms(self.order_by, destination, inner)
+        own = self.relationship.options.order_by if self.kind in _ORDERED else None
+        if own is None:
+            return ()
+        try:
+            # The rows come in the order of their relationship, as when they are loaded.
+            return _terms(own, destination, inner)
+        except ForeignField:
+            # It is sorted by a row between, which no aggregate sees.
+            return ()
+
 
 _ORDERED = frozenset({AggregateKind.FIRST, AggregateKind.LIST, AggregateKind.CUSTOM})
 
 
-def _terms(order_by: Callable[[Any], Any] | None, destination: Any, inner: Lowering) -> tuple[Ordering, ...]:
-    if order_by is None:
-        return ()
+def _terms(order_by: Callable[[Any], Any], destination: Any, inner: Lowering) -> tuple[Ordering, ...]:
     found = order_by(destination)
     terms = (found,) if isinstance(found, (Sort, Expr)) else tuple(found)
     return tuple((each if isinstance(each, Sort) else Sort(each)).lower(inner) for each in terms)

@@ -19,6 +19,7 @@ from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
+from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.writes import Writes
@@ -33,6 +34,7 @@ class DataLayerSuite(
     Reads,
     Derived,
     Expressions,
+    Relationships,
     Rules,
     Transactions,
     Notices,

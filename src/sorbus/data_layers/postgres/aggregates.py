@@ -41,7 +41,7 @@ def aggregated(compiler: SqlCompiler, node: Aggregated) -> str:
 
 
 def _parts(compiler: SqlCompiler, node: Aggregated) -> Parts:
-    table, condition, frame = compiler.related(node.relationship)
+    table, condition, frame = compiler.related(node.relationship, node.hops)
     if node.where is not None:
         condition += f" AND ({compiler.node(node.where)})"
     of = compiler.node(node.of) if node.of is not None else ""

@@ -9,6 +9,8 @@ from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.postgres.aggregates import aggregated
+from sorbus.data_layers.postgres.frames import Frame, quote
+from sorbus.data_layers.postgres.joins import Joins
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.casts import OF_JSON, cast_between
 from sorbus.expressions.kinds import type_in
@@ -25,6 +27,7 @@ from sorbus.expressions.nodes import (
     Call,
     Const,
     Exists,
+    Hops,
     Incoming,
     InputRef,
     Lazy,
@@ -35,26 +38,12 @@ from sorbus.expressions.nodes import (
     TenantRef,
 )
 from sorbus.expressions.operators import OPERATORS
-from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.kinds import kind_of
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import sql_type
 
 Source = Const | Param | Lazy | ActorRef | TenantRef | InputRef
 """Where a parameter's value comes from when the statement runs."""
-
-
-def quote(name: str) -> str:
-    """An identifier in double quotes, so that no name can be read as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-@dataclass(slots=True)
-class Frame:
-    """A table in the statement under one alias."""
-
-    spec: ResourceSpec
-    alias: str
 
 
 @dataclass(slots=True)
@@ -170,39 +159,15 @@ class SqlCompiler:
             self.frames.pop()
         return f"(SELECT {inner} FROM {table} WHERE {condition} LIMIT 1)"
 
-    def _joined(self, source: Frame, relationship: RelationshipSpec, frame: Frame) -> str:
-        """The condition that ties a related row to its source row; `frame` must be the innermost."""
-        own = source.spec.attributes[relationship.source_attribute].column
-        far = frame.spec.attributes[relationship.destination_attribute].column
-        condition = f"{frame.alias}.{quote(far)} = {source.alias}.{quote(own)}"
-        join = self.application.join(relationship)
-        if join is not None and relationship.join is not None:
-            between = self.alias()
-            to = join.attributes[relationship.join.destination_attribute].column
-            back = join.attributes[relationship.join.source_attribute].column
-            condition = (
-                f"EXISTS (SELECT 1 FROM {quote(join.table or join.name)} {between} "
-                f"WHERE {between}.{quote(to)} = {frame.alias}.{quote(far)} "
-                f"AND {between}.{quote(back)} = {source.alias}.{quote(own)})"
-            )
-        if relationship.where is not None:
-            condition += f" AND ({self.node(relationship.where)})"
-        return condition
-
-    def related(self, name: str) -> tuple[str, str, Frame]:
+    def related(self, name: str, hops: Hops | None = None) -> tuple[str, str, Frame]:
         """Enter a relationship's rows: FROM clause, condition, frame. The caller pops the frame."""
         source = self.frames[-1]
-        relationship = source.spec.relationships[name]
-        destination = self.application.destination(relationship)
-        frame = self.push(destination)
-        return (
-            f"{quote(destination.table or destination.name)} {frame.alias}",
-            self._joined(source, relationship, frame),
-            frame,
-        )
+        table, condition, frame = Joins(self).related(source, source.spec.relationships[name], hops)
+        self.frames.append(frame)
+        return table, condition, frame
 
     def _exists(self, node: Exists) -> str:
-        table, condition, _ = self.related(node.relationship)
+        table, condition, _ = self.related(node.relationship, node.hops)
         if node.where is not None:
             condition += f" AND ({self.node(node.where)})"
         self.frames.pop()

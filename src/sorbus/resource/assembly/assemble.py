@@ -22,9 +22,10 @@ from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.arguments import expression_of
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.derived import DerivedBuilder
-from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
+from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
+from sorbus.resource.assembly.ways import join_up, snake_case
 from sorbus.resource.calculations import Calc
 from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
@@ -54,7 +55,8 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
         if spec is not None:
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
-    application = ApplicationSpec(name=name, resources=MappingProxyType(resources))
+    with_ways = join_up(resources, errors)
+    application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways))
     if not errors:
         errors.extend(verify(application))
     if errors:

@@ -148,7 +148,7 @@ class DerivedBuilder:
         cls = self.cls
         optional = False
         for step in ref.path:
-            cls = self.catalog.destination(cls.__declared__[step])
+            cls = self.catalog.reached(cls, step)
             optional = True
         member: Any = cls.__declared__[ref.name]
         if isinstance(member, Attr):
@@ -170,7 +170,7 @@ class DerivedBuilder:
 
     def type_of_aggregate(self, node: Aggregated) -> FieldType:
         """The type of an aggregate over a relationship of this class."""
-        destination = self.catalog.destination(self.cls.__declared__[node.relationship])
+        destination = self.catalog.reached(self.cls, node.relationship)
         inner = DerivedBuilder(destination, self.catalog, trail=self.trail)
         of = infer(node.of, inner.type_of_ref, inner.type_of_aggregate) if node.of is not None else None
         if node.kind in {AggregateKind.SUM, AggregateKind.AVG} and not can_be_added(of):

@@ -45,16 +45,16 @@ class Bench:
         )
         self.insert = self.layer.compile(Insert(resource=ORG, values=values))
         count = Summary(kind=SummaryKind.COUNT, type=field_type(int))
-        self.count = self.layer.compile(
-            Summarize(rows=Select(resource=ORG, outputs=()), summaries=(count,))
-        )
+        self.count = self.layer.compile(Summarize(rows=Select(resource=ORG, outputs=()), summaries=(count,)))
         self.all = self.layer.compile(Select(resource=ORG, outputs=OUTPUTS[1:2], order=()))
         everywhere = (("slug", Const("same")),)
         self.spoil = self.layer.compile(Update(resource=ORG, assignments=everywhere, where=None))
         self.clear = self.layer.compile(Delete(resource=ORG, where=None))
 
     def select(self, where: Node, *, lock: bool = False) -> Any:
-        return self.layer.compile(Select(resource=ORG, outputs=OUTPUTS[1:2], where=where, lock=Lock() if lock else None))
+        return self.layer.compile(
+            Select(resource=ORG, outputs=OUTPUTS[1:2], where=where, lock=Lock() if lock else None)
+        )
 
     async def add(self, session: Any, number: int) -> None:
         await self.insert.fetch(session, Bindings([UUID(int=number), f"n{number}", f"s{number}"]))
