@@ -15,6 +15,7 @@ from __future__ import annotations
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
@@ -33,6 +34,7 @@ class DataLayerSuite(
     Bulk,
     Reads,
     Derived,
+    Expressions,
     Relationships,
     Managing,
     Rules,

@@ -44,6 +44,7 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.expressions_world import Gallery
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
@@ -337,6 +338,7 @@ Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag,
 DOMAINS = (
     People,
     Press,
+    Gallery,
     Shop,
     Post,
     Music,
