@@ -28,10 +28,11 @@ from sorbus.errors.declaration import (
     NotNumeric,
     UnknownMember,
     WrongInput,
+    WrongRelationship,
     WrongSection,
     WrongTransition,
 )
-from sorbus.errors.framework import NoSuchService
+from sorbus.errors.framework import CannotJoin, NoSuchService, WrongRelated
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejected, Required
 from sorbus.errors.llm import AllModelsFailed, RateLimited
 
@@ -256,6 +257,14 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
         "loud",
         "the input `loud` is no attribute of `Run`. Attributes: id, prompt.",
         hint="For an argument that is not stored write `loud: Arg[…]`.",
+    ),
+    WrongRelationship: lambda: WrongRelationship(
+        "Content.calls",
+        "its path leads over `Run.content_id`, which is no relationship. Relationships of Run: calls, content.",
+    ),
+    CannotJoin: lambda: CannotJoin("Gig.venue", "the rows of Venue live in another data layer (memory)"),
+    WrongRelated: lambda: WrongRelated(
+        "Band.rivals", found="list", expected="a mapping from keys to records"
     ),
     WrongSection: lambda: WrongSection("Run.policies", "`Step.skip` is an action of another resource."),
     AllModelsFailed: lambda: AllModelsFailed(
