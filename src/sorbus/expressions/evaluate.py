@@ -212,7 +212,7 @@ def _path(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
         if isinstance(found, dict):
             found = cast("dict[str, Any]", found).get(step)
         elif isinstance(found, list):
-            items = cast("list[Any]", found)
+            items: list[Any] = found
             place = int(step) if _POSITION.fullmatch(step) else len(items)
             found = items[place] if -len(items) <= place < len(items) else None
         else:

@@ -229,7 +229,7 @@ def max(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
 
 
 @overload
-def avg(  # type: ignore[overload-overlap]  # mypy promotes int to float
+def avg(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[int | None] | Expr[Decimal | None]],
     *,

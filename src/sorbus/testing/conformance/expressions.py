@@ -456,7 +456,12 @@ class AggregateForms(Behaviour):
             Studio.wanted_tones, Studio.first_rating, Studio.mean_length,
         ).one()  # fmt: skip
         assert (found.titles, found.widest, found.wanted_tones) == ([], [], [])
-        assert (found.best, found.income, found.cheap_income, found.line) == (-1.0, Decimal(-1), 0, "none")
+        assert (found.best, found.income, found.cheap_income, found.line) == (
+            -1.0,
+            Decimal(-1),
+            Decimal(0),
+            "none",
+        )
         assert (found.first_rating, found.mean_length) == (None, None)
 
     async def test_without_a_name_in_filters_sorts_and_values(self, here: Tenant) -> None:
@@ -476,11 +481,15 @@ class AggregateForms(Behaviour):
         assert await query.where(hidden == 5).count() == 1
 
     async def test_an_open_aggregate_stays_in_its_tenant(self, here: Tenant, there: Tenant) -> None:
-        studio = await self.filled(here)
-        # A row of another tenant that points to this studio.
-        await Painting.paint(there.scope, studio_id=studio.id, title="stray")
-        found = await Studio.query(here.scope).load(Studio.all_count).one()
-        assert found.all_count == 5
+        model = await painted(here, "a")
+        await painted(here, "b", model_id=model.id, stored=True)
+        # A row of another tenant that points to this one.
+        await painted(there, "stray", model_id=model.id)
+        every = agg.count(Painting.copies, authorize=False)
+        query = Painting.query().where(Painting.id == model.id)
+        assert await query.list_of(every, here.scope) == [1]
+        assert await query.list_of(every, here.system) == [1]
+        assert await query.list_of(agg.count(Painting.copies), here.scope) == [0]
 
     async def test_of_related_aggregates(self, here: Tenant) -> None:
         studio = await studio_of(here)

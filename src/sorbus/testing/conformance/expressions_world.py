@@ -116,11 +116,11 @@ class Painting(Resource):
         ranked = sorted(records, key=lambda each: -each.width)
         return [ranked.index(each) + first for each in records]
 
-    @computed(loads=[nested(studio, lambda studio: [studio.painting_count])], batch=True)
+    @computed(loads=[nested(studio, lambda studio: [studio.paintings])], batch=True)
     @staticmethod
     async def shares(records: list[Painting], scope: Scope) -> list[str]:
         """Which part of its studio's works each is, from an asynchronous function."""
-        return [f"1/{each.studio.painting_count} of {each.studio.name}" for each in records]
+        return [f"1/{len(each.studio.paintings)} of {each.studio.name}" for each in records]
 
     @action.create
     def paint(
