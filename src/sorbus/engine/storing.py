@@ -10,6 +10,7 @@ from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.states import check_choice
 from sorbus.engine.upserting import answer_of, conflict_of
 from sorbus.engine.write_data import WriteData, before, bindings, guarded, key_is, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
@@ -26,6 +27,8 @@ _TRUTH = field_type(bool)
 def assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, Node], ...], tuple[Any, ...]]:
     """The values to write as nodes over `params`, and what of them decides the SQL."""
     data: WriteData = call.plan.data
+    if data.chooses:
+        check_choice(call.changeset)
     assigned: list[tuple[str, Node]] = []
     shape: list[Any] = []
     for name, value in call.changeset.changes.items():

@@ -93,7 +93,7 @@ def _action(action: ActionSpec) -> dict[str, Any]:
         else {
             "attribute": transition.attribute,
             "from": [str(getattr(each, "value", each)) for each in transition.sources],
-            "to": str(getattr(transition.target, "value", transition.target)),
+            "to": [str(getattr(each, "value", each)) for each in transition.targets],
         },
     }
 
