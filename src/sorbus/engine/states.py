@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.errors.inputs import WrongState
 from sorbus.errors.states import NoStateChosen, StateRefused
+from sorbus.expressions.build import Expr
 from sorbus.schema.actions import ActionSpec, TransitionSpec
 from sorbus.schema.resource import ResourceSpec
 
@@ -19,13 +20,16 @@ def check_bounds(changeset: Changeset) -> None:
     Raises:
         StateRefused: it is not; also an expression, which nobody has seen yet.
     """
+    if changeset.errors:
+        return  # what is no state at all has been refused already
     for name, allowed in changeset.action.bounds:
-        if name in changeset.changes and changeset.changes[name] not in allowed:
+        if name not in changeset.changes:
+            continue
+        value = changeset.changes[name]
+        if isinstance(value, Expr) or value not in allowed:
+            given = "an expression" if isinstance(value, Expr) else shown(value)
             raise StateRefused(
-                changeset.action.label,
-                name,
-                given=shown(changeset.changes[name]),
-                allowed=[shown(each) for each in allowed],
+                changeset.action.label, name, given=given, allowed=[shown(each) for each in allowed]
             )
 
 

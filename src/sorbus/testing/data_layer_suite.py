@@ -17,11 +17,12 @@ from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.rules import Rules
+from sorbus.testing.conformance.states import States
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.writes import Writes
 
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions, Notices):
+class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions, Notices, States):
     """Everything that a data layer must do."""

@@ -20,6 +20,7 @@ from sorbus.resource.actions import Action
 from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
+from sorbus.resource.assembly.extending import extended, verdicts
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
@@ -48,11 +49,13 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
     for label, cls in classes.items():
         spec = _Assembly(cls, homes[label], catalog, keys, errors).build()
         if spec is not None:
+            spec = extended(spec, catalog, errors)
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
     application = ApplicationSpec(name=name, resources=MappingProxyType(resources))
     if not errors:
         errors.extend(verify(application))
+        verdicts(application, errors)
     if errors:
         raise DefinitionErrors(_distinct(errors))
     return application

@@ -46,6 +46,7 @@ from sorbus import (
 from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.states_world import Shop
 
 
 class Status(StrEnum):
@@ -330,5 +331,5 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press, Post)
+DOMAINS = (People, Press, Post, Shop)
 """What an application must be made of to run the suite."""

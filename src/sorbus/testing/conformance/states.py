@@ -1,0 +1,124 @@
+"""Behaviours of state machines: guards in the statement, several targets, wildcards, nothing round them."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+
+import pytest
+
+from sorbus.errors.inputs import WrongState
+from sorbus.errors.states import NoStateChosen, NoSuchState, StateRefused
+from sorbus.testing.conformance.states_world import Order, Phase
+from sorbus.testing.conformance.world import Behaviour, Tenant
+
+_NUMBERS = count(1)
+
+
+class States(Behaviour):
+    """Everything about state machines."""
+
+    @staticmethod
+    async def order(here: Tenant, *steps: str) -> Order:
+        """An order after some transitions."""
+        made = await Order.open(here.scope, number=next(_NUMBERS))
+        for step in steps:
+            made = await (made.pay(here.scope) if step == "pay" else made.look(here.scope, choice=step))
+        return made
+
+    async def test_a_record_begins_in_an_initial_state(self, here: Tenant) -> None:
+        assert (await self.order(here)).phase is Phase.CART
+        quoted = await Order.open(here.scope, number=next(_NUMBERS), phase=Phase.QUOTE)
+        assert quoted.phase is Phase.QUOTE
+        with pytest.raises(StateRefused, match="cart, quote only"):
+            await Order.open(here.scope, number=next(_NUMBERS), phase=Phase.SHIPPED)
+        with pytest.raises(StateRefused):
+            await Order.open(here.scope, number=next(_NUMBERS), note="paid")
+
+    async def test_a_wrong_state_tells_what_is_possible(self, here: Tenant) -> None:
+        made = await self.order(here, "pay", "ship")
+        with pytest.raises(WrongState) as caught:
+            await made.pay(here.scope)
+        assert caught.value.current == "shipped"
+        assert caught.value.possible == ("send_back", "cancel")
+        assert "Possible from shipped: cancel, send_back" in str(caught.value)
+        assert (await Order.get(here.scope, made.id)).phase is Phase.SHIPPED
+
+    async def test_the_statement_decides_and_not_the_record(self, here: Tenant) -> None:
+        stale = await self.order(here)
+        await stale.pay(here.scope)
+        with pytest.raises(WrongState):
+            await stale.pay(here.scope)
+
+    async def test_of_many_that_try_one_succeeds(self, here: Tenant) -> None:
+        made = await self.order(here)
+        found = await asyncio.gather(
+            *(Order.pay.by_key(made.id, here.scope) for _ in range(8)), return_exceptions=True
+        )
+        assert sorted(type(each).__name__ for each in found) == ["Order", *["WrongState"] * 7]
+
+    async def test_the_body_chooses_among_several(self, here: Tenant) -> None:
+        assert (await self.order(here, "pay", "check")).phase is Phase.CHECKED
+        assert (await self.order(here, "pay", "check", "ship")).phase is Phase.SHIPPED
+        made = await self.order(here, "pay")
+        with pytest.raises(StateRefused, match="cart, checked, shipped only"):
+            await made.look(here.scope, choice="return")
+        with pytest.raises(NoStateChosen, match="cart, checked, shipped"):
+            await made.look(here.scope, choice="nothing")
+        assert (await Order.get(here.scope, made.id)).phase is Phase.PAID
+
+    async def test_a_wildcard_is_every_state_but_the_final_ones(self, here: Tenant) -> None:
+        for steps in ((), ("pay",), ("pay", "check"), ("pay", "ship")):
+            made = await self.order(here, *steps)
+            assert (await made.cancel(here.scope)).phase is Phase.CANCELLED
+            with pytest.raises(WrongState):
+                await made.cancel(here.scope)
+
+    async def test_transitions_of_the_section_are_guarded_too(self, here: Tenant) -> None:
+        made = await self.order(here, "pay")
+        with pytest.raises(WrongState):
+            await made.send_back(here.scope)
+        shipped = await made.look(here.scope, choice="ship")
+        assert (await shipped.send_back(here.scope)).phase is Phase.RETURNED
+
+    async def test_no_other_action_changes_the_state(self, here: Tenant) -> None:
+        made = await self.order(here)
+        assert (await made.annotate(here.scope, note="fragile")).phase is Phase.CART
+        with pytest.raises(StateRefused, match="must leave it alone"):
+            await made.annotate(here.scope, note="ship it")
+        with pytest.raises(StateRefused):
+            await made.annotate_late(here.scope, note="x")
+        assert (await Order.get(here.scope, made.id)).note == "fragile"
+
+    async def test_an_upsert_is_guarded_by_the_state_of_the_row_there(self, here: Tenant) -> None:
+        made = await Order.restart(here.scope, number=next(_NUMBERS))
+        assert made.phase is Phase.CART
+        await made.pay(here.scope)
+        again = await Order.restart(here.scope, number=made.number)
+        assert (again.id, again.phase) == (made.id, Phase.CART)
+        paid = await again.pay(here.scope)
+        await paid.look(here.scope, choice="ship")
+        with pytest.raises(WrongState) as caught:
+            await Order.restart(here.scope, number=made.number)
+        assert caught.value.current == "shipped"
+
+    async def test_the_machine_answers_questions(self, here: Tenant) -> None:
+        made = await self.order(here)
+        machine = Order.machine
+        assert machine.possible_next_states(made) == [Phase.CART, Phase.PAID, Phase.CANCELLED]
+        assert machine.possible_actions(made) == ["pay", "cancel", "restart"]
+        assert machine.can_transition(made, Phase.PAID)
+        assert machine.can_transition(made, Order.pay)
+        assert not machine.can_transition(made, Phase.SHIPPED)
+        assert not machine.can_transition(made, Order.send_back)
+        with pytest.raises(NoSuchState):
+            machine.can_transition(made, Order.annotate)
+        gone = await made.cancel(here.scope)
+        assert machine.possible_next_states(gone) == []
+
+    async def test_the_machine_gives_conditions(self, here: Tenant) -> None:
+        made, paid = await self.order(here), await self.order(here, "pay")
+        query = Order.query(here.scope).where(Order.machine.allows(Order.look))
+        found = [each.id for each in await query.all()]
+        assert paid.id in found
+        assert made.id not in found
