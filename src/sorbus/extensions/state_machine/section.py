@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from sorbus.errors.declaration import DeclarationError
 from sorbus.errors.hints import listed
@@ -31,14 +31,18 @@ class Transition(Generic[E]):
     targets: tuple[E, ...]
 
 
-def transition(action: Action, *sources: E | Literal["*"], to: E | Sequence[E]) -> Transition[E]:
+@overload
+def transition(action: Action, *sources: E | Literal["*"], to: E) -> Transition[E]: ...
+@overload
+def transition(action: Action, *sources: E | Literal["*"], to: list[E]) -> Transition[E]: ...
+def transition(action: Action, *sources: Any, to: Any) -> Transition[Any]:
     """An update action, or a create with an upsert, that moves the state from one of `sources` to `to`.
 
     Args:
         sources: where it starts; `"*"` is every state but the final and the deprecated ones.
         to: where it ends; of several the body chooses one with `next_state(self, …)`.
     """
-    targets = (to,) if isinstance(to, Enum) else tuple(to)
+    targets: tuple[Any, ...] = (to,) if isinstance(to, Enum) else tuple(to)
     return Transition(action=action, sources=sources, targets=targets)
 
 
@@ -194,7 +198,7 @@ class StateMachine(Section, Generic[E]):
                 context.errors.append(BadStateMachine(label, problem))
         for action in tuple(spec.actions.values()):
             member = here.get(action.name)
-            declared = spec.python.__dict__.get(action.name) or getattr(spec.python, action.name, None)
+            declared: Any = getattr(spec.python, action.name, None)
             if member is not None and _unfit(member, action, spec) == "":
                 made = self._transition(member.sources, member.targets, kind)
             elif action.transition is not None and action.transition.attribute == self.state.name:
