@@ -15,7 +15,7 @@ from sorbus.scope import Scope
 Apply = Callable[[Changeset, Scope], None]
 Holds = Callable[[Changeset, Scope], "bool | Expr[bool]"]
 
-WRITES = frozenset({"create", "update"})
+WRITES: tuple[Any, ...] = ("create", "update")
 """The kinds of actions that an item of a section is for, unless it says otherwise."""
 
 
@@ -26,13 +26,13 @@ class Item:
     Attributes:
         name: for explanations and the manifest.
         condition: when it runs; None means always.
-        kinds: the kinds and names of the actions that an item of a section is for.
+        actions: the actions and kinds of actions that an item of a section is for.
         valid_only: whether it is left out once something else is wrong.
     """
 
     name: str
     condition: Condition | None = None
-    kinds: frozenset[str] = WRITES
+    actions: tuple[Any, ...] = WRITES
     valid_only: bool = False
 
     def where(self, condition: Condition) -> Self:
@@ -41,9 +41,12 @@ class Item:
 
     def on(self, *actions: Any) -> Self:
         """In a section, for these actions or kinds of actions (default: creates and updates)."""
-        return replace(
-            self, kinds=frozenset(each if isinstance(each, str) else each.name for each in actions)
-        )
+        return replace(self, actions=actions)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The names of the actions and kinds of actions that an item of a section is for."""
+        return frozenset(each if isinstance(each, str) else each.name for each in self.actions)
 
     def only_when_valid(self) -> Self:
         """Leave it out once something else is wrong with the write."""
@@ -99,28 +102,38 @@ class Validation(Item):
 
     Attributes:
         holds: decides it, or gives the expression that the statement decides.
-        text: the message of the error.
-        field: the input that the error is about.
+        text: the message of the error, or what makes it: a field knows its name only after its class was read.
+        field: the field or the name of the input that the error is about.
     """
 
     holds: Holds
-    text: str
-    field: str = ""
+    text: str | Callable[[], str]
+    field: Any = ""
 
-    def message(self, text: str, *, field: str | None = None) -> Self:
-        """Another message, and the input that it is about."""
+    @property
+    def problem(self) -> str:
+        """The message of the error."""
+        return self.text if isinstance(self.text, str) else self.text()
+
+    @property
+    def about(self) -> str:
+        """The name of the input that the error is about; empty when it is about none alone."""
+        return self.field if isinstance(self.field, str) else self.field.name
+
+    def message(self, text: str, *, field: Any = None) -> Self:
+        """Another message, and the field or the name of the input that it is about."""
         return replace(self, text=text, field=self.field if field is None else field)
 
     def _run(self, changeset: Changeset, scope: Scope) -> None:
         verdict = _verdict(self, changeset, scope, trust=False)
-        changeset.require(verdict, self.text, field=self.field)
+        changeset.require(verdict, self.problem, field=self.about)
 
     def _run_where(self, condition: Expr[bool], changeset: Changeset, scope: Scope) -> None:
         verdict = _verdict(self, changeset, scope, trust=False)
         if isinstance(verdict, Expr):
-            changeset.require(~_surely(condition) | verdict, self.text, field=self.field)
+            changeset.require(~_surely(condition) | verdict, self.problem, field=self.about)
         elif not verdict:
-            changeset.require(~_surely(condition), self.text, field=self.field)
+            changeset.require(~_surely(condition), self.problem, field=self.about)
 
 
 Condition = Expr[bool] | Validation

@@ -34,7 +34,7 @@ from sorbus.expressions.nodes import (
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
 from sorbus.policies.rows import DICT_ROW
-from sorbus.query.statements import Select
+from sorbus.query.statements import Lock, Select
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
 from sorbus.schema.resource import ResourceSpec
 
@@ -91,7 +91,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
     steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
     inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
-    checked = action.kind is ActionKind.CREATE and _may_need_row(data.program)
+    checked = action.kind is ActionKind.CREATE and may_need_row(data.program)
     return arrange(
         steps,
         transactional=bool(inner or checked),
@@ -100,7 +100,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     )
 
 
-def _may_need_row(program: PolicyProgram) -> bool:
+def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
     return any(
@@ -190,7 +190,9 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
     executable = data.executables.get(key)
     if executable is None:
         where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
-        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where, lock=lock))
+        executable = data.keep(
+            key, Select(resource=data.spec, outputs=(), where=where, lock=Lock() if lock else None)
+        )
     rows = await data.engine.fetch(data.layer, executable, bindings(call, [call.changeset.key]))
     if not rows:
         raise await nothing_written(call)

@@ -159,6 +159,18 @@ class WrongTransition(DeclarationError):
         super().__init__(f"{action}: {message}", path=tuple(action.split(".")), hint=hint)
 
 
+class BadPaging(DeclarationError):
+    """A read action's pages have a default size that they may not have."""
+
+    code = "bad-paging"
+
+    def __init__(self, *, default: int, largest: int) -> None:
+        super().__init__(
+            f"Pages of {default} rows by default and {largest} at most cannot be.",
+            hint="Give `Paging` a `default` from 1 up to `largest`.",
+        )
+
+
 class NotNumeric(DeclarationError):
     """A sum or a mean is taken over values that cannot be added."""
 

@@ -59,6 +59,41 @@ class RequireOutsideAction(FrameworkError):
         )
 
 
+class NotAtomic(FrameworkError):
+    """A bulk run was to take a better strategy than its action allows."""
+
+    code = "not-atomic"
+
+    def __init__(self, action: str, *, wanted: str, found: str, reason: str) -> None:
+        super().__init__(
+            f"{action} cannot run as `{wanted}`, only as `{found}`: {reason}.",
+            path=tuple(action.split(".")),
+            hint="Let the statement compute what depends on the row: `self.tries = Article.tries + 1`.",
+        )
+
+
+class BulkInTransaction(FrameworkError):
+    """A bulk run was to survive errors inside a transaction that the first of them spoils."""
+
+    code = "bulk-in-transaction"
+
+    def __init__(self, action: str) -> None:
+        super().__init__(
+            f"{action} was to go on after errors, inside a transaction that the first error would end.",
+            path=tuple(action.split(".")),
+            hint='Run it outside the transaction, or with `on_error="raise"`.',
+        )
+
+
+class WrongBulkOption(FrameworkError):
+    """An option of a bulk run has a value that it cannot have."""
+
+    code = "wrong-bulk-option"
+
+    def __init__(self, name: str, value: object, *, allowed: str) -> None:
+        super().__init__(f"The option `{name}` of a bulk run is {value!r}; allowed: {allowed}.")
+
+
 class NotCompilable(FrameworkError):
     """A data layer cannot express something, as a filter on a calculation that runs in Python."""
 
@@ -149,4 +184,32 @@ class ApplicationClosed(FrameworkError):
         super().__init__(
             f"The application `{name}` is not open.",
             hint="Use it inside `async with app:` or after `await app.open()`.",
+        )
+
+
+class CannotCombine(FrameworkError):
+    """A combination was made of queries of different resources."""
+
+    code = "cannot-combine"
+
+    def __init__(self, resource: str, other: str) -> None:
+        super().__init__(
+            f"A query of `{resource}` cannot be combined with one of `{other}`.",
+            path=(resource,),
+            hint="The parts of a union, intersection or difference are queries of one resource.",
+        )
+
+
+class NoSuchIdentity(FrameworkError):
+    """A record was asked for by attributes that are no identity."""
+
+    code = "no-such-identity"
+
+    def __init__(self, resource: str, names: Iterable[str], *, allowed: Iterable[str]) -> None:
+        given = listed(names)
+        allowed = list(allowed)
+        super().__init__(
+            f"`{resource}` has no identity of {given}. Identities: {'; '.join(allowed) or 'none'}.",
+            path=(resource,),
+            hint=did_you_mean(given, allowed) or "Declare one: `identities = Identities(slug=[slug])`.",
         )

@@ -207,6 +207,19 @@ class InvalidPage(Invalid):
         super().__init__(f"The page's `{name}` is {value!r}; allowed: {allowed}.", path=("page", name))
 
 
+class PageRequired(Invalid):
+    """The rows of an action are read in pages only, and all of them were asked for."""
+
+    code = "page-required"
+
+    def __init__(self, action: str, *, largest: int) -> None:
+        super().__init__(
+            f"{action} is read in pages of at most {largest} rows.",
+            path=("page", "limit"),
+            hint=f"Use `.page()` or `.stream()`, or a `.limit()` of at most {largest}.",
+        )
+
+
 class InvalidFilter(Invalid):
     """A filter or sort from outside names what it may not, or compares what cannot be."""
 

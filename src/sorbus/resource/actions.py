@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from enum import Enum
-from typing import Annotated, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 from sorbus.changeset.items import Item
 from sorbus.expressions.build import Expr
 from sorbus.query.query import Query
 from sorbus.resource.fields import Attr
 from sorbus.schema.actions import ActionKind, HookPoint
+from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
+
+if TYPE_CHECKING:
+    from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult
 
 R = TypeVar("R")
 P = ParamSpec("P")
 T = TypeVar("T")
-H = TypeVar("H", bound=Callable[..., Any])
+H = TypeVar("H", bound="Callable[..., Any] | staticmethod[..., Any]")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -57,7 +82,8 @@ class Action:
         return f"<action {self.owner.__name__}.{self.name}>"
 
     def _hook(self, point: HookPoint, function: H) -> H:
-        self.hooks[point].append(function)
+        plain: Callable[..., Any] = getattr(function, "__func__", function)  # that of a static method
+        self.hooks[point].append(plain)
         return function
 
     def before_transaction(self, function: H) -> H:
@@ -77,19 +103,49 @@ class Action:
         return self._hook(HookPoint.AFTER_COMMIT, function)
 
     def after_transaction(self, function: H) -> H:
-        """Run `function(outcome, scope)` at the very end, also when the action failed.
+        """Run the static method `function(outcome, scope)` at the very end, also when the action failed.
 
         The outcome has a `record` or an `error`. What the hook returns, unless None, becomes the action's answer.
         """
         return self._hook(HookPoint.AFTER_TRANSACTION, function)
 
     def before_batch(self, function: H) -> H:
-        """In a bulk run, run `function(scope)` inside the transaction before each batch is written."""
+        """In a bulk run, run the static method `function(scope)` in the transaction before each batch."""
         return self._hook(HookPoint.BEFORE_BATCH, function)
 
     def after_batch(self, function: H) -> H:
-        """In a bulk run, run `function(records, scope)` inside the transaction after each batch was written."""
+        """In a bulk run, run the static method `function(records, scope)` in the transaction after each batch."""
         return self._hook(HookPoint.AFTER_BATCH, function)
+
+
+class BulkChoices(TypedDict, total=False):
+    """What a caller may choose about a bulk run.
+
+    Attributes:
+        batch: rows in one statement, 1 to 30 000 (default 1000).
+        together: what commits at once: `"all"`, or each `"batch"`. By default everything, as long as errors raise.
+        on_error: `"raise"` (default) undoes everything at the first error; `"continue"` writes the rows that can be
+            written and lists the others in `errors`; `"stop"` does so up to the first batch with an error.
+        returning: whether the result holds the records.
+        strategy: `"atomic"`, `"batches"` or `"stream"`, when it must be that one and no lesser.
+    """
+
+    batch: int
+    together: Literal["all", "batch"]
+    on_error: Literal["raise", "continue", "stop"]
+    returning: bool
+    strategy: Literal["atomic", "batches", "stream"]
+
+
+def chosen(choices: BulkChoices) -> BulkOptions:
+    """The options of a bulk run.
+
+    Raises:
+        WrongBulkOption: there is no such option, or not with this value.
+    """
+    from sorbus.engine.bulk.result import BulkOptions
+
+    return BulkOptions.chosen(dict(choices))
 
 
 def _scoped(args: tuple[Any, ...]) -> Scope:
@@ -107,8 +163,89 @@ class CreateAction(Action, Generic[R, P]):
         result: R = await scope.need_runtime().create(self, scope, inputs, args[1:])
         return result
 
+    async def bulk(
+        self,
+        scope: Scope,
+        rows: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],
+        **options: Unpack[BulkChoices],
+    ) -> BulkResult[R]:
+        """Make many records: `await Article.draft.bulk(scope, [{"title": "A"}, {"title": "B"}])`.
 
-class UpdateAction(Action, Generic[R, P]):
+        Args:
+            rows: the inputs of each record; an iterable may be endless, batches are written as it goes.
+            options: as `BulkChoices` lists them.
+
+        Raises:
+            SorbusError: the first row that cannot be made, with its position in the path; nothing is written then,
+                unless `on_error` or `together` say otherwise.
+        """
+        result: BulkResult[R] = await scope.need_runtime().bulk_create(self, scope, rows, chosen(options))
+        return result
+
+    def explain(self, scope: Scope) -> BulkPlan:
+        """How a bulk run would write its rows, and why not in a better way."""
+        plan: BulkPlan = scope.need_runtime().bulk_plan(self, scope, None, {})
+        return plan
+
+
+class _Changing(Action, Generic[R]):
+    """What updates and destroys share: runs over many rows."""
+
+    async def bulk(
+        self,
+        scope: Scope,
+        over: Query[Any] | Iterable[Any] | AsyncIterable[Any],
+        inputs: Mapping[str, Any] | None = None,
+        **options: Unpack[BulkChoices],
+    ) -> BulkResult[R]:
+        """Run the action with the same inputs over a query, or over records or keys.
+
+        Of a query, the rows are written that the actor may read and change; the others are left alone. Records and
+        keys that cannot be written are errors.
+
+        Args:
+            over: a query, or records or keys.
+            inputs: the action's inputs.
+            options: as `BulkChoices` lists them.
+
+        Raises:
+            SorbusError: why the first row was not written; everything is undone then, unless `on_error` or
+                `together` say otherwise.
+        """
+        result: BulkResult[R] = await scope.need_runtime().bulk_change(
+            self, scope, over, inputs or {}, chosen(options)
+        )
+        return result
+
+    async def bulk_rows(
+        self,
+        scope: Scope,
+        rows: Iterable[tuple[Any, Mapping[str, Any]]] | AsyncIterable[tuple[Any, Mapping[str, Any]]],
+        **options: Unpack[BulkChoices],
+    ) -> BulkResult[R]:
+        """Run the action over records or keys, each with inputs of its own.
+
+        Raises:
+            SorbusError: why the first row was not written; everything is undone then, unless `on_error` or
+                `together` say otherwise.
+        """
+        result: BulkResult[R] = await scope.need_runtime().bulk_change_rows(
+            self, scope, rows, chosen(options)
+        )
+        return result
+
+    def explain(
+        self,
+        scope: Scope,
+        over: Query[Any] | Iterable[Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> BulkPlan:
+        """How a bulk run over a query (or what is given) would write its rows, and why not in a better way."""
+        plan: BulkPlan = scope.need_runtime().bulk_plan(self, scope, over, inputs or {})
+        return plan
+
+
+class UpdateAction(_Changing[R], Generic[R, P]):
     """Changes a record: `run = await run.process(scope)` answers with the changed record."""
 
     kind = ActionKind.UPDATE
@@ -135,7 +272,7 @@ class UpdateAction(Action, Generic[R, P]):
         return result
 
 
-class DestroyAction(Action, Generic[R, P]):
+class DestroyAction(_Changing[R], Generic[R, P]):
     """Removes a record: `await run.remove(scope)` answers with the record as it was."""
 
     kind = ActionKind.DESTROY
@@ -277,9 +414,20 @@ def destroy(function: Any = None, /, **options: Any) -> Any:
     return _decorator(DestroyAction, function, options)
 
 
-def read(function: Callable[Concatenate[type[R], P], Query[R]], /) -> ReadAction[R, P]:
-    """Declare a read action on a class method that answers with a query."""
-    return ReadAction(function)
+ReadBody = Callable[Concatenate[type[R], P], Query[R]]
+
+
+@overload
+def read(function: ReadBody[R, P], /) -> ReadAction[R, P]: ...
+@overload
+def read(*, page: Paging = ...) -> Callable[[ReadBody[R, P]], ReadAction[R, P]]: ...
+def read(function: Any = None, /, **options: Any) -> Any:
+    """Declare a read action on a class method that answers with a query.
+
+    Args:
+        page: how its rows come in pages.
+    """
+    return _decorator(ReadAction, function, options)
 
 
 @overload

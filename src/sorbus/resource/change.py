@@ -41,10 +41,10 @@ def set_attribute(field: Attr[T], value: T | Expr[T] | Callable[[Scope], T]) -> 
 
 
 def set_new_attribute(field: Attr[T], value: T | Expr[T] | Callable[[Scope], T]) -> Change:
-    """Set an attribute that neither the inputs nor the body have set."""
+    """Set an attribute that has no value but its default so far, or that an update does not change."""
 
     def apply(changeset: Changeset, scope: Scope) -> None:
-        if field.name not in changeset.inputs and not _was_set(changeset, field.name):
+        if not _was_set(changeset, field.name):
             changeset.set(field.name, value(scope) if callable(value) else value)
 
     return Change(name="set_new_attribute", apply=apply)
@@ -138,11 +138,12 @@ def only_where(condition: Expr[bool]) -> Change:
     return Change(name="only_where", apply=apply)
 
 
-def reject(message: str, *, field: str = "") -> Change:
+def reject(message: str, *, field: Attr[Any] | str = "") -> Change:
     """Refuse the write; to be used with `.where(…)`."""
 
     def apply(changeset: Changeset, scope: Scope) -> None:
         del scope
-        changeset.errors.append(Rejected(message, field=field))
+        name = field if isinstance(field, str) else field.name
+        changeset.errors.append(Rejected(message, field=name))
 
     return Change(name="reject", apply=apply)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Sequence
 from copy import copy
 from types import FrameType
-from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeAliasType
+from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeAliasType, overload
 
 from sorbus.errors.access import ImmutableRecord, NoConstructor
 from sorbus.errors.declaration import HidesMember, UnknownMember
@@ -98,15 +99,61 @@ class Resource:
         return Query(resource=cls, scope=scope)
 
     @classmethod
-    async def get(cls, scope: Scope, key: Any) -> Self:
+    async def get(cls, scope: Scope, key: Any, *, load: Sequence[Any] = ()) -> Self:
         """The record with a key.
+
+        Args:
+            load: calculations, aggregates and relationships to load along with it.
 
         Raises:
             NotFound: there is none, or none that the actor may see.
             Forbidden: no policy allows the actor to read here.
         """
-        record: Self = await scope.need_runtime().get(cls, scope, key)
+        record: Self = await scope.need_runtime().get(cls, scope, key, load)
         return record
+
+    @classmethod
+    async def get_by(cls, scope: Scope, *, load: Sequence[Any] = (), **values: Any) -> Self:
+        """The record with the values of an identity: `await Article.get_by(scope, slug="x")`.
+
+        Args:
+            load: calculations, aggregates and relationships to load along with it.
+            values: the attributes of an identity; that of the tenant need not be given.
+
+        Raises:
+            NoSuchIdentity: the names are those of no identity.
+            InvalidInput: a value is none of its attribute's type.
+            NotFound: there is none, or none that the actor may see.
+            Forbidden: no policy allows the actor to read here.
+        """
+        record: Self = await scope.need_runtime().get_by(cls, scope, values, load)
+        return record
+
+    @overload
+    @classmethod
+    async def load(cls, records: Self, scope: Scope, *targets: Any, reuse: bool = ...) -> Self: ...
+    @overload
+    @classmethod
+    async def load(
+        cls, records: Sequence[Self], scope: Scope, *targets: Any, reuse: bool = ...
+    ) -> list[Self]: ...
+    @classmethod
+    async def load(
+        cls, records: Self | Sequence[Self], scope: Scope, *targets: Any, reuse: bool = False
+    ) -> Self | list[Self]:
+        """Records at hand with more loaded: `await Author.load(authors, scope, Author.articles)`.
+
+        The records themselves stay as they are; the answer is copies. A field of a record that the actor may
+        not read any more stays unloaded.
+
+        Args:
+            targets: fields and relationships, or a query of the resource, whose loads are taken.
+            reuse: whether what a record has already is kept instead of being read again.
+        """
+        several = [records] if isinstance(records, Resource) else list(records)
+        copies = [_copy(each) for each in several]
+        await scope.need_runtime().reader.load(copies, cls, scope, targets, reuse=reuse)
+        return copies[0] if isinstance(records, Resource) else copies
 
 
 def _fields(values: dict[str, Any]) -> dict[str, Any]:
@@ -144,6 +191,13 @@ def _add_members(cls: type[Resource], own: dict[str, Any]) -> None:
             added[name] = section_name
             cls.__declared__[name] = member
     cls.__added__ = {**cls.__added__, **added}
+
+
+def _copy[T](record: T) -> T:
+    """A record with the same values; a further load on it does not change the first."""
+    made = object.__new__(type(record))
+    made.__dict__.update(record.__dict__)
+    return made
 
 
 def _local_types(frame: FrameType) -> dict[str, Any]:

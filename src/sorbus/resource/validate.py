@@ -23,7 +23,7 @@ from sorbus.scope import Scope
 T = TypeVar("T")
 
 
-def that(condition: Expr[bool], message: str, *, field: str = "") -> Validation:
+def that(condition: Expr[bool], message: str, *, field: Attr[Any] | str = "") -> Validation:
     """A condition over the row as it will be: `validate.that(starts < ends, "the end comes first")`."""
 
     def holds(changeset: Changeset, scope: Scope) -> Expr[bool]:
@@ -61,10 +61,17 @@ def _counted(
             return sure >= wanted
         return _at_least(open_, wanted - sure)
 
-    names = ", ".join(f"`{each.name}`" for each in fields)
     count = "" if at_least is None else f"at least {at_least} of "
-    field = fields[0].name if len(fields) == 1 else ""
-    return Validation(name=name, holds=holds, text=f"{count}{names} {text}", field=field)
+    return Validation(
+        name=name,
+        holds=holds,
+        text=lambda: f"{count}{_listed(fields)} {text}",
+        field=fields[0] if len(fields) == 1 else "",
+    )
+
+
+def _listed(fields: tuple[Attr[Any], ...]) -> str:
+    return ", ".join(f"`{each.name}`" for each in fields)
 
 
 def _at_least(conditions: list[Expr[bool]], count: int) -> Expr[bool]:
@@ -152,7 +159,7 @@ def _of_value(
             return in_memory(changeset.record.__dict__[field.name]) if changeset.record else False
         return value.is_null() | in_statement(value)
 
-    return Validation(name=name, holds=holds, text=f"`{field.name}` {text}", field=field.name)
+    return Validation(name=name, holds=holds, text=lambda: f"`{field.name}` {text}", field=field)
 
 
 def changing(*fields: Attr[Any]) -> Validation:
@@ -162,8 +169,7 @@ def changing(*fields: Attr[Any]) -> Validation:
         del scope
         return all(_changes(changeset, each.name) for each in fields)
 
-    names = ", ".join(f"`{each.name}`" for each in fields)
-    return Validation(name="changing", holds=holds, text=f"{names} must change")
+    return Validation(name="changing", holds=holds, text=lambda: f"{_listed(fields)} must change")
 
 
 def _changes(changeset: Changeset, name: str) -> bool:
@@ -223,31 +229,40 @@ def argument_in(name: str, values: Sequence[Any]) -> Validation:
 
 def action_is(*actions: Action) -> Validation:
     """The running action is one of these; for conditions in sections."""
-    names = frozenset(each.name for each in actions)
 
     def holds(changeset: Changeset, scope: Scope) -> bool:
         del scope
-        return changeset.action.name in names
+        return any(changeset.action.name == each.name for each in actions)
 
-    text = f"this is for {', '.join(sorted(names))} only"
+    def text() -> str:
+        return f"this is for {', '.join(sorted(each.name for each in actions))} only"
+
     return Validation(name="action_is", holds=holds, text=text)
 
 
 def all_of(*validations: Validation, message: str = "") -> Validation:
     """Every one of the validations holds."""
     return _combined(
-        "all_of", validations, message or " and ".join(each.text for each in validations), every=True
+        "all_of",
+        validations,
+        lambda: message or " and ".join(each.problem for each in validations),
+        every=True,
     )
 
 
 def any_of(*validations: Validation, message: str = "") -> Validation:
     """One of the validations holds."""
     return _combined(
-        "any_of", validations, message or " or ".join(each.text for each in validations), every=False
+        "any_of",
+        validations,
+        lambda: message or " or ".join(each.problem for each in validations),
+        every=False,
     )
 
 
-def _combined(name: str, parts: tuple[Validation, ...], text: str, *, every: bool) -> Validation:
+def _combined(
+    name: str, parts: tuple[Validation, ...], text: Callable[[], str], *, every: bool
+) -> Validation:
     def holds(changeset: Changeset, scope: Scope) -> bool | Expr[bool]:
         found: Expr[bool] | None = None
         for each in parts:

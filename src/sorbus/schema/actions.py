@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sorbus.expressions.nodes import Node
+from sorbus.schema.paging import PAGES, Paging
 from sorbus.types.base import FieldType
 
 
@@ -137,6 +138,7 @@ class ActionSpec:
         atomic: whether a bulk run over a query must be one statement.
         bounds: attributes that this action may give these values only; without any it leaves them alone.
         transaction: whether a generic or read action runs in one.
+        page: how the rows of a read action come in pages.
         hooks: the user's hooks at each point, in written order.
     """
 
@@ -155,6 +157,7 @@ class ActionSpec:
     atomic: bool = False
     bounds: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     transaction: bool = True
+    page: Paging = PAGES
     hooks: Mapping[HookPoint, tuple[Callable[..., Any], ...]] = field(default_factory=dict[HookPoint, Any])
 
     @property

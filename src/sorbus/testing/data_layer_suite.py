@@ -12,6 +12,8 @@ pytest-asyncio in its auto mode.
 
 from __future__ import annotations
 
+from sorbus.testing.conformance.bulk import Bulk
+from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
@@ -24,5 +26,15 @@ from sorbus.testing.conformance.writes import Writes
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions, Notices, States):
+class DataLayerSuite(
+    Writes,
+    Changing,
+    Bulk,
+    Reads,
+    Derived,
+    Rules,
+    Transactions,
+    Notices,
+    States,
+):
     """Everything that a data layer must do."""

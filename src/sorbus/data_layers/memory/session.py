@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sorbus.data_layers.memory.locks import StoreLock
 from sorbus.data_layers.memory.tables import Row, Table
 from sorbus.errors.database import LockNotAvailable, TransactionAborted
+from sorbus.query.statements import Lock, LockMode, LockWait
+
+_SHARED = frozenset({LockMode.SHARE, LockMode.KEY_SHARE})
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class Store:
 
     def __init__(self, tables: Mapping[str, Table], *, lock_timeout: float) -> None:
         self.tables = dict(tables)
-        self.lock = asyncio.Lock()
+        self.lock = StoreLock()
         self.lock_timeout = lock_timeout
 
 
@@ -85,6 +87,7 @@ class MemorySession:
         self.began: datetime | None = None
         self._tables: dict[str, Table] | None = None
         self._own: set[str] = set()
+        self._shares = False
         self._failed = False
 
     @property
@@ -129,9 +132,9 @@ class MemorySession:
 
     def rollback(self) -> None:
         """Forget what was written."""
-        if self._tables is not None:
-            self.store.lock.release()
-        self._tables, self._own = None, set()
+        if self._tables is not None or self._shares:
+            self.store.lock.release(self)
+        self._tables, self._own, self._shares = None, set(), False
         self.began, self._failed = None, False
 
     def mark(self) -> Mark:
@@ -144,6 +147,27 @@ class MemorySession:
         if self._tables is not None:
             self._tables = dict(self.store.tables if mark is None else mark)
         self._own, self._failed = set(), False
+
+    async def hold(self, lock: Lock) -> bool:
+        """Lock what will be read, all of it: there are no locks on single rows here.
+
+        Returns:
+            False when rows that others have locked are to be skipped, and somebody has locked them.
+
+        Raises:
+            LockNotAvailable: another transaction has the lock, or did not end in time.
+        """
+        shared = lock.mode in _SHARED
+        if lock.wait is not LockWait.WAIT and not self.store.lock.free(self, shared=shared):
+            if lock.wait is LockWait.SKIP_LOCKED:
+                return False
+            raise LockNotAvailable
+        if not shared:
+            await self.lock()
+        elif self.began is not None and self._tables is None:
+            await self._take(shared=True)
+            self._shares = True
+        return True
 
     async def lock(self) -> None:
         """Become the one transaction that writes; outside a transaction there is nothing to hold.
@@ -171,15 +195,8 @@ class MemorySession:
     def done(self) -> None:
         """End a single write; a transaction keeps its lock."""
         if self.began is None:
-            self.store.lock.release()
+            self.store.lock.release(self)
 
-    async def _take(self) -> None:
-        lock = self.store.lock
-        if not lock.locked():
-            await lock.acquire()
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.store.lock_timeout):
-                await lock.acquire()
-                return
-        raise LockNotAvailable
+    async def _take(self, *, shared: bool = False) -> None:
+        if not await self.store.lock.take(self, shared=shared, patience=self.store.lock_timeout):
+            raise LockNotAvailable

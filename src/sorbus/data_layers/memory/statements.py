@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
 from sorbus.data_layers.memory.rows import Frame, MemoryRows
+from sorbus.data_layers.memory.selects import Lookup, lookup_of, matching, read, select_nodes
 from sorbus.data_layers.memory.session import MemorySession
-from sorbus.data_layers.memory.tables import Row as StoredRow
+from sorbus.data_layers.memory.summaries import summarize
 from sorbus.data_layers.memory.tables import Table
-from sorbus.data_layers.memory.writes import outputs, write
+from sorbus.data_layers.memory.writes import write
 from sorbus.errors.framework import NotCompilable
-from sorbus.expressions.nodes import Aggregated, Call, Exists, Node, Ref, children, walk
+from sorbus.expressions.nodes import Aggregated, Exists, Node, Ref, children
 from sorbus.query.statements import (
-    Count,
     Delete,
     Insert,
     InsertMany,
-    Related,
     Select,
     Statement,
+    Summarize,
     Update,
     UpdateMany,
 )
@@ -39,7 +38,7 @@ class MemoryStatement:
 
     constraints: Constraints
     statement: Statement
-    lookup: tuple[str, Node] | None
+    lookup: Lookup | None
 
     async def fetch(self, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
         """Run it.
@@ -51,11 +50,13 @@ class MemoryStatement:
         """
         session.check()
         try:
-            if isinstance(self.statement, (Select, Count)):
-                if isinstance(self.statement, Select) and self.statement.lock:
-                    await session.lock()
-                return self._read(self.statement, self.rows(session, session.tables, bindings))
-            return await write(self, self.statement, session, bindings)
+            match self.statement:
+                case Select():
+                    return await self._read(self.statement, session, bindings)
+                case Summarize():
+                    return summarize(self.statement, self.rows(session, session.tables, bindings))
+                case _:
+                    return await write(self, self.statement, session, bindings)
         except Exception:
             session.fail()
             raise
@@ -64,55 +65,14 @@ class MemoryStatement:
         """How expressions see the rows of some tables in this run."""
         return MemoryRows(self.constraints.application, tables, bindings, session.now)
 
-    # reading
-
-    def _read(self, statement: Select | Count, rows: MemoryRows) -> Sequence[Row]:
-        if isinstance(statement, Count):
-            return [(sum(1 for _ in self.matching(statement.resource, statement.where, rows)),)]
-        if statement.related is not None:
-            return self._related(statement, statement.related, rows)
-        found = list(self.matching(statement.resource, statement.where, rows))
-        ordered = rows.ordered(found, statement.order)
-        return [outputs(statement.outputs, each, rows) for each in ordered[_window(statement, rows)]]
+    async def _read(self, statement: Select, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
+        if statement.lock is not None and not await session.hold(statement.lock):
+            return []
+        return read(statement, self.rows(session, session.tables, bindings), self.lookup)
 
     def matching(self, spec: ResourceSpec, where: Node | None, rows: MemoryRows) -> Iterator[Frame]:
         """The rows that meet a condition, by an index where one fits."""
-        table = rows.tables[spec.name]
-        candidates: Iterator[StoredRow] = iter(tuple(table.rows.values()))
-        if self.lookup is not None:
-            name, node = self.lookup
-            candidates = table.find((name,), (rows.evaluate(node, None),))
-        for row in candidates:
-            frame = Frame(spec, row)
-            if rows.holds(where, frame):
-                yield frame
-
-    def _related(self, statement: Select, related: Related, rows: MemoryRows) -> Sequence[Row]:
-        """The rows behind a relationship, each with the key of its source row in front."""
-        pairs: list[tuple[Any, Frame]] = []
-        for key in rows.evaluate(related.keys, None):
-            source = Frame(related.source, {related.relationship.source_attribute: key})
-            for far in rows.related(source, related.relationship):
-                frame = Frame(far.spec, far.row)
-                if rows.holds(statement.where, frame):
-                    pairs.append((key, frame))
-        keys = {id(frame): key for key, frame in pairs}
-        ordered = rows.ordered([frame for _, frame in pairs], statement.order)
-        window = _window(statement, rows)
-        seen: dict[Any, int] = {}
-        found: list[Row] = []
-        for frame in ordered:
-            key = keys[id(frame)]
-            place = seen[key] = seen.get(key, -1) + 1
-            if place >= (window.start or 0) and (window.stop is None or place < window.stop):
-                found.append((key, *outputs(statement.outputs, frame, rows)))
-        return found
-
-
-def _window(statement: Select, rows: MemoryRows) -> slice:
-    offset = rows.evaluate(statement.offset, None) if statement.offset is not None else 0
-    limit = rows.evaluate(statement.limit, None) if statement.limit is not None else None
-    return slice(offset, None if limit is None else offset + limit)
+        return matching(spec, where, rows, self.lookup)
 
 
 def compile_statement(constraints: Constraints, statement: Statement) -> MemoryStatement:
@@ -126,15 +86,18 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
     for node in _nodes(statement):
         _check(constraints.application, node, (spec,))
     table = constraints.empty_table(spec)
-    return MemoryStatement(constraints, statement, _lookup(table, where))
+    return MemoryStatement(constraints, statement, lookup_of(table, where))
 
 
 def _nodes(statement: Statement) -> Iterator[Node]:
     match statement:
-        case Select(outputs=wanted, where=where, order=order):
-            yield from (each.node for each in wanted)
-            yield from (each.node for each in order)
-            yield from () if where is None else (where,)
+        case Select():
+            yield from select_nodes(statement)
+        case Summarize():
+            yield from select_nodes(statement.rows)
+            for each in statement.summaries:
+                yield from (node for node in (each.of, each.where) if node is not None)
+                yield from (term.node for term in each.order)
         case Insert():
             yield from (each.node for each in statement.outputs)
         case InsertMany():
@@ -143,8 +106,6 @@ def _nodes(statement: Statement) -> Iterator[Node]:
         case Update() | UpdateMany() | Delete():
             yield from (each.node for each in statement.outputs)
             yield from statement.guards
-            yield from () if statement.where is None else (statement.where,)
-        case Count():
             yield from () if statement.where is None else (statement.where,)
 
 
@@ -165,20 +126,3 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
         case _:
             for child in children(node):
                 _check(application, child, stack)
-
-
-def _lookup(table: Table, where: Node | None) -> tuple[str, Node] | None:
-    """`attribute == value` among the conditions that must all hold, where the attribute has an index."""
-    parts = where.args if isinstance(where, Call) and where.operator == "and" else (where,)
-    found: list[tuple[str, Node]] = []
-    for part in parts:
-        match part:
-            case Call("eq", (Ref(name, (), 0), value)) if table.can_find((name,)) and _is_fixed(value):
-                found.append((name, value))
-            case _:
-                continue
-    return min(found, key=lambda each: each[0] != table.key, default=None)
-
-
-def _is_fixed(node: Node) -> bool:
-    return not any(isinstance(each, (Ref, Exists, Aggregated)) for each in walk(node))

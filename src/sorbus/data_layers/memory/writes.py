@@ -8,13 +8,14 @@ from typing import Any, Protocol
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
 from sorbus.data_layers.memory.rows import Frame, MemoryRows
+from sorbus.data_layers.memory.selects import outputs
 from sorbus.data_layers.memory.session import MemorySession, Writing
 from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table
-from sorbus.data_layers.memory.values import conform, stored
+from sorbus.data_layers.memory.values import stored
 from sorbus.errors.database import GuardViolation
-from sorbus.expressions.nodes import Node, Ref
-from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Output, Update, UpdateMany
+from sorbus.expressions.nodes import Node
+from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Update, UpdateMany
 from sorbus.schema.resource import ResourceSpec
 
 Writes = Insert | InsertMany | Update | UpdateMany | Delete
@@ -173,16 +174,6 @@ def _guard(guards: Sequence[Node], frame: Frame, rows: MemoryRows) -> None:
     for index, guard in enumerate(guards):
         if not rows.holds(guard, frame):
             raise GuardViolation(index=index, key=str(frame.row[frame.spec.primary_key.name]))
-
-
-def outputs(wanted: Sequence[Output], frame: Frame, rows: MemoryRows) -> Row:
-    """The outputs of one row."""
-    return tuple(
-        frame.row[each.node.name]
-        if isinstance(each.node, Ref) and not each.node.path and each.node.name in frame.row
-        else conform(rows.evaluate(each.node, frame), each.type)
-        for each in wanted
-    )
 
 
 _RUNNERS: dict[type, Callable[..., Sequence[Row]]] = {

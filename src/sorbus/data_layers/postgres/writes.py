@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sorbus.data_layers.postgres.compiler import SqlCompiler, quote
+from sorbus.data_layers.postgres.lists import travels_as_text
 from sorbus.expressions.nodes import Node, Param
 from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Output, Update, UpdateMany
 from sorbus.schema.fields import AttributeSpec
@@ -24,11 +25,6 @@ def table_name(spec: ResourceSpec) -> str:
 def needs_cast(node: Node) -> bool:
     """Whether a value's SQL type may differ from its declared one: sums of bigint are numeric in PostgreSQL."""
     return not hasattr(node, "path")
-
-
-def travels_as_text(kind: FieldType) -> bool:
-    """Whether a list of a column's values is sent as texts: an array of arrays or documents would be ambiguous."""
-    return kind.sql == "jsonb" or kind.sql.endswith("[]")
 
 
 @dataclass(slots=True)
@@ -203,7 +199,9 @@ class WriteCompiler:
 
     def _output(self, output: Output) -> str:
         text = self.compiler.node(output.node)
-        return f"{text}::{output.type.sql}" if needs_cast(output.node) else text
+        if output.type is None or not needs_cast(output.node):
+            return text
+        return f"{text}::{output.type.sql}"
 
 
 def _columns(spec: ResourceSpec, names: Iterable[str]) -> str:

@@ -23,19 +23,19 @@ E = TypeVar("E", bound=Enum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transition(Generic[E]):
+class Transition:
     """A transition that is declared in the section; made by `transition`."""
 
     action: Action
-    sources: tuple[E | Literal["*"], ...]
-    targets: tuple[E, ...]
+    sources: tuple[Enum | Literal["*"], ...]
+    targets: tuple[Enum, ...]
 
 
 @overload
-def transition(action: Action, *sources: E | Literal["*"], to: E) -> Transition[E]: ...
+def transition(action: Action, *sources: E | Literal["*"], to: E) -> Transition: ...
 @overload
-def transition(action: Action, *sources: E | Literal["*"], to: list[E]) -> Transition[E]: ...
-def transition(action: Action, *sources: Any, to: Any) -> Transition[Any]:
+def transition(action: Action, *sources: E | Literal["*"], to: list[E]) -> Transition: ...
+def transition(action: Action, *sources: Any, to: Any) -> Transition:
     """An update action, or a create with an upsert, that moves the state from one of `sources` to `to`.
 
     Args:
@@ -78,7 +78,7 @@ class StateMachine(Section, Generic[E]):
     def __init__(
         self,
         state: Attr[E],
-        *transitions: Transition[E],
+        *transitions: Transition,
         initial: Sequence[E],
         final: Sequence[E] = (),
         deprecated: Sequence[E] = (),
@@ -144,7 +144,8 @@ class StateMachine(Section, Generic[E]):
         listed_here = {each.action.name: each for each in self.transitions}
         for name, member in cls.__declared__.items():
             if name in listed_here:
-                yield name, self._sources(listed_here[name].sources, kind), listed_here[name].targets
+                here: Any = listed_here[name]
+                yield name, self._sources(here.sources, kind), here.targets
             elif isinstance(member, Action) and "target" in member.options:
                 to = member.options["target"]
                 targets = (to,) if isinstance(to, Enum) else tuple(to)
@@ -300,7 +301,7 @@ class StateMachine(Section, Generic[E]):
             )
 
 
-def _unfit(each: Transition[Any], action: ActionSpec | None, spec: ResourceSpec) -> str:
+def _unfit(each: Transition, action: ActionSpec | None, spec: ResourceSpec) -> str:
     """Why an action cannot be a transition; empty when it can."""
     name = each.action.name
     if action is None or not issubclass(spec.python, each.action.owner):

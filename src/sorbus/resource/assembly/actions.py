@@ -29,6 +29,7 @@ from sorbus.schema.actions import (
     UpsertSpec,
 )
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
+from sorbus.schema.paging import PAGES
 from sorbus.types.base import FieldType, field_type
 
 
@@ -81,6 +82,7 @@ class ActionBuilder:
             atomic=bool(action.options.get("atomic", False)),
             bounds=((transition.attribute, transition.targets),) if transition is not None else (),
             transaction=bool(action.options.get("transaction", action.kind.writes)),
+            page=action.options.get("page", PAGES),
             hooks=MappingProxyType(
                 {point: tuple(functions) for point, functions in action.hooks.items() if functions}
             ),

@@ -46,7 +46,8 @@ from sorbus import (
 from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
-from sorbus.testing.conformance.states_world import Shop
+from sorbus.testing.conformance.shop import Shop
+from sorbus.testing.conformance.states_world import Trade
 
 
 class Status(StrEnum):
@@ -331,5 +332,11 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press, Post, Shop)
+DOMAINS = (
+    People,
+    Press,
+    Shop,
+    Post,
+    Trade,
+)
 """What an application must be made of to run the suite."""

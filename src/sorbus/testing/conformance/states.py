@@ -9,7 +9,7 @@ import pytest
 
 from sorbus.errors.inputs import WrongState
 from sorbus.errors.states import NoStateChosen, NoSuchState, StateRefused
-from sorbus.testing.conformance.states_world import Order, Phase
+from sorbus.testing.conformance.states_world import Phase, Purchase
 from sorbus.testing.conformance.world import Behaviour, Tenant
 
 _NUMBERS = count(1)
@@ -19,21 +19,21 @@ class States(Behaviour):
     """Everything about state machines."""
 
     @staticmethod
-    async def order(here: Tenant, *steps: str) -> Order:
+    async def order(here: Tenant, *steps: str) -> Purchase:
         """An order after some transitions."""
-        made = await Order.open(here.scope, number=next(_NUMBERS))
+        made = await Purchase.open(here.scope, number=next(_NUMBERS))
         for step in steps:
             made = await (made.pay(here.scope) if step == "pay" else made.look(here.scope, choice=step))
         return made
 
     async def test_a_record_begins_in_an_initial_state(self, here: Tenant) -> None:
         assert (await self.order(here)).phase is Phase.CART
-        quoted = await Order.open(here.scope, number=next(_NUMBERS), phase=Phase.QUOTE)
+        quoted = await Purchase.open(here.scope, number=next(_NUMBERS), phase=Phase.QUOTE)
         assert quoted.phase is Phase.QUOTE
         with pytest.raises(StateRefused, match="cart, quote only"):
-            await Order.open(here.scope, number=next(_NUMBERS), phase=Phase.SHIPPED)
+            await Purchase.open(here.scope, number=next(_NUMBERS), phase=Phase.SHIPPED)
         with pytest.raises(StateRefused):
-            await Order.open(here.scope, number=next(_NUMBERS), note="paid")
+            await Purchase.open(here.scope, number=next(_NUMBERS), note="paid")
 
     async def test_a_wrong_state_tells_what_is_possible(self, here: Tenant) -> None:
         made = await self.order(here, "pay", "ship")
@@ -42,7 +42,7 @@ class States(Behaviour):
         assert caught.value.current == "shipped"
         assert caught.value.possible == ("send_back", "cancel")
         assert "Possible from shipped: cancel, send_back" in str(caught.value)
-        assert (await Order.get(here.scope, made.id)).phase is Phase.SHIPPED
+        assert (await Purchase.get(here.scope, made.id)).phase is Phase.SHIPPED
 
     async def test_the_statement_decides_and_not_the_record(self, here: Tenant) -> None:
         stale = await self.order(here)
@@ -53,9 +53,9 @@ class States(Behaviour):
     async def test_of_many_that_try_one_succeeds(self, here: Tenant) -> None:
         made = await self.order(here)
         found = await asyncio.gather(
-            *(Order.pay.by_key(made.id, here.scope) for _ in range(8)), return_exceptions=True
+            *(Purchase.pay.by_key(made.id, here.scope) for _ in range(8)), return_exceptions=True
         )
-        assert sorted(type(each).__name__ for each in found) == ["Order", *["WrongState"] * 7]
+        assert sorted(type(each).__name__ for each in found) == ["Purchase", *["WrongState"] * 7]
 
     async def test_the_body_chooses_among_several(self, here: Tenant) -> None:
         assert (await self.order(here, "pay", "check")).phase is Phase.CHECKED
@@ -65,7 +65,7 @@ class States(Behaviour):
             await made.look(here.scope, choice="return")
         with pytest.raises(NoStateChosen, match="cart, checked, shipped"):
             await made.look(here.scope, choice="nothing")
-        assert (await Order.get(here.scope, made.id)).phase is Phase.PAID
+        assert (await Purchase.get(here.scope, made.id)).phase is Phase.PAID
 
     async def test_a_wildcard_is_every_state_but_the_final_ones(self, here: Tenant) -> None:
         for steps in ((), ("pay",), ("pay", "check"), ("pay", "ship")):
@@ -88,37 +88,37 @@ class States(Behaviour):
             await made.annotate(here.scope, note="ship it")
         with pytest.raises(StateRefused):
             await made.annotate_late(here.scope, note="x")
-        assert (await Order.get(here.scope, made.id)).note == "fragile"
+        assert (await Purchase.get(here.scope, made.id)).note == "fragile"
 
     async def test_an_upsert_is_guarded_by_the_state_of_the_row_there(self, here: Tenant) -> None:
-        made = await Order.restart(here.scope, number=next(_NUMBERS))
+        made = await Purchase.restart(here.scope, number=next(_NUMBERS))
         assert made.phase is Phase.CART
         await made.pay(here.scope)
-        again = await Order.restart(here.scope, number=made.number)
+        again = await Purchase.restart(here.scope, number=made.number)
         assert (again.id, again.phase) == (made.id, Phase.CART)
         paid = await again.pay(here.scope)
         await paid.look(here.scope, choice="ship")
         with pytest.raises(WrongState) as caught:
-            await Order.restart(here.scope, number=made.number)
+            await Purchase.restart(here.scope, number=made.number)
         assert caught.value.current == "shipped"
 
     async def test_the_machine_answers_questions(self, here: Tenant) -> None:
         made = await self.order(here)
-        machine = Order.machine
+        machine = Purchase.machine
         assert machine.possible_next_states(made) == [Phase.CART, Phase.PAID, Phase.CANCELLED]
         assert machine.possible_actions(made) == ["pay", "cancel", "restart"]
         assert machine.can_transition(made, Phase.PAID)
-        assert machine.can_transition(made, Order.pay)
+        assert machine.can_transition(made, Purchase.pay)
         assert not machine.can_transition(made, Phase.SHIPPED)
-        assert not machine.can_transition(made, Order.send_back)
+        assert not machine.can_transition(made, Purchase.send_back)
         with pytest.raises(NoSuchState):
-            machine.can_transition(made, Order.annotate)
+            machine.can_transition(made, Purchase.annotate)
         gone = await made.cancel(here.scope)
         assert machine.possible_next_states(gone) == []
 
     async def test_the_machine_gives_conditions(self, here: Tenant) -> None:
         made, paid = await self.order(here), await self.order(here, "pay")
-        query = Order.query(here.scope).where(Order.machine.allows(Order.look))
+        query = Purchase.query(here.scope).where(Purchase.machine.allows(Purchase.look))
         found = [each.id for each in await query.all()]
         assert paid.id in found
         assert made.id not in found

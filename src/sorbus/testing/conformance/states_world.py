@@ -39,7 +39,7 @@ class Phase(StrEnum):
     FAXED = "faxed"
 
 
-class Order(Resource):
+class Purchase(Resource):
     """Something that is bought."""
 
     id: Attr[UUID] = uuid_primary_key()
@@ -100,7 +100,7 @@ class Order(Resource):
     def restart(self, scope: Scope, number: int) -> None:
         """Back into the cart, or a new order."""
 
-    storage = Postgres("suite_orders")
+    storage = Postgres("suite_purchases")
     identities = Identities(number=[number])
     policies = Policies(policy("any", authorize_if(True)))
     machine = StateMachine(
@@ -114,4 +114,4 @@ class Order(Resource):
     )
 
 
-Shop = Domain("suite_shop", resources=[Order])
+Trade = Domain("suite_trade", resources=[Purchase])
