@@ -13,7 +13,7 @@ Everything that an extension needs is here, in the public parts of `sorbus`, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -117,8 +117,17 @@ class _Together:
         self.previous = frozenset(name for each in effects for name in getattr(each, "previous", ()))
 
     async def __call__(self, call: Write) -> None:
+        await self.many([call])
+
+    async def many(self, calls: Sequence[Write]) -> None:
+        """Do the work for several writes: at once where an effect can, else one after the other."""
         for effect in self.effects:
-            await effect(call)
+            many = getattr(effect, "many", None)
+            if many is not None:
+                await many(calls)
+                continue
+            for call in calls:
+                await effect(call)
 
 
 def _together(spec: ResourceSpec, action: ActionSpec, what: str) -> Any:

@@ -122,3 +122,38 @@ class States(Behaviour):
         found = [each.id for each in await query.all()]
         assert paid.id in found
         assert made.id not in found
+
+    async def test_bulk_respects_the_guards(self, here: Tenant) -> None:
+        carts = [await self.order(here) for _ in range(3)]
+        shipped = await self.order(here, "pay", "ship")
+        with pytest.raises(WrongState):
+            await Purchase.pay.bulk(here.scope, [*carts, shipped])
+        keys = [each.id for each in carts]
+        query = Purchase.query().where(Purchase.id.is_in([*keys, shipped.id]))
+        with pytest.raises(WrongState):
+            await Purchase.pay.bulk(here.scope, query)
+        assert {each.phase for each in await query.all(here.scope)} == {Phase.CART, Phase.SHIPPED}
+        assert (
+            await Purchase.pay.bulk(here.scope, query.where(Purchase.machine.allows(Purchase.pay)))
+        ).count == 3
+        with pytest.raises(NoStateChosen):
+            await Purchase.look.bulk(here.scope, keys, {"choice": "nothing"})
+        with pytest.raises(StateRefused):
+            await Purchase.look.bulk(here.scope, keys, {"choice": "return"})
+        assert (await Purchase.look.bulk(here.scope, keys, {"choice": "ship"})).count == 3
+
+    async def test_bulk_creates_begin_in_initial_states_and_upserts_are_guarded(self, here: Tenant) -> None:
+        rows = [{"number": next(_NUMBERS), "phase": Phase.QUOTE} for _ in range(3)]
+        assert (await Purchase.open.bulk(here.scope, rows)).count == 3
+        with pytest.raises(StateRefused):
+            await Purchase.open.bulk(here.scope, [{"number": next(_NUMBERS), "phase": Phase.SHIPPED}])
+        shipped = await self.order(here, "pay", "ship")
+        with pytest.raises(WrongState):
+            await Purchase.restart.bulk(here.scope, [{"number": next(_NUMBERS)}, {"number": shipped.number}])
+        assert (await Purchase.get(here.scope, shipped.id)).phase is Phase.SHIPPED
+
+    async def test_an_action_without_a_body_cannot_begin_elsewhere(self, here: Tenant) -> None:
+        with pytest.raises(StateRefused):
+            await Purchase.register(here.scope, number=next(_NUMBERS), phase=Phase.PAID)
+        with pytest.raises(StateRefused):
+            await Purchase.register.bulk(here.scope, [{"number": next(_NUMBERS), "phase": Phase.PAID}])
