@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 from rich.table import Table
@@ -51,7 +52,9 @@ def inspect(*, resource: str | None, as_json: bool, chart: str | None, app_name:
 def _chart(spec: ResourceSpec, kind: str) -> str:
     from sorbus.extensions.state_machine import StateMachine, dot, graph_of, mermaid, svg
 
-    machines = [each for each in spec.sections.values() if isinstance(each, StateMachine)]
+    machines: list[StateMachine[Any]] = [
+        each for each in spec.sections.values() if isinstance(each, StateMachine)
+    ]
     graph = machines[0].graph(spec) if machines else graph_of(spec)
     return {"mermaid": mermaid, "dot": dot, "svg": svg}[kind](graph)
 

@@ -102,7 +102,7 @@ def add_changes(spec: ResourceSpec, *items: Item, on: Iterable[Action | str] = (
 def install_extensions(engine: Engine) -> None:
     """Have an engine do what the sections of its resources want done with each write."""
     specs = engine.application.resources.values()
-    sections = [each for spec in specs for each in spec.sections.values()]
+    sections: list[Section] = [each for spec in specs for each in spec.sections.values()]
     if any(type(each).effects is not Section.effects for each in sections):
         engine.effect_sources.append(lambda spec, action: _together(spec, action, "effects"))
     if any(type(each).notices is not Section.notices for each in sections):

@@ -94,18 +94,14 @@ class StateMachine(Section, Generic[E]):
     def possible_next_states(self, record: Any) -> list[E]:
         """The states that a record may come into by one transition, in the order of the enumeration."""
         state = record.__dict__[self.state.name]
-        found = {
-            target
-            for _, sources, targets in self._moves(type(record))
-            if state in sources
-            for target in targets
-        }
-        return [each for each in type(state) if each in found]
+        moves = self._moves(record.__class__)
+        found = {target for _, sources, targets in moves if state in sources for target in targets}
+        return [each for each in self._kind if each in found]
 
     def possible_actions(self, record: Any) -> list[str]:
         """The names of the transitions that start from a record's state, in the order of their declaration."""
         state = record.__dict__[self.state.name]
-        return [name for name, sources, _ in self._moves(type(record)) if state in sources]
+        return [name for name, sources, _ in self._moves(record.__class__) if state in sources]
 
     def can_transition(self, record: Any, to: E | Action) -> bool:
         """Whether a record may come into a state, or take a transition, as far as its state is concerned.
@@ -113,20 +109,19 @@ class StateMachine(Section, Generic[E]):
         Raises:
             NoSuchState: it is no state or transition of this machine.
         """
-        cls = type(record)
+        cls: type[Any] = record.__class__
         if isinstance(to, Action):
             names = [name for name, _, _ in self._moves(cls)]
             if to.name not in names:
                 raise NoSuchState(cls.__name__, to.name, allowed=names)
             return to.name in self.possible_actions(record)
-        states = type(record.__dict__[self.state.name])
-        if not isinstance(to, states):
-            raise NoSuchState(cls.__name__, str(to), allowed=[each.name for each in states])
+        if type(to) is not self._kind:
+            raise NoSuchState(cls.__name__, str(to), allowed=[each.name for each in self._kind])
         return to in self.possible_next_states(record)
 
     def allows(self, action: Action) -> Expr[bool]:
         """The condition that an action starts from a row's state, for queries and policies."""
-        cls: Any = self.state.owner
+        cls: type[Any] = action.owner
         for name, sources, _ in self._moves(cls):
             if name == action.name:
                 return self.state.is_in(list(sources))
@@ -138,9 +133,13 @@ class StateMachine(Section, Generic[E]):
             spec, self.state.name, initial=self.initial, final=self.final, deprecated=self.deprecated
         )
 
+    @property
+    def _kind(self) -> type[E]:
+        return type(self.initial[0])
+
     def _moves(self, cls: type[Any]) -> Iterator[tuple[str, tuple[E, ...], tuple[E, ...]]]:
         """Every transition of a class: name, sources, targets."""
-        kind = type(self.initial[0])
+        kind = self._kind
         listed_here = {each.action.name: each for each in self.transitions}
         for name, member in cls.__declared__.items():
             if name in listed_here:
@@ -148,7 +147,7 @@ class StateMachine(Section, Generic[E]):
                 yield name, self._sources(here.sources, kind), here.targets
             elif isinstance(member, Action) and "target" in member.options:
                 to = member.options["target"]
-                targets = (to,) if isinstance(to, Enum) else tuple(to)
+                targets: tuple[Any, ...] = (to,) if isinstance(to, Enum) else tuple(to)
                 if isinstance(targets[0], kind):
                     yield name, self._sources(member.options["sources"], kind), targets
 
