@@ -21,6 +21,7 @@ PAGES = (
     "docs/guides/notifications.md",
     "docs/guides/pipelines.md",
     "docs/guides/state-machines.md",
+    "docs/guides/writing.md",
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 

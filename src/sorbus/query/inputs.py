@@ -186,7 +186,8 @@ class _ConditionReader:
         if depth > DEEPEST:
             raise refused("filter", path, allowed=(), problem=f"a filter is at most {DEEPEST} levels deep")
         parts: list[Expr[bool]] = []
-        for name, inner in cast("Mapping[Any, Any]", data).items():
+        members: Mapping[Any, Any] = data
+        for name, inner in members.items():
             self._count(spec, path)
             text = (name if isinstance(name, str) else repr(name))[:100]
             parts.append(self._member(spec, text, inner, (*path, text), depth=depth))
@@ -237,7 +238,8 @@ class _ConditionReader:
             problem = f'`{field.name}` takes a map of operators, as in {{"{field.operators[0]}": …}}'
             raise _refused(spec.name, field.name, path, allowed=field.operators, problem=problem)
         parts: list[Expr[bool]] = []
-        for name, value in cast("Mapping[Any, Any]", inner).items():
+        members: Mapping[Any, Any] = inner
+        for name, value in members.items():
             self._count(spec, path)
             operator = (name if isinstance(name, str) else repr(name))[:100]
             refused = partial(_refused, spec.name)

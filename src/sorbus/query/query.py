@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast, overload
@@ -51,7 +51,7 @@ class LoadItem:
     page: NestedPage | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Query(Generic[R_co]):
     """A read that has not run yet. Every method answers with a new query; the terminal ones run it.
 
@@ -77,13 +77,19 @@ class Query(Generic[R_co]):
     distinct_sorts: tuple[Sort, ...] = ()
     parts: tuple[tuple[CombineKind | None, Query[Any]], ...] = ()
 
+    def _with(self, **changes: Any) -> Self:
+        # Queries are built on every request, and `dataclasses.replace` takes several times as long.
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__, **changes)
+        return made
+
     def where(self, *conditions: Expr[bool]) -> Self:
         """Only rows that meet all the conditions."""
-        return replace(self, conditions=self.conditions + conditions)
+        return self._with(conditions=self.conditions + conditions)
 
     def order_by(self, *sorts: Sort | Expr[Any]) -> Self:
         """Sort by these terms, after those already given. The key is always the last term."""
-        return replace(self, sorts=self.sorts + _terms(sorts))
+        return self._with(sorts=self.sorts + _terms(sorts))
 
     def filter_input(self, data: Any) -> Self:
         """Only rows that meet a condition from outside, written as plain data.
@@ -96,7 +102,7 @@ class Query(Generic[R_co]):
         Raises:
             InvalidFilter: it names what it may not, or is no condition.
         """
-        return replace(self, conditions=(*self.conditions, FilterInput(self.resource, data, self.scope)))
+        return self._with(conditions=(*self.conditions, FilterInput(self.resource, data, self.scope)))
 
     def sort_input(self, data: str | Sequence[str]) -> Self:
         """Sort as somebody outside asks for: `"-inserted_at,title"`, or a list of such terms.
@@ -108,7 +114,7 @@ class Query(Generic[R_co]):
         Raises:
             InvalidFilter: a term is not over such a field.
         """
-        return replace(self, sorts=(*self.sorts, SortInput(self.resource, data, self.scope)))
+        return self._with(sorts=(*self.sorts, SortInput(self.resource, data, self.scope)))
 
     def distinct(self, *fields: Expr[Any], order_by: Sort | Expr[Any] | Sequence[Any] = ()) -> Self:
         """One row for each combination of values of the fields: the first in `order_by`.
@@ -116,27 +122,26 @@ class Query(Generic[R_co]):
         The rows are then sorted as the query says; without `order_by` its sort also says which row is first.
         Conditions are met before, wherever they are written; limits, pages and counts come after.
         """
-        several = isinstance(order_by, Sequence)
-        terms = _terms(cast("Sequence[Any]", order_by) if several else (order_by,))
-        return replace(self, distinct_on=fields, distinct_sorts=terms)
+        sorts = (order_by,) if isinstance(order_by, (Sort, Expr)) else order_by
+        return self._with(distinct_on=fields, distinct_sorts=_terms(sorts))
 
     def select(self, *fields: Expr[Any]) -> Self:
         """Read these attributes only; to touch another one on a record raises `NotLoaded`.
 
         The key is always read, and what loads and computed methods need.
         """
-        return replace(self, only=fields)
+        return self._with(only=fields)
 
     def load(self, *targets: Any) -> Self:
         """Load calculations, aggregates and relationships along with the rows."""
-        return replace(self, loads=self.loads + tuple(map(load_item, targets)))
+        return self._with(loads=self.loads + tuple(map(load_item, targets)))
 
     def load_with(self, relationship: Any, query: Query[Any]) -> Self:
         """Load related rows through a query of their own: filtered, sorted, limited, with further loads.
 
         A limit and an offset count for each record. A read action's query brings the action's policies.
         """
-        return replace(self, loads=(*self.loads, LoadItem(target=relationship, query=query)))
+        return self._with(loads=(*self.loads, LoadItem(target=relationship, query=query)))
 
     def load_page(
         self,
@@ -157,15 +162,15 @@ class Query(Generic[R_co]):
             count: whether each page knows the number of all rows of its record.
         """
         page = NestedPage(limit=limit, after=after, before=before, offset=offset, count=count)
-        return replace(self, loads=(*self.loads, LoadItem(target=relationship, query=query, page=page)))
+        return self._with(loads=(*self.loads, LoadItem(target=relationship, query=query, page=page)))
 
     def limit(self, count: int) -> Self:
         """At most `count` rows."""
-        return replace(self, take=count)
+        return self._with(take=count)
 
     def offset(self, count: int) -> Self:
         """Leave out the first `count` rows."""
-        return replace(self, skip=count)
+        return self._with(skip=count)
 
     def lock(self, mode: LockModeName = "update", wait: Literal[True] | LockWaitName = True) -> Self:
         """Lock the rows until the end of the transaction.
@@ -176,11 +181,11 @@ class Query(Generic[R_co]):
                 `"skip_locked"` leaves such rows out.
         """
         waiting = LockWait.WAIT if wait is True else LockWait(wait)
-        return replace(self, locking=Lock(LockMode(mode), waiting))
+        return self._with(locking=Lock(LockMode(mode), waiting))
 
     def with_scope(self, scope: Scope) -> Self:
         """The same query for another caller."""
-        return replace(self, scope=scope)
+        return self._with(scope=scope)
 
     # combinations
 
@@ -214,7 +219,7 @@ class Query(Generic[R_co]):
         more = tuple((kind, other) for other in others)
         plain = (self.conditions, self.sorts, self.loads, self.distinct_on) == ((), (), (), ())
         if self.parts and plain and self.take is None and self.skip is None and self.only is None:
-            return replace(self, parts=self.parts + more)
+            return self._with(parts=self.parts + more)
         found: Query[R_co] = Query(
             resource=self.resource,
             scope=self.scope,

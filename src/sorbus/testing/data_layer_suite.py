@@ -18,6 +18,7 @@ from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
+from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.states import States
 from sorbus.testing.conformance.transactions import Transactions
@@ -32,6 +33,7 @@ class DataLayerSuite(
     Bulk,
     Reads,
     Derived,
+    Relationships,
     Rules,
     Transactions,
     Notices,

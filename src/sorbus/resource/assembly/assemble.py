@@ -21,9 +21,10 @@ from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.extending import extended, verdicts
-from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
+from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
+from sorbus.resource.assembly.ways import join_up, snake_case
 from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, Calc, is_attribute
@@ -52,7 +53,8 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
             spec = extended(spec, catalog, errors)
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
-    application = ApplicationSpec(name=name, resources=MappingProxyType(resources))
+    with_ways = join_up(resources, errors)
+    application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways))
     if not errors:
         errors.extend(verify(application))
         verdicts(application, errors)

@@ -1,6 +1,6 @@
 """The conformance domain, part for state machines: orders on their way."""
 
-# ruff: noqa: ARG002 - the signatures are the contract of the actions
+
 
 from __future__ import annotations
 
