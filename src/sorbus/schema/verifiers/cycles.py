@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from sorbus.errors.declaration import CircularCalculation, DeclarationError
 from sorbus.expressions.nodes import PARENT, Aggregated, Call, Exists, Node, Ref, children
+from sorbus.schema.fields import AggregateSpec, CalculationSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 
@@ -14,7 +15,11 @@ def verify_cycles(application: ApplicationSpec) -> Iterator[DeclarationError]:
     """The calculations and aggregates that go round in circles, over relationships too."""
     graph: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for spec in application.resources.values():
-        for each in (*spec.calculations.values(), *spec.aggregates.values()):
+        derived: list[CalculationSpec | AggregateSpec] = [
+            *spec.calculations.values(),
+            *spec.aggregates.values(),
+        ]
+        for each in derived:
             needed = set(_needed(application, each.node, (spec,))) if each.node is not None else set()
             graph[spec.name, each.name] = needed
     try:
