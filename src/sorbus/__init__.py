@@ -24,6 +24,13 @@ from sorbus.resource.calculations import calculate, calculation, computed, neste
 from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
+from sorbus.resource.managing import (
+    cascade_destroy,
+    cascade_update,
+    manage,
+    manage_relationship,
+    relate_actor,
+)
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.relationships import (
@@ -64,7 +71,6 @@ from sorbus.scope import Scope
 from sorbus.types.json import Json
 
 __all__ = [
-    "UNCHANGED",
     "Arg",
     "Attr",
     "Changes",
@@ -86,6 +92,7 @@ __all__ = [
     "Scope",
     "Sorbus",
     "Tenancy",
+    "UNCHANGED",
     "UpsertOutcome",
     "Validations",
     "action",
@@ -99,24 +106,28 @@ __all__ = [
     "bypass",
     "calculate",
     "calculation",
+    "cascade_destroy",
+    "cascade_update",
     "change",
     "coalesce",
     "computed",
     "concat",
     "exists",
+    "fn",
     "forbid_if",
     "forbid_unless",
-    "fn",
     "fragment",
     "has_many",
     "has_one",
     "if_",
-    "join_of",
-    "manual",
-    "manual_one",
     "incoming",
     "input_value",
+    "join_of",
     "lazy",
+    "manage",
+    "manage_relationship",
+    "manual",
+    "manual_one",
     "many_to_many",
     "nested",
     "now",
@@ -124,13 +135,14 @@ __all__ = [
     "parent",
     "policy",
     "publish",
+    "relate_actor",
     "related",
     "require",
     "tenant",
     "through",
     "timestamp",
-    "unrelated",
     "topic",
+    "unrelated",
     "uuid_primary_key",
     "validate",
 ]

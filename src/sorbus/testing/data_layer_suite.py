@@ -16,6 +16,7 @@ from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.expressions import Expressions
+from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
@@ -35,6 +36,7 @@ class DataLayerSuite(
     Derived,
     Expressions,
     Relationships,
+    Managing,
     Rules,
     Transactions,
     Notices,

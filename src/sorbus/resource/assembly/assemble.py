@@ -23,6 +23,7 @@ from sorbus.resource.assembly.arguments import expression_of
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.derived import DerivedBuilder
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
+from sorbus.resource.assembly.managing import related_mistakes
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
 from sorbus.resource.assembly.ways import join_up, snake_case
@@ -59,6 +60,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
     application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways))
     if not errors:
         errors.extend(verify(application))
+        errors.extend(related_mistakes(application))
     if errors:
         raise DefinitionErrors(_distinct(errors))
     return application

@@ -45,6 +45,7 @@ from sorbus import (
 )
 from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.expressions_world import Gallery
+from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.relations_world import Music
@@ -341,5 +342,6 @@ DOMAINS = (
     Shop,
     Post,
     Music,
+    Kitchen,
 )
 """What an application must be made of to run the suite."""
