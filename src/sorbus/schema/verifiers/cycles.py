@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from sorbus.errors.declaration import CircularCalculation, DeclarationError
 from sorbus.expressions.nodes import PARENT, Aggregated, Call, Exists, Node, Ref, children
-from sorbus.schema.fields import AggregateSpec, CalculationSpec
+from sorbus.schema.fields import AttributeSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 
@@ -15,13 +15,9 @@ def verify_cycles(application: ApplicationSpec) -> Iterator[DeclarationError]:
     """The calculations and aggregates that go round in circles, over relationships too."""
     graph: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for spec in application.resources.values():
-        derived: list[CalculationSpec | AggregateSpec] = [
-            *spec.calculations.values(),
-            *spec.aggregates.values(),
-        ]
-        for each in derived:
-            needed = set(_needed(application, each.node, (spec,))) if each.node is not None else set()
-            graph[spec.name, each.name] = needed
+        for name, field in spec.fields.items():
+            node = None if isinstance(field, AttributeSpec) else field.node
+            graph[spec.name, name] = set() if node is None else set(_needed(application, node, (spec,)))
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
