@@ -10,6 +10,7 @@ from sorbus.changeset.items import run_items
 from sorbus.engine.casting import check_changes
 from sorbus.engine.drafts import make_draft
 from sorbus.engine.lifecycle import ActionCall
+from sorbus.engine.states import check_bounds
 from sorbus.engine.write_data import WriteData
 from sorbus.errors.access import NotLoaded
 from sorbus.errors.authorization import ActionForbidden
@@ -45,8 +46,9 @@ def begin_create(call: ActionCall) -> None:
             changes[name] = attribute.make_default()
     if spec.tenancy is not None and call.scope.tenant is not None:
         changes[spec.tenancy.attribute] = call.scope.tenant
-    if data.action.transition is not None:
-        changes[data.action.transition.attribute] = data.action.transition.target
+    transition = data.action.transition
+    if transition is not None and transition.target is not None:
+        changes[transition.attribute] = transition.target
     changes.update(call.forced)
     call.changeset.changes = changes
 
@@ -92,8 +94,9 @@ def begin_update(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     changeset = call.changeset
     changeset.changes = {name: value for name, value in changeset.inputs.items() if name in data.accepted}
-    if data.action.transition is not None:
-        changeset.changes[data.action.transition.attribute] = data.action.transition.target
+    transition = data.action.transition
+    if transition is not None and transition.target is not None:
+        changeset.changes[transition.attribute] = transition.target
     changeset.changes.update(call.forced)
     check_tenant(call)
 
@@ -134,6 +137,7 @@ def settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
     data: WriteData = call.plan.data
     changeset = call.changeset
     check_changes(changeset, cast_already)
+    check_bounds(changeset)
     check_tenant(call)
     if changeset.requirements:
         decide(changeset)

@@ -58,6 +58,7 @@ class Computation:
 
     slot: str
     spec: CalculationSpec
+    python: type[Any]
     arguments: dict[str, Any] = field(default_factory=dict[str, Any])
     view: tuple[tuple[str, str], ...] = ()
 
@@ -87,8 +88,8 @@ class Computation:
 
     def _seen(self, subject: Any) -> Any:
         """The record as the function sees it."""
-        values = subject.__dict__
-        return record(type(subject), {**values, **{name: values[slot] for name, slot in self.view}})
+        values, python = subject.__dict__, self.python
+        return record(python, {**values, **{name: values[slot] for name, slot in self.view}})
 
 
 @dataclass(slots=True)
@@ -200,7 +201,7 @@ class Gathering:
 
     def _compute(self, slot: str, known: CalculationSpec, arguments: dict[str, Any]) -> None:
         view = tuple((name, where) for name, where in map(self._need, known.needs) if name != where)
-        self._computations[slot] = Computation(slot, known, arguments, view)
+        self._computations[slot] = Computation(slot, known, self.spec.python, arguments, view)
 
     def _need(self, target: Any) -> tuple[str, str]:
         """What a calculation needs: under which name it looks for it, and where it stands."""

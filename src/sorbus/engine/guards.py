@@ -50,8 +50,8 @@ class Securer:
                 return self._ref(node, stack)
             case Call(operator, (marked,)) if operator == UNTRUSTED:
                 return self.secure(marked, stack)
-            case Call(operator, (inner,)) if operator == PARENT:
-                return outward(self.secure(inner, stack[:-1]))
+            case Call(operator, (outer,)) if operator == PARENT:
+                return outward(self.secure(outer, stack[:-1]))
             case Call(operator, args):
                 return Call(operator, tuple(self.secure(arg, stack) for arg in args))
             case Exists(name, where, _):

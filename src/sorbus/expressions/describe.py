@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from sorbus.expressions.nodes import (
     FRAGMENT,
     NAMED,
@@ -83,8 +85,7 @@ def _value(value: object) -> str:
     if isinstance(value, As):
         return type_name(value.annotation)
     if isinstance(value, tuple):
-        items: tuple[object, ...] = value
-        return f"[{', '.join(map(_value, items))}]"
+        return f"[{', '.join(map(_value, cast('tuple[object, ...]', value)))}]"
     inner = getattr(value, "value", value)
     return "null" if inner is None else repr(inner)
 

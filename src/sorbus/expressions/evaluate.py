@@ -205,6 +205,11 @@ def _cast(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
     return None if value is None else cast_value(value, type_in(args).annotation)
 
 
+def _item(items: list[Any], step: str) -> Any:
+    place = int(step) if _POSITION.fullmatch(step) else len(items)
+    return items[place] if -len(items) <= place < len(items) else None
+
+
 def _path(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
     """The value at a path of keys and positions; a position may count from the end."""
     found = evaluate(args[0], row, environment)
@@ -212,9 +217,7 @@ def _path(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
         if isinstance(found, dict):
             found = cast("dict[str, Any]", found).get(step)
         elif isinstance(found, list):
-            items = cast("list[Any]", found)
-            place = int(step) if _POSITION.fullmatch(step) else len(items)
-            found = items[place] if -len(items) <= place < len(items) else None
+            found = _item(cast("Any", found), step)
         else:
             return None
     return found if found is None or len(args) == 2 else json_value(found, type_in(args).annotation)

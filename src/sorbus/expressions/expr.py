@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any, Generic, NoReturn, Protocol, TypeGuard, TypeVar, overload
 
 from sorbus.errors.declaration import ExpressionTruth
-from sorbus.expressions.nodes import Call, Node, Ordering
+from sorbus.expressions.nodes import Call, Node, Ordering, Ref
 from sorbus.expressions.operators import OPERATORS
 
 T_co = TypeVar("T_co", covariant=True)
@@ -28,7 +28,7 @@ type Operand[V] = V | Expr[V]
 class Lowering(Protocol):
     """What `Expr` needs to know about the resources to become nodes."""
 
-    def field(self, field: Any) -> Node:
+    def field(self, field: Any) -> Ref:
         """The reference of a field, seen from the row in question."""
         ...
 

@@ -19,7 +19,9 @@ def template(sql: str, count: int, *, where: str) -> Template:
     """
     if re.search(r"\$[0-9]", sql):
         raise BrokenFragment(where, sql, "it has a parameter of its own (`$1`)")
-    texts, places, last = [""], [], 0
+    texts: list[str] = [""]
+    places: list[int] = []
+    last = 0
     for found in _PLACE.finditer(sql):
         texts[-1] += sql[last : found.start()]
         last = found.end()

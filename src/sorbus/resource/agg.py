@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, overload
 
 from sorbus.errors.declaration import ForeignField
-from sorbus.expressions.expr import Expr, Lowering, Sort
+from sorbus.expressions.expr import Expr, Lowering, Sort, is_expression
 from sorbus.expressions.nodes import Aggregated, AggregateKind, Custom, Node, Ordering, outward
 from sorbus.expressions.templates import template
 from sorbus.resource.fields import Field
@@ -116,7 +116,7 @@ _ORDERED = frozenset({AggregateKind.FIRST, AggregateKind.LIST, AggregateKind.CUS
 
 def _terms(order_by: Callable[[Any], Any], destination: Any, inner: Lowering) -> tuple[Ordering, ...]:
     found = order_by(destination)
-    terms = (found,) if isinstance(found, (Sort, Expr)) else tuple(found)
+    terms: Sequence[Any] = [found] if isinstance(found, Sort) or is_expression(found) else found
     return tuple((each if isinstance(each, Sort) else Sort(each)).lower(inner) for each in terms)
 
 
@@ -229,7 +229,7 @@ def max(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
 
 
 @overload
-def avg(  # type: ignore[overload-overlap]  # mypy promotes int to float
+def avg(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[int | None] | Expr[Decimal | None]],
     *,

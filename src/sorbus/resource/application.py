@@ -111,6 +111,7 @@ class Sorbus:
             components: False leaves job runners and the like alone; commands use it.
         """
         from sorbus.engine.engine import Engine
+        from sorbus.resource.extensions import install_extensions
 
         if self._engine is not None:
             return self
@@ -118,6 +119,7 @@ class Sorbus:
             layers = await self._open_layers()
             await self._prepare()
             self._engine = Engine(self.spec, layers, secret=self._secret or _secret(self.home))
+            install_extensions(self._engine)
             await self._open_hub(relay=components)
             if components:
                 await self.start_components()

@@ -158,6 +158,16 @@ def is_calculation(member: object) -> TypeGuard[Calc[Any]]:
     return isinstance(member, Calc)
 
 
+def is_called(member: object) -> TypeGuard[Called[Any]]:
+    """Whether something to load is a calculation with arguments."""
+    return isinstance(member, Called)
+
+
+def is_nested(member: object) -> TypeGuard[Nested[Any]]:
+    """Whether something to load is a relationship with what is needed of its records."""
+    return isinstance(member, Nested)
+
+
 def takes_arguments(member: object) -> TypeGuard[Calculation[Any, Any]]:
     """Whether a member of a declaration is a calculation whose expression is made anew for each use."""
     return isinstance(member, Calculation) and (member.maker is not None)
@@ -199,7 +209,7 @@ def calculation(function: Any = None, /, *, public: bool = False) -> Any:
     """
 
     def decorate(maker: Any) -> Any:
-        return Calculation(maker=getattr(maker, "__func__", maker), public=public)
+        return Calculation[..., Any](maker=getattr(maker, "__func__", maker), public=public)
 
     return decorate if function is None else decorate(function)
 
@@ -227,30 +237,41 @@ class OfAll:
     @overload
     def __call__(self, function: Callable[Concatenate[Any, Any, P], list[T]], /) -> Calculation[P, T]: ...
     def __call__(self, function: Any, /) -> Any:
-        return Calculation(function=getattr(function, "__func__", function), batch=True, **self.options)
+        return Calculation[..., Any](
+            function=getattr(function, "__func__", function), batch=True, **self.options
+        )
+
+
+Plain = Callable[[Any], Expr[Any]]
+Alike = Callable[..., Expr[Any]]
+"""A function from the class, and the arguments if there are any, to an expression of the same value."""
 
 
 @overload
 def computed(
-    *,
-    loads: Sequence[Loadable],
-    batch: Literal[True],
-    expression: Callable[..., Expr[Any]] | None = ...,
-    public: bool = ...,
+    *, loads: Sequence[Loadable], batch: Literal[True], expression: Plain | None = ..., public: bool = ...
+) -> OfAll: ...
+@overload
+def computed(  # type: ignore[overload-cannot-match]  # mypy takes every signature for the first
+    *, loads: Sequence[Loadable], batch: Literal[True], expression: Alike, public: bool = ...
 ) -> OfAll: ...
 @overload
 def computed(
     *,
     loads: Sequence[Loadable],
     batch: Literal[False] = ...,
-    expression: Callable[..., Expr[Any]] | None = ...,
+    expression: Plain | None = ...,
     public: bool = ...,
+) -> OfEach: ...
+@overload
+def computed(  # type: ignore[overload-cannot-match]  # mypy takes every signature for the first
+    *, loads: Sequence[Loadable], batch: Literal[False] = ..., expression: Alike, public: bool = ...
 ) -> OfEach: ...
 def computed(
     *,
     loads: Sequence[Any],
     batch: bool = False,
-    expression: Callable[..., Expr[Any]] | None = None,
+    expression: Alike | None = None,
     public: bool = False,
 ) -> Any:
     """Declare a value that Python computes from what is in `loads`, which is read along with it.

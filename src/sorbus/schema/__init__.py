@@ -24,12 +24,13 @@ from sorbus.schema.fields import (
     RelationshipSpec,
 )
 from sorbus.schema.policies import CheckSpec, Effect, PolicySpec, TenancySpec
-from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, FieldSpec, ResourceSpec
+from sorbus.schema.resource import PRIMARY_READ, AdditionSpec, ApplicationSpec, FieldSpec, ResourceSpec
 
 __all__ = [
     "PRIMARY_READ",
     "ActionKind",
     "ActionSpec",
+    "AdditionSpec",
     "AggregateSpec",
     "ApplicationSpec",
     "AttributeSpec",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from sorbus.expressions.kinds import aggregate_kind, call_kind
 from sorbus.expressions.nodes import (
@@ -57,7 +57,7 @@ def kind_of(  # noqa: C901, PLR0911, PLR0912  # one case for each kind
         case Param(_, python) if values:
             return None if python is type(None) else python
         case Const(value) if values and value is not None and not isinstance(value, tuple):
-            return type(value)
+            return type(cast("object", value))
         case Lazy(annotation=annotation) if values:
             return annotation
         case _:

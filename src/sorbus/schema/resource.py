@@ -27,6 +27,22 @@ PRIMARY_READ = "read"
 """The name of the read action that every resource has."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdditionSpec:
+    """Something that an extension has added or changed.
+
+    Attributes:
+        section: the name of its section in the resource's body.
+        extension: the name of the extension's class.
+        kind: what it is, such as `field`, `action` or `action changed`.
+    """
+
+    section: str
+    extension: str
+    kind: str
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResourceSpec:
     """Everything about one resource.
@@ -36,6 +52,7 @@ class ResourceSpec:
         table: the table's name; None when another data layer holds the rows.
         policies: None when there is no policies section, and everything is forbidden.
         sections: the sections of interfaces and extensions, by their name.
+        additions: what extensions have added and changed.
     """
 
     name: str
@@ -53,6 +70,7 @@ class ResourceSpec:
     policies: tuple[PolicySpec, ...] | None = None
     tenancy: TenancySpec | None = None
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    additions: tuple[AdditionSpec, ...] = ()
 
     @cached_property
     def primary_key(self) -> AttributeSpec:

@@ -22,6 +22,7 @@ from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
+from sorbus.testing.conformance.states import States
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.writes import Writes
 
@@ -40,5 +41,6 @@ class DataLayerSuite(
     Rules,
     Transactions,
     Notices,
+    States,
 ):
     """Everything that a data layer must do."""

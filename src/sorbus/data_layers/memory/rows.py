@@ -126,8 +126,8 @@ class MemoryRows:
                 return len(found) if node.of is None else len(self._values(node, found))
             case AggregateKind.FIRST:
                 ordered = self.ordered(found, self._terms(node, relationship))
-                values = (self._of(node, each) for each in ordered)
-                return next((each for each in values if each is not None or not node.skip_null), None)
+                each_value = (self._of(node, each) for each in ordered)
+                return next((each for each in each_value if each is not None or not node.skip_null), None)
             case AggregateKind.LIST | AggregateKind.CUSTOM:
                 values = self._values(node, self.ordered(found, self._terms(node, relationship)))
                 if node.kind is AggregateKind.CUSTOM and node.custom is not None:

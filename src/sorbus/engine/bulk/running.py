@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sorbus.engine.bulk.result import BulkFailure, BulkOptions, BulkResult, at_row
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, run
-from sorbus.engine.transaction import Transaction
+from sorbus.engine.transaction import OnCommit, Transaction, run_after_commit
 from sorbus.engine.write_data import WriteData
 from sorbus.errors.authorization import TenantRequired
 from sorbus.errors.base import SorbusError
@@ -163,11 +164,16 @@ class BulkRun:
             self.result.records.extend(call.result for call in written)
 
     async def _after(self, written: list[ActionCall]) -> None:
+        """Step 14: what can tell of all rows at once does so; a failure takes nothing of the others along."""
+        todo: list[OnCommit] = []
+        for _, runner in self.plan.after:
+            many: Callable[[list[ActionCall]], Awaitable[None]] | None = getattr(runner, "many", None)
+            if many is not None:
+                todo.append(partial(many, written))
         for call in written:
-            for _, runner in self.plan.after:
-                await runner(call)
-            for callback in call.after:
-                await callback()
+            todo.extend(partial(runner, call) for _, runner in self.plan.after if not hasattr(runner, "many"))
+            todo.extend(call.after)
+        await run_after_commit(todo)
 
     async def one_by_one(self, calls: AsyncIterator[tuple[int | None, ActionCall]]) -> None:
         """The action itself for each row."""

@@ -69,7 +69,7 @@ def reverse(text: str) -> str:
 
 def join(items: list[str], separator: str) -> str:
     """The items of a list as one text."""
-    return separator.join(each for each in items if each is not None)
+    return separator.join(items)
 
 
 def _substring_sql(kinds: object) -> str:

@@ -22,6 +22,7 @@ from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.arguments import expression_of
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.derived import DerivedBuilder
+from sorbus.resource.assembly.extending import extended, verdicts
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
 from sorbus.resource.assembly.managing import related_mistakes
 from sorbus.resource.assembly.mistakes import noting
@@ -54,6 +55,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
     for label, cls in classes.items():
         spec = _Assembly(cls, homes[label], catalog, keys, errors).build()
         if spec is not None:
+            spec = extended(spec, catalog, errors)
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
     with_ways = join_up(resources, errors)
@@ -61,6 +63,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
     if not errors:
         errors.extend(verify(application))
         errors.extend(related_mistakes(application))
+        verdicts(application, errors)
     if errors:
         raise DefinitionErrors(_distinct(errors))
     return application

@@ -20,7 +20,7 @@ from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.arguments import Signature, samples
 from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.assembly.infer import aggregate_type, can_be_added, infer
-from sorbus.resource.calculations import Calc, Calculation, Called, Nested, is_calculation
+from sorbus.resource.calculations import Calc, Calculation, Called, is_calculation, is_called, is_nested
 from sorbus.resource.fields import Attr
 from sorbus.schema.actions import InputSpec
 from sorbus.schema.fields import AggregateSpec, CalculationSpec
@@ -120,15 +120,15 @@ class DerivedBuilder:
 
     def _check_loads(self, label: str, loads: Iterable[Any], cls: type[Any]) -> None:
         for each in loads:
-            target = each.relationship if isinstance(each, Nested) else each
-            owner = getattr(target, "owner", None)
+            target: Any = each.relationship if is_nested(each) else each
+            owner: type[Any] | None = getattr(target, "owner", None)
             if owner is None:
                 raise WrongCalculation(label, f"it loads {target!r}, which is no field and no relationship")
             if not issubclass(cls, owner):
                 raise ForeignField(target.name, of=owner.__name__, seen_from=cls.__name__)
-            if isinstance(each, Called) and each.calculation.maker is not None:
+            if is_called(each) and each.calculation.maker is not None:
                 each.lower(Lowerer(self.catalog, (cls,)))
-            if isinstance(each, Nested):
+            if is_nested(each):
                 destination = self.catalog.destination(each.relationship)
                 self._check_loads(label, each.targets(destination), destination)
 
@@ -182,6 +182,6 @@ class DerivedBuilder:
 
 def _load_name(target: Any) -> str:
     """The name under which what is loaded stands on the record."""
-    if isinstance(target, Nested):
+    if is_nested(target):
         return target.relationship.name
-    return str((target.alias if isinstance(target, Called) else "") or getattr(target, "name", "?"))
+    return str((target.alias if is_called(target) else "") or getattr(target, "name", "?"))

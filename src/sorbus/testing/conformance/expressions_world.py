@@ -47,6 +47,10 @@ class Tone(StrEnum):
     COLD = "cold"
 
 
+def _shouted(cls: type[Painting], suffix: str = "") -> Expr[str]:
+    return fn.upper(cls.title) + suffix
+
+
 class Painting(Resource):
     """A work that a studio made, perhaps after another."""
 
@@ -103,10 +107,15 @@ class Painting(Resource):
         half: Decimal = vars(self)["half"]
         return f"{self.title}: {half.normalize():f}{mark}"
 
-    @computed(loads=[title], expression=lambda cls, suffix="": fn.upper(cls.title) + suffix)
+    @computed(loads=[title], expression=_shouted)
     def shout(self, suffix: str = "") -> str:
         """The title in upper case, in Python and as an expression."""
         return self.title.upper() + suffix
+
+    @computed(loads=[title], expression=lambda cls: fn.length(cls.title))
+    def size(self) -> int:
+        """The length of the title, both ways."""
+        return len(self.title)
 
     @computed(loads=[width, tag], batch=True)
     @staticmethod
@@ -116,11 +125,11 @@ class Painting(Resource):
         ranked = sorted(records, key=lambda each: -each.width)
         return [ranked.index(each) + first for each in records]
 
-    @computed(loads=[nested(studio, lambda studio: [studio.painting_count])], batch=True)
+    @computed(loads=[nested(studio, lambda studio: [studio.paintings])], batch=True)
     @staticmethod
     async def shares(records: list[Painting], scope: Scope) -> list[str]:
         """Which part of its studio's works each is, from an asynchronous function."""
-        return [f"1/{each.studio.painting_count} of {each.studio.name}" for each in records]
+        return [f"1/{len(each.studio.paintings)} of {each.studio.name}" for each in records]
 
     @action.create
     def paint(

@@ -50,6 +50,7 @@ from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
+from sorbus.testing.conformance.states_world import Trade
 
 
 class Status(StrEnum):
@@ -343,5 +344,6 @@ DOMAINS = (
     Post,
     Music,
     Kitchen,
+    Trade,
 )
 """What an application must be made of to run the suite."""
