@@ -26,7 +26,6 @@ from sorbus.resource.sections import (
     JsonApi,
     Policies,
     Postgres,
-    Tenancy,
     actor,
     actor_present,
     authorize_if,
@@ -34,9 +33,11 @@ from sorbus.resource.sections import (
     bypass,
     forbid_if,
     forbid_unless,
+    identity,
     input_value,
     policy,
 )
+from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
 from sorbus.types.json import Json
@@ -51,6 +52,7 @@ __all__ = [
     "InMemory",
     "Json",
     "JsonApi",
+    "ManageTenants",
     "Many",
     "One",
     "Page",
@@ -58,6 +60,7 @@ __all__ = [
     "Postgres",
     "Query",
     "Resource",
+    "SchemaTenancy",
     "Scope",
     "Sorbus",
     "Tenancy",
@@ -79,6 +82,7 @@ __all__ = [
     "forbid_unless",
     "has_many",
     "has_one",
+    "identity",
     "if_",
     "input_value",
     "many_to_many",

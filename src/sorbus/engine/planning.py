@@ -17,7 +17,7 @@ from sorbus.query.query import Query
 from sorbus.query.statements import Count, Output, Related, Select
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
-from sorbus.scope import Scope
+from sorbus.scope import EveryTenant, Scope
 
 _LARGEST_CACHE = 2000
 
@@ -59,10 +59,15 @@ class Family:
 
     Attributes:
         programs: the policies of the resources in the shape; the first is the action's own.
+        plans: those that look at one tenant.
+        everywhere: those that look at all tenants.
     """
 
     programs: tuple[PolicyProgram, ...]
     plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
+        default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
+    )
+    everywhere: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
 
@@ -155,11 +160,12 @@ class Planner:
         if family is None:
             family = self._family(shape)
         key = tuple(each.variant(scope, inputs) for each in family.programs) if scope.authorize else None
-        if key is None and scope.tenant is None:
-            key = ()
-        plan = family.plans.get(key)
+        tenant = scope.tenant
+        everywhere = key is None if tenant is None else tenant.__class__ is EveryTenant
+        plans = family.everywhere if everywhere else family.plans
+        plan = plans.get(key)
         if plan is None:
-            plan = family.plans[key] = self._compile(shape, family, key)
+            plan = plans[key] = self._compile(shape, family, key, tenants=not everywhere)
         return plan
 
     def _family(self, shape: Shape) -> Family:
@@ -197,11 +203,12 @@ class Planner:
         found = spec.calculations.get(name) or spec.aggregates.get(name)
         return found.node if found is not None else None
 
-    def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
+    def _compile(
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
+    ) -> ReadPlan:
         self.compiled += 1
         spec = self.application.resources[shape.resource]
-        # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
-        tenants = key != ()
+        # Authorised (a tuple of variants) or the system's own (None), in one tenant or in all.
         folds = {
             program.resource.name: program.fold(variant)
             for program, variant in zip(family.programs[1:], (key or ())[1:], strict=False)

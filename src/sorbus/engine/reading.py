@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.engine import cursors
 from sorbus.engine.planning import Lowered, ReadPlan, Shape
+from sorbus.engine.tenants import EVERYWHERE, need_tenant, reaching
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.inputs import InvalidInput, InvalidPage, NotFound, NotUnique
@@ -44,8 +45,8 @@ class Reader:
         """
         if not scope.authorize:
             return
-        if spec.tenancy is not None and scope.tenant is None:
-            raise TenantRequired(spec.name, action)
+        if scope.tenant is None:
+            need_tenant(spec, action, scope)
         program = self.engine.program(spec, action)
         if program.fold(program.variant(scope, inputs)) == FALSE:
             raise refusal(program, scope, inputs)
@@ -61,6 +62,8 @@ class Reader:
         """The record with a key, or None."""
         if scope.authorize:
             self.check(spec, PRIMARY_READ, scope, None)
+        if scope.tenant is None:
+            scope = reaching(spec, PRIMARY_READ, scope)
         shape = self._get_shapes.get(spec.name)
         if shape is None:
             shape = self._get_shape(spec)
@@ -107,7 +110,10 @@ class Reader:
         self, plan: ReadPlan, scope: Scope, values: Any, inputs: dict[str, Any] | None = None
     ) -> Any:
         """The rows of a plan, in the task's transaction or a session of its own."""
-        bindings = Bindings(values, scope.actor, scope.tenant, inputs)
+        tenant = scope.tenant
+        if tenant is None and not scope.authorize:
+            tenant = EVERYWHERE
+        bindings = Bindings(values, scope.actor, tenant, inputs)
         transaction = self.engine.transaction_of_task()
         if transaction is not None:
             return await plan.executable.fetch(await transaction.session(plan.layer), bindings)
@@ -127,6 +133,7 @@ class Reader:
     async def _records(
         self, lowered: Lowered, spec: ResourceSpec, scope: Scope, inputs: dict[str, Any]
     ) -> list[Any]:
+        scope = reaching(spec, lowered.shape.action, scope)
         plan = self.planner.plan(lowered.shape, scope, inputs)
         rows = await self.run(plan, scope, lowered.values, inputs)
         records = plan.hydrate(rows)
@@ -172,6 +179,7 @@ class Reader:
         lowered.values.append(keys)
         related = (spec.name, name, len(lowered.values) - 1)
         lowered.shape = replace(lowered.shape, related=related)
+        scope = reaching(destination, inner.action, scope)
         plan = self.planner.plan(lowered.shape, scope, dict(inner.inputs))
         rows: list[Row] = await self.run(plan, scope, lowered.values, dict(inner.inputs)) if keys else []
         found = plan.hydrate(rows)
@@ -193,6 +201,7 @@ class Reader:
         inputs = dict(query.inputs)
         self.check(spec, query.action, scope, inputs)
         lowered = self.planner.lower(query, spec, count=True)
+        scope = reaching(spec, query.action, scope)
         plan = self.planner.plan(lowered.shape, scope, inputs)
         rows = await self.run(plan, scope, lowered.values, inputs)
         return int(rows[0][0])

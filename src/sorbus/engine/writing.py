@@ -13,8 +13,9 @@ from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
+from sorbus.engine.tenants import need_tenant, reaching
 from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, tenancy_for
-from sorbus.errors.authorization import ActionForbidden, TenantRequired
+from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.inputs import InvalidAction, NotFound, Required
 from sorbus.expressions.build import Expr
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
@@ -34,6 +35,7 @@ from sorbus.policies.rows import DICT_ROW
 from sorbus.query.statements import Select
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
 from sorbus.schema.resource import ResourceSpec
+from sorbus.schema.tenancy import TenancyMode
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
@@ -68,7 +70,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         (Step.AUTHORISE, _authorise),
         (Step.WRITE, write),
     ]
-    if spec.tenancy is not None:
+    if spec.tenancy is not None or spec.schema_tenancy is not None:
         steps.append((Step.SCOPE, _scope))
     if slow:
         steps.append((Step.BEFORE_TRANSACTION, _before_transaction))
@@ -106,8 +108,7 @@ def _run_effects(effects: tuple[Callable[[ActionCall], Any], ...]) -> StepRunner
 
 async def _scope(call: ActionCall) -> None:
     data: WriteData = call.plan.data
-    if call.scope.tenant is None and call.scope.authorize:
-        raise TenantRequired(data.spec.name, data.action.name)
+    need_tenant(data.spec, data.action.name, call.scope)
 
 
 # 2 cast and defaults, 3 accept check
@@ -135,7 +136,10 @@ async def _change_create(call: ActionCall) -> None:
         elif attribute.has_default:
             changes[name] = attribute.make_default()
     if spec.tenancy is not None and call.scope.tenant is not None:
-        changes[spec.tenancy.attribute] = call.scope.tenant
+        # An action for all tenants may say which one it writes for; the scope's is only where it begins.
+        given = data.action.tenancy is TenancyMode.ALL and spec.tenancy.attribute in changeset.inputs
+        if not given:
+            changes[spec.tenancy.attribute] = spec.tenancy.cast(call.scope.tenant)
     if data.action.transition is not None:
         changes[data.action.transition.attribute] = data.action.transition.target
     changeset.changes = changes
@@ -179,7 +183,8 @@ async def _run_body(call: ActionCall) -> None:
     changeset = call.changeset
     if changeset.record is None and changeset.key is not None:
         # A body sees the whole record; step 5 and the statement decide whether the actor may change it.
-        changeset.record = await data.engine.reader.find(data.spec, call.scope.as_system(), changeset.key)
+        scope = reaching(data.spec, data.action.name, call.scope).as_system()
+        changeset.record = await data.engine.reader.find(data.spec, scope, changeset.key)
         if changeset.record is None:
             raise NotFound(data.spec.name, changeset.key)
     call.draft = make_draft(data.draft, call.changeset)
@@ -203,13 +208,14 @@ def _settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
 
 
 def _check_tenant(call: ActionCall) -> None:
-    """No row is moved to another tenant."""
+    """No row is moved to another tenant, unless the action is one for all of them."""
     data: WriteData = call.plan.data
-    if data.spec.tenancy is None or call.scope.tenant is None:
+    tenancy = data.spec.tenancy
+    if tenancy is None or call.scope.tenant is None or data.action.tenancy is TenancyMode.ALL:
         return
-    name = data.spec.tenancy.attribute
+    name = tenancy.attribute
     changes = call.changeset.changes
-    if name in changes and changes[name] != call.scope.tenant:
+    if name in changes and changes[name] != tenancy.cast(call.scope.tenant):
         raise ActionForbidden(
             data.spec.name,
             data.action.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -53,7 +53,13 @@ class ActorRef(Node):
 
 @dataclass(frozen=True, slots=True)
 class TenantRef(Node):
-    """The scope's tenant."""
+    """The scope's tenant.
+
+    Attributes:
+        cast: from the tenant to the value that is meant; None means the tenant's key.
+    """
+
+    cast: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

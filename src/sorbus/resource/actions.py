@@ -9,6 +9,7 @@ from typing import Annotated, Any, Concatenate, Generic, ParamSpec, Self, TypeVa
 
 from sorbus.query.query import Query
 from sorbus.schema.actions import ActionKind, HookPoint
+from sorbus.schema.tenancy import TenancyName
 from sorbus.scope import Scope
 
 R = TypeVar("R")
@@ -176,7 +177,9 @@ Body = Callable[Concatenate[R, P], Awaitable[None] | None]
 @overload
 def create(function: Body[R, P], /) -> CreateAction[R, P]: ...
 @overload
-def create(*, upsert: str | None = ...) -> Callable[[Body[R, P]], CreateAction[R, P]]: ...
+def create(
+    *, upsert: str | None = ..., tenancy: TenancyName = ...
+) -> Callable[[Body[R, P]], CreateAction[R, P]]: ...
 def create(function: Any = None, /, **options: Any) -> Any:
     """Declare a create action.
 
@@ -186,38 +189,56 @@ def create(function: Any = None, /, **options: Any) -> Any:
 
     Args:
         upsert: the name of an identity; a row with the same keys is then updated instead.
+        tenancy: which tenants it may look at: `"enforce"`, `"optional"` or `"all"`.
     """
     return _decorator(CreateAction, function, options)
 
 
-def update(function: Body[R, P], /) -> UpdateAction[R, P]:
-    """Declare an update action; its inputs and body are read as those of `create`."""
-    return UpdateAction(function)
+@overload
+def update(function: Body[R, P], /) -> UpdateAction[R, P]: ...
+@overload
+def update(*, tenancy: TenancyName = ...) -> Callable[[Body[R, P]], UpdateAction[R, P]]: ...
+def update(function: Any = None, /, **options: Any) -> Any:
+    """Declare an update action; its inputs, body and options are read as those of `create`."""
+    return _decorator(UpdateAction, function, options)
 
 
-def transition(*sources: Enum, to: Enum) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
+def transition(
+    *sources: Enum, to: Enum, tenancy: TenancyName | None = None
+) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
     """Declare an update that moves the state attribute from one of `sources` to `to`.
 
     The guard is in the UPDATE itself: of two that try at once, one gets a `WrongState` error.
     """
-    return lambda function: UpdateAction(function, sources=sources, target=to)
+    return lambda function: UpdateAction(function, sources=sources, target=to, tenancy=tenancy)
 
 
-def destroy(function: Body[R, P], /) -> DestroyAction[R, P]:
-    """Declare a destroy action."""
-    return DestroyAction(function)
+@overload
+def destroy(function: Body[R, P], /) -> DestroyAction[R, P]: ...
+@overload
+def destroy(*, tenancy: TenancyName = ...) -> Callable[[Body[R, P]], DestroyAction[R, P]]: ...
+def destroy(function: Any = None, /, **options: Any) -> Any:
+    """Declare a destroy action; its options are those of `create`."""
+    return _decorator(DestroyAction, function, options)
 
 
-def read(function: Callable[Concatenate[type[R], P], Query[R]], /) -> ReadAction[R, P]:
-    """Declare a read action on a class method that answers with a query."""
-    return ReadAction(function)
+ReadBody = Callable[Concatenate[type[R], P], Query[R]]
+
+
+@overload
+def read(function: ReadBody[R, P], /) -> ReadAction[R, P]: ...
+@overload
+def read(*, tenancy: TenancyName = ...) -> Callable[[ReadBody[R, P]], ReadAction[R, P]]: ...
+def read(function: Any = None, /, **options: Any) -> Any:
+    """Declare a read action on a class method that answers with a query; its options are those of `create`."""
+    return _decorator(ReadAction, function, options)
 
 
 @overload
 def generic(function: Callable[Concatenate[Any, P], Awaitable[T]], /) -> GenericAction[P, T]: ...
 @overload
 def generic(
-    *, transaction: bool = ...
+    *, transaction: bool = ..., tenancy: TenancyName = ...
 ) -> Callable[[Callable[Concatenate[Any, P], Awaitable[T]]], GenericAction[P, T]]: ...
 def generic(function: Any = None, /, **options: Any) -> Any:
     """Declare an action that is none of the other four, on an `async` class method.

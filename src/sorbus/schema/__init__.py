@@ -12,8 +12,9 @@ from sorbus.schema.fields import (
     OnDelete,
     RelationshipSpec,
 )
-from sorbus.schema.policies import CheckSpec, Effect, PolicySpec, TenancySpec
+from sorbus.schema.policies import CheckSpec, Effect, PolicySpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, FieldSpec, ResourceSpec
+from sorbus.schema.tenancy import SchemaTenancySpec, TenancyMode, TenancySpec
 
 __all__ = [
     "PRIMARY_READ",
@@ -37,6 +38,8 @@ __all__ = [
     "PolicySpec",
     "RelationshipSpec",
     "ResourceSpec",
+    "SchemaTenancySpec",
+    "TenancyMode",
     "TenancySpec",
     "TransitionSpec",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sorbus.schema.tenancy import TenancyMode
 from sorbus.types.base import FieldType
 
 
@@ -91,6 +92,7 @@ class ActionSpec:
         returns: what a generic action answers with; None when it answers nothing.
         upsert: the name of the identity that a create falls back on to update the row there is.
         transaction: whether a generic or read action runs in one.
+        tenancy: which tenants it may look at.
         hooks: the user's hooks at each point, in written order.
     """
 
@@ -105,6 +107,7 @@ class ActionSpec:
     transition: TransitionSpec | None = None
     upsert: str | None = None
     transaction: bool = True
+    tenancy: TenancyMode = TenancyMode.ENFORCE
     hooks: Mapping[HookPoint, tuple[Callable[..., Any], ...]] = field(default_factory=dict[HookPoint, Any])
 
     @property

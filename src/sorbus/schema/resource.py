@@ -17,7 +17,8 @@ from sorbus.schema.fields import (
     IdentitySpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import PolicySpec, TenancySpec
+from sorbus.schema.policies import PolicySpec
+from sorbus.schema.tenancy import SchemaTenancySpec, TenancySpec
 
 FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
 """Anything with a value on a record."""
@@ -34,6 +35,8 @@ class ResourceSpec:
         python: the declaring class; opaque here, records are its instances.
         table: the table's name; None when another data layer holds the rows.
         policies: None when there is no policies section, and everything is forbidden.
+        tenancy: to which tenant a row belongs, when the tenant stands in an attribute.
+        schema_tenancy: that each tenant has a table of its own.
         sections: the sections of interfaces and extensions, by their name.
     """
 
@@ -51,6 +54,7 @@ class ResourceSpec:
     actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
     policies: tuple[PolicySpec, ...] | None = None
     tenancy: TenancySpec | None = None
+    schema_tenancy: SchemaTenancySpec | None = None
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @cached_property

@@ -13,6 +13,7 @@ from sorbus.data_layers.memory.values import stored
 from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
 from sorbus.schema.fields import IdentitySpec, OnDelete, RelationshipSpec
 from sorbus.schema.names import constraint_name, fitted, foreign_key_name
+from sorbus.schema.references import shared_tenant
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 
@@ -83,7 +84,9 @@ class Constraints:
                 raise _taken(spec, identity)
         writing.put(spec.name, after)
         for reference in self._references(spec):
-            if before[reference.source_attribute] != after[reference.source_attribute]:
+            tenants = shared_tenant(self.application, spec, reference)
+            names = (reference.source_attribute, *(tenants[:1] if tenants else ()))
+            if any(before[name] != after[name] for name in names):
                 self._check_reference(writing, spec, reference, after)
 
     def remove(self, writing: Writing, spec: ResourceSpec, row: Row) -> None:
@@ -141,7 +144,11 @@ class Constraints:
         value = row[reference.source_attribute]
         destination = self.application.destination(reference)
         names = (reference.destination_attribute,)
-        if value is not None and not any(writing.tables[destination.name].find(names, (value,))):
+        if value is None:
+            return
+        found = writing.tables[destination.name].find(names, (value,))
+        tenants = shared_tenant(self.application, spec, reference)
+        if not any(tenants is None or each[tenants[1]] == row[tenants[0]] for each in found):
             raise ForeignKeyViolation(
                 constraint=foreign_key_name(spec, reference),
                 schema="",

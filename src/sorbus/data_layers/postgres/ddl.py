@@ -18,6 +18,7 @@ from sorbus.data_layers.postgres.tables import (
 )
 from sorbus.schema.fields import AttributeSpec, RelationshipSpec
 from sorbus.schema.names import check_name, constraint_name, fitted, foreign_key_name
+from sorbus.schema.references import shared_by, shared_tenant
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import Constraints
 
@@ -37,25 +38,53 @@ def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:
         spec.table or spec.name,
         columns=tuple(_column(each) for each in spec.attributes.values()),
         primary_key=(spec.primary_key.column,),
-        uniques=tuple(
-            Unique(constraint_name(spec, each.name), tuple(spec.attributes[key].column for key in each.keys))
-            for each in spec.identities.values()
+        uniques=(
+            *(
+                Unique(
+                    constraint_name(spec, each.name), tuple(spec.attributes[key].column for key in each.keys)
+                )
+                for each in spec.identities.values()
+            ),
+            *_tenant_keys(application, spec),
         ),
         indexes=tuple(_indexes(application, spec)),
         foreign_keys=tuple(
-            ForeignKey(
-                foreign_key_name(spec, each),
-                (spec.attributes[each.source_attribute].column,),
-                application.destination(each).table or each.destination,
-                (application.destination(each).attributes[each.destination_attribute].column,),
-                on_delete=OnDelete(each.on_delete.value),
-            )
+            _foreign_key(application, spec, each)
             for each in links
             if application.destination(each).layer == "postgres"
         ),
         checks=tuple(check for each in spec.attributes.values() for check in _checks(spec, each)),
         comment=spec.description or None,
     )
+
+
+def _foreign_key(application: ApplicationSpec, spec: ResourceSpec, link: RelationshipSpec) -> ForeignKey:
+    """The reference of a belongs_to; between rows of tenants it holds both ends to one tenant."""
+    destination = application.destination(link)
+    columns = (spec.attributes[link.source_attribute].column,)
+    keys = (destination.attributes[link.destination_attribute].column,)
+    nulls: tuple[str, ...] = ()
+    tenants = shared_tenant(application, spec, link)
+    if tenants is not None and link.source_attribute != tenants[0]:
+        nulls = columns if link.on_delete.value == OnDelete.NILIFY.value else ()
+        columns = (spec.attributes[tenants[0]].column, *columns)
+        keys = (destination.attributes[tenants[1]].column, *keys)
+    return ForeignKey(
+        foreign_key_name(spec, link),
+        columns,
+        destination.table or link.destination,
+        keys,
+        on_delete=OnDelete(link.on_delete.value),
+        nulls=nulls,
+    )
+
+
+def _tenant_keys(application: ApplicationSpec, spec: ResourceSpec) -> list[Unique]:
+    """Tenant and key together, where foreign keys refer to both."""
+    if spec.tenancy is None or not shared_by(application, spec):
+        return []
+    columns = (spec.attributes[spec.tenancy.attribute].column, spec.primary_key.column)
+    return [Unique(fitted(f"{spec.table}_{'_'.join(columns)}_key"), columns)]
 
 
 def _column(attribute: AttributeSpec) -> Column:
@@ -77,7 +106,7 @@ def _indexes(application: ApplicationSpec, spec: ResourceSpec) -> list[Index]:
     for other in application.resources.values():
         for each in other.relationships.values():
             wanted.update(dict.fromkeys(_followed(spec, each)))
-    if spec.tenancy is not None:
+    if spec.tenancy is not None and not shared_by(application, spec):
         tenant = spec.attributes[spec.tenancy.attribute].column
         wanted[(tenant, spec.primary_key.column)] = None
     covered = {(spec.primary_key.column,)} | {

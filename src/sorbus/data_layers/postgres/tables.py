@@ -89,7 +89,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A reference to `references (keys)`. `deferrable` means deferrable and initially deferred."""
+    """A reference to `references (keys)`. `deferrable` means deferrable and initially deferred.
+
+    `nulls` are the columns that NILIFY sets to null; empty means all of them.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -98,6 +101,7 @@ class ForeignKey:
     _: KW_ONLY
     on_delete: OnDelete = OnDelete.NOTHING
     deferrable: bool = False
+    nulls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

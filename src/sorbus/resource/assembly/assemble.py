@@ -21,11 +21,13 @@ from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
 from sorbus.resource.assembly.mistakes import noting
-from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
+from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs
+from sorbus.resource.assembly.tenancy import schema_tenancy_spec, tenancy_spec, with_tenancy
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, Calc, is_attribute
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import Identities, Policies, Section, Storage, Tenancy
+from sorbus.resource.sections import Identities, Policies, Section, Storage
+from sorbus.resource.tenancy import AnyTenancy
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
@@ -147,15 +149,24 @@ class _Assembly:
         if not stateless and not any(each.primary_key for each in attributes.values()):
             return None
         sections = {name: each for name, each in self.members.items() if isinstance(each, Section)}
-        identities = identity_specs(
-            self.cls, cast("Identities | None", sections.get("identities")), attributes, self.errors
-        )
-        actions = self._actions(attributes, identities)
-        storage = cast("Storage | None", sections.get("storage"))
-        policies = PolicyBuilder(self.cls, self.catalog, actions, self.errors)
+        rule = cast("AnyTenancy | None", sections.get("tenancy"))
         tenancy = None
         with self.note("tenancy"):
-            tenancy = tenancy_spec(self.cls, cast("Tenancy | None", sections.get("tenancy")), attributes)
+            tenancy = tenancy_spec(self.cls, rule, attributes)
+        identities = identity_specs(
+            self.cls,
+            cast("Identities | None", sections.get("identities")),
+            attributes,
+            self.errors,
+            tenant=tenancy.attribute if tenancy is not None else None,
+        )
+        actions = self._actions(attributes, identities)
+        for name, each in actions.items():
+            with self.note(name):
+                given = getattr(self.members.get(name), "options", {}).get("tenancy")
+                actions[name] = with_tenancy(self.cls, each, given, rule)
+        storage = cast("Storage | None", sections.get("storage"))
+        policies = PolicyBuilder(self.cls, self.catalog, actions, self.errors)
         return ResourceSpec(
             name=self.cls.__name__,
             python=self.cls,
@@ -171,6 +182,7 @@ class _Assembly:
             actions=MappingProxyType(actions),
             policies=policies.build(cast("Policies | None", sections.get("policies"))),
             tenancy=tenancy,
+            schema_tenancy=schema_tenancy_spec(rule),
             sections=MappingProxyType(sections),
         )
 

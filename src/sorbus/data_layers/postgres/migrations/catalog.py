@@ -149,6 +149,7 @@ class _Parts:
                     tuple(record["keys"]),
                     on_delete=_ON_DELETE.get(record["on_delete"], OnDelete.NOTHING),
                     deferrable=record["is_deferred"],
+                    nulls=tuple(record["nulls"]),
                 )
             )
 

@@ -105,7 +105,8 @@ def foreign_key(each: ForeignKey) -> str:
     return (
         f"CONSTRAINT {quoted(each.name)} FOREIGN KEY ({listed(each.columns)}) "
         f"REFERENCES {quoted(each.references)} ({listed(each.keys)})"
-        f"{_ON_DELETE[each.on_delete]}{' DEFERRABLE INITIALLY DEFERRED' if each.deferrable else ''}"
+        f"{_ON_DELETE[each.on_delete]}{f' ({listed(each.nulls)})' if each.nulls else ''}"
+        f"{' DEFERRABLE INITIALLY DEFERRED' if each.deferrable else ''}"
     )
 
 
