@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sorbus.data_layers.tenants import TenantTables
 from sorbus.query.statements import Statement
 from sorbus.types.base import FieldType
 
@@ -59,6 +60,7 @@ class DataLayer(Protocol):
     """A place where rows live."""
 
     name: str
+    tenants: TenantTables
 
     def can(self, capability: Capability) -> bool:
         """Whether the layer has a capability."""

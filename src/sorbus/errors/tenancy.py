@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sorbus.errors.base import Forbidden, FrameworkError, Invalid
+from sorbus.errors.base import Forbidden, FrameworkError, Invalid, SorbusError
 from sorbus.errors.hints import did_you_mean, listed
 
 
@@ -88,6 +88,21 @@ class NoTenantSchemas(FrameworkError):
             f"The application `{application}` has no resource with `tenancy = SchemaTenancy()`, so its tenants have "
             "no schemas to make, rename or drop.",
             hint="Tenants of `Tenancy(attribute)` need no preparation: a scope with the key is enough.",
+        )
+
+
+class TenantNotMigrated(FrameworkError):
+    """The migrations of one tenant's tables failed; those of the tenants before it are done."""
+
+    code = "tenant-not-migrated"
+
+    def __init__(self, name: str, cause: SorbusError) -> None:
+        self.name = name
+        self.cause = cause
+        super().__init__(
+            f"The tables of the tenant `{name}` could not be migrated: {cause.message}",
+            path=("tenant", name),
+            hint=cause.hint,
         )
 
 

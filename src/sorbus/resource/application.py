@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 from sorbus.errors.framework import ApplicationClosed
 from sorbus.resource.actions import Action
 from sorbus.resource.domain import Domain
+from sorbus.resource.tenants import Tenants
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Sorbus:
         self._database: Database | None = None
         self._engine: Engine | None = None
         self._stack = AsyncExitStack()
+        self.tenants = Tenants(self)
 
     # life
 
@@ -114,6 +116,7 @@ class Sorbus:
             layers = await self._open_layers()
             await self._prepare()
             self._engine = Engine(self.spec, layers, secret=self._secret or _secret(self.home))
+            self._engine.effect_sources.append(self.tenants.effect)
             if components:
                 await self.start_components()
         except BaseException:
@@ -137,8 +140,35 @@ class Sorbus:
         connection = await database.pool.connect(application_name="sorbus-migrate")
         try:
             await push(connection, self.schema(), system_scripts=self.system_scripts())
+            await self._push_tenants(connection)
         except ManagedByFiles:
             return
+        finally:
+            await connection.close()
+
+    async def _push_tenants(self, connection: Any) -> None:
+        from sorbus.data_layers.postgres.migrations import push_tenants
+
+        if self.spec.schema_tenants:
+            await push_tenants(connection, self.tenant_schema())
+
+    async def migrate_tenants(self) -> None:
+        """Bring the tables of every tenant up to date; `app.tenants.migrate()` calls it.
+
+        Raises:
+            TenantNotMigrated: those of one could not be.
+        """
+        from sorbus.data_layers.postgres.migrations import load, migrate_tenants
+
+        database = self._database
+        if database is None:
+            return
+        connection = await database.pool.connect(application_name="sorbus-migrate")
+        try:
+            if load(self.tenants_folder):
+                await migrate_tenants(connection, self.tenants_folder)
+            else:
+                await self._push_tenants(connection)
         finally:
             await connection.close()
 
@@ -152,6 +182,7 @@ class Sorbus:
         from sorbus.data_layers.memory.layer import MemoryLayer
         from sorbus.data_layers.postgres.database import Database
         from sorbus.data_layers.postgres.layer import PostgresLayer
+        from sorbus.data_layers.postgres.migrations import load
 
         memory = MemoryLayer(self.spec)
         if self._storage == "memory":
@@ -162,7 +193,9 @@ class Sorbus:
                 self.database_url, home=self.home, name=self.name, pool={"size": self._pool_size}
             )
             await self._stack.enter_async_context(self._database)
-            layers["postgres"] = PostgresLayer(self.spec, self._database.pool)
+            layers["postgres"] = PostgresLayer(
+                self.spec, self._database.pool, tenant_chain=lambda: load(self.tenants_folder)
+            )
         return MappingProxyType(layers)
 
     async def close(self) -> None:
@@ -233,14 +266,29 @@ class Sorbus:
 
     def system_scripts(self) -> Sequence[SystemScript]:
         """The tables that parts of the application need besides those of the resources."""
-        found = (script for each in self.components for script in each.system_scripts())
+        from sorbus.data_layers.postgres.migrations import REGISTRY
+
+        found = [script for each in self.components for script in each.system_scripts()]
+        if self.spec.schema_tenants:
+            found.append(REGISTRY)
         return tuple({(script.name, script.version): script for script in found}.values())
 
     def schema(self) -> Schema:
-        """The tables that the declarations need."""
+        """The tables that the declarations need, but for those that each tenant has for itself."""
         from sorbus.data_layers.postgres.ddl import schema_of
 
         return schema_of(self.spec)
+
+    def tenant_schema(self) -> Schema:
+        """The tables that each tenant has for itself."""
+        from sorbus.data_layers.postgres.ddl import tenant_schema_of
+
+        return tenant_schema_of(self.spec)
+
+    @property
+    def tenants_folder(self) -> Path:
+        """Where the migrations of tenants' tables lie."""
+        return self.migrations_folder / "tenants"
 
 
 def _secret(home: Path) -> bytes:

@@ -18,7 +18,7 @@ from sorbus.schema.fields import (
     RelationshipSpec,
 )
 from sorbus.schema.policies import PolicySpec
-from sorbus.schema.tenancy import SchemaTenancySpec, TenancySpec
+from sorbus.schema.tenancy import ManagedTenantsSpec, SchemaTenancySpec, TenancySpec
 
 FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
 """Anything with a value on a record."""
@@ -37,6 +37,7 @@ class ResourceSpec:
         policies: None when there is no policies section, and everything is forbidden.
         tenancy: to which tenant a row belongs, when the tenant stands in an attribute.
         schema_tenancy: that each tenant has a table of its own.
+        manages_tenants: that the rows are the tenants themselves.
         sections: the sections of interfaces and extensions, by their name.
     """
 
@@ -55,6 +56,7 @@ class ResourceSpec:
     policies: tuple[PolicySpec, ...] | None = None
     tenancy: TenancySpec | None = None
     schema_tenancy: SchemaTenancySpec | None = None
+    manages_tenants: ManagedTenantsSpec | None = None
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @cached_property
@@ -94,6 +96,11 @@ class ApplicationSpec:
     def by_class(self) -> Mapping[type, ResourceSpec]:
         """The resources by their declaring classes."""
         return MappingProxyType({spec.python: spec for spec in self.resources.values()})
+
+    @cached_property
+    def schema_tenants(self) -> frozenset[str]:
+        """The names of the resources of which each tenant has a table of its own."""
+        return frozenset(name for name, spec in self.resources.items() if spec.schema_tenancy is not None)
 
     def destination(self, relationship: RelationshipSpec) -> ResourceSpec:
         """The resource at the far end of a relationship."""

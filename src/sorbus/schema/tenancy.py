@@ -82,3 +82,16 @@ class TenancySpec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaTenancySpec:
     """Each tenant's rows live in a PostgreSQL schema that bears the tenant's name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedTenantsSpec:
+    """Each row of a resource is a tenant with a schema of its own.
+
+    Attributes:
+        name: the attribute that names the schema.
+        drops: whether the schema goes with the row.
+    """
+
+    name: str
+    drops: bool

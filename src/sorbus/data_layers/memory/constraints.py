@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from sorbus.data_layers.memory.session import Writing
 from sorbus.data_layers.memory.tables import Names, Row, Table, frozen
+from sorbus.data_layers.memory.tenants import places
 from sorbus.data_layers.memory.values import stored
 from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
 from sorbus.schema.fields import IdentitySpec, OnDelete, RelationshipSpec
@@ -63,7 +64,7 @@ class Constraints:
             UniqueViolation, ForeignKeyViolation: a constraint does not allow it.
         """
         key = spec.primary_key
-        if frozen(row[key.name]) in writing.tables[spec.name].rows:
+        if frozen(row[key.name]) in writing.table(spec.name).rows:
             raise _unique(spec, fitted(f"{spec.table}_pkey"), (key.column,))
         for identity in spec.identities.values():
             if self.conflicting(writing, spec, identity, row) is not None:
@@ -96,14 +97,18 @@ class Constraints:
             ForeignKeyViolation: a reference does not allow it.
         """
         key = frozen(row[spec.primary_key.name])
-        if key not in writing.tables[spec.name].rows:
+        if key not in writing.table(spec.name).rows:
             return
         writing.remove(spec.name, key)
         for other, reference in self._referrers.get(spec.name, ()):
-            table = writing.tables[other.name]
             value = row[reference.destination_attribute]
-            for referring in table.find((reference.source_attribute,), (value,)):
-                self._let_go(writing, spec, other, reference, referring)
+            shared = other.schema_tenancy is not None and spec.schema_tenancy is None
+            # A row that all tenants share may be referred to from the tables of each.
+            for place in places(writing, other.name) if shared else (writing.place,):
+                there = replace(writing, place=place)
+                found = there.table(other.name).find((reference.source_attribute,), (value,))
+                for referring in found:
+                    self._let_go(there, spec, other, reference, referring)
 
     def _let_go(
         self,
@@ -135,7 +140,7 @@ class Constraints:
     ) -> Row | None:
         """Another row with the same values in an identity; nulls are never the same."""
         key = spec.primary_key.name
-        found = writing.tables[spec.name].find(identity.keys, tuple(row[each] for each in identity.keys))
+        found = writing.table(spec.name).find(identity.keys, tuple(row[each] for each in identity.keys))
         return next((each for each in found if each[key] != row[key]), None)
 
     def _check_reference(
@@ -146,7 +151,7 @@ class Constraints:
         names = (reference.destination_attribute,)
         if value is None:
             return
-        found = writing.tables[destination.name].find(names, (value,))
+        found = writing.table(destination.name).find(names, (value,))
         tenants = shared_tenant(self.application, spec, reference)
         if not any(tenants is None or each[tenants[1]] == row[tenants[0]] for each in found):
             raise ForeignKeyViolation(

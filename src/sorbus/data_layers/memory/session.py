@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,12 +20,18 @@ class Writing:
     Attributes:
         own: the tables that nobody else sees yet; the others are copied before the first write.
         private: whether the writes stay invisible to others for now.
+        place: from a resource to the name of its table, which may be the scope's tenant's.
     """
 
     tables: dict[str, Table]
     own: set[str]
     private: bool
+    place: Callable[[str], str] = str
     _undo: list[tuple[str, Any, Row | None]] = field(default_factory=list[tuple[str, Any, Row | None]])
+
+    def table(self, resource: str) -> Table:
+        """The rows of a resource."""
+        return self.tables[self.place(resource)]
 
     def _table(self, name: str) -> Table:
         if self.private and name not in self.own:
@@ -33,15 +39,17 @@ class Writing:
             self.own.add(name)
         return self.tables[name]
 
-    def put(self, name: str, row: Row) -> None:
+    def put(self, resource: str, row: Row) -> None:
         """Add or replace a row."""
+        name = self.place(resource)
         table = self._table(name)
         key = row[table.key]
         self._undo.append((name, key, table.rows.get(key)))
         table.put(row)
 
-    def remove(self, name: str, key: Any) -> None:
+    def remove(self, resource: str, key: Any) -> None:
         """Take a row away."""
+        name = self.place(resource)
         table = self._table(name)
         self._undo.append((name, key, table.rows[key]))
         table.remove(key)

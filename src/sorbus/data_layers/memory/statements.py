@@ -12,6 +12,7 @@ from sorbus.data_layers.memory.rows import Frame, MemoryRows
 from sorbus.data_layers.memory.session import MemorySession, Writing
 from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table
+from sorbus.data_layers.memory.tenants import Place, Placing, Tables
 from sorbus.data_layers.memory.values import conform, stored
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import Aggregated, Call, Exists, Node, Ref, children, walk
@@ -30,6 +31,7 @@ class MemoryStatement:
     """
 
     constraints: Constraints
+    placing: Placing
     statement: Statement
     lookup: tuple[str, Node] | None
 
@@ -53,7 +55,11 @@ class MemoryStatement:
             raise
 
     def _rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
-        return MemoryRows(self.constraints.application, tables, bindings, session.now)
+        seen = tables if not self.placing.resources else Tables(tables, self._place(tables, bindings))
+        return MemoryRows(self.constraints.application, seen, bindings, session.now)
+
+    def _place(self, tables: dict[str, Table], bindings: Bindings) -> Place:
+        return self.placing.place(tables, bindings.tenant, type(self.statement).__name__.lower())
 
     # reading
 
@@ -104,6 +110,7 @@ class MemoryStatement:
     async def _write(self, statement: Writes, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
         writing = await session.writing()
         try:
+            writing.place = self._place(writing.tables, bindings)
             rows = self._rows(session, writing.tables, bindings)
             match statement:
                 case Insert():
@@ -172,7 +179,7 @@ def outputs(wanted: Sequence[Output], frame: Frame, rows: MemoryRows) -> Row:
     )
 
 
-def compile_statement(constraints: Constraints, statement: Statement) -> MemoryStatement:
+def compile_statement(constraints: Constraints, placing: Placing, statement: Statement) -> MemoryStatement:
     """A statement, checked and with the index that its condition can use.
 
     Raises:
@@ -183,7 +190,7 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
     for node in _nodes(statement):
         _check(constraints.application, node, (spec,))
     table = constraints.empty_table(spec)
-    return MemoryStatement(constraints, statement, _lookup(table, where))
+    return MemoryStatement(constraints, placing, statement, _lookup(table, where))
 
 
 def _nodes(statement: Statement) -> Iterator[Node]:

@@ -38,6 +38,16 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+TENANT = "\0tenant\0"
+"""Stands in a statement where the schema of the scope's tenant will stand. No text for PostgreSQL can hold it."""
+
+
+def table_name(spec: ResourceSpec) -> str:
+    """The table of a resource; one of which each tenant has its own is named with the tenant's schema."""
+    name = quote(spec.table or spec.name)
+    return name if spec.schema_tenancy is None else f"{TENANT}.{name}"
+
+
 @dataclass(slots=True)
 class Frame:
     """A table in the statement under one alias."""
@@ -151,7 +161,7 @@ class SqlCompiler:
         frame = self.push(destination)
         inner = self._ref(Ref(ref.name, ref.path[1:]))
         condition = self._joined(source, relationship, frame)
-        table = quote(destination.table or destination.name)
+        table = table_name(destination)
         self.frames.pop()
         return f"(SELECT {inner} FROM {table} {frame.alias} WHERE {condition} LIMIT 1)"
 
@@ -166,7 +176,7 @@ class SqlCompiler:
             to = join.attributes[relationship.join.destination_attribute].column
             back = join.attributes[relationship.join.source_attribute].column
             condition = (
-                f"EXISTS (SELECT 1 FROM {quote(join.table or join.name)} {between} "
+                f"EXISTS (SELECT 1 FROM {table_name(join)} {between} "
                 f"WHERE {between}.{quote(to)} = {frame.alias}.{quote(far)} "
                 f"AND {between}.{quote(back)} = {source.alias}.{quote(own)})"
             )
@@ -181,7 +191,7 @@ class SqlCompiler:
         destination = self.application.destination(relationship)
         frame = self.push(destination)
         return (
-            f"{quote(destination.table or destination.name)} {frame.alias}",
+            f"{table_name(destination)} {frame.alias}",
             self._joined(source, relationship, frame),
             frame,
         )

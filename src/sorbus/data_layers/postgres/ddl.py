@@ -26,9 +26,19 @@ _NUMBERS = frozenset({"bigint", "double precision", "numeric"})
 
 
 def schema_of(application: ApplicationSpec) -> Schema:
-    """The tables of every resource that PostgreSQL holds."""
+    """The tables of every resource that PostgreSQL holds, but for those of which each tenant has its own."""
+    return _schema(application, tenants=False)
+
+
+def tenant_schema_of(application: ApplicationSpec) -> Schema:
+    """The tables that each tenant has for itself."""
+    return _schema(application, tenants=True)
+
+
+def _schema(application: ApplicationSpec, *, tenants: bool) -> Schema:
     specs = [each for each in application.resources.values() if each.layer == "postgres"]
-    return Schema(tables=tuple(table_of(application, spec) for spec in specs))
+    own = [each for each in specs if (each.schema_tenancy is not None) is tenants]
+    return Schema(tables=tuple(table_of(application, spec) for spec in own))
 
 
 def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sorbus.data_layers.base import Capability, Loader
+from sorbus.data_layers.base import Capability, Executable, Loader
+from sorbus.data_layers.postgres.compiler import TENANT, table_name
+from sorbus.data_layers.postgres.ddl import tenant_schema_of
 from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.migrations.files import Migration
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.data_layers.postgres.statements import SqlStatement, compile_statement
+from sorbus.data_layers.postgres.statements import compile_statement
+from sorbus.data_layers.postgres.tenants import KnownTenants, PostgresTenants, TenantStatement
 from sorbus.errors.database import TransactionAborted
 from sorbus.errors.framework import UnknownStoredValue
 from sorbus.query.statements import Statement
@@ -27,13 +32,28 @@ class EnumLoader(dict[Any, Any]):
 
 
 class PostgresLayer:
-    """Rows in PostgreSQL tables."""
+    """Rows in PostgreSQL tables.
+
+    Args:
+        tenant_chain: reads the migrations of the tables that each tenant has for itself.
+
+    Attributes:
+        tenants: makes, renames and drops the schemas of tenants.
+    """
 
     name = "postgres"
 
-    def __init__(self, application: ApplicationSpec, pool: Pool) -> None:
+    def __init__(
+        self,
+        application: ApplicationSpec,
+        pool: Pool,
+        *,
+        tenant_chain: Callable[[], Sequence[Migration]] = tuple,
+    ) -> None:
         self.application = application
         self.pool = pool
+        self._known = KnownTenants(application)
+        self.tenants = PostgresTenants(tenant_schema_of(application), tenant_chain, self._known)
 
     def can(self, capability: Capability) -> bool:
         """Everything."""
@@ -50,9 +70,14 @@ class PostgresLayer:
             return kind.adapter.validate_python
         return None
 
-    def compile(self, statement: Statement) -> SqlStatement:
+    def compile(self, statement: Statement) -> Executable:
         """The SQL of a statement."""
-        return compile_statement(self.application, statement)
+        compiled = compile_statement(self.application, statement)
+        if TENANT in compiled.sql:
+            own = (self.application.resources[name] for name in self.application.schema_tenants)
+            touched = next((each.name for each in own if table_name(each) in compiled.sql), "")
+            return TenantStatement(compiled, self._known, touched, type(statement).__name__.lower())
+        return compiled
 
     async def acquire(self) -> Any:
         """A connection."""

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
-from sorbus.data_layers.postgres.compiler import Frame, Source, SqlCompiler, plain, quote
+from sorbus.data_layers.postgres.compiler import Frame, Source, SqlCompiler, plain, quote, table_name
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.expressions.evaluate import actor_value
 from sorbus.expressions.nodes import ActorRef, Const, InputRef, Node, Param, TenantRef
@@ -98,7 +98,7 @@ class _Writer:
     def _select(self, statement: Select) -> str:
         frame = self.compiler.push(statement.resource)
         columns = [self._output(each) for each in statement.outputs]
-        source = f"{_table(statement.resource)} {frame.alias}"
+        source = f"{table_name(statement.resource)} {frame.alias}"
         conditions: list[str] = []
         if statement.related is not None:
             key, source, condition = self._related(statement.related, frame, source)
@@ -151,7 +151,7 @@ class _Writer:
             between = self.compiler.alias()
             to = join.attributes[relationship.join.destination_attribute].column
             back = join.attributes[relationship.join.source_attribute].column
-            source += f" JOIN {_table(join)} {between} ON {between}.{quote(to)} = {column}"
+            source += f" JOIN {table_name(join)} {between} ON {between}.{quote(to)} = {column}"
             column = f"{between}.{quote(back)}"
         condition = f"{column} = ANY({keys})"
         if relationship.where is not None:
@@ -160,7 +160,7 @@ class _Writer:
 
     def _count(self, statement: Count) -> str:
         frame = self.compiler.push(statement.resource)
-        sql = f"SELECT count(*) FROM {_table(statement.resource)} {frame.alias}"
+        sql = f"SELECT count(*) FROM {table_name(statement.resource)} {frame.alias}"
         return sql + self._where(statement.where)
 
     def _where(self, where: Node | None) -> str:
@@ -173,7 +173,7 @@ class _Writer:
         values = ", ".join(
             self.compiler.node(node, spec.attributes[name].type.sql) for name, node in statement.values
         )
-        sql = f"INSERT INTO {_table(spec)} AS {frame.alias} ({columns}) VALUES ({values})"
+        sql = f"INSERT INTO {table_name(spec)} AS {frame.alias} ({columns}) VALUES ({values})"
         if statement.conflict is not None:
             sql += self._conflict(spec, statement.conflict)
         if statement.outputs:
@@ -195,17 +195,13 @@ class _Writer:
             f"{quote(spec.attributes[name].column)} = {self.compiler.node(node, spec.attributes[name].type.sql)}"
             for name, node in statement.assignments
         )
-        sql = f"UPDATE {_table(spec)} AS {frame.alias} SET {changes}{self._where(statement.where)}"
+        sql = f"UPDATE {table_name(spec)} AS {frame.alias} SET {changes}{self._where(statement.where)}"
         return f"{sql} RETURNING {self._outputs(statement.outputs)}"
 
     def _delete(self, statement: Delete) -> str:
         frame = self.compiler.push(statement.resource)
-        sql = f"DELETE FROM {_table(statement.resource)} AS {frame.alias}{self._where(statement.where)}"
+        sql = f"DELETE FROM {table_name(statement.resource)} AS {frame.alias}{self._where(statement.where)}"
         return f"{sql} RETURNING {self._outputs(statement.outputs)}"
-
-
-def _table(spec: ResourceSpec) -> str:
-    return quote(spec.table or spec.name)
 
 
 def _needs_cast(node: Node) -> bool:

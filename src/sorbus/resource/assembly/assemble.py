@@ -22,12 +22,17 @@ from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs
-from sorbus.resource.assembly.tenancy import schema_tenancy_spec, tenancy_spec, with_tenancy
+from sorbus.resource.assembly.tenancy import (
+    managed_tenants_spec,
+    schema_tenancy_spec,
+    tenancy_spec,
+    with_tenancy,
+)
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, Calc, is_attribute
 from sorbus.resource.relationships import Relationship
 from sorbus.resource.sections import Identities, Policies, Section, Storage
-from sorbus.resource.tenancy import AnyTenancy
+from sorbus.resource.tenancy import AnyTenancy, ManageTenants
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
@@ -183,6 +188,7 @@ class _Assembly:
             policies=policies.build(cast("Policies | None", sections.get("policies"))),
             tenancy=tenancy,
             schema_tenancy=schema_tenancy_spec(rule),
+            manages_tenants=managed_tenants_spec(cast("ManageTenants | None", sections.get("tenants"))),
             sections=MappingProxyType(sections),
         )
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from sorbus.errors.declaration import NoSuchField, WrongSection
 from sorbus.errors.hints import did_you_mean, listed
-from sorbus.resource.tenancy import AnyTenancy, SchemaTenancy, Tenancy
+from sorbus.resource.tenancy import AnyTenancy, ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import ActionSpec
 from sorbus.schema.fields import AttributeSpec
-from sorbus.schema.tenancy import SchemaTenancySpec, TenancyMode, TenancySpec, TenantCast
+from sorbus.schema.tenancy import ManagedTenantsSpec, SchemaTenancySpec, TenancyMode, TenancySpec, TenantCast
 
 
 def tenancy_spec(
@@ -46,6 +46,13 @@ def tenancy_spec(
 def schema_tenancy_spec(section: AnyTenancy | None) -> SchemaTenancySpec | None:
     """The tenancy by schema of a class."""
     return SchemaTenancySpec() if isinstance(section, SchemaTenancy) else None
+
+
+def managed_tenants_spec(section: ManageTenants | None) -> ManagedTenantsSpec | None:
+    """That the rows of a class are tenants."""
+    if section is None:
+        return None
+    return ManagedTenantsSpec(name=section.name.name, drops=section.on_destroy == "drop")
 
 
 def with_tenancy(

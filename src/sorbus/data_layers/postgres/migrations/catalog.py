@@ -29,7 +29,9 @@ from sorbus.errors.migrations import CannotBuildSchema, CatalogForbidden
 
 type Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
-OWN_TABLES = frozenset({"sorbus_migrations", "sorbus_system_scripts", "sorbus_pushed_schema"})
+OWN_TABLES = frozenset(
+    {"sorbus_migrations", "sorbus_system_scripts", "sorbus_pushed_schema", "sorbus_tenants"}
+)
 """The tables in which migrations keep their own books; never part of a schema that is read."""
 
 _ON_DELETE = {
