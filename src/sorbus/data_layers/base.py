@@ -60,7 +60,15 @@ class DataLayer(Protocol):
     """A place where rows live."""
 
     name: str
-    tenants: TenantTables
+
+    @property
+    def tenants(self) -> TenantTables:
+        """What makes, renames and drops tenants that have tables of their own."""
+        ...
+
+    async def look(self, session: Any, tenant: Any) -> None:
+        """Let static SQL on a session see the rows of a tenant, or of all when it is `EveryTenant`."""
+        ...
 
     def can(self, capability: Capability) -> bool:
         """Whether the layer has a capability."""

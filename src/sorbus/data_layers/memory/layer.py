@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from sorbus.data_layers.base import Capability, Loader
 from sorbus.data_layers.memory.constraints import Constraints
@@ -64,6 +65,10 @@ class MemoryLayer:
             NotCompilable: it asks for what only Python code computes.
         """
         return compile_statement(self._constraints, self._placing, statement)
+
+    async def look(self, session: MemorySession, tenant: Any) -> None:
+        """Nothing: there is no SQL here."""
+        del session, tenant
 
     async def acquire(self) -> MemorySession:
         """A session."""

@@ -11,6 +11,7 @@ from sorbus.data_layers.postgres.ddl import tenant_schema_of
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.migrations.files import Migration
 from sorbus.data_layers.postgres.pool import Pool
+from sorbus.data_layers.postgres.row_security import Wall
 from sorbus.data_layers.postgres.statements import compile_statement
 from sorbus.data_layers.postgres.tenants import KnownTenants, PostgresTenants, TenantStatement
 from sorbus.errors.database import TransactionAborted
@@ -36,6 +37,7 @@ class PostgresLayer:
 
     Args:
         tenant_chain: reads the migrations of the tables that each tenant has for itself.
+        wall: tells PostgreSQL the tenant, where row-level security is on; its pool then opens `WalledConnection`s.
 
     Attributes:
         tenants: makes, renames and drops the schemas of tenants.
@@ -49,9 +51,11 @@ class PostgresLayer:
         pool: Pool,
         *,
         tenant_chain: Callable[[], Sequence[Migration]] = tuple,
+        wall: Wall | None = None,
     ) -> None:
         self.application = application
         self.pool = pool
+        self.wall = wall
         self._known = KnownTenants(application)
         self.tenants = PostgresTenants(tenant_schema_of(application), tenant_chain, self._known)
 
@@ -73,11 +77,17 @@ class PostgresLayer:
     def compile(self, statement: Statement) -> Executable:
         """The SQL of a statement."""
         compiled = compile_statement(self.application, statement)
+        found: Executable = compiled
         if TENANT in compiled.sql:
             own = (self.application.resources[name] for name in self.application.schema_tenants)
             touched = next((each.name for each in own if table_name(each) in compiled.sql), "")
-            return TenantStatement(compiled, self._known, touched, type(statement).__name__.lower())
-        return compiled
+            found = TenantStatement(compiled, self._known, touched, type(statement).__name__.lower())
+        return found if self.wall is None else self.wall.around(found, compiled.sql)
+
+    async def look(self, session: Any, tenant: Any) -> None:
+        """Let SQL of one's own on this session see the rows of a tenant, or of all when it is `EveryTenant`."""
+        if self.wall is not None:
+            await self.wall.tell(session, tenant)
 
     async def acquire(self) -> Any:
         """A connection."""
@@ -89,7 +99,7 @@ class PostgresLayer:
 
     async def begin(self, session: Any) -> None:
         """BEGIN."""
-        await self._execute(session, "BEGIN")
+        await self._execute(session, "BEGIN" if self.wall is None else self.wall.begin)
 
     async def commit(self, session: Any) -> None:
         """COMMIT.

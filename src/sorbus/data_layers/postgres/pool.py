@@ -80,6 +80,9 @@ class Pool:
         settings: further settings of every session, such as `{"enable_seqscan": "off"}`.
         revive: called when the server cannot be reached, before the next try (the embedded server starts
             again).
+        kind: the class of its connections.
+        on_lend: called with each connection that `connection` or `transaction` lends, for SQL of the caller's
+            own; `acquire` leaves it out.
     """
 
     def __init__(
@@ -95,7 +98,11 @@ class Pool:
         application_name: str = "sorbus",
         settings: Mapping[str, str] | None = None,
         revive: Callable[[], Awaitable[None]] | None = None,
+        kind: type[DriverConnection] = asyncpg.Connection,
+        on_lend: Callable[[Any], Awaitable[None]] | None = None,
     ) -> None:
+        self._kind = kind
+        self.on_lend = on_lend
         self.url = checked_url(url)
         self.size = size
         self._min_size = min(min_size, size)
@@ -149,6 +156,17 @@ class Pool:
         self._slots += 1
         return await self._fill_slot()
 
+    async def lend(self) -> DriverConnection:
+        """As `acquire`, for SQL that does not come from the engine."""
+        connection = await self.acquire()
+        if self.on_lend is not None:
+            try:
+                await self.on_lend(connection)
+            except BaseException:
+                self.release(connection)
+                raise
+        return connection
+
     def release(self, connection: DriverConnection) -> None:
         """Take a connection back. One in the middle of something is mended before anybody else gets it.
 
@@ -188,6 +206,16 @@ class Pool:
             DatabaseUnavailable, DatabaseLoginFailed, NoSuchDatabase: as `acquire`.
         """
         return await self._open(application_name or self._application_name)
+
+    async def connect_plainly(self, *, application_name: str | None = None) -> DriverConnection:
+        """As `connect`, without the pool's settings."""
+        return await open_patiently(
+            self.url,
+            seconds=self._reconnect_timeout,
+            statement_cache=self._statement_cache,
+            application_name=application_name or self._application_name,
+            revive=self._revive,
+        )
 
     async def replanned[T](self, work: Callable[[], Awaitable[T]]) -> T:
         """Run work that opens its own transaction; once more when a table was altered under its plans.
@@ -350,6 +378,7 @@ class Pool:
             application_name=application_name,
             settings=self._settings,
             revive=self._revive,
+            kind=self._kind,
         )
 
     def _offer(self, connection: DriverConnection) -> None:
@@ -443,7 +472,7 @@ class Lease:
         self._pool = pool
 
     async def __aenter__(self) -> Connection:
-        self._connection = connection = await self._pool.acquire()
+        self._connection = connection = await self._pool.lend()
         return connection
 
     async def __aexit__(
@@ -462,7 +491,7 @@ class Transaction:
         self._begin = begin
 
     async def __aenter__(self) -> Connection:
-        self._connection = connection = await self._pool.acquire()
+        self._connection = connection = await self._pool.lend()
         try:
             await connection.execute(self._begin)
         except BaseException:

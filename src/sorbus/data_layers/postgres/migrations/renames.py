@@ -235,4 +235,7 @@ def _own_parts(table: Table, in_names: _Names, in_sql: _Text) -> Table:
         uniques=tuple(unique(each) for each in table.uniques),
         indexes=tuple(index(each) for each in table.indexes),
         checks=tuple(Check(each.name, in_sql(each.sql)) for each in table.checks),
+        policies=tuple(
+            replace(each, using=in_sql(each.using), check=in_sql(each.check)) for each in table.policies
+        ),
     )
