@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus
 
 
+type Names = list[str]
+
+
 class Tenants:
     """The tenants of an application whose resources say `SchemaTenancy()`.
 
@@ -62,13 +65,6 @@ class Tenants:
         if confirm != name:
             raise TenantNotConfirmed(name, confirm)
         await self._everywhere(lambda tables, session: tables.drop(session, name))
-
-    async def list(self) -> list[str]:
-        """The names of all tenants, sorted."""
-        engine = self._app.engine
-        layer = self._layers()[0]
-        async with engine.session(layer) as session:
-            return await layer.tenants.names(session)
 
     async def migrate(self) -> None:
         """Bring every tenant's tables up to date: by the migration files where there are any, else as declared.
@@ -121,6 +117,14 @@ class Tenants:
         async with self._app.engine.transaction() as opened:
             for layer in layers:
                 await work(layer.tenants, await opened.session(layer))
+
+    async def list(self) -> Names:
+        """The names of all tenants, sorted."""
+        engine = self._app.engine
+        layer = self._layers()[0]
+        async with engine.session(layer) as session:
+            found: Names = await layer.tenants.names(session)
+            return found
 
 
 async def _follow(tables: TenantTables, session: Any, key: str, wanted: str | None, *, drops: bool) -> None:

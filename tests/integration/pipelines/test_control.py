@@ -14,8 +14,7 @@ from tests.integration.pipelines.workshop import Hands, Piece, craft, workshop
 from sorbus import Sorbus
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.base import Invalid, SorbusError
-from sorbus.errors.inputs import WrongState
-from sorbus.errors.inputs import InvalidAction
+from sorbus.errors.inputs import InvalidAction, WrongState
 from sorbus.errors.pipelines import NoSuchPipeline, PipelinesNotStarted
 from sorbus.jobs import Jobs
 from sorbus.pipelines import Content, Result, Run, RunState, StageContext, StageRun, StageState

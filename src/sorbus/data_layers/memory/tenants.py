@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from sorbus.data_layers.memory.session import MemorySession, Writing
@@ -29,9 +30,12 @@ def table_of(tenant: str, resource: str) -> str:
 
 def places(writing: Writing, resource: str) -> Iterator[Place]:
     """For each tenant, from a resource to the name of its table."""
-    for row in tuple(writing.tables[REGISTRY].rows.values()):
-        name = table_of(row["name"], resource)
-        yield lambda other, name=name: name if other == resource else writing.place(other)
+    for tenant in tuple(writing.tables[REGISTRY].rows):
+        yield partial(_placed, writing, resource, table_of(tenant, resource))
+
+
+def _placed(writing: Writing, resource: str, table: str, other: str) -> str:
+    return table if other == resource else writing.place(other)
 
 
 class Tables(Mapping[str, Table]):

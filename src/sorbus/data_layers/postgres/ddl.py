@@ -82,8 +82,8 @@ def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:
 def _foreign_key(application: ApplicationSpec, spec: ResourceSpec, link: RelationshipSpec) -> ForeignKey:
     """The reference of a belongs_to; between rows of tenants it holds both ends to one tenant."""
     destination = application.destination(link)
-    columns = (spec.attributes[link.source_attribute].column,)
-    keys = (destination.attributes[link.destination_attribute].column,)
+    columns: tuple[str, ...] = (spec.attributes[link.source_attribute].column,)
+    keys: tuple[str, ...] = (destination.attributes[link.destination_attribute].column,)
     nulls: tuple[str, ...] = ()
     tenants = shared_tenant(application, spec, link)
     if tenants is not None and link.source_attribute != tenants[0]:

@@ -11,10 +11,10 @@ import asyncpg
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.postgres.compiler import TENANT, quote
-from sorbus.data_layers.postgres.connection import Connection
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.migrations import books
 from sorbus.data_layers.postgres.migrations.births import build_tenant
+from sorbus.data_layers.postgres.migrations.catalog import Connection
 from sorbus.data_layers.postgres.migrations.files import Migration
 from sorbus.data_layers.postgres.statements import SqlStatement
 from sorbus.data_layers.postgres.tables import Schema
