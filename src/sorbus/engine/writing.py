@@ -136,13 +136,14 @@ async def _change_create(call: ActionCall) -> None:
         elif attribute.has_default:
             changes[name] = attribute.make_default()
     if spec.tenancy is not None and call.scope.tenant is not None:
-        # An action for all tenants may say which one it writes for; the scope's is only where it begins.
-        given = data.action.tenancy is TenancyMode.ALL and spec.tenancy.attribute in changeset.inputs
-        if not given:
-            changes[spec.tenancy.attribute] = spec.tenancy.cast(call.scope.tenant)
+        name = spec.tenancy.attribute
+        # What an input says is kept: an action for all tenants may say any, the others are checked.
+        if changeset.inputs.get(name) is None or name not in data.accepted:
+            changes[name] = spec.tenancy.cast(call.scope.tenant)
     if data.action.transition is not None:
         changes[data.action.transition.attribute] = data.action.transition.target
     changeset.changes = changes
+    _check_tenant(call)
     await _run_body(call)
     if not data.action.body_async:
         _check_required(call)

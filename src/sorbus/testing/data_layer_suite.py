@@ -16,11 +16,12 @@ from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.rules import Rules
+from sorbus.testing.conformance.tenants import Tenants
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.writes import Writes
 
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions):
+class DataLayerSuite(Writes, Reads, Derived, Rules, Tenants, Transactions):
     """Everything that a data layer must do."""
