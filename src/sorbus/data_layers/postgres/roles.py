@@ -50,7 +50,8 @@ async def _prepare(conn: Any, *, role: str, makes_schemas: bool) -> None:
             ) from error
     schema = quote(await conn.fetchval("SELECT current_schema()"))
     database = quote(await conn.fetchval("SELECT current_database()"))
-    rights = "SELECT, INSERT, UPDATE, DELETE"
+    # Tenants' tables may refer to those that all tenants share.
+    rights = "SELECT, INSERT, UPDATE, DELETE" + (", REFERENCES" if makes_schemas else "")
     grants = [
         f"GRANT USAGE ON SCHEMA {schema} TO {name}",
         f"GRANT {rights} ON ALL TABLES IN SCHEMA {schema} TO {name}",
