@@ -10,6 +10,8 @@ from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.write_data import WriteData, bindings, guarded, key_is, tenancy_for
+from sorbus.errors.authorization import ActionForbidden
+from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation
 from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
@@ -54,12 +56,21 @@ async def insert(call: ActionCall) -> None:
         raise violated(call, error) from error
     if atomic:
         if not rows:
-            raise refusal(data.program, call.scope, call.changeset.inputs)
+            raise _not_upserted(call)
         call.result = data.hydrate(rows)[0]
     else:
         call.result = record(data.spec.python, changes)
     if call.filter != TRUE:
         await _check_inserted(call)
+
+
+def _not_upserted(call: ActionCall) -> SorbusError:
+    """Why the row that is there was not updated: the policies, or it is another tenant's."""
+    data: WriteData = call.plan.data
+    if call.filter == TRUE and tenancy_for(call) is not None:
+        reason = "the row that is there belongs to another tenant."
+        return ActionForbidden(data.spec.name, data.action.name, reason=reason)
+    return refusal(data.program, call.scope, call.changeset.inputs)
 
 
 def _compile_insert(

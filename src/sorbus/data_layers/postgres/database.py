@@ -135,7 +135,7 @@ class Database:
                     await self._check_version(connection, where=place(pool.url))
             else:
                 # The role may not be there yet: migrations make it.
-                connection = await pool.connect_plainly()
+                connection = await pool.connect(plain=True)
                 try:
                     await self._check_version(connection, where=place(pool.url))
                 finally:
@@ -162,7 +162,7 @@ class Database:
 
     async def connect_as_login(self, *, application_name: str = NAME) -> Any:
         """A connection of the role that logs in, which may alter tables; the caller closes it."""
-        return await self.pool.connect_plainly(application_name=application_name)
+        return await self.pool.connect(application_name=application_name, plain=True)
 
     async def close(self) -> None:
         """Close the pool and leave the embedded server, which stops when nobody else uses it."""

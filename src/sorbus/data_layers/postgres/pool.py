@@ -80,9 +80,7 @@ class Pool:
         settings: further settings of every session, such as `{"enable_seqscan": "off"}`.
         revive: called when the server cannot be reached, before the next try (the embedded server starts
             again).
-        kind: the class of its connections.
-        on_lend: called with each connection that `connection` or `transaction` lends, for SQL of the caller's
-            own; `acquire` leaves it out.
+        kind, on_lend: the class of its connections, and what each that is lent (not acquired) passes first.
     """
 
     def __init__(
@@ -101,8 +99,7 @@ class Pool:
         kind: type[DriverConnection] = asyncpg.Connection,
         on_lend: Callable[[Any], Awaitable[None]] | None = None,
     ) -> None:
-        self._kind = kind
-        self.on_lend = on_lend
+        self._kind, self.on_lend = kind, on_lend
         self.url = checked_url(url)
         self.size = size
         self._min_size = min(min_size, size)
@@ -111,8 +108,7 @@ class Pool:
         self._close_timeout = close_timeout
         self._statement_cache = statement_cache
         self._application_name = application_name
-        self._settings = settings
-        self._revive = revive
+        self._settings, self._revive = settings, revive
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._slots = 0
@@ -159,12 +155,12 @@ class Pool:
     async def lend(self) -> DriverConnection:
         """As `acquire`, for SQL that does not come from the engine."""
         connection = await self.acquire()
-        if self.on_lend is not None:
-            try:
+        try:
+            if self.on_lend is not None:
                 await self.on_lend(connection)
-            except BaseException:
-                self.release(connection)
-                raise
+        except BaseException:
+            self.release(connection)
+            raise
         return connection
 
     def release(self, connection: DriverConnection) -> None:
@@ -199,23 +195,13 @@ class Pool:
         """
         return Transaction(self, begin)
 
-    async def connect(self, *, application_name: str | None = None) -> DriverConnection:
-        """A connection outside the pool, for LISTEN or session locks. The caller closes it.
+    async def connect(self, *, application_name: str | None = None, plain: bool = False) -> DriverConnection:
+        """A connection of the caller's own, for LISTEN or session locks; `plain` leaves out the pool's settings.
 
         Raises:
             DatabaseUnavailable, DatabaseLoginFailed, NoSuchDatabase: as `acquire`.
         """
-        return await self._open(application_name or self._application_name)
-
-    async def connect_plainly(self, *, application_name: str | None = None) -> DriverConnection:
-        """As `connect`, without the pool's settings."""
-        return await open_patiently(
-            self.url,
-            seconds=self._reconnect_timeout,
-            statement_cache=self._statement_cache,
-            application_name=application_name or self._application_name,
-            revive=self._revive,
-        )
+        return await self._open(application_name or self._application_name, plain=plain)
 
     async def replanned[T](self, work: Callable[[], Awaitable[T]]) -> T:
         """Run work that opens its own transaction; once more when a table was altered under its plans.
@@ -370,13 +356,13 @@ class Pool:
         self._busy.add(connection)
         return connection
 
-    async def _open(self, application_name: str) -> DriverConnection:
+    async def _open(self, application_name: str, *, plain: bool = False) -> DriverConnection:
         return await open_patiently(
             self.url,
             seconds=self._reconnect_timeout,
             statement_cache=self._statement_cache,
             application_name=application_name,
-            settings=self._settings,
+            settings=None if plain else self._settings,
             revive=self._revive,
             kind=self._kind,
         )
