@@ -1,14 +1,18 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
-from sorbus.expressions.build import Expr, coalesce, concat, if_, now, tenant
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
+from sorbus.engine.topics import topic
+from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
 from sorbus.query.page import Page
 from sorbus.query.query import Query
-from sorbus.resource import action, agg
-from sorbus.resource.actions import Arg
+from sorbus.resource import action, agg, change, validate
+from sorbus.resource.actions import Arg, PrivateArg
 from sorbus.resource.application import Sorbus
+from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
+from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.relationships import (
     Many,
     One,
@@ -16,8 +20,13 @@ from sorbus.resource.relationships import (
     exists,
     has_many,
     has_one,
+    join_of,
+    manual,
+    manual_one,
     many_to_many,
     related,
+    through,
+    unrelated,
 )
 from sorbus.resource.require import require
 from sorbus.resource.sections import (
@@ -46,6 +55,7 @@ __all__ = [
     "UNCHANGED",
     "Arg",
     "Attr",
+    "Changes",
     "Domain",
     "Expr",
     "Identities",
@@ -54,16 +64,20 @@ __all__ = [
     "JsonApi",
     "ManageTenants",
     "Many",
+    "Notifications",
     "One",
     "Page",
     "Policies",
     "Postgres",
+    "PrivateArg",
     "Query",
     "Resource",
     "SchemaTenancy",
     "Scope",
     "Sorbus",
     "Tenancy",
+    "UpsertOutcome",
+    "Validations",
     "action",
     "actor",
     "actor_present",
@@ -74,6 +88,7 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "change",
     "coalesce",
     "computed",
     "concat",
@@ -84,13 +99,23 @@ __all__ = [
     "has_one",
     "identity",
     "if_",
+    "join_of",
+    "manual",
+    "manual_one",
+    "incoming",
     "input_value",
     "many_to_many",
     "now",
+    "outcome_of",
     "policy",
+    "publish",
     "related",
     "require",
     "tenant",
+    "through",
     "timestamp",
+    "unrelated",
+    "topic",
     "uuid_primary_key",
+    "validate",
 ]

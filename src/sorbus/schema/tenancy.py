@@ -79,6 +79,15 @@ class TenancySpec:
     optional: bool = False
 
 
+def share_tenants(one: TenancySpec | None, other: TenancySpec | None) -> bool:
+    """Whether equal values of the two attributes mean the same tenant, and there always is one."""
+    if one is None or other is None:
+        return False
+    kinds = (one.cast.kind, other.cast.kind)
+    same = kinds[0].sql == kinds[1].sql and one.cast.parse is other.cast.parse
+    return same and not any(each.nullable for each in kinds)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaTenancySpec:
     """Each tenant's rows live in a PostgreSQL schema that bears the tenant's name."""

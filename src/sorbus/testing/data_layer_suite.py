@@ -12,9 +12,13 @@ pytest-asyncio in its auto mode.
 
 from __future__ import annotations
 
+from sorbus.testing.conformance.bulk import Bulk
+from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
+from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.tenants import Tenants
 from sorbus.testing.conformance.transactions import Transactions
@@ -23,5 +27,16 @@ from sorbus.testing.conformance.writes import Writes
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Tenants, Transactions):
+class DataLayerSuite(
+    Writes,
+    Changing,
+    Bulk,
+    Reads,
+    Derived,
+    Relationships,
+    Rules,
+    Tenants,
+    Transactions,
+    Notices,
+):
     """Everything that a data layer must do."""

@@ -36,7 +36,7 @@ from sorbus.errors.tenancy import (
 )
 from sorbus.pipelines import Content, Result, Run, RunState, StageRun
 from sorbus.scope import EveryTenant
-from sorbus.testing.conformance.tenants_world import Box, Firm, Firms, Shelf, Sticker
+from sorbus.testing.conformance.tenants_world import Box, Firm, Firms, Flyer, Shelf
 
 type Connection = asyncpg.Connection[Any]
 
@@ -173,11 +173,11 @@ class TestTheWall:
 
     async def test_takes_the_tenant_as_each_resource_reads_it(self, walled: Sorbus) -> None:
         mine, theirs = await two_firms(walled)
-        own = await Sticker.print_one(walled.scope(tenant=mine), text="own")
-        shared = await Sticker.print_one(walled.scope(), text="shared")
-        assert await Sticker.query(walled.scope(tenant=mine.id)).all() == [own]
-        assert await Sticker.query(walled.scope(tenant=str(theirs.id))).all() == []
-        assert await Sticker.query(walled.scope()).all() == [own, shared]
+        own = await Flyer.print_one(walled.scope(tenant=mine), text="own")
+        shared = await Flyer.print_one(walled.scope(), text="shared")
+        assert await Flyer.query(walled.scope(tenant=mine.id)).all() == [own]
+        assert await Flyer.query(walled.scope(tenant=str(theirs.id))).all() == []
+        assert await Flyer.query(walled.scope()).all() == [own, shared]
         with pytest.raises(InvalidTenant):
             await Shelf.query(walled.scope(tenant="nobody")).all()
 
@@ -244,7 +244,7 @@ class TestMigrations:
     async def test_a_column_that_a_policy_names_can_change(self, login: Connection) -> None:
         _, on = self.schemas()
         await push(login, on)
-        shelves = on.table("suite_stickers")
+        shelves = on.table("suite_flyers")
         text = replace(
             shelves,
             columns=tuple(

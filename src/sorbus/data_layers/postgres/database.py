@@ -29,7 +29,12 @@ class Database:
         name: the name of the database on the embedded server, made when it is missing.
         pool: keyword options for `Pool`, such as `size`.
         role: the role that its connections act as; by default the one that they log in as.
+
+    Attributes:
+        version: the server's major version, once the database is open.
     """
+
+    version = OLDEST
 
     def __init__(
         self,
@@ -183,7 +188,8 @@ class Database:
 
     async def _check_version(self, connection: Connection, *, where: str) -> None:
         version = str(await connection.fetchval("SHOW server_version"))
-        if int(await connection.fetchval("SHOW server_version_num")) < OLDEST * 10_000:
+        self.version = int(await connection.fetchval("SHOW server_version_num")) // 10_000
+        if self.version < OLDEST:
             raise DatabaseTooOld(version=version, needed=OLDEST, where=where)
 
     async def _make_database(self, url: str) -> None:

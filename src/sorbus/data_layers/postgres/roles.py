@@ -9,8 +9,8 @@ from typing import Any
 
 import asyncpg
 
-from sorbus.data_layers.postgres.compiler import quote
 from sorbus.data_layers.postgres.connection import Connection
+from sorbus.data_layers.postgres.frames import quote
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.migrations.catalog import transaction
 from sorbus.errors.tenancy import RowSecurityBypassed, RowSecurityMissing, RowSecurityRole

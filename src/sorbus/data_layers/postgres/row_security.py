@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from sorbus.data_layers.base import Bindings, Executable, Row
-from sorbus.data_layers.postgres.compiler import quote
 from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.frames import quote
 from sorbus.data_layers.postgres.tables import RowPolicy
 from sorbus.errors.tenancy import InvalidTenant
 from sorbus.schema.names import fitted

@@ -16,7 +16,7 @@ SNAPSHOT_VERSION = 1
 
 
 class OnDelete(StrEnum):
-    """What happens to referencing rows when the referenced row goes."""
+    """What happens to referencing rows when the referenced row goes, or its keys change."""
 
     NOTHING = "nothing"
     RESTRICT = "restrict"
@@ -91,7 +91,7 @@ class Index:
 class ForeignKey:
     """A reference to `references (keys)`. `deferrable` means deferrable and initially deferred.
 
-    `nulls` are the columns that NILIFY sets to null; empty means all of them.
+    `nilified` are the columns that `on_delete=NILIFY` sets to null; all of them when it is empty.
     """
 
     name: str
@@ -100,8 +100,9 @@ class ForeignKey:
     keys: tuple[str, ...]
     _: KW_ONLY
     on_delete: OnDelete = OnDelete.NOTHING
+    on_update: OnDelete = OnDelete.NOTHING
     deferrable: bool = False
-    nulls: tuple[str, ...] = ()
+    nilified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +319,7 @@ def _arguments(values: Mapping[str, Any]) -> dict[str, Any]:
             keys = cast("list[str | dict[str, str]]", value)
             given[name] = tuple(Expression(each["sql"]) if isinstance(each, dict) else each for each in keys)
         else:
-            given[name] = OnDelete(value) if name == "on_delete" else value
+            given[name] = OnDelete(value) if name in {"on_delete", "on_update"} else value
     return given
 
 

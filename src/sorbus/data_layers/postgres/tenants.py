@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 
 from sorbus.data_layers.base import Bindings, Row
-from sorbus.data_layers.postgres.compiler import TENANT, quote
 from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.frames import TENANT, quote
 from sorbus.data_layers.postgres.migrations import books
 from sorbus.data_layers.postgres.migrations.births import build_tenant
 from sorbus.data_layers.postgres.migrations.catalog import Connection

@@ -1,6 +1,6 @@
 """The conformance domain of tenants: firms whose rows share tables, and firms that have tables of their own."""
 
-# ruff: noqa: ARG002, ARG003 - the signatures are the contract of the actions
+
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Box(Resource):
     policies = OPEN
 
 
-class Sticker(Resource):
+class Flyer(Resource):
     """May belong to a firm, or to none; the firm's key is kept as text."""
 
     id: Attr[UUID] = uuid_primary_key()
@@ -180,17 +180,17 @@ class Sticker(Resource):
 
     @action.read(tenancy="enforce")
     @classmethod
-    def own(cls, scope: Scope) -> Query[Sticker]:
+    def own(cls, scope: Scope) -> Query[Flyer]:
         """Those of the firm."""
         return cls.query()
 
     @action.read
     @classmethod
-    def by_firm(cls, scope: Scope) -> Query[Sticker]:
+    def by_firm(cls, scope: Scope) -> Query[Flyer]:
         """Those whose text is the firm's key, which a condition may ask for too."""
         return cls.query().where(cls.text == tenant())
 
-    storage = Postgres("suite_stickers")
+    storage = Postgres("suite_flyers")
     tenancy = Tenancy(owner, parse=str, optional=True)
     policies = OPEN
 
@@ -264,4 +264,4 @@ class Entry(Resource):
     policies = OPEN
 
 
-Firms = Domain("suite_firms", resources=[Firm, Shelf, Box, Sticker, Currency, Ledger, Entry])
+Firms = Domain("suite_firms", resources=[Firm, Shelf, Box, Flyer, Currency, Ledger, Entry])

@@ -207,7 +207,7 @@ type _Text = Callable[[str], str]
 
 def _foreign_key(key: ForeignKey, owner: str, table: str, in_names: _Names) -> ForeignKey:
     if owner == table:
-        key = replace(key, columns=in_names(key.columns), nulls=in_names(key.nulls))
+        key = replace(key, columns=in_names(key.columns), nilified=in_names(key.nilified))
     return replace(key, keys=in_names(key.keys)) if key.references == table else key
 
 
