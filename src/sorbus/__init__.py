@@ -55,7 +55,6 @@ from sorbus.resource.sections import (
     JsonApi,
     Policies,
     Postgres,
-    Tenancy,
     actor,
     actor_present,
     authorize_if,
@@ -63,9 +62,11 @@ from sorbus.resource.sections import (
     bypass,
     forbid_if,
     forbid_unless,
+    identity,
     input_value,
     policy,
 )
+from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
 from sorbus.types.json import Json
@@ -80,6 +81,7 @@ __all__ = [
     "InMemory",
     "Json",
     "JsonApi",
+    "ManageTenants",
     "Many",
     "Notifications",
     "One",
@@ -89,6 +91,7 @@ __all__ = [
     "PrivateArg",
     "Query",
     "Resource",
+    "SchemaTenancy",
     "Scope",
     "Sorbus",
     "Tenancy",
@@ -119,6 +122,7 @@ __all__ = [
     "fragment",
     "has_many",
     "has_one",
+    "identity",
     "if_",
     "incoming",
     "input_value",

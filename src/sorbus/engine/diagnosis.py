@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sorbus.engine.states import wrong_state
+from sorbus.engine.tenants import reaching
 from sorbus.engine.write_data import bindings, guarded, key_is, tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, ForeignKeyViolation, UniqueViolation
@@ -32,10 +33,11 @@ def violated(call: ActionCall, error: ConstraintViolation) -> SorbusError:
     if isinstance(error, UniqueViolation):
         for identity in spec.identities.values():
             if error.constraint == constraint_name(spec, identity.name):
-                return InvalidAction(label, [AlreadyTaken(label, identity.keys, message=identity.message)])
-        names = _attributes(spec, error.columns)
-        if names:
-            return InvalidAction(label, [AlreadyTaken(label, names, message="has already been taken")])
+                names = identity.names or identity.keys
+                return InvalidAction(label, [AlreadyTaken(label, names, message=identity.message)])
+        found = _attributes(spec, error.columns)
+        if found:
+            return InvalidAction(label, [AlreadyTaken(label, found, message="has already been taken")])
     if isinstance(error, ForeignKeyViolation):
         if error.still_used:
             key = spec.primary_key.name
@@ -72,7 +74,7 @@ async def nothing_written(call: ActionCall) -> SorbusError:
     What the actor may not see does not exist for it.
     """
     data = call.plan.data
-    scope: Scope = call.scope
+    scope: Scope = reaching(data.spec, (data.action.name,), call.scope)
     key = call.changeset.key
     visible = await data.engine.reader.find_or_none(data.spec, scope, key)
     if visible is None:

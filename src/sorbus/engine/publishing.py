@@ -13,6 +13,7 @@ from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.data_layers.messages import Message
 from sorbus.engine.notifications import Notification, notification_of
 from sorbus.engine.notify import Hub
+from sorbus.engine.tenants import topic_tenant
 from sorbus.engine.topics import Template, fitted
 from sorbus.expressions.evaluate import Environment, evaluate
 from sorbus.expressions.nodes import Node
@@ -169,9 +170,10 @@ class Publisher:
 
         spec = self.resource.spec
         row = call.result.__dict__
-        tenant = None
         if spec.tenancy is not None:
-            tenant = row.get(getattr(spec.tenancy, "attribute", None), call.scope.tenant)
+            tenant = row.get(spec.tenancy.attribute, call.scope.tenant)
+        else:
+            tenant = topic_tenant(spec, call.scope, call.engine.tenant_names)
         return Message(
             id=uuid7(),
             resource=spec.name,

@@ -10,6 +10,8 @@ from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import wrong_state
 from sorbus.engine.write_data import WriteData, bindings, guarded, tenancy_for
+from sorbus.errors.authorization import ActionForbidden
+from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import UpsertSkipped
 from sorbus.expressions.nodes import TRUE, Call, Node, Ref, conjunction
 from sorbus.policies.explain import refusal
@@ -75,7 +77,7 @@ async def _left_alone(call: ActionCall) -> Any:
     data: WriteData = call.plan.data
     upsert = upsert_of(data)
     if upsert.where is None and guarded(data) is None:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
+        raise _refused(call)
     params: list[Any] = []
     parts: list[Node] = []
     for name in data.spec.identities[upsert.identity].keys:
@@ -90,9 +92,18 @@ async def _left_alone(call: ActionCall) -> Any:
         )
     rows = await executable.fetch(call.session, bindings(call, params))
     if not rows:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
+        raise _refused(call)
     there = data.hydrate(rows)[0]
     wrong = wrong_state(data.spec, data.action, there)
     if wrong is not None:
         raise wrong
     return there
+
+
+def _refused(call: ActionCall) -> SorbusError:
+    """Why the row that is there was not updated: the policies, or it is another tenant's."""
+    data: WriteData = call.plan.data
+    if _only(call.filter) is None and _only(call.updates) is None and tenancy_for(call) is not None:
+        reason = "the row that is there belongs to another tenant."
+        return ActionForbidden(data.spec.name, data.action.name, reason=reason)
+    return refusal(data.program, call.scope, call.changeset.inputs)

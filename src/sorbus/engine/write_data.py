@@ -14,11 +14,13 @@ from sorbus.engine.guards import tenancy
 from sorbus.engine.hydrate import Hydrate
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.states import chooses
+from sorbus.engine.tenants import reach
 from sorbus.expressions.nodes import Call, Const, Node, Param, Ref
 from sorbus.policies.fold import PolicyProgram
 from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionSpec
 from sorbus.schema.resource import ResourceSpec
+from sorbus.scope import EveryTenant
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
@@ -106,10 +108,11 @@ def before(data: WriteData, names: tuple[str, ...], values: Row) -> dict[str, An
 
 
 def tenancy_for(call: ActionCall) -> Node | None:
-    """The tenant's condition; inner work without a tenant sees all of them."""
-    if call.scope.tenant is None and not call.scope.authorize:
+    """The tenant's condition; none where the action, or inner work without a tenant, looks at all of them."""
+    data: WriteData = call.plan.data
+    if data.spec.tenancy is None or reach(data.action, call.scope).__class__ is EveryTenant:
         return None
-    return tenancy(call.plan.data.spec)
+    return tenancy(data.spec)
 
 
 def key_is(spec: ResourceSpec, index: int) -> Node:
@@ -128,4 +131,5 @@ def guarded(data: WriteData) -> Node | None:
 
 def bindings(call: ActionCall, params: list[Any]) -> Bindings:
     """What a statement of this call is run with."""
-    return Bindings(params, call.scope.actor, call.scope.tenant, call.changeset.inputs)
+    tenant = reach(call.plan.data.action, call.scope)
+    return Bindings(params, call.scope.actor, tenant, call.changeset.inputs)

@@ -16,8 +16,8 @@ from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
+from sorbus.engine.tenants import need_tenant
 from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, previous_of, tenancy_for
-from sorbus.errors.authorization import TenantRequired
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.build import Expr
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
@@ -78,7 +78,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         (Step.AUTHORISE, _authorise),
         (Step.WRITE, write),
     ]
-    if spec.tenancy is not None:
+    if spec.tenancy is not None or spec.schema_tenancy is not None:
         steps.append((Step.SCOPE, _scope))
     if slow:
         steps.append((Step.BEFORE_TRANSACTION, _before_transaction))
@@ -117,8 +117,7 @@ def may_need_row(program: PolicyProgram) -> bool:
 
 async def _scope(call: ActionCall) -> None:
     data: WriteData = call.plan.data
-    if call.scope.tenant is None and call.scope.authorize:
-        raise TenantRequired(data.spec.name, data.action.name)
+    need_tenant(data.spec, data.action.name, call.scope)
 
 
 # 2 cast and defaults, 3 accept check

@@ -123,21 +123,32 @@ class InMemory(Storage):
     layer = "memory"
 
 
-class Tenancy(Section):
-    """Every row belongs to the tenant whose key stands in this attribute; the tenant comes from the scope."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Attributes that together tell rows apart, with options; made by `identity`."""
 
-    section_name = "tenancy"
+    keys: tuple[Attr[Any], ...]
+    all_tenants: bool = False
 
-    def __init__(self, attribute: Attr[Any]) -> None:
-        self.attribute = attribute
+
+def identity(*keys: Attr[Any], all_tenants: bool = False) -> Identity:
+    """An identity with options: `Identities(email=identity(email, all_tenants=True))`.
+
+    Args:
+        all_tenants: whether the values are unique among the rows of all tenants, not only of each one.
+    """
+    return Identity(keys, all_tenants)
 
 
 class Identities(Section):
-    """Attributes that together tell rows apart: `Identities(email=[email], slug=[org_id, slug])`."""
+    """Attributes that together tell rows apart: `Identities(email=[email], name=[first, last])`.
+
+    On a resource with a tenancy they tell the rows of each tenant apart: its attribute joins the keys by itself.
+    """
 
     section_name = "identities"
 
-    def __init__(self, **identities: list[Attr[Any]]) -> None:
+    def __init__(self, **identities: list[Attr[Any]] | Identity) -> None:
         self.identities = identities
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sorbus.expressions.nodes import Node
 from sorbus.schema.paging import PAGES, Paging
+from sorbus.schema.tenancy import TenancyMode
 from sorbus.types.base import FieldType
 
 
@@ -139,6 +140,7 @@ class ActionSpec:
         bounds: attributes that this action may give these values only; without any it leaves them alone.
         transaction: whether a generic or read action runs in one.
         page: how the rows of a read action come in pages.
+        tenancy: which tenants it may look at.
         hooks: the user's hooks at each point, in written order.
     """
 
@@ -158,6 +160,7 @@ class ActionSpec:
     bounds: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     transaction: bool = True
     page: Paging = PAGES
+    tenancy: TenancyMode = TenancyMode.ENFORCE
     hooks: Mapping[HookPoint, tuple[Callable[..., Any], ...]] = field(default_factory=dict[HookPoint, Any])
 
     @property

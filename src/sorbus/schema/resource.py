@@ -17,7 +17,8 @@ from sorbus.schema.fields import (
     IdentitySpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import PolicySpec, TenancySpec
+from sorbus.schema.policies import PolicySpec
+from sorbus.schema.tenancy import ManagedTenantsSpec, SchemaTenancySpec, TenancySpec
 from sorbus.schema.ways import Segment, segments
 
 FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
@@ -51,6 +52,9 @@ class ResourceSpec:
         python: the declaring class; opaque here, records are its instances.
         table: the table's name; None when another data layer holds the rows.
         policies: None when there is no policies section, and everything is forbidden.
+        tenancy: to which tenant a row belongs, when the tenant stands in an attribute.
+        schema_tenancy: that each tenant has a table of its own.
+        manages_tenants: that the rows are the tenants themselves.
         sections: the sections of interfaces and extensions, by their name.
         additions: what extensions have added and changed.
     """
@@ -69,6 +73,8 @@ class ResourceSpec:
     actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
     policies: tuple[PolicySpec, ...] | None = None
     tenancy: TenancySpec | None = None
+    schema_tenancy: SchemaTenancySpec | None = None
+    manages_tenants: ManagedTenantsSpec | None = None
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
     additions: tuple[AdditionSpec, ...] = ()
 
@@ -109,6 +115,11 @@ class ApplicationSpec:
     def by_class(self) -> Mapping[type, ResourceSpec]:
         """The resources by their declaring classes."""
         return MappingProxyType({spec.python: spec for spec in self.resources.values()})
+
+    @cached_property
+    def schema_tenants(self) -> frozenset[str]:
+        """The names of the resources of which each tenant has a table of its own."""
+        return frozenset(name for name, spec in self.resources.items() if spec.schema_tenancy is not None)
 
     def destination(self, relationship: RelationshipSpec) -> ResourceSpec:
         """The resource at the far end of a relationship."""

@@ -23,6 +23,7 @@ from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.states import States
+from sorbus.testing.conformance.tenants import Tenants
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.writes import Writes
 
@@ -39,6 +40,7 @@ class DataLayerSuite(
     Relationships,
     Managing,
     Rules,
+    Tenants,
     Transactions,
     Notices,
     States,

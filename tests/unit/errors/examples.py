@@ -42,6 +42,18 @@ from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejec
 from sorbus.errors.llm import AllModelsFailed, RateLimited
 from sorbus.errors.notifications import BadTopic, NoSuchTopic, NotResumable, PositionGone, TopicNeedsTenant
 from sorbus.errors.states import BadStateMachine, NoStateChosen, NoSuchState, StateRefused
+from sorbus.errors.tenancy import (
+    InvalidTenant,
+    NoTenantSchemas,
+    RowSecurityBypassed,
+    RowSecurityMissing,
+    RowSecurityRole,
+    TenantExists,
+    TenantNameNotAllowed,
+    TenantNotConfirmed,
+    TenantNotMigrated,
+    UnknownTenant,
+)
 
 SAMPLES: Mapping[str, Any] = {
     "accept": "text/html",
@@ -305,6 +317,18 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
     AllModelsFailed: lambda: AllModelsFailed(
         [("openai:gpt", RateLimited("openai:gpt", retry_after=60.0, attempts=3))]
     ),
+    InvalidTenant: lambda: InvalidTenant("Run", "acme", expected="UUID"),
+    NoTenantSchemas: lambda: NoTenantSchemas("studio"),
+    RowSecurityBypassed: lambda: RowSecurityBypassed("postgres", reason="it is a superuser"),
+    RowSecurityMissing: lambda: RowSecurityMissing(["runs", "contents"]),
+    RowSecurityRole: lambda: RowSecurityRole("sorbus_app", problem="there is no such role", login="studio"),
+    TenantExists: lambda: TenantExists("acme"),
+    TenantNameNotAllowed: lambda: TenantNameNotAllowed(
+        "Acme!", problem="it has characters that are not allowed"
+    ),
+    TenantNotConfirmed: lambda: TenantNotConfirmed("acme", "amce"),
+    TenantNotMigrated: lambda: TenantNotMigrated("acme", Rejected("The column has rows.")),
+    UnknownTenant: lambda: UnknownTenant("amce", known=["acme", "globex"]),
     HookNeverRuns: lambda: HookNeverRuns("Run.report", kind="generic", point="after_commit"),
     WrongTransition: lambda: WrongTransition("Run.process", "no attribute of `Run` holds Colour."),
 }

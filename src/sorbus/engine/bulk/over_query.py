@@ -34,8 +34,8 @@ async def write_query(
     touch(call)
     inputs = dict(query.inputs)
     lowered = data.engine.planner.condition(query, data.spec)
-    data.engine.reader.check(data.spec, query.action, run.scope, inputs)
-    where, variant = data.engine.planner.guarded(lowered.shape, run.scope, inputs, lowered.values)
+    scope = data.engine.reader.check_query(query, data.spec, run.scope)
+    where, variant = data.engine.planner.guarded(lowered.shape, scope, inputs, lowered.values)
     params = lowered.values
     assigned, shape = assignments(call, params)
     transition = guarded(data)
@@ -52,7 +52,7 @@ async def write_query(
     if executable is None:
         whole = conjunction(where, tenancy_for(call), *filters, call.filter)
         executable = data.keep(key, _statement(run, whole, assigned, required, previous_names(call)))
-    bound = Bindings(params, run.scope.actor, run.scope.tenant, {**inputs, **call.changeset.inputs})
+    bound = Bindings(params, run.scope.actor, run.tenant, {**inputs, **call.changeset.inputs})
     rows = await _fetched(call, executable, session, bound)
     if not wanted:
         return [], int(rows[0][0]) if assigned or data.action.kind is ActionKind.DESTROY else len(rows)

@@ -83,7 +83,7 @@ async def _write(run: BulkRun, session: Any, group: Group) -> None:
     lists: list[Any] = [[call.changeset.key for call in group.calls]]
     lists += [[call.changeset.changes[name] for call in group.calls] for name in group.names]
     first = group.calls[0]
-    bound = Bindings([*lists, *group.extra], run.scope.actor, run.scope.tenant, first.changeset.inputs)
+    bound = Bindings([*lists, *group.extra], run.scope.actor, run.tenant, first.changeset.inputs)
     try:
         rows = await executable.fetch(session, bound)
     except ConstraintViolation as error:

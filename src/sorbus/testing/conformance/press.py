@@ -51,6 +51,7 @@ from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
 from sorbus.testing.conformance.states_world import Trade
+from sorbus.testing.conformance.tenants_world import Firms
 
 
 class Status(StrEnum):
@@ -345,5 +346,6 @@ DOMAINS = (
     Music,
     Kitchen,
     Trade,
+    Firms,
 )
 """What an application must be made of to run the suite."""
