@@ -41,6 +41,7 @@ from sorbus.resource.sections import (
     policy,
 )
 from sorbus.schema.actions import UNCHANGED
+from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
 from sorbus.types.json import Json
 
@@ -59,6 +60,7 @@ __all__ = [
     "Notifications",
     "One",
     "Page",
+    "Paging",
     "Policies",
     "Postgres",
     "PrivateArg",

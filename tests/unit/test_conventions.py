@@ -31,6 +31,7 @@ EXPORTED = [
     "Many",
     "One",
     "Page",
+    "Paging",
     "Policies",
     "Postgres",
     "PrivateArg",

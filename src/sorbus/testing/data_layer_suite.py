@@ -17,6 +17,7 @@ from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
+from sorbus.testing.conformance.queries import Queries
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.transactions import Transactions
@@ -30,6 +31,7 @@ class DataLayerSuite(
     Changing,
     Bulk,
     Reads,
+    Queries,
     Derived,
     Rules,
     Transactions,

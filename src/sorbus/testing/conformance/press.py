@@ -46,6 +46,7 @@ from sorbus import (
 from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.reads_world import Library
 from sorbus.testing.conformance.shop import Shop
 
 
@@ -334,6 +335,7 @@ Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag,
 DOMAINS = (
     People,
     Press,
+    Library,
     Shop,
     Post,
 )
