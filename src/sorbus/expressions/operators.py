@@ -9,6 +9,7 @@ import operator as op
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
@@ -36,6 +37,17 @@ class Operator:
     strict: bool = True
 
 
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """A comparison in which the member of an enumeration counts as its value, as it is stored."""
+
+    def compared(one: Any, other: Any) -> bool:
+        if isinstance(one, Enum):
+            one = one.value
+        return compare(one, other.value if isinstance(other, Enum) else other)
+
+    return compared
+
+
 def _trim(value: str) -> str:
     return value.strip(" ")
 
@@ -55,10 +67,10 @@ def _now() -> datetime:
 _ALL = (
     Operator("eq", "==", "{0} = {1}", op.eq, bool),
     Operator("ne", "!=", "{0} <> {1}", op.ne, bool),
-    Operator("lt", "<", "{0} < {1}", op.lt, bool),
-    Operator("le", "<=", "{0} <= {1}", op.le, bool),
-    Operator("gt", ">", "{0} > {1}", op.gt, bool),
-    Operator("ge", ">=", "{0} >= {1}", op.ge, bool),
+    Operator("lt", "<", "{0} < {1}", _ordered(op.lt), bool),
+    Operator("le", "<=", "{0} <= {1}", _ordered(op.le), bool),
+    Operator("gt", ">", "{0} > {1}", _ordered(op.gt), bool),
+    Operator("ge", ">=", "{0} >= {1}", _ordered(op.ge), bool),
     Operator("add", "+", "{0} + {1}", numeric.add),
     Operator("sub", "-", "{0} - {1}", numeric.subtract),
     Operator("mul", "*", "{0} * {1}", numeric.multiply),

@@ -16,6 +16,7 @@ from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.notices import Notices
+from sorbus.testing.conformance.paging import Paging
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.queries import Queries
 from sorbus.testing.conformance.reads import Reads
@@ -32,6 +33,7 @@ class DataLayerSuite(
     Bulk,
     Reads,
     Queries,
+    Paging,
     Derived,
     Rules,
     Transactions,
