@@ -1,5 +1,6 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.engine.topics import topic
 from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
 from sorbus.query.page import Page
@@ -19,8 +20,13 @@ from sorbus.resource.relationships import (
     exists,
     has_many,
     has_one,
+    join_of,
+    manual,
+    manual_one,
     many_to_many,
     related,
+    through,
+    unrelated,
 )
 from sorbus.resource.require import require
 from sorbus.resource.sections import (
@@ -69,6 +75,7 @@ __all__ = [
     "Scope",
     "Sorbus",
     "Tenancy",
+    "UpsertOutcome",
     "Validations",
     "action",
     "actor",
@@ -90,16 +97,22 @@ __all__ = [
     "has_many",
     "has_one",
     "if_",
+    "join_of",
+    "manual",
+    "manual_one",
     "incoming",
     "input_value",
     "many_to_many",
     "now",
+    "outcome_of",
     "policy",
     "publish",
     "related",
     "require",
     "tenant",
+    "through",
     "timestamp",
+    "unrelated",
     "topic",
     "uuid_primary_key",
     "validate",

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from sorbus.data_layers.base import Row
 from sorbus.engine.paging import Place, check_offset
 from sorbus.engine.planning import ReadPlan
-from sorbus.engine.shapes import PageShape
+from sorbus.engine.shapes import PageShape, RelatedShape
 from sorbus.engine.shaping import Lowered, whole
-from sorbus.errors.access import NotLoaded
+from sorbus.engine.ways import carry, keys_of, load_manual, start_of
 from sorbus.errors.inputs import InvalidPage
+from sorbus.expressions.nodes import Ordering
 from sorbus.query.page import Page
 from sorbus.query.query import LoadItem, NestedPage, Query
-from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.schema.resource import ResourceSpec
+from sorbus.schema.ways import looks_around
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -35,27 +37,52 @@ async def load_related(
 
     Raises:
         NotLoaded: a record was read without the attribute that leads to the related rows.
+        CannotJoin: it needs rows of several data layers in one statement.
+        WrongRelated: the function of a manual relationship answered with something else.
     """
-    destination = reader.planner.application.destination(relationship)
+    application = reader.planner.application
+    if relationship.cardinality is Cardinality.MANUAL:
+        await load_manual(application, records, spec, relationship, scope)
+        return
+    destination = application.destination(relationship)
     inner: Query[Any] = item.query if item.query is not None else Query(resource=destination.python)
     reader.check_query(inner, destination, scope)
-    keys = _keys(records, spec, relationship)
+    own = start_of(application, spec, relationship)
+    keys = keys_of(records, spec, own)
     if item.page is not None:
-        await _load_pages(reader, records, keys, spec, relationship, inner, item.page, scope)
+        await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope)
         return
-    lowered = reader.planner.lower(inner, destination, otherwise=relationship.order)
-    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope)
+    rows, found = await related_records(reader, spec, relationship, inner, keys, scope)
+    _attach(records, rows, found, relationship, own)
+
+
+async def related_records(
+    reader: Reader,
+    spec: ResourceSpec,
+    relationship: RelationshipSpec,
+    inner: Query[Any],
+    keys: list[Any],
+    scope: Scope,
+    *,
+    every: bool = False,
+) -> tuple[list[Row], list[Any]]:
+    """The related rows behind some keys, each with its key in front, and their records.
+
+    Args:
+        every: whether a record comes once for each row between that leads to it, and carries it.
+    """
+    destination = reader.planner.application.destination(relationship)
+    lowered = reader.planner.lower(inner, destination, otherwise=_own_order(relationship))
+    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope, every=every)
     found = plan.hydrate(rows)
+    carry(plan, rows, found)
     await reader.finish(plan, found, lowered, destination, scope)
-    _attach(records, rows, found, relationship)
+    return rows, found
 
 
-def _keys(records: Sequence[Any], spec: ResourceSpec, relationship: RelationshipSpec) -> list[Any]:
-    own = relationship.source_attribute
-    try:
-        return list({key for record in records if (key := record.__dict__[own]) is not None})
-    except KeyError:
-        raise NotLoaded(spec.name, own) from None
+def _own_order(relationship: RelationshipSpec) -> tuple[Ordering, ...]:
+    """The relationship's order, as far as it looks at the related rows alone."""
+    return () if looks_around(relationship.order) else relationship.order
 
 
 async def _related_rows(
@@ -66,10 +93,20 @@ async def _related_rows(
     inner: Query[Any],
     keys: list[Any],
     scope: Scope,
+    *,
+    every: bool = False,
 ) -> tuple[ReadPlan, list[Row]]:
     """The rows behind the keys, each with the key of its source row in front."""
     lowered.values.append(keys)
-    related = (spec.name, relationship.name, len(lowered.values) - 1)
+    join = relationship.join
+    related = RelatedShape(
+        spec.name,
+        relationship.name,
+        len(lowered.values) - 1,
+        sorts=not inner.sorts and looks_around(relationship.order),
+        carries=every or (join is not None and join.carried),
+        every=every,
+    )
     lowered.shape = replace(lowered.shape, related=related)
     inputs = dict(inner.inputs)
     plan = reader.planner.plan(lowered.shape, scope, inputs, lowered.values)
@@ -78,20 +115,20 @@ async def _related_rows(
 
 
 def _attach(
-    records: Sequence[Any], rows: list[Row], found: list[Any], relationship: RelationshipSpec
+    records: Sequence[Any], rows: list[Row], found: list[Any], relationship: RelationshipSpec, own: str
 ) -> None:
     """Put related records on their source records."""
-    own, name = relationship.source_attribute, relationship.name
-    if not relationship.to_many:
-        single = {row[0]: record for row, record in zip(rows, found, strict=True)}
-        for record in records:
-            record.__dict__[name] = single.get(record.__dict__[own])
-        return
+    name = relationship.name
     groups: dict[Any, list[Any]] = {}
     for row, record in zip(rows, found, strict=True):
         groups.setdefault(row[0], []).append(record)
+    if relationship.to_many:
+        for record in records:
+            record.__dict__[name] = groups.get(record.__dict__[own], [])
+        return
     for record in records:
-        record.__dict__[name] = groups.get(record.__dict__[own], [])
+        single = groups.get(record.__dict__[own])
+        record.__dict__[name] = single[0] if single else None
 
 
 # pages on each record
@@ -101,6 +138,7 @@ async def _load_pages(
     reader: Reader,
     records: Sequence[Any],
     keys: list[Any],
+    own: str,
     spec: ResourceSpec,
     relationship: RelationshipSpec,
     inner: Query[Any],
@@ -110,6 +148,8 @@ async def _load_pages(
     """One page of related rows on each record, all in one statement."""
     if not relationship.to_many:
         raise InvalidPage("relationship", relationship.name, allowed="one to many rows")
+    if looks_around(relationship.order) and not inner.sorts:
+        raise InvalidPage("sort", "fields of the row between", allowed="a query with an order of its own")
     destination = reader.planner.application.destination(relationship)
     rules = reader.pages.rules(inner, destination)
     size, counted = rules.limit_of(page.limit), rules.count_of(page.count)
@@ -149,7 +189,7 @@ async def _load_pages(
         everyone.extend(shown[key])
     await reader.finish(plan, everyone, lowered, destination, scope)
     for record in records:
-        key = record.__dict__[relationship.source_attribute]
+        key = record.__dict__[own]
         record.__dict__[relationship.name] = _page(
             reader, groups.get(key, []), shown.get(key, []), plan, place, page, size=size, counted=counted
         )

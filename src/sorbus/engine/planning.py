@@ -9,7 +9,7 @@ from typing import Any
 from sorbus.data_layers.base import DataLayer, Executable, Loader
 from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
-from sorbus.engine.shapes import DistinctShape, Shape, SummaryShape
+from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
 from sorbus.engine.totals import summary_of, value_type
 from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction
@@ -17,6 +17,7 @@ from sorbus.expressions.rewriting import rewritten
 from sorbus.policies.fold import PolicyProgram, Variant
 from sorbus.query.statements import Combined, Distinct, Output, Related, Select, Summarize, SummaryKind
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
+from sorbus.schema.ways import load_key
 from sorbus.scope import Scope
 
 _LARGEST_CACHE = 2000
@@ -31,6 +32,7 @@ class ReadPlan:
         marks: where the sort values of a row stand in it, for its cursor.
         key: where the key of a row stands in it.
         loaders: from stored values to Python's, when single values are read.
+        carried: from rows to the rows between that led to them.
     """
 
     layer: DataLayer
@@ -40,6 +42,7 @@ class ReadPlan:
     marks: tuple[int, ...] = ()
     key: int = 0
     loaders: tuple[Loader | None, ...] = ()
+    carried: Hydrate | None = None
 
 
 @dataclass(slots=True)
@@ -119,6 +122,7 @@ class Planner(Shaper):
         securer = Securer(self.application, note)
         self._secured(shape, spec, securer)
         self._derived(shape, spec, securer)
+        related_read(self.application, shape.related, securer)
         own: list[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None]] = [
             (self.program(spec, part.action), part.inputs) for part in shape.every_part()
         ] or [(self.program(spec, shape.action), None)]
@@ -195,6 +199,8 @@ class Planner(Shaper):
             kind = value_type(self.application, secured.value, spec)
             select = replace(rows, outputs=(Output(name="value", node=secured.value, type=kind),))
             return ReadPlan(layer, layer.compile(select), loaders=(layer.loader(kind),))
+        related = related_read(self.application, shape.related, securer)
+        rows = replace(rows, related=related)
         return self._compile_select(secured, spec, layer, rows, self._derived(shape, spec, securer))
 
     def _rows_of(
@@ -263,14 +269,8 @@ class Planner(Shaper):
         derived: tuple[Output, ...],
     ) -> ReadPlan:
         outputs = (*attribute_outputs(spec, shape.only), *derived)
-        related: Related | None = None
-        if shape.related is not None:
-            source_name, relation, position = shape.related
-            source = self.application.resources[source_name]
-            keys = Param(position, list)
-            related = Related(source=source, relationship=source.relationships[relation], keys=keys)
-        select = replace(rows, outputs=outputs, related=related, lock=shape.lock)
-        front = 1 if related is not None else 0
+        select = replace(rows, outputs=outputs, lock=shape.lock)
+        front = 1 if rows.related is not None else 0
         marks: tuple[int, ...] = ()
         page = shape.page
         if page is not None:
@@ -291,7 +291,14 @@ class Planner(Shaper):
             computed,
             tuple(front + each for each in marks),
             front + next(place for place, each in enumerate(shown) if each.name == spec.primary_key.name),
+            carried=self._carried(rows.related, layer, front + len(outputs)),
         )
+
+    def _carried(self, related: Related | None, layer: DataLayer, first: int) -> Hydrate | None:
+        between = self.application.join(related.relationship) if related is not None else None
+        if related is None or between is None or not related.carried:
+            return None
+        return hydrator(between.python, related.carried, layer, first=first)
 
 
 def _decided(
@@ -333,6 +340,35 @@ def _marked(
             outputs = (*outputs, Output(name="", node=term.node, type=None))
         marks.append(place)
     return outputs, tuple(marks)
+
+
+def related_read(
+    application: ApplicationSpec, shape: RelatedShape | None, securer: Securer
+) -> Related | None:
+    """The part of a select that reads the rows of a relationship, its conditions guarded."""
+    if shape is None:
+        return None
+    source = application.resources[shape.source]
+    relationship = source.relationships[shape.relationship]
+    way = application.segments(source, relationship)
+    _, hops = securer.way(source, relationship, loading=True)
+    if hops is None:
+        hops = tuple(hop.where for segment in way for hop in segment.hops)
+    order: tuple[Ordering, ...] = ()
+    if shape.sorts:
+        stack = tuple(application.resources[each] for each in way[-1].hops[-1].stack)
+        order = tuple(replace(term, node=securer.secure(term.node, stack)) for term in relationship.order)
+    between = application.join(relationship)
+    return Related(
+        source=source,
+        relationship=relationship,
+        keys=Param(shape.keys, list),
+        key=load_key(way, source.primary_key.name),
+        hops=hops,
+        order=order,
+        carried=attribute_outputs(between) if between is not None and shape.carries else (),
+        every=shape.every,
+    )
 
 
 def attribute_outputs(spec: ResourceSpec, only: tuple[str, ...] | None = None) -> tuple[Output, ...]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.data_layers.messages import Message
 from sorbus.engine.notifications import Notification, notification_of
 from sorbus.engine.notify import Hub
 from sorbus.engine.topics import Template, fitted
-from sorbus.engine.upserting import UpsertOutcome, outcome_of
 from sorbus.expressions.evaluate import Environment, evaluate
 from sorbus.expressions.nodes import Node
 from sorbus.policies.rows import DICT_ROW

@@ -46,13 +46,33 @@ class PageShape:
 
 
 @dataclass(frozen=True, slots=True)
+class RelatedShape:
+    """A read of related rows.
+
+    Attributes:
+        source, relationship: the names of the resource and of its relationship.
+        keys: the position of the keys among the values.
+        sorts: whether the relationship sorts the rows by what lies around them.
+        carries: whether each row carries the row between.
+        every: whether a row comes once for each row between that leads to it.
+    """
+
+    source: str
+    relationship: str
+    keys: int
+    sorts: bool = False
+    carries: bool = False
+    every: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """What of a query decides its SQL: everything but the values.
 
     Attributes:
         fields: the derived fields to load besides the attributes.
         limit, offset: their positions among the values.
-        related: the relationship and the position of its keys among the values, when related rows are read.
+        related: what leads to the rows, when related rows are read.
         only: the attributes to read; None reads all of them.
         parts: the reads whose combination the rows come from; the first has no kind.
         inputs: of a part: where the inputs of its action stand among the values.
@@ -67,7 +87,7 @@ class Shape:
     limit: int | None = None
     offset: int | None = None
     lock: Lock | None = None
-    related: tuple[str, str, int] | None = None
+    related: RelatedShape | None = None
     only: tuple[str, ...] | None = None
     distinct: DistinctShape | None = None
     parts: tuple[tuple[CombineKind | None, Shape], ...] = ()

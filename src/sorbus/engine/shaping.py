@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sorbus.engine.shapes import DistinctShape, PageShape, Shape, SummaryShape
+from sorbus.engine.ways import start_of
 from sorbus.errors.declaration import NoSuchField
 from sorbus.expressions.build import Expr, Sort
 from sorbus.expressions.lowering import Lowerer
@@ -14,7 +15,7 @@ from sorbus.expressions.nodes import Ordering, Ref, conjunction
 from sorbus.query.inputs import FilterInput, InputReader, SortInput
 from sorbus.query.query import LoadItem, Query
 from sorbus.query.totals import Total
-from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 Loads = tuple[tuple[RelationshipSpec, LoadItem], ...]
@@ -79,7 +80,7 @@ class Shaper:
         if not (query.loads or query.only is not None or query.locking):
             return Lowered(shape, values)
         fields, loads = self._loads(query, spec)
-        only = _only(query, spec, fields, loads) if query.only is not None else None
+        only = self._only(query, spec, fields, loads) if query.only is not None else None
         shape = replace(shape, fields=fields, only=only, lock=query.locking)
         return Lowered(shape, values, loads)
 
@@ -210,6 +211,25 @@ class Shaper:
                 )
         return tuple(fields), tuple(related.values())
 
+    def _only(
+        self, query: Query[Any], spec: ResourceSpec, fields: tuple[str, ...], loads: Loads
+    ) -> tuple[str, ...]:
+        """The attributes to read, as they are declared: those asked for, and what the rest needs."""
+        wanted = {spec.primary_key.name}
+        for each in query.only or ():
+            name: str = each if isinstance(each, str) else each.name
+            owner = getattr(each, "owner", spec.python)
+            if name not in spec.attributes or not issubclass(spec.python, owner):
+                raise NoSuchField(spec.name, name, allowed=spec.attributes, where="a select")
+            wanted.add(name)
+        for name in fields:
+            calculation = spec.calculations.get(name)
+            wanted.update(calculation.loads if calculation is not None else ())
+        for relationship, _ in loads:
+            if relationship.cardinality is not Cardinality.MANUAL:
+                wanted.add(start_of(self.application, spec, relationship))
+        return tuple(name for name in spec.attributes if name in wanted)
+
 
 def whole(query: Query[Any]) -> Query[Any]:
     """A query whose rows can be paged: one with a limit or offset of its own becomes a set of rows first."""
@@ -233,21 +253,6 @@ def _total(order: tuple[Ordering, ...], spec: ResourceSpec) -> tuple[Ordering, .
         if term.node == key:
             return order[: place + 1]
     return (*order, Ordering(key))
-
-
-def _only(query: Query[Any], spec: ResourceSpec, fields: tuple[str, ...], loads: Loads) -> tuple[str, ...]:
-    """The attributes to read, in the order of their declaration: those asked for, and what the rest needs."""
-    wanted = {spec.primary_key.name}
-    for each in query.only or ():
-        name: str = each if isinstance(each, str) else each.name
-        if name not in spec.attributes:
-            raise NoSuchField(spec.name, name, allowed=spec.attributes, where="a select")
-        wanted.add(name)
-    for name in fields:
-        calculation = spec.calculations.get(name)
-        wanted.update(each for each in (calculation.loads if calculation else ()) if each in spec.attributes)
-    wanted.update(relationship.source_attribute for relationship, _ in loads)
-    return tuple(name for name in spec.attributes if name in wanted)
 
 
 def _with_needs(spec: ResourceSpec, name: str) -> Iterator[str]:

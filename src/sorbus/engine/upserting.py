@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
+from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.write_data import WriteData, bindings, tenancy_for
@@ -14,23 +14,6 @@ from sorbus.expressions.nodes import TRUE, Call, Node, Ref, conjunction
 from sorbus.policies.explain import refusal
 from sorbus.query.statements import Conflict, Select
 from sorbus.schema.actions import OnSkip, UpsertSpec
-
-OUTCOME = "__outcome__"
-"""Where a record keeps what an upsert did; no field can bear such a name."""
-
-
-class UpsertOutcome(StrEnum):
-    """What an upsert did with its row."""
-
-    INSERTED = "inserted"
-    UPDATED = "updated"
-    SKIPPED = "skipped"
-
-
-def outcome_of(record: Any) -> UpsertOutcome | None:
-    """What the upsert that answered with a record did; None for a record of any other origin."""
-    found: UpsertOutcome | None = record.__dict__.get(OUTCOME)
-    return found
 
 
 def conflict_of(call: ActionCall) -> Conflict:

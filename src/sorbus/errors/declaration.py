@@ -137,6 +137,15 @@ class WrongSection(DeclarationError):
         super().__init__(f"{where}: {message}", path=tuple(where.split(".")), hint=hint)
 
 
+class WrongRelationship(DeclarationError):
+    """A relationship's options or path do not fit the resources that it joins."""
+
+    code = "wrong-relationship"
+
+    def __init__(self, where: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{where}: {message}", path=tuple(where.split(".")), hint=hint)
+
+
 class HidesMember(DeclarationError):
     """A name in a resource's body would hide what every resource has."""
 

@@ -106,6 +106,32 @@ class NotCompilable(FrameworkError):
         )
 
 
+class CannotJoin(FrameworkError):
+    """A condition, an aggregate or a path goes over a relationship that no single statement can follow."""
+
+    code = "cannot-join"
+
+    def __init__(self, relationship: str, reason: str) -> None:
+        super().__init__(
+            f"`{relationship}` can be loaded, but not be part of a condition, aggregate or path: {reason}.",
+            path=tuple(relationship.split(".")),
+            hint="Load it with `.load(…)` and work with its rows in Python.",
+        )
+
+
+class WrongRelated(FrameworkError):
+    """The function of a manual relationship answered with something that it does not declare."""
+
+    code = "wrong-related"
+
+    def __init__(self, relationship: str, *, found: str, expected: str) -> None:
+        super().__init__(
+            f"`{relationship}`: its function answered with {found}; it answers with {expected}.",
+            path=tuple(relationship.split(".")),
+            hint="Answer with a mapping from the key of each record to its related records.",
+        )
+
+
 class TransactionElsewhere(FrameworkError):
     """A task used a transaction that another task has open."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sorbus.expressions.nodes import Node, Ordering
+from sorbus.expressions.nodes import Hops, Node, Ordering
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType
@@ -29,11 +29,23 @@ class Related:
     """Only rows that a relationship leads to from some source rows, whose keys are a list of values.
 
     The key of the source row is put in front of the outputs; `limit` and `offset` count for each source row.
+
+    Attributes:
+        key: the attribute of the source rows whose values `keys` are.
+        hops: what the rows of each hop must meet, as those of `Exists`.
+        order: how the relationship sorts its rows, seen from where its own conditions are; before the select's.
+        carried: outputs of the row between, put after the others.
+        every: whether a row comes once for each row between that leads to it.
     """
 
     source: ResourceSpec
     relationship: RelationshipSpec
     keys: Node
+    key: str
+    hops: Hops
+    order: tuple[Ordering, ...] = ()
+    carried: tuple[Output, ...] = ()
+    every: bool = False
 
 
 class LockMode(StrEnum):

@@ -51,6 +51,11 @@ class Agg(Field[T]):
         self.order_by = order_by
 
 
+def _of_query(what: Any) -> bool:
+    """Whether an aggregate is over a query's own rows: its first argument is no relationship."""
+    return what is None or isinstance(what, Expr)
+
+
 @overload
 def count(
     relationship: Many[R], *, where: Callable[[type[R]], Expr[bool]] | None = ..., public: bool = ...
@@ -61,7 +66,7 @@ def count(
 ) -> Total[int]: ...
 def count(relationship: Any = None, *, where: Any = None, unique: bool = False, public: bool = False) -> Any:
     """How many related rows there are; of a query's own rows, how many, or how many values a field has."""
-    if not isinstance(relationship, Many):
+    if _of_query(relationship):
         return total(SummaryKind.COUNT, relationship, where=where, unique=unique)
     return Agg(AggregateKind.COUNT, relationship, None, where=where, public=public)
 
@@ -74,7 +79,7 @@ def exists(
 def exists(*, where: Expr[bool] | None = ...) -> Total[bool]: ...
 def exists(relationship: Any = None, *, where: Any = None, public: bool = False) -> Any:
     """Whether there is a related row, or a row of the query."""
-    if not isinstance(relationship, Many):
+    if _of_query(relationship):
         return total(SummaryKind.EXISTS, where=where)
     return Agg(AggregateKind.EXISTS, relationship, None, where=where, public=public)
 
@@ -93,7 +98,7 @@ def sum(
     relationship: Any, of: Any = None, *, where: Any = None, unique: bool = False, public: bool = False
 ) -> Any:
     """The sum of a field over the related rows, or over a query's own; zero when there are none."""
-    if not isinstance(relationship, Many):
+    if _of_query(relationship):
         return total(SummaryKind.SUM, relationship, where=where, unique=unique)
     return Agg(AggregateKind.SUM, relationship, of, where=where, public=public)
 
@@ -110,7 +115,7 @@ def min(
 def min(of: Expr[U] | Expr[U | None], /, *, where: Expr[bool] | None = ...) -> Total[U | None]: ...
 def min(relationship: Any, of: Any = None, *, where: Any = None, public: bool = False) -> Any:
     """The least value of a field over the related rows, or over a query's own; null when there are none."""
-    if not isinstance(relationship, Many):
+    if _of_query(relationship):
         return total(SummaryKind.MIN, relationship, where=where)
     return Agg(AggregateKind.MIN, relationship, of, where=where, public=public)
 
@@ -127,7 +132,7 @@ def max(
 def max(of: Expr[U] | Expr[U | None], /, *, where: Expr[bool] | None = ...) -> Total[U | None]: ...
 def max(relationship: Any, of: Any = None, *, where: Any = None, public: bool = False) -> Any:
     """The greatest value of a field over the related rows, or over a query's own; null when there are none."""
-    if not isinstance(relationship, Many):
+    if _of_query(relationship):
         return total(SummaryKind.MAX, relationship, where=where)
     return Agg(AggregateKind.MAX, relationship, of, where=where, public=public)
 
@@ -149,7 +154,7 @@ def avg(
     public: bool = ...,
 ) -> Agg[M | None]: ...
 @overload
-def avg(
+def avg(  # type: ignore[overload-overlap]  # mypy promotes int to float
     of: Expr[int | None] | Expr[Decimal | None],
     /,
     *,
@@ -165,7 +170,7 @@ def avg(
 
     That of integers is a decimal.
     """
-    if not isinstance(relationship, Many):
+    if _of_query(relationship):
         return total(SummaryKind.AVG, relationship, where=where, unique=unique)
     return Agg(AggregateKind.AVG, relationship, of, where=where, public=public)
 
@@ -194,7 +199,7 @@ def first(
 
     Over a query's own rows it is the first in the given order, or in the query's own.
     """
-    if not isinstance(relationship, Many):
+    if _of_query(relationship):
         return total(SummaryKind.FIRST, relationship, where=where, order_by=order_by)
     return Agg(AggregateKind.FIRST, relationship, of, where=where, order_by=order_by, public=public)
 

@@ -19,6 +19,8 @@ from sorbus.schema.fields import (
     IdentitySpec,
     JoinSpec,
     OnDelete,
+    OnUpdate,
+    ReferenceSpec,
     RelationshipSpec,
 )
 from sorbus.schema.policies import CheckSpec, Effect, PolicySpec, TenancySpec
@@ -43,8 +45,10 @@ __all__ = [
     "JoinSpec",
     "Missing",
     "OnDelete",
+    "OnUpdate",
     "OnSkip",
     "PolicySpec",
+    "ReferenceSpec",
     "RelationshipSpec",
     "ResourceSpec",
     "TenancySpec",

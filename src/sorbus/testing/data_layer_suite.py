@@ -20,6 +20,7 @@ from sorbus.testing.conformance.paging import Paging
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.queries import Queries
 from sorbus.testing.conformance.reads import Reads
+from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.writes import Writes
@@ -35,6 +36,7 @@ class DataLayerSuite(
     Queries,
     Paging,
     Derived,
+    Relationships,
     Rules,
     Transactions,
     Notices,

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sorbus.data_layers.base import Row
-from sorbus.data_layers.memory.rows import Frame, MemoryRows
+from sorbus.data_layers.memory.rows import MemoryRows
 from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table, frozen
 from sorbus.data_layers.memory.values import conform
+from sorbus.data_layers.memory.ways import Frame, follow
 from sorbus.expressions.nodes import Aggregated, Call, Exists, Node, Ref, walk
 from sorbus.query.statements import Combined, CombineKind, Output, Related, Select
 from sorbus.schema.resource import ResourceSpec
+from sorbus.schema.ways import sees_source
 
 Lookup = tuple[str, Node]
 """An attribute with an index, and the value that a condition asks of it."""
@@ -111,23 +113,50 @@ def _related(statement: Select, related: Related, rows: MemoryRows) -> Iterator[
     inside: Counter[Any] | None = None
     if statement.within is not None:
         inside = Counter(combined(statement.within, rows))
-    nothing = (None,) * len(statement.outputs)
+    nothing = (None,) * (len(statement.outputs) + len(related.carried))
     key_name = statement.resource.primary_key.name
     for key in rows.evaluate(related.keys, None):
-        source = Frame(related.source, {related.relationship.source_attribute: key})
+        # What the statement itself asks sees the far row alone.
+        ways: dict[int, Frame] = {}
         candidates: list[Frame] = []
-        for far in rows.related(source, related.relationship):
+        for far in _reached(related, rows, key):
             frame = Frame(far.spec, far.row)
+            ways[id(frame)] = far
             if rows.holds(statement.where, frame):
                 times = 1 if inside is None else inside[frozen(far.row[key_name])]
                 candidates.extend([frame] * times)
         found = members(statement, rows, candidates)
         about = _about(statement, found, rows)
-        shown = page(statement, found, rows)
+        shown = _page_of(statement, related, found, ways, rows)
         for each in shown:
-            yield (key, *about, *outputs(statement.outputs, each, rows))
+            parent = ways[id(each)].parent
+            between = outputs(related.carried, parent, rows) if parent is not None else ()
+            yield (key, *about, *outputs(statement.outputs, each, rows), *between)
         if about and not shown:
             yield (key, *about, *nothing)
+
+
+def _reached(related: Related, rows: MemoryRows, key: Any) -> Iterator[Frame]:
+    """The rows behind a key; the source row itself is read where the relationship looks at it."""
+    first = rows.application.segments(related.source, related.relationship)[0]
+    sources = [Frame(related.source, {related.key: key})]
+    if sees_source(first):
+        table = rows.tables[related.source.name]
+        sources = [Frame(related.source, row) for row in table.find((related.key,), (key,))]
+    for source in sources:
+        yield from follow(rows, source, related.relationship, related.hops, every=related.every)
+
+
+def _page_of(
+    statement: Select, related: Related, found: list[Frame], ways: dict[int, Frame], rows: MemoryRows
+) -> list[Frame]:
+    """The page of one source row, by the relationship's own order first."""
+    if not related.order:
+        return page(statement, found, rows)
+    ordered = rows.ordered(found, statement.order)
+    places = {id(ways[id(each)]): each for each in ordered}
+    far = rows.ordered([ways[id(each)] for each in ordered], related.order)
+    return [places[id(each)] for each in far][_window(statement, rows)]
 
 
 def _window(statement: Select, rows: MemoryRows) -> slice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +14,9 @@ from sorbus.query.statements import Lock, LockMode, LockWait
 
 _SHARED = frozenset({LockMode.SHARE, LockMode.KEY_SHARE})
 
+Check = Callable[[Mapping[str, Table]], None]
+"""A reference that is looked at later; it raises where it does not hold."""
+
 
 @dataclass(slots=True)
 class Writing:
@@ -22,11 +25,15 @@ class Writing:
     Attributes:
         own: the tables that nobody else sees yet; the others are copied before the first write.
         private: whether the writes stay invisible to others for now.
+        later: what is looked at when the statement is done.
+        deferred: what is looked at when the transaction is committed.
     """
 
     tables: dict[str, Table]
     own: set[str]
     private: bool
+    later: list[Check] = field(default_factory=list[Check])
+    deferred: list[Check] = field(default_factory=list[Check])
     _undo: list[tuple[str, Any, Row | None]] = field(default_factory=list[tuple[str, Any, Row | None]])
 
     def _table(self, name: str) -> Table:
@@ -47,6 +54,16 @@ class Writing:
         table = self._table(name)
         self._undo.append((name, key, table.rows[key]))
         table.remove(key)
+
+    def settle(self) -> None:
+        """Look at what was left for the end of the statement; without a transaction it is the end of all.
+
+        Raises:
+            ForeignKeyViolation: a reference does not hold.
+        """
+        checks = self.later if self.private else [*self.later, *self.deferred]
+        for check in checks:
+            check(self.tables)
 
     def undo(self) -> None:
         """Put everything back."""
@@ -87,6 +104,7 @@ class MemorySession:
         self.began: datetime | None = None
         self._tables: dict[str, Table] | None = None
         self._own: set[str] = set()
+        self._deferred: list[Check] = []
         self._shares = False
         self._failed = False
 
@@ -122,9 +140,16 @@ class MemorySession:
 
         Raises:
             TransactionAborted: a statement had failed; everything is undone instead.
+            ForeignKeyViolation: a deferred reference does not hold; everything is undone.
         """
         failed = self._failed
         if self._tables is not None and not failed:
+            try:
+                for check in self._deferred:
+                    check(self._tables)
+            except BaseException:
+                self.rollback()
+                raise
             self.store.tables = self._tables
         self.rollback()
         if failed:
@@ -135,6 +160,7 @@ class MemorySession:
         if self._tables is not None or self._shares:
             self.store.lock.release(self)
         self._tables, self._own, self._shares = None, set(), False
+        self._deferred = []
         self.began, self._failed = None, False
 
     def mark(self) -> Mark:
@@ -188,7 +214,7 @@ class MemorySession:
         """
         if self.began is not None:
             await self.lock()
-            return Writing(self.tables, self._own, private=True)
+            return Writing(self.tables, self._own, private=True, deferred=self._deferred)
         await self._take()
         return Writing(self.store.tables, set(), private=False)
 

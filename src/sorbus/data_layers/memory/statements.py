@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
-from sorbus.data_layers.memory.rows import Frame, MemoryRows
+from sorbus.data_layers.memory.rows import MemoryRows
 from sorbus.data_layers.memory.selects import Lookup, lookup_of, matching, read, select_nodes
 from sorbus.data_layers.memory.session import MemorySession
 from sorbus.data_layers.memory.summaries import summarize
 from sorbus.data_layers.memory.tables import Table
+from sorbus.data_layers.memory.ways import Frame, joinable
 from sorbus.data_layers.memory.writes import write
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import Aggregated, Exists, Node, Ref, children
@@ -115,11 +116,13 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
         case Ref(name, path, outer):
             spec = stack[-1 - outer]
             for step in path:
+                joinable(application, spec, spec.relationships[step])
                 spec = application.destination(spec.relationships[step])
             calculation = spec.calculations.get(name)
             if calculation is not None and calculation.node is None:
                 raise NotCompilable(f"{spec.name}.{name}")
         case Exists(relationship) | Aggregated(relationship=relationship):
+            joinable(application, stack[-1], stack[-1].relationships[relationship])
             destination = application.destination(stack[-1].relationships[relationship])
             for child in children(node):
                 _check(application, child, (*stack, destination))

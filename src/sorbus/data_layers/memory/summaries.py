@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from sorbus.data_layers.base import Row
-from sorbus.data_layers.memory.rows import Frame, MemoryRows, sortable
+from sorbus.data_layers.memory.rows import MemoryRows, sortable
 from sorbus.data_layers.memory.selects import every
 from sorbus.data_layers.memory.tables import frozen
 from sorbus.data_layers.memory.values import conform
+from sorbus.data_layers.memory.ways import Frame
 from sorbus.expressions.operators import OPERATORS
 from sorbus.query.statements import Summarize, Summary, SummaryKind
 

@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
-from sorbus.data_layers.memory.rows import Frame, MemoryRows
+from sorbus.data_layers.memory.rows import MemoryRows
 from sorbus.data_layers.memory.selects import outputs
 from sorbus.data_layers.memory.session import MemorySession, Writing
 from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table
 from sorbus.data_layers.memory.values import stored
+from sorbus.data_layers.memory.ways import Frame
 from sorbus.errors.database import GuardViolation
 from sorbus.expressions.nodes import Node
 from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Update, UpdateMany
@@ -50,7 +51,9 @@ async def write(
     try:
         rows = compiled.rows(session, writing.tables, bindings)
         run: Callable[[Compiled, Any, Writing, MemoryRows], Sequence[Row]] = _RUNNERS[type(statement)]
-        return run(compiled, statement, writing, rows)
+        answer = run(compiled, statement, writing, rows)
+        writing.settle()
+        return answer
     except BaseException:
         writing.undo()
         raise

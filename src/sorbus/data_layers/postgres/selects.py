@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sorbus.data_layers.postgres.compiler import Frame, SqlCompiler, quote
+from sorbus.data_layers.postgres.compiler import SqlCompiler
+from sorbus.data_layers.postgres.frames import Frame, quote
+from sorbus.data_layers.postgres.joins import Joins, Keys, Reached
 from sorbus.data_layers.postgres.writes import needs_cast, table_name
 from sorbus.query.statements import (
     Combined,
@@ -35,10 +37,10 @@ _WAITS = {LockWait.WAIT: "", LockWait.NOWAIT: " NOWAIT", LockWait.SKIP_LOCKED: "
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Ties rows to their source rows: `= ANY(keys)`, or `= key` of one source row."""
+    """Ties rows to their source rows: to all of them, or to one of another row in the statement."""
 
     related: Related
-    equals: str
+    keys: Keys
 
 
 @dataclass(slots=True)
@@ -47,12 +49,14 @@ class Rows:
 
     Attributes:
         link: the column that holds the key of the source row.
+        reached: how the rows are tied to their source rows, when they are.
     """
 
     frame: Frame
     source: str
     conditions: list[str]
     link: str = ""
+    reached: Reached | None = None
 
     @property
     def clause(self) -> str:
@@ -86,33 +90,42 @@ class SelectWriter:
             return self._plain(statement)
         if statement.cut or statement.distinct or statement.total or statement.earlier:
             return self._each(statement, related)
-        own = related.source.attributes[related.relationship.source_attribute]
-        keys = self.compiler.node(related.keys, f"{own.type.sql}[]")
-        rows = self.rows(statement, Link(related, f"ANY({keys})"))
+        rows = self.rows(statement, Link(related, Keys(array=self._array(related))))
         self._seek(statement, rows)
-        sql = f"SELECT {rows.link}, {self.outputs(statement.outputs)} {rows.clause}"
-        return sql + self._ending(statement, rows.frame)
+        columns = ", ".join([rows.link, self.outputs(statement.outputs), *self._carried(related, rows)])
+        return f"SELECT {columns} {rows.clause}" + self._ending(statement, rows)
+
+    def _array(self, related: Related) -> str:
+        own = related.source.attributes[related.key]
+        return self.compiler.node(related.keys, f"{own.type.sql}[]")
+
+    def _carried(self, related: Related, rows: Rows) -> list[str]:
+        """The columns of the row between."""
+        if rows.reached is None or not related.carried:
+            return []
+        with Joins(self.compiler).seeing(rows.reached.stack[:-1]):
+            return [self._output(each) for each in related.carried]
 
     def _plain(self, statement: Select) -> str:
         about = self._about(statement, None)
         rows = self.rows(statement)
         self._seek(statement, rows)
         columns = ", ".join([*about, self.outputs(statement.outputs)])
-        sql = f"SELECT {columns} {rows.clause}" + self._ending(statement, rows.frame)
+        sql = f"SELECT {columns} {rows.clause}" + self._ending(statement, rows)
         self.compiler.frames.pop()
         return sql
 
     def _each(self, statement: Select, related: Related) -> str:
         """The rows of each source row on their own: an index on key and sort makes this the quickest way."""
-        own = related.source.attributes[related.relationship.source_attribute]
-        keys = self.compiler.node(related.keys, f"{own.type.sql}[]")
+        keys = self._array(related)
         source, alias = self.compiler.alias(), self.compiler.alias()
-        link = Link(related, f"{source}.k")
+        link = Link(related, Keys(one=f"{source}.k"))
         about = self._about(statement, link)
         rows = self.rows(statement, link)
         self._seek(statement, rows)
-        outputs = [f"{self._output(each)} AS c{place}" for place, each in enumerate(statement.outputs)]
-        inner = f"SELECT {', '.join(outputs) or '1'} {rows.clause}" + self._ending(statement, rows.frame)
+        found = [*map(self._output, statement.outputs), *self._carried(related, rows)]
+        outputs = [f"{text} AS c{place}" for place, text in enumerate(found)]
+        inner = f"SELECT {', '.join(outputs) or '1'} {rows.clause}" + self._ending(statement, rows)
         self.compiler.frames.pop()
         columns = [f"{source}.k", *about, *(f"{alias}.c{place}" for place in range(len(outputs)))]
         # A nested loop keeps the order of the inner rows.
@@ -132,7 +145,7 @@ class SelectWriter:
             # The first row of all is the first of the page, unless the page leaves rows out in front.
             rows = self.rows(statement, link)
             seek = self.compiler.node(statement.seek, "boolean") if statement.seek is not None else "TRUE"
-            order = self._order(statement)
+            order = self._order(statement, rows)
             about.append(f"coalesce((SELECT {seek} IS NOT TRUE {rows.clause}{order} LIMIT 1), FALSE)")
             self.compiler.frames.pop()
         return about
@@ -141,19 +154,22 @@ class SelectWriter:
         if statement.seek is not None:
             rows.conditions.append(self.compiler.node(statement.seek, "boolean"))
 
-    def _order(self, statement: Select) -> str:
-        order = self.compiler.order(statement.order)
+    def _order(self, statement: Select, rows: Rows) -> str:
+        first = ""
+        if statement.related is not None and rows.reached is not None:
+            first = Joins(self.compiler).order(rows.reached, statement.related.order)
+        order = ", ".join(filter(None, (first, self.compiler.order(statement.order))))
         return f" ORDER BY {order}" if order else ""
 
-    def _ending(self, statement: Select, frame: Frame) -> str:
+    def _ending(self, statement: Select, rows: Rows) -> str:
         """Sort, limit, offset and lock."""
-        sql = self._order(statement)
+        sql = self._order(statement, rows)
         if statement.limit is not None:
             sql += f" LIMIT {self.compiler.node(statement.limit, 'bigint')}"
         if statement.offset is not None:
             sql += f" OFFSET {self.compiler.node(statement.offset, 'bigint')}"
         if statement.lock is not None:
-            sql += _lock(statement.lock, frame)
+            sql += _lock(statement.lock, rows.frame)
         return sql
 
     def rows(self, statement: Select, link: Link | None = None) -> Rows:
@@ -202,26 +218,16 @@ class SelectWriter:
         self._seek(statement, rows)
         sql = f"SELECT {rows.frame.alias}.{_key(statement.resource)} AS k {rows.clause}"
         if statement.cut:
-            sql += self._ending(statement, rows.frame)
+            sql += self._ending(statement, rows)
         self.compiler.frames.pop()
         return sql
 
     def _tie(self, link: Link, rows: Rows) -> None:
         """The conditions that rows belong to their source rows."""
-        relationship = link.related.relationship
-        far = rows.frame.spec.attributes[relationship.destination_attribute]
-        column = f"{rows.frame.alias}.{quote(far.column)}"
-        join = self.application.join(relationship)
-        if join is not None and relationship.join is not None:
-            between = self.compiler.alias()
-            to = join.attributes[relationship.join.destination_attribute].column
-            back = join.attributes[relationship.join.source_attribute].column
-            rows.source += f" JOIN {table_name(join)} {between} ON {between}.{quote(to)} = {column}"
-            column = f"{between}.{quote(back)}"
-        rows.link = column
-        rows.conditions.append(f"{column} = {link.equals}")
-        if relationship.where is not None:
-            rows.conditions.append(self.compiler.node(relationship.where, "boolean"))
+        reached = Joins(self.compiler).loaded(link.related, link.keys, rows.frame)
+        rows.reached, rows.link = reached, reached.key
+        rows.source = ", ".join([rows.source, *reached.items])
+        rows.conditions.extend(each for each in reached.conditions if each)
 
 
 def _lock(lock: Lock, frame: Frame) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sorbus.data_layers.postgres.compiler import SqlCompiler, quote
+from sorbus.data_layers.postgres.compiler import SqlCompiler
+from sorbus.data_layers.postgres.frames import quote
 from sorbus.data_layers.postgres.lists import travels_as_text
 from sorbus.expressions.nodes import Node, Param
 from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Output, Update, UpdateMany

@@ -90,6 +90,11 @@ class BulkRun:
             raise error
         self.result.errors.append(BulkFailure(index=index, key=key, error=error))
 
+    def ended(self) -> BulkResult[Any]:
+        """The result, its errors in the order of what was given."""
+        self.result.errors.sort(key=lambda each: (each.index is None, each.index or 0))
+        return self.result
+
     def stop_if_failed(self) -> None:
         """End the run at the first batch with an error, when that was asked for."""
         if self.result.errors and self.options.on_error == "stop":

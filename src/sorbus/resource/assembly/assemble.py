@@ -20,9 +20,10 @@ from sorbus.resource.actions import Action
 from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
-from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
+from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
+from sorbus.resource.assembly.ways import join_up, snake_case
 from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, Calc, is_attribute
@@ -50,7 +51,8 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
         if spec is not None:
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
-    application = ApplicationSpec(name=name, resources=MappingProxyType(resources))
+    with_ways = join_up(resources, errors)
+    application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways))
     if not errors:
         errors.extend(verify(application))
     if errors:

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.engine.bulk import BulkStatus, Strategy
-from sorbus.engine.upserting import UpsertOutcome, outcome_of
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.base import SorbusError
 from sorbus.errors.framework import BulkInTransaction, NotAtomic, WrongBulkOption

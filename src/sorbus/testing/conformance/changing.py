@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from sorbus.engine.upserting import UpsertOutcome, outcome_of
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.errors.access import NotLoaded
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.framework import RequireOutsideAction

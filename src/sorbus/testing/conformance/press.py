@@ -47,6 +47,7 @@ from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.reads_world import Library
+from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
 
 
@@ -106,7 +107,8 @@ class Article(Resource):
     changed_at: Attr[datetime] = timestamp(touch=True)
     deadline: Attr[datetime | None] = attribute(default=None)
 
-    author: One[Author] = belongs_to(via=author_id)
+    # The suite lets a reference leave its tenant, to see that reads do not follow it there.
+    author: One[Author] = belongs_to(via=author_id, match_tenant=False)
     editor: One[Author] = belongs_to(via=editor_id, on_delete="nilify")
     comments: Many[Comment] = has_many(order_by=lambda comment: comment.score.desc())
     tags: Many[Tag] = many_to_many("ArticleTag", order_by=lambda tag: tag.name)
@@ -338,5 +340,6 @@ DOMAINS = (
     Library,
     Shop,
     Post,
+    Music,
 )
 """What an application must be made of to run the suite."""

@@ -1,7 +1,5 @@
 """The conformance domain of reads: shelves, volumes and loans, with nulls, ties and rows that some may not see."""
 
-# ruff: noqa: ARG003 - the signatures are the contract of the actions
-
 from __future__ import annotations
 
 from datetime import date, datetime
@@ -32,6 +30,7 @@ from sorbus import (
     calculate,
     coalesce,
     computed,
+    forbid_if,
     has_many,
     input_value,
     policy,
@@ -160,7 +159,7 @@ class Volume(Resource):
     policies = Policies(
         policy(["create", "update", "destroy", "read"], authorize_if(actor_present())),
         policy(of_genre, authorize_if(input_value("genre") == genre)),
-        policy(lent_out, authorize_if(False)),
+        policy(lent_out, forbid_if(True)),
     )
 
 
