@@ -16,6 +16,7 @@ from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.notices import Notices
+from sorbus.testing.conformance.outside import Outside
 from sorbus.testing.conformance.paging import Paging
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.queries import Queries
@@ -35,6 +36,7 @@ class DataLayerSuite(
     Reads,
     Queries,
     Paging,
+    Outside,
     Derived,
     Relationships,
     Rules,

@@ -179,7 +179,7 @@ class AnySort(Behaviour):
 class Cursors(Behaviour):
     """What somebody can do with a cursor that is not his, not from here, or not one."""
 
-    async def refused(self, query: Query[Any], cursor: Any) -> None:
+    async def is_refused(self, query: Query[Any], cursor: Any) -> None:
         """A cursor is refused in both directions."""
         with pytest.raises(InvalidCursor):
             await query.page(limit=1, after=cursor)
@@ -214,7 +214,7 @@ class Cursors(Behaviour):
             Shelf.query(here.scope).order_by(Shelf.name),
             Loan.query(here.scope),
         ):
-            await self.refused(other, cursor)
+            await self.is_refused(other, cursor)
 
     async def test_a_cursor_of_the_same_query_with_other_values_is_good(self, here: Tenant) -> None:
         await stock(here)
@@ -232,7 +232,7 @@ class Cursors(Behaviour):
             return Volume.query(here.scope).order_by(Volume.pages % number)
 
         cursor = (await by(3).page(limit=1)).end_cursor
-        await self.refused(by(7), cursor)
+        await self.is_refused(by(7), cursor)
         assert len(await by(3).page(after=cursor)) == 5
 
     async def test_a_cursor_of_another_tenant_is_refused(self, here: Tenant, there: Tenant) -> None:
@@ -240,8 +240,8 @@ class Cursors(Behaviour):
         await stock(there)
         query = Volume.query().order_by(Volume.title)
         cursor = (await query.page(limit=1, scope=here.scope)).end_cursor
-        await self.refused(query.with_scope(there.scope), cursor)
-        await self.refused(query.with_scope(here.app.system_scope()), cursor)
+        await self.is_refused(query.with_scope(there.scope), cursor)
+        await self.is_refused(query.with_scope(here.app.system_scope()), cursor)
         assert len(await query.page(after=cursor, scope=here.scope)) == 5
         assert len(await query.page(after=cursor, scope=here.as_(await here.person("Eve")))) == 5
 
@@ -250,7 +250,7 @@ class Cursors(Behaviour):
         inner = Volume.query().order_by(Volume.title)
         shelf = (await Shelf.query(here.scope).load_page(Shelf.volumes, inner, limit=1).all())[0]
         cursor = Shelf.volumes.page_of(shelf).end_cursor
-        await self.refused(Volume.query(here.scope).order_by(Volume.title), cursor)
+        await self.is_refused(Volume.query(here.scope).order_by(Volume.title), cursor)
         loose = (await Volume.query(here.scope).order_by(Volume.title).page(limit=1)).end_cursor
         with pytest.raises(InvalidCursor):
             await Shelf.query(here.scope).load_page(Shelf.volumes, inner, after=loose).all()
@@ -263,8 +263,8 @@ class Cursors(Behaviour):
         for position in (0, 7, 15, 16, len(raw) - 1):
             flipped = bytearray(raw)
             flipped[position] ^= 4
-            await self.refused(query, urlsafe_b64encode(flipped).decode().rstrip("="))
-            await self.refused(query, urlsafe_b64encode(raw[:position]).decode().rstrip("="))
+            await self.is_refused(query, urlsafe_b64encode(flipped).decode().rstrip("="))
+            await self.is_refused(query, urlsafe_b64encode(raw[:position]).decode().rstrip("="))
         for what in (
             "",
             "\x00",
@@ -277,13 +277,13 @@ class Cursors(Behaviour):
             {"eq": 1},
             ["x"],
         ):
-            await self.refused(query, what)
+            await self.is_refused(query, what)
 
 
 class NestedPages(Behaviour):
     """A page of related rows on each record."""
 
-    async def shelves(self, here: Tenant, **options: Any) -> list[Shelf]:
+    async def shelves_with(self, here: Tenant, **options: Any) -> list[Shelf]:
         """Both shelves with a page of their volumes."""
         inner = options.pop("inner", None)
         query = Shelf.query(here.scope).order_by(Shelf.name)
@@ -292,7 +292,7 @@ class NestedPages(Behaviour):
     async def test_each_record_has_a_page_of_its_own(self, here: Tenant) -> None:
         await stock(here)
         await Shelf.build(here.scope, name="zero")
-        shelves = await self.shelves(here, limit=1, count=True)
+        shelves = await self.shelves_with(here, limit=1, count=True)
         pages = [Shelf.volumes.page_of(each) for each in shelves]
         assert [(joined(list(each)), each.has_next, each.has_previous, each.count) for each in pages] == [
             ("a", True, False, 2),
@@ -304,21 +304,21 @@ class NestedPages(Behaviour):
 
     async def test_cursors_lead_on_and_back_on_each_record(self, here: Tenant) -> None:
         await stock(here)
-        await Volume.bind(here.scope, title="b2", shelf_id=(await self.shelves(here))[0].id)
-        (left, right) = [Shelf.volumes.page_of(each) for each in await self.shelves(here, limit=1)]
-        after = await self.shelves(here, limit=1, after=left.end_cursor)
+        await Volume.bind(here.scope, title="b2", shelf_id=(await self.shelves_with(here))[0].id)
+        (left, right) = [Shelf.volumes.page_of(each) for each in await self.shelves_with(here, limit=1)]
+        after = await self.shelves_with(here, limit=1, after=left.end_cursor)
         found = [Shelf.volumes.page_of(each) for each in after]
         assert [(joined(list(each)), each.has_previous, each.has_next) for each in found] == [
             ("b", True, True),
             ("c", False, True),
         ]
-        beyond = await self.shelves(here, limit=5, after=right.end_cursor, count=True)
+        beyond = await self.shelves_with(here, limit=5, after=right.end_cursor, count=True)
         found = [Shelf.volumes.page_of(each) for each in beyond]
         assert [(joined(list(each)), each.has_previous, each.has_next, each.count) for each in found] == [
             ("", True, False, 3),
             ("d", True, False, 2),
         ]
-        before = await self.shelves(here, limit=1, before=right.end_cursor)
+        before = await self.shelves_with(here, limit=1, before=right.end_cursor)
         found = [Shelf.volumes.page_of(each) for each in before]
         assert [(joined(list(each)), each.has_previous, each.has_next) for each in found] == [
             ("b2", True, False),
@@ -331,26 +331,26 @@ class NestedPages(Behaviour):
         inner = (
             Volume.query().order_by(Volume.loan_days.desc(), Volume.worth).load(Volume.loans, Volume.label)
         )
-        shelves = await self.shelves(here, inner=inner, limit=1)
+        shelves = await self.shelves_with(here, inner=inner, limit=1)
         (left, right) = [Shelf.volumes.page_of(each) for each in shelves]
         assert [(joined(list(each)), [len(one.loans) for one in each]) for each in (left, right)] == [
             ("b", [1]),
             ("c", [0]),
         ]
         assert left[0].label == "b (50)"
-        shelves = await self.shelves(here, inner=inner, limit=9, after=left.end_cursor)
+        shelves = await self.shelves_with(here, inner=inner, limit=9, after=left.end_cursor)
         assert joined(list(Shelf.volumes.page_of(shelves[0]))) == "a"
 
     async def test_pages_by_position(self, here: Tenant) -> None:
         await stock(here)
-        shelves = await self.shelves(here, limit=1, offset=1, count=True)
+        shelves = await self.shelves_with(here, limit=1, offset=1, count=True)
         found = [Shelf.volumes.page_of(each) for each in shelves]
         assert [(joined(list(each)), each.has_previous, each.has_next, each.count) for each in found] == [
             ("b", True, False, 2),
             ("d", True, False, 2),
         ]
         assert found[0].start_cursor is None
-        shelves = await self.shelves(here, limit=1, offset=9, count=True)
+        shelves = await self.shelves_with(here, limit=1, offset=9, count=True)
         assert [Shelf.volumes.page_of(each).count for each in shelves] == [2, 2]
 
     async def test_conditions_policies_and_tenants_hold_on_them(self, here: Tenant, there: Tenant) -> None:
@@ -376,9 +376,9 @@ class NestedPages(Behaviour):
             {"inner": Volume.in_pages(here.scope), "limit": 4},
         ):
             with pytest.raises(InvalidPage):
-                await self.shelves(here, **options)
+                await self.shelves_with(here, **options)
         with pytest.raises(InvalidCursor):
-            await self.shelves(here, after="x")
+            await self.shelves_with(here, after="x")
         with pytest.raises(InvalidPage, match="to many"):
             await Volume.query(here.scope).load_page(Volume.shelf).all()
         shelf = (await Shelf.query(here.scope).load(Shelf.volumes).all())[0]
@@ -389,7 +389,7 @@ class NestedPages(Behaviour):
 class Streams(Behaviour):
     """Every row in batches."""
 
-    async def streamed(self, query: Query[Volume], **options: Any) -> str:
+    async def stream_of(self, query: Query[Volume], **options: Any) -> str:
         """The titles of a stream."""
         return "".join([each.title async for each in query.stream(**options)])
 
@@ -397,12 +397,12 @@ class Streams(Behaviour):
     async def test_a_stream_meets_every_row_once_in_order(self, here: Tenant, batch: int) -> None:
         await stock(here)
         query = Volume.query(here.scope).order_by(Volume.worth.desc(), Volume.title)
-        assert await self.streamed(query, batch=batch) == joined(await query.all())
-        assert await self.streamed(query.limit(4), batch=batch) == joined(await query.limit(4).all())
+        assert await self.stream_of(query, batch=batch) == joined(await query.all())
+        assert await self.stream_of(query.limit(4), batch=batch) == joined(await query.limit(4).all())
         cut = query.limit(3).offset(2)
-        assert await self.streamed(cut, batch=batch) == joined(await cut.all())
-        assert await self.streamed(query.offset(5), batch=batch) == joined(await query.offset(5).all())
-        assert await self.streamed(query.limit(0), batch=batch) == ""
+        assert await self.stream_of(cut, batch=batch) == joined(await cut.all())
+        assert await self.stream_of(query.offset(5), batch=batch) == joined(await query.offset(5).all())
+        assert await self.stream_of(query.limit(0), batch=batch) == ""
 
     async def test_what_has_no_keyset_needs_a_fallback(self, here: Tenant) -> None:
         await stock(here)
@@ -413,12 +413,12 @@ class Streams(Behaviour):
         lists = query.order_by(Volume.words.desc(), Volume.title)
         for each in (twice, lists):
             with pytest.raises(InvalidPage, match="fallback"):
-                await self.streamed(each)
+                await self.stream_of(each)
             for batch in (1, 2, 9):
                 for cut in (each, each.limit(3), each.limit(3).offset(1)):
                     whole = joined(await cut.all())
-                    assert await self.streamed(cut, batch=batch, fallback="offset") == whole
-            assert await self.streamed(each, fallback="full") == joined(await each.all())
+                    assert await self.stream_of(cut, batch=batch, fallback="offset") == whole
+            assert await self.stream_of(each, fallback="full") == joined(await each.all())
 
     async def test_a_stream_stays_in_place_while_rows_go(self, here: Tenant) -> None:
         volumes = await stock(here)
@@ -430,7 +430,7 @@ class Streams(Behaviour):
 
     async def test_a_batch_of_nothing_is_refused(self, here: Tenant) -> None:
         with pytest.raises(InvalidPage):
-            await self.streamed(Volume.query(here.scope), batch=0)
+            await self.stream_of(Volume.query(here.scope), batch=0)
 
     async def test_prices_are_exact_on_the_way(self, here: Tenant) -> None:
         for number in range(5):
@@ -438,7 +438,7 @@ class Streams(Behaviour):
                 here.scope, title=str(number), price=Decimal("0.1") + Decimal(number) / Decimal(10**20)
             )
         query = Volume.query(here.scope).order_by(Volume.price.desc())
-        assert await self.streamed(query, batch=1) == "43210"
+        assert await self.stream_of(query, batch=1) == "43210"
 
 
 class Paging(AnySort, Cursors, NestedPages, Streams):
