@@ -112,7 +112,7 @@ def management(preset: str | None, where: str, **options: Any) -> Management:
             f"there is no preset `{preset}`. Presets: {listed(PRESETS)}.",
             hint=did_you_mean(preset, PRESETS),
         )
-    chosen = dict(PRESETS[preset]) if preset is not None else {}
+    chosen: dict[str, Any] = dict(PRESETS[preset]) if preset is not None else {}
     chosen |= {name: value for name, value in options.items() if value is not None}
     for name, allowed in _CHOICES.items():
         if name in chosen and chosen[name] not in allowed:
@@ -180,7 +180,7 @@ def roles(relationship: RelationshipSpec, how: Management) -> Iterator[Role]:
         if "unrelate" in choices:
             yield Role(
                 name="unrelate", resource=far, kind=ActionKind.UPDATE,
-                said=how.action("unrelate", "update"), silent=True, sets=sets,
+                said=how.action("unrelate", "relate", "update"), silent=True, sets=sets,
             )  # fmt: skip
 
 
@@ -197,19 +197,22 @@ def chosen(application: ApplicationSpec, where: str, role: Role) -> ActionSpec:
         action = spec.actions.get(str(getattr(found, "name", found)))
         if action is None or action.kind is not role.kind:
             raise WrongRelationship(
-                where, f"`{role.name}` is no {role.kind.value} action of {spec.name}. "
+                where,
+                f"`{role.name}` is no {role.kind.value} action of {spec.name}. "
                 f"There are: {listed(_of_kind(spec, role.kind))}.",
             )  # fmt: skip
     else:
         names = _of_kind(spec, role.kind)
         if len(names) != 1:
-            problem = f"has several {role.kind.value} actions ({listed(names)})" if names else (
-                f"has no {role.kind.value} action"
+            problem = f"has several ({listed(names)})" if names else (
+                "has none"
             )  # fmt: skip
             raise WrongRelationship(
                 where,
-                f"it needs a {role.kind.value} action of {spec.name} (`{role.name}`), which {problem}.",
-                hint=hint if names else f"Declare an `@action.{role.kind.value}`, or choose other options.",
+                f"it needs {_article(role.kind)} action of {spec.name} (`{role.name}`), which {problem}.",
+                hint=hint
+                if names
+                else f"Declare one with `@action.{role.kind.value}`, or choose other options.",
             )
         action = spec.actions[names[0]]
     needed = [each.name for each in action.inputs if each.required and each.name not in role.sets]
@@ -218,6 +221,10 @@ def chosen(application: ApplicationSpec, where: str, role: Role) -> ActionSpec:
             where, f"`{role.name}` runs without inputs; {action.label} needs {listed(needed)}.", hint=hint
         )
     return action
+
+
+def _article(kind: ActionKind) -> str:
+    return f"an {kind.value}" if kind is ActionKind.UPDATE else f"a {kind.value}"
 
 
 def _of_kind(spec: ResourceSpec, kind: ActionKind) -> list[str]:

@@ -13,6 +13,7 @@ from sorbus.cli.screens import console, plain
 from sorbus.errors.cli import NoSuchResourceName
 from sorbus.expressions.describe import describe
 from sorbus.resource.application import Sorbus
+from sorbus.schema.fields import CalculationSpec
 from sorbus.schema.manifest import manifest, resource_manifest
 from sorbus.schema.resource import ResourceSpec
 
@@ -72,13 +73,21 @@ def _fields(spec: ResourceSpec) -> None:
         if name in spec.attributes:
             kind = "key" if spec.attributes[name].primary_key else "attribute"
         elif name in spec.calculations:
-            node = spec.calculations[name].node
-            kind = f"calculation {describe(node)}" if node is not None else "computed in Python"
+            kind = _calculation(spec.calculations[name])
         else:
             kind = f"aggregate {describe(spec.aggregates[name].node)}"
         public = "yes" if each.public else ""
         table.add_row(*map(plain, (name, each.type.describe(), kind, public, each.description)))
     console().print(table)
+
+
+def _calculation(spec: CalculationSpec) -> str:
+    """What a calculation is made of, with its arguments."""
+    arguments = ", ".join(f"{each.name}: {each.type.describe()}" for each in spec.arguments)
+    shown = f"({arguments})" if arguments else ""
+    if spec.function is not None:
+        return f"computed in Python{shown}"
+    return f"calculation{shown}" + (f" {describe(spec.node)}" if spec.node is not None else "")
 
 
 def _relationships(spec: ResourceSpec) -> None:

@@ -47,17 +47,19 @@ def begin_create(call: ActionCall) -> None:
         changes[spec.tenancy.attribute] = call.scope.tenant
     if data.action.transition is not None:
         changes[data.action.transition.attribute] = data.action.transition.target
+    changes.update(call.forced)
     call.changeset.changes = changes
 
 
 def check_required(call: ActionCall) -> None:
     """Every attribute that cannot be null has a value."""
     data: WriteData = call.plan.data
-    changes = call.changeset.changes
+    changes, pending = call.changeset.changes, call.changeset.pending
     missing = [
         Required(data.action.label, each.name, expected=each.type.describe())
         for each in data.spec.attributes.values()
         if each.name not in changes or (changes[each.name] is None and not each.type.nullable)
+        if each.name not in pending
     ]
     if missing:
         raise InvalidAction(data.action.label, missing)
@@ -92,6 +94,7 @@ def begin_update(call: ActionCall) -> None:
     changeset.changes = {name: value for name, value in changeset.inputs.items() if name in data.accepted}
     if data.action.transition is not None:
         changeset.changes[data.action.transition.attribute] = data.action.transition.target
+    changeset.changes.update(call.forced)
     check_tenant(call)
 
 

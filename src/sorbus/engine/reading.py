@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings, Row
+from sorbus.engine.gathering import Python
 from sorbus.engine.loading import load, load_related
 from sorbus.engine.paging import Pager
 from sorbus.engine.planning import ReadPlan
@@ -215,7 +216,7 @@ class Reader:
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
         records = plan.hydrate(await self.run(plan, scope, lowered.values, inputs))
-        if lowered.loads or plan.computed:
+        if lowered.loads or lowered.python is not None:
             await self.finish(plan, records, lowered, spec, scope)
         return records
 
@@ -244,16 +245,32 @@ class Reader:
         return rows, plan, records
 
     async def finish(
-        self, plan: ReadPlan, records: list[Any], lowered: Lowered, spec: ResourceSpec, scope: Scope
+        self,
+        plan: ReadPlan,  # noqa: ARG002
+        records: list[Any],
+        lowered: Lowered,
+        spec: ResourceSpec,
+        scope: Scope,
     ) -> None:
         """Step 15: related rows, then the calculations that run in Python."""
         if not records:
             return
         for relationship, item in lowered.loads:
             await load_related(self, records, spec, relationship, item, scope)
-        for name, function in plan.computed:
+        if lowered.python is not None:
+            await self._compute(lowered.python, records, spec, scope)
+
+    async def _compute(self, python: Python, records: list[Any], spec: ResourceSpec, scope: Scope) -> None:
+        """The calculations in Python, after what they need; what nobody else asked for goes again."""
+        for relationship, item in python.before:
+            await load_related(self, records, spec, relationship, item, scope)
+        for each in python.computations:
+            await each.run(records, scope)
+        for name in python.dropped:
             for record in records:
-                record.__dict__[name] = function(record)
+                record.__dict__.pop(name, None)
+        for relationship, item in python.after:
+            await load_related(self, records, spec, relationship, item, scope)
 
     async def load_related(
         self, records: list[Any], spec: ResourceSpec, names: tuple[str, ...], scope: Scope

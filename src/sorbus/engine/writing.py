@@ -171,6 +171,9 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
     )
     if any(isinstance(value, Expr) for value in row.values()):
         return None
+    if call.changeset.pending:
+        # What related writes will set is not known yet.
+        row = {name: value for name, value in row.items() if name not in call.changeset.pending}
     try:
         return evaluate(node, row, environment) is True
     except Unevaluable:

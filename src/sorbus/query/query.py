@@ -417,5 +417,10 @@ def load_items(targets: Sequence[Any]) -> tuple[LoadItem, ...]:
         if isinstance(each, Query):
             items.extend(each.loads)
         else:
-            items.append(each if isinstance(each, LoadItem) else LoadItem(target=each))
+            items.append(load_item(each))
     return tuple(items)
+
+
+def load_item(target: Any) -> LoadItem:
+    """What to load, from a field, a relationship or a whole item."""
+    return target if isinstance(target, LoadItem) else LoadItem(target=target)

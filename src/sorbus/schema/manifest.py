@@ -73,8 +73,21 @@ def _field(spec: ResourceSpec, name: str, each: FieldSpec) -> dict[str, Any]:
     calculation = spec.calculations.get(name)
     if calculation is not None:
         expression = describe(calculation.node) if calculation.node is not None else None
-        return data | {"kind": "calculation", "expression": expression, "loads": list(calculation.loads)}
-    return data | {"kind": "aggregate", "expression": describe(spec.aggregates[name].node)}
+        return data | {
+            "kind": "calculation",
+            "expression": expression,
+            "runs_in": "python" if calculation.function is not None else "data layer",
+            "batch": calculation.batch,
+            "arguments": [_input(each) for each in calculation.arguments],
+            "loads": list(calculation.loads),
+        }
+    node = spec.aggregates[name].node
+    return data | {
+        "kind": "aggregate",
+        "expression": describe(node),
+        "over": node.relationship,
+        "authorize": node.authorize,
+    }
 
 
 def _action(action: ActionSpec) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from __future__ import annotations
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.expressions import Expressions
+from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.outside import Outside
 from sorbus.testing.conformance.paging import Paging
@@ -38,7 +40,9 @@ class DataLayerSuite(
     Paging,
     Outside,
     Derived,
+    Expressions,
     Relationships,
+    Managing,
     Rules,
     Transactions,
     Notices,

@@ -18,6 +18,7 @@ from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.base import SorbusError
 from sorbus.errors.declaration import (
     BrokenExpression,
+    BrokenFragment,
     CircularCalculation,
     DefinitionErrors,
     ExpressionTruth,
@@ -27,7 +28,10 @@ from sorbus.errors.declaration import (
     NoSuchField,
     NotNumeric,
     UnknownMember,
+    UnusableAlias,
+    WrongCalculation,
     WrongInput,
+    WrongOperand,
     WrongSection,
     WrongTransition,
 )
@@ -225,6 +229,7 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
     BrokenExpression: lambda: BrokenExpression(
         "Run.size", "unsupported operand type(s) for +: 'One' and 'int'"
     ),
+    BrokenFragment: lambda: BrokenFragment("fragment", "lower({1})", "`{1}` names none of its 1 arguments"),
     CircularCalculation: lambda: CircularCalculation("Node", ["Node.depth", "Node.depth"]),
     DefinitionErrors: lambda: DefinitionErrors(
         [
@@ -254,6 +259,13 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
     UnknownMember: lambda: UnknownMember(
         "Run", "polices", found="Policies section, which is named `policies`", allowed=["policies"]
     ),
+    UnusableAlias: lambda: UnusableAlias(
+        "Article.discounted", "title", "`Article` has a member of that name"
+    ),
+    WrongCalculation: lambda: WrongCalculation(
+        "Article.discounted", "its parameters start with `cls`", hint="Write it on a class method."
+    ),
+    WrongOperand: lambda: WrongOperand("upper", found="int", takes="a text", place=0),
     WrongInput: lambda: WrongInput(
         "Run.submit",
         "loud",

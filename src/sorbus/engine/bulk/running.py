@@ -34,6 +34,7 @@ class BulkRun:
 
     Attributes:
         tail: the steps between the write and the commit that each row still has.
+        relates: whether rows write related ones, which need their records.
     """
 
     engine: Engine
@@ -41,6 +42,7 @@ class BulkRun:
     scope: Scope
     options: BulkOptions
     result: BulkResult[Any]
+    relates: bool = False
 
     @property
     def data(self) -> WriteData:
@@ -57,7 +59,13 @@ class BulkRun:
     def wants_records(self) -> bool:
         """Whether somebody looks at the written records."""
         hooks = self.data.action.hooks
-        return bool(self.options.returning or self.tail or self.plan.after or HookPoint.AFTER_BATCH in hooks)
+        return bool(
+            self.relates
+            or self.options.returning
+            or self.tail
+            or self.plan.after
+            or HookPoint.AFTER_BATCH in hooks
+        )
 
     def check(self) -> None:
         """Step 1, and that the options fit.
@@ -122,7 +130,13 @@ class BulkRun:
         session = await opened.session(self.data.layer)
         for hook in hooks.get(HookPoint.BEFORE_BATCH, ()):
             await awaited(hook(self.scope))
+        asking = [call for call in calls if call.changeset.related]
+        if asking:
+            self.relates = True
+            await self.engine.related.first(asking)
         written = await write(session, calls)
+        if asking:
+            await self.engine.related.then([call for call in asking if call.result is not None])
         await self.finish(opened, session, written)
         return written
 

@@ -44,6 +44,8 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.expressions_world import Gallery
+from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.reads_world import Library
@@ -338,8 +340,10 @@ DOMAINS = (
     People,
     Press,
     Library,
+    Gallery,
     Shop,
     Post,
     Music,
+    Kitchen,
 )
 """What an application must be made of to run the suite."""
