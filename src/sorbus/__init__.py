@@ -68,6 +68,7 @@ from sorbus.resource.sections import (
 )
 from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
+from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
 from sorbus.types.json import Json
 
@@ -86,6 +87,7 @@ __all__ = [
     "Notifications",
     "One",
     "Page",
+    "Paging",
     "Policies",
     "Postgres",
     "PrivateArg",

@@ -33,6 +33,7 @@ EXPORTED = [
     "Notifications",
     "One",
     "Page",
+    "Paging",
     "Policies",
     "Postgres",
     "PrivateArg",
