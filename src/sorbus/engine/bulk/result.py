@@ -85,8 +85,7 @@ class BulkOptions:
         if not isinstance(batch, int) or not 1 <= batch <= LARGEST_BATCH:
             raise WrongBulkOption("batch", batch, allowed=f"1 to {LARGEST_BATCH}")
         strategy = choices.pop("strategy", None)
-        options = cls(**choices, strategy=None if strategy is None else Strategy(strategy))
-        return options
+        return cls(**choices, strategy=None if strategy is None else Strategy(strategy))
 
     @property
     def one_transaction(self) -> bool:
