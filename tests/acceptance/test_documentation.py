@@ -23,6 +23,7 @@ PAGES = (
     "docs/guides/state-machines.md",
     "docs/guides/writing.md",
     "docs/guides/relationships.md",
+    "docs/guides/queries.md",
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Self, TypeGuard, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeGuard, TypeVar, cast, overload
 
 from sorbus.errors.access import NotLoaded
 from sorbus.expressions.build import ExistsExpr, Expr, Related, Sort
@@ -118,11 +118,10 @@ class Many(Relationship[R]):
         Raises:
             NotLoaded: no page was loaded for this relationship.
         """
-        found = record.__dict__.get(self.name)
+        found: object = record.__dict__.get(self.name)
         if not isinstance(found, Page):
             raise NotLoaded(type(record).__name__, self.name)
-        page: Page[R] = found
-        return page
+        return cast("Page[R]", found)
 
 
 def belongs_to(
