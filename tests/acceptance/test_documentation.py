@@ -19,6 +19,7 @@ PAGES = (
     "docs/tutorial/first-hour.md",
     "docs/guides/pipelines.md",
     "docs/guides/writing.md",
+    "docs/guides/tenancy.md",
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 

@@ -1,7 +1,5 @@
 """The conformance domain of tenants: firms whose rows share tables, and firms that have tables of their own."""
 
-
-
 from __future__ import annotations
 
 from uuid import UUID
