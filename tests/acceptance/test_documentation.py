@@ -17,9 +17,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md",
     "docs/tutorial/first-hour.md",
+    "docs/guides/extensions.md",
+    "docs/guides/notifications.md",
     "docs/guides/pipelines.md",
+    "docs/guides/state-machines.md",
     "docs/guides/writing.md",
     "docs/guides/tenancy.md",
+    "docs/guides/relationships.md",
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 

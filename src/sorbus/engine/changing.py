@@ -10,6 +10,7 @@ from sorbus.changeset.items import run_items
 from sorbus.engine.casting import check_changes
 from sorbus.engine.drafts import make_draft
 from sorbus.engine.lifecycle import ActionCall
+from sorbus.engine.states import check_bounds
 from sorbus.engine.tenants import reaching
 from sorbus.engine.write_data import WriteData
 from sorbus.errors.access import NotLoaded
@@ -50,8 +51,10 @@ def begin_create(call: ActionCall) -> None:
         # What an input says is kept: an action for all tenants may say any, the others are checked.
         if inputs.get(name) is None or name not in data.accepted:
             changes[name] = spec.tenancy.cast(call.scope.tenant)
-    if data.action.transition is not None:
-        changes[data.action.transition.attribute] = data.action.transition.target
+    transition = data.action.transition
+    if transition is not None and transition.target is not None:
+        changes[transition.attribute] = transition.target
+    changes.update(call.forced)
     call.changeset.changes = changes
     check_tenant(call)
 
@@ -59,11 +62,12 @@ def begin_create(call: ActionCall) -> None:
 def check_required(call: ActionCall) -> None:
     """Every attribute that cannot be null has a value."""
     data: WriteData = call.plan.data
-    changes = call.changeset.changes
+    changes, pending = call.changeset.changes, call.changeset.pending
     missing = [
         Required(data.action.label, each.name, expected=each.type.describe())
         for each in data.spec.attributes.values()
         if each.name not in changes or (changes[each.name] is None and not each.type.nullable)
+        if each.name not in pending
     ]
     if missing:
         raise InvalidAction(data.action.label, missing)
@@ -96,8 +100,10 @@ def begin_update(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     changeset = call.changeset
     changeset.changes = {name: value for name, value in changeset.inputs.items() if name in data.accepted}
-    if data.action.transition is not None:
-        changeset.changes[data.action.transition.attribute] = data.action.transition.target
+    transition = data.action.transition
+    if transition is not None and transition.target is not None:
+        changeset.changes[transition.attribute] = transition.target
+    changeset.changes.update(call.forced)
     check_tenant(call)
 
 
@@ -138,6 +144,7 @@ def settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
     data: WriteData = call.plan.data
     changeset = call.changeset
     check_changes(changeset, cast_already)
+    check_bounds(changeset)
     check_tenant(call)
     if changeset.requirements:
         decide(changeset)

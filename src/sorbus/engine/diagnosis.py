@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sorbus.engine.states import wrong_state
 from sorbus.engine.tenants import reaching
 from sorbus.engine.write_data import bindings, guarded, key_is, tenancy_for
 from sorbus.errors.base import SorbusError
@@ -14,7 +15,6 @@ from sorbus.errors.inputs import (
     NoLongerApplies,
     NotFound,
     RelatedMissing,
-    WrongState,
 )
 from sorbus.expressions.describe import describe
 from sorbus.expressions.nodes import conjunction
@@ -83,14 +83,7 @@ async def nothing_written(call: ActionCall) -> SorbusError:
         return call.changeset.filters[0].error()
     if call.guard is not None:
         return NoLongerApplies(data.action.label, condition=describe(call.guard))
-    transition = data.action.transition
-    if transition is not None:
-        state = visible.__dict__[transition.attribute]
-        if state not in transition.sources:
-            return WrongState(
-                data.action.label,
-                current=str(getattr(state, "value", state)),
-                sources=[str(getattr(each, "value", each)) for each in transition.sources],
-                target=str(getattr(transition.target, "value", transition.target)),
-            )
+    wrong = wrong_state(data.spec, data.action, visible)
+    if wrong is not None:
+        return wrong
     return refusal(data.program, scope, call.changeset.inputs)

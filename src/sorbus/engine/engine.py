@@ -24,6 +24,7 @@ from sorbus.engine.generic import GenericPlan, generic_plan, run_generic
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, run
 from sorbus.engine.planning import Planner
 from sorbus.engine.reading import Reader
+from sorbus.engine.related_writes import RelatedWriter
 from sorbus.engine.transaction import Transaction, current, transaction
 from sorbus.engine.writing import write_plan
 from sorbus.errors.framework import UnknownResource
@@ -71,6 +72,7 @@ class Engine:
         self._casters: dict[Any, InputCaster] = {}
         self.planner = Planner(application, self.layer_of, self.program)
         self.reader = Reader(self)
+        self.related = RelatedWriter(self)
 
     @property
     def compiled(self) -> int:

@@ -29,7 +29,6 @@ class ReadPlan:
     """A compiled read.
 
     Attributes:
-        computed: the calculations that run in Python, by name.
         marks: where the sort values of a row stand in it, for its cursor.
         key: where the key of a row stands in it.
         loaders: from stored values to Python's, when single values are read.
@@ -39,7 +38,6 @@ class ReadPlan:
     layer: DataLayer
     executable: Executable
     hydrate: Hydrate = list
-    computed: tuple[tuple[str, Callable[[Any], Any]], ...] = ()
     marks: tuple[int, ...] = ()
     key: int = 0
     loaders: tuple[Loader | None, ...] = ()
@@ -162,15 +160,13 @@ class Planner(Shaper):
         )
 
     def _derived(self, shape: Shape, spec: ResourceSpec, securer: Securer) -> tuple[Output, ...]:
+        plain = ((name, name, _node(spec, name)) for name in shape.fields)
+        extras = ((each.slot, each.name, each.node) for each in shape.extras)
         return tuple(
-            Output(name=name, node=securer.secure(node, (spec,)), type=spec.field(name).type)
-            for name in shape.fields
-            if (node := self._node(spec, name)) is not None
+            Output(name=slot, node=securer.secure(node, (spec,)), type=spec.field(name).type)
+            for slot, name, node in (*plain, *extras)
+            if node is not None
         )
-
-    def _node(self, spec: ResourceSpec, name: str) -> Node | None:
-        found = spec.calculations.get(name) or spec.aggregates.get(name)
-        return found.node if found is not None else None
 
     def _guarded(
         self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
@@ -290,17 +286,11 @@ class Planner(Shaper):
             if page.cursors:
                 outputs, marks = _marked(outputs, shape.order)
             select = replace(select, outputs=outputs, seek=page.seek, total=page.total, earlier=page.earlier)
-        computed = tuple(
-            (name, function)
-            for name in shape.fields
-            if (found := spec.calculations.get(name)) and (function := found.function) is not None
-        )
         shown = outputs[: len(outputs) - sum(each.name == "" for each in outputs)]
         return ReadPlan(
             layer,
             layer.compile(select),
             hydrator(spec.python, shown, layer, first=front),
-            computed,
             tuple(front + each for each in marks),
             front + next(place for place, each in enumerate(shown) if each.name == spec.primary_key.name),
             carried=self._carried(rows.related, layer, front + len(outputs)),
@@ -311,6 +301,14 @@ class Planner(Shaper):
         if related is None or between is None or not related.carried:
             return None
         return hydrator(between.python, related.carried, layer, first=first)
+
+
+def _node(spec: ResourceSpec, name: str) -> Node | None:
+    """What the data layer computes for a derived field; None when Python does."""
+    calculation = spec.calculations.get(name)
+    if calculation is not None:
+        return calculation.node if calculation.function is None else None
+    return spec.aggregates[name].node
 
 
 def _decided(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings, Row
+from sorbus.engine.gathering import Python
 from sorbus.engine.loading import load, load_related
 from sorbus.engine.paging import Pager
 from sorbus.engine.planning import ReadPlan
@@ -21,7 +22,7 @@ from sorbus.expressions.build import Expr
 from sorbus.expressions.nodes import FALSE, Call, Param, Ref
 from sorbus.policies.explain import refusal
 from sorbus.query.input_fields import storable
-from sorbus.query.query import Fallback, LoadItem, Query, load_item
+from sorbus.query.query import Fallback, LoadItem, Query, load_items
 from sorbus.query.statements import SummaryKind
 from sorbus.query.totals import Total
 from sorbus.schema.fields import AttributeSpec
@@ -78,14 +79,21 @@ class Reader:
 
     # one record
 
-    async def get(self, spec: ResourceSpec, scope: Scope, key: Any, items: Sequence[LoadItem] = ()) -> Any:
+    async def get(self, spec: ResourceSpec, scope: Scope, key: Any, targets: Sequence[Any] = ()) -> Any:
         """The record with a key, by the primary read."""
-        record = await self.find(spec, scope, key)
+        record = await (self._loaded(spec, scope, key, targets) if targets else self.find(spec, scope, key))
         if record is None:
             raise NotFound(spec.name, key)
-        if items:
-            await load(self, [record], spec, scope, items, reuse=False)
         return record
+
+    async def _loaded(self, spec: ResourceSpec, scope: Scope, key: Any, targets: Sequence[Any]) -> Any:
+        """The record with a key and more loaded, or None."""
+        field: Expr[Any] = getattr(spec.python, spec.primary_key.name)
+        query: Query[Any] = Query(
+            resource=spec.python, conditions=(field == self.cast_key(spec, key),), loads=load_items(targets)
+        )
+        records = await self.everything(query, scope)
+        return records[0] if records else None
 
     async def find(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key, or None."""
@@ -108,7 +116,7 @@ class Reader:
             return None
 
     async def get_by(
-        self, spec: ResourceSpec, scope: Scope, values: Mapping[str, Any], items: Sequence[LoadItem]
+        self, spec: ResourceSpec, scope: Scope, values: Mapping[str, Any], targets: Sequence[Any]
     ) -> Any:
         """The record with the values of an identity.
 
@@ -123,7 +131,7 @@ class Reader:
             field: Expr[Any] = getattr(spec.python, name)
             conditions.append(field == _identifying(spec, spec.attributes[name], values[name]))
         query: Query[Any] = Query(
-            resource=spec.python, conditions=tuple(conditions), loads=tuple(items), take=2
+            resource=spec.python, conditions=tuple(conditions), loads=load_items(targets), take=2
         )
         records = await self.everything(query, scope)
         if not records:
@@ -219,7 +227,7 @@ class Reader:
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
         records = plan.hydrate(await self.run(plan, scope, lowered.values, inputs))
-        if lowered.loads or plan.computed:
+        if lowered.loads or lowered.python is not None:
             await self.finish(plan, records, lowered, spec, scope)
         return records
 
@@ -248,16 +256,32 @@ class Reader:
         return rows, plan, records
 
     async def finish(
-        self, plan: ReadPlan, records: list[Any], lowered: Lowered, spec: ResourceSpec, scope: Scope
+        self,
+        plan: ReadPlan,  # noqa: ARG002
+        records: list[Any],
+        lowered: Lowered,
+        spec: ResourceSpec,
+        scope: Scope,
     ) -> None:
         """Step 15: related rows, then the calculations that run in Python."""
         if not records:
             return
         for relationship, item in lowered.loads:
             await load_related(self, records, spec, relationship, item, scope)
-        for name, function in plan.computed:
+        if lowered.python is not None:
+            await self._compute(lowered.python, records, spec, scope)
+
+    async def _compute(self, python: Python, records: list[Any], spec: ResourceSpec, scope: Scope) -> None:
+        """The calculations in Python, after what they need; what nobody else asked for goes again."""
+        for relationship, item in python.before:
+            await load_related(self, records, spec, relationship, item, scope)
+        for each in python.computations:
+            await each.run(records, scope)
+        for name in python.dropped:
             for record in records:
-                record.__dict__[name] = function(record)
+                record.__dict__.pop(name, None)
+        for relationship, item in python.after:
+            await load_related(self, records, spec, relationship, item, scope)
 
     async def load_related(
         self, records: list[Any], spec: ResourceSpec, names: tuple[str, ...], scope: Scope
@@ -278,10 +302,8 @@ class Reader:
         reuse: bool,
     ) -> None:
         """Load fields and relationships on records that are at hand; a query gives all its loads."""
-        items: list[LoadItem] = []
-        for each in targets:
-            items.extend(each.loads if isinstance(each, Query) else (load_item(each),))
         if records:
+            items = load_items(targets)
             await load(self, records, self.engine.spec_of(resource), scope, items, reuse=reuse)
 
     def stream(

@@ -13,6 +13,7 @@ from sorbus.engine.casting import InputCaster
 from sorbus.engine.guards import tenancy
 from sorbus.engine.hydrate import Hydrate
 from sorbus.engine.lifecycle import ActionCall
+from sorbus.engine.states import chooses
 from sorbus.engine.tenants import reach
 from sorbus.expressions.nodes import Call, Const, Node, Param, Ref
 from sorbus.policies.fold import PolicyProgram
@@ -48,6 +49,7 @@ class WriteData:
         accepted: the attributes that are set by an input of their name.
         parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
+        chooses: whether its body must choose the state that follows.
         previous: the attributes whose values from before an update its effects ask for.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
@@ -66,11 +68,13 @@ class WriteData:
     row_first: bool
     changes_later: bool
     previous: frozenset[str] = frozenset()
+    chooses: bool = False
     accepted: frozenset[str] = frozenset()
     parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
 
     def __post_init__(self) -> None:
+        self.chooses = chooses(self.action.transition)
         self.accepted = frozenset(each.name for each in self.action.inputs if each.attribute)
 
     def parameter(self, name: str, position: int) -> Param:

@@ -61,7 +61,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         draft=draft_class(spec),
         sync_body=sync_body,
         needs_draft=bool(sync_body or hooked or action.changes),
-        prepares=bool(sync_body or hooked or action.changes),
+        prepares=bool(sync_body or hooked or action.changes or _bounded(action)),
         row_first=hooked,
         changes_later=bool(hooked or action.upsert),
         previous=previous_of((*effects, *notices)),
@@ -86,8 +86,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         steps.append((Step.BEFORE_WRITE, _before_write))
     if HookPoint.AFTER_WRITE in hooks:
         steps.append((Step.AFTER_WRITE, _after_write))
-    if effects:
-        steps.append((Step.EFFECTS, _run_effects(effects)))
+    steps.extend((Step.EFFECTS, effect) for effect in effects)
     steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
     steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
     inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
@@ -100,20 +99,17 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     )
 
 
+def _bounded(action: ActionSpec) -> bool:
+    """Whether an input may hold a value that the action must not set."""
+    return any(each.attribute and each.name == name for each in action.inputs for name, _ in action.bounds)
+
+
 def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
     return any(
         isinstance(node, (Exists, Aggregated)) or (isinstance(node, Ref) and node.path) for node in nodes
     )
-
-
-def _run_effects(effects: tuple[Callable[[ActionCall], Any], ...]) -> StepRunner:
-    async def run(call: ActionCall) -> None:
-        for effect in effects:
-            await effect(call)
-
-    return run
 
 
 # 1 scope
@@ -170,6 +166,9 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
     )
     if any(isinstance(value, Expr) for value in row.values()):
         return None
+    if call.changeset.pending:
+        # What related writes will set is not known yet.
+        row = {name: value for name, value in row.items() if name not in call.changeset.pending}
     try:
         return evaluate(node, row, environment) is True
     except Unevaluable:

@@ -386,11 +386,19 @@ def update(function: Any = None, /, **options: Any) -> Any:
 
 
 def transition(
-    *sources: Enum, to: Enum, changes: Sequence[Item] = (), tenancy: TenancyName | None = None
+    *sources: Enum | Literal["*"],
+    to: Enum | Sequence[Enum],
+    changes: Sequence[Item] = (),
+    tenancy: TenancyName | None = None,
 ) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
     """Declare an update that moves the state attribute from one of `sources` to `to`.
 
     The guard is in the UPDATE itself: of two that try at once, one gets a `WrongState` error.
+
+    Args:
+        sources: where it starts; `"*"` is every state, with a state machine all but final and deprecated ones.
+        to: where it ends; of several the body sets one on `self`.
+        changes: changes and validations that run after the body, in this order.
     """
     options: dict[str, Any] = {"sources": sources, "target": to, "changes": changes, "tenancy": tenancy}
     return lambda function: UpdateAction(function, **options)

@@ -117,6 +117,7 @@ class Sorbus:
             components: False leaves job runners and the like alone; commands use it.
         """
         from sorbus.engine.engine import Engine
+        from sorbus.resource.extensions import install_extensions
 
         if self._engine is not None:
             return self
@@ -125,6 +126,7 @@ class Sorbus:
             await self._prepare()
             await self._prove_wall(layers.get("postgres"))
             self._engine = Engine(self.spec, layers, secret=self._secret or _secret(self.home))
+            install_extensions(self._engine)
             self._engine.effect_sources.append(self.tenants.effect)
             await self._open_hub(relay=components)
             if components:

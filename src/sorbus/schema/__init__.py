@@ -24,13 +24,14 @@ from sorbus.schema.fields import (
     RelationshipSpec,
 )
 from sorbus.schema.policies import CheckSpec, Effect, PolicySpec
-from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, FieldSpec, ResourceSpec
+from sorbus.schema.resource import PRIMARY_READ, AdditionSpec, ApplicationSpec, FieldSpec, ResourceSpec
 from sorbus.schema.tenancy import SchemaTenancySpec, TenancyMode, TenancySpec
 
 __all__ = [
     "PRIMARY_READ",
     "ActionKind",
     "ActionSpec",
+    "AdditionSpec",
     "AggregateSpec",
     "ApplicationSpec",
     "AttributeSpec",

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sorbus.expressions.nodes import Aggregated, Node, Ordering
+from sorbus.schema.actions import InputSpec
 from sorbus.types.base import FieldType
 
 
@@ -200,15 +201,44 @@ class RelationshipSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalculationSpec:
-    """A value computed from others: by the data layer (`node`), or in Python (`function` after `loads`)."""
+    """A value computed from others: by the data layer (`node`), or in Python (`function` after `loads`).
+
+    Attributes:
+        node: its expression, with the defaults of its arguments; None where only Python computes it, or where an
+            argument has no default.
+        function: computes it in Python, of one record or (`batch`) of all.
+        maker: makes the expression from the class and the arguments.
+        loads: the names of what the function reads; `needs` are the fields, relationships and calls themselves.
+    """
 
     name: str
     type: FieldType
+    resource: str = ""
     node: Node | None = None
-    function: Callable[[Any], Any] | None = None
+    function: Callable[..., Any] | None = None
+    maker: Callable[..., Any] | None = None
+    arguments: tuple[InputSpec, ...] = ()
+    batch: bool = False
+    is_async: bool = False
     loads: tuple[str, ...] = ()
+    needs: tuple[Any, ...] = ()
     description: str = ""
     public: bool = False
+
+    @property
+    def label(self) -> str:
+        """Resource and calculation, as in `Article.discounted`."""
+        return f"{self.resource}.{self.name}"
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """Its arguments, as the inputs of an action."""
+        return self.arguments
+
+    @property
+    def plain(self) -> bool:
+        """Whether it can be used by its name alone: no argument must be given."""
+        return all(not each.required for each in self.arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

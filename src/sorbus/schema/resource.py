@@ -28,6 +28,22 @@ PRIMARY_READ = "read"
 """The name of the read action that every resource has."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdditionSpec:
+    """Something that an extension has added or changed.
+
+    Attributes:
+        section: the name of its section in the resource's body.
+        extension: the name of the extension's class.
+        kind: what it is, such as `field`, `action` or `action changed`.
+    """
+
+    section: str
+    extension: str
+    kind: str
+    name: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResourceSpec:
     """Everything about one resource.
@@ -40,6 +56,7 @@ class ResourceSpec:
         schema_tenancy: that each tenant has a table of its own.
         manages_tenants: that the rows are the tenants themselves.
         sections: the sections of interfaces and extensions, by their name.
+        additions: what extensions have added and changed.
     """
 
     name: str
@@ -59,6 +76,7 @@ class ResourceSpec:
     schema_tenancy: SchemaTenancySpec | None = None
     manages_tenants: ManagedTenantsSpec | None = None
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    additions: tuple[AdditionSpec, ...] = ()
 
     @cached_property
     def primary_key(self) -> AttributeSpec:

@@ -16,7 +16,20 @@ from sorbus.data_layers.memory.tenants import Place, Placing, Tables
 from sorbus.data_layers.memory.ways import Frame, joinable
 from sorbus.data_layers.memory.writes import write
 from sorbus.errors.framework import NotCompilable
-from sorbus.expressions.nodes import Aggregated, Exists, Node, Ref, children
+from sorbus.expressions.describe import describe
+from sorbus.expressions.evaluate import BY_CODE_POINT
+from sorbus.expressions.nodes import (
+    COLLATE,
+    FRAGMENT,
+    PARENT,
+    Aggregated,
+    Call,
+    Const,
+    Exists,
+    Node,
+    Ref,
+    children,
+)
 from sorbus.query.statements import (
     Delete,
     Insert,
@@ -128,6 +141,12 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
             calculation = spec.calculations.get(name)
             if calculation is not None and calculation.node is None:
                 raise NotCompilable(f"{spec.name}.{name}")
+        case Call(operator, args) if operator == FRAGMENT:
+            raise NotCompilable(describe(Call(operator, args)), hint=_FRAGMENTS)
+        case Call(operator, (_, Const(name))) if operator == COLLATE and name not in BY_CODE_POINT:
+            raise NotCompilable(f"the collation {name}", hint=_COLLATIONS)
+        case Call(operator, (inner,)) if operator == PARENT:
+            _check(application, inner, stack[:-1])
         case Exists(relationship) | Aggregated(relationship=relationship):
             joinable(application, stack[-1], stack[-1].relationships[relationship])
             destination = application.destination(stack[-1].relationships[relationship])
@@ -136,3 +155,7 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
         case _:
             for child in children(node):
                 _check(application, child, stack)
+
+
+_FRAGMENTS = "A fragment of SQL runs on PostgreSQL only; in memory use the functions of `sorbus.fn`."
+_COLLATIONS = "Memory compares texts by their code points: `fn.collate(text)`."

@@ -12,7 +12,8 @@ from sorbus.pipelines.starting import Starter
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
-from sorbus.resource.fields import Attr, attribute, calculate, timestamp, uuid_primary_key
+from sorbus.resource.calculations import calculate
+from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import (

@@ -19,8 +19,12 @@ from sorbus.expressions.lowering import Lowerer
 from sorbus.resource.actions import Action
 from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.actions import ActionBuilder
+from sorbus.resource.assembly.arguments import expression_of
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
+from sorbus.resource.assembly.derived import DerivedBuilder
+from sorbus.resource.assembly.extending import extended, verdicts
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
+from sorbus.resource.assembly.managing import related_mistakes
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs
 from sorbus.resource.assembly.tenancy import (
@@ -30,9 +34,10 @@ from sorbus.resource.assembly.tenancy import (
     with_tenancy,
 )
 from sorbus.resource.assembly.ways import join_up, snake_case
+from sorbus.resource.calculations import Calc
 from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
-from sorbus.resource.fields import Attr, Calc, is_attribute
+from sorbus.resource.fields import Attr, is_attribute
 from sorbus.resource.relationships import Relationship
 from sorbus.resource.sections import Identities, Policies, Section, Storage
 from sorbus.resource.tenancy import AnyTenancy, ManageTenants
@@ -51,17 +56,21 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
     errors: list[DeclarationError] = []
     classes, homes = _classes(tuple(domains), errors)
     catalog = gather(classes, errors)
+    catalog.maker = partial(expression_of, catalog)
     keys = {cls: _primary_key(cls, errors) for cls in classes.values()}
     resources: dict[str, ResourceSpec] = {}
     for label, cls in classes.items():
         spec = _Assembly(cls, homes[label], catalog, keys, errors).build()
         if spec is not None:
+            spec = extended(spec, catalog, errors)
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
     with_ways = join_up(resources, errors)
     application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways))
     if not errors:
         errors.extend(verify(application))
+        errors.extend(related_mistakes(application))
+        verdicts(application, errors)
     if errors:
         raise DefinitionErrors(_distinct(errors))
     return application
@@ -144,6 +153,7 @@ class _Assembly:
         self.catalog = catalog
         self.errors = errors
         self.fields = FieldBuilder(cls, catalog, keys)
+        self.derived = DerivedBuilder(cls, catalog)
         self.members: dict[str, Any] = cls.__declared__
         self.note = partial(noting, errors, cls)
 
@@ -189,8 +199,8 @@ class _Assembly:
             layer="none" if stateless else storage.layer if storage else "postgres",
             attributes=MappingProxyType(attributes),
             relationships=self._built(Relationship, self.fields.relationship),
-            calculations=self._built(Calc, self.fields.calculation),
-            aggregates=self._built(Agg, self.fields.aggregate),
+            calculations=self._built(Calc, self.derived.calculation),
+            aggregates=self._built(Agg, self.derived.aggregate),
             identities=MappingProxyType(identities),
             actions=MappingProxyType(actions),
             policies=policies.build(cast("Policies | None", sections.get("policies"))),
