@@ -55,7 +55,6 @@ from sorbus.resource.sections import (
     JsonApi,
     Policies,
     Postgres,
-    Tenancy,
     actor,
     actor_present,
     authorize_if,
@@ -63,10 +62,13 @@ from sorbus.resource.sections import (
     bypass,
     forbid_if,
     forbid_unless,
+    identity,
     input_value,
     policy,
 )
+from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
+from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
 from sorbus.types.json import Json
 
@@ -80,15 +82,18 @@ __all__ = [
     "InMemory",
     "Json",
     "JsonApi",
+    "ManageTenants",
     "Many",
     "Notifications",
     "One",
     "Page",
+    "Paging",
     "Policies",
     "Postgres",
     "PrivateArg",
     "Query",
     "Resource",
+    "SchemaTenancy",
     "Scope",
     "Sorbus",
     "Tenancy",
@@ -119,6 +124,7 @@ __all__ = [
     "fragment",
     "has_many",
     "has_one",
+    "identity",
     "if_",
     "incoming",
     "input_value",

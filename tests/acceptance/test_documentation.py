@@ -18,8 +18,12 @@ PAGES = (
     "README.md",
     "docs/tutorial/first-hour.md",
     "docs/guides/expressions.md",
+    "docs/guides/extensions.md",
+    "docs/guides/notifications.md",
     "docs/guides/pipelines.md",
+    "docs/guides/state-machines.md",
     "docs/guides/writing.md",
+    "docs/guides/relationships.md",
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 

@@ -64,10 +64,25 @@ class Management:
     join_keys: tuple[str, ...] = ()
     authorize: bool = True
 
+    @property
+    def likeness(self) -> Any:
+        """What is equal for managements that do the same: a function in a body is a new one at every call."""
+        said = tuple((role, _likeness(pick)) for role, pick in self.actions)
+        keys = (_likeness(self.value_is_key), _likeness(self.order_is_key))
+        choices = (self.on_match, self.on_lookup, self.on_no_match, self.on_missing, self.authorize)
+        return (choices, said, keys, self.use_identities, self.join_keys)
+
     def action(self, *roles: str) -> Any:
         """What was said for the first of some roles that anything was said for, or None."""
         said = dict(self.actions)
         return next((said[role] for role in roles if role in said), None)
+
+
+def _likeness(given: Any) -> Any:
+    code = getattr(given, "__code__", None)
+    if code is None:
+        return given
+    return (code, tuple(id(cell.cell_contents) for cell in given.__closure__ or ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ from sorbus.query.query import Query
 from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.schema.tenant_names import TenantNames
 from sorbus.scope import Scope
 
 Effect = Callable[[ActionCall], Awaitable[None]]
@@ -63,6 +64,7 @@ class Engine:
         self.trace: Callable[[Step], None] | None = None
         self.effect_sources: list[EffectSource] = []
         self.notice_sources: list[EffectSource] = []
+        self.tenant_names = TenantNames(application)
         self._statements = 0
         self._programs: dict[tuple[str, str], PolicyProgram] = {}
         self._plans: dict[Any, ActionPlan] = {}

@@ -33,7 +33,7 @@ def tenancy(spec: ResourceSpec) -> Node | None:
     """The condition that a row is the tenant's."""
     if spec.tenancy is None:
         return None
-    return Call("eq", (Ref(spec.tenancy.attribute), TenantRef()))
+    return Call("eq", (Ref(spec.tenancy.attribute), TenantRef(spec.tenancy.cast)))
 
 
 @dataclass(slots=True)

@@ -46,7 +46,7 @@ async def load_related(
         return
     destination = application.destination(relationship)
     inner: Query[Any] = item.query if item.query is not None else Query(resource=destination.python)
-    reader.check_query(inner, destination, scope)
+    scope = reader.check_query(inner, destination, scope)
     own = start_of(application, spec, relationship)
     keys = keys_of(records, spec, own)
     if item.page is not None:

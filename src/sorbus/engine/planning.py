@@ -11,6 +11,7 @@ from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
+from sorbus.engine.tenants import looks_everywhere
 from sorbus.engine.totals import summary_of, value_type
 from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction
 from sorbus.expressions.rewriting import rewritten
@@ -51,11 +52,16 @@ class Family:
         programs: the policies of the shape's own action, or of the actions of its parts from left to right,
             each with the places of its inputs; then those of the related resources.
         own: how many of them are not of related resources.
+        plans: those that look at one tenant.
+        everywhere: those that look at all tenants.
     """
 
     programs: tuple[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None], ...]
     own: int
     plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
+        default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
+    )
+    everywhere: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
 
@@ -92,9 +98,10 @@ class Planner(Shaper):
         if family is None:
             family = self._family(shape)
         key = _decided(family, scope, inputs, values)
-        plan = family.plans.get(key)
+        plans = family.everywhere if looks_everywhere(scope) else family.plans
+        plan = plans.get(key)
         if plan is None:
-            plan = family.plans[key] = self._compile(shape, family, key)
+            plan = plans[key] = self._compile(shape, family, key, tenants=plans is family.plans)
         return plan
 
     def guarded(
@@ -102,9 +109,9 @@ class Planner(Shaper):
     ) -> tuple[Node | None, Any]:
         """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
         family = self.families.get(shape) or self._family(shape)
-        key = _decided(family, scope, inputs, values)
-        _, _, rows = self._guarded(shape, family, key)
-        return rows.where, key
+        key, everywhere = _decided(family, scope, inputs, values), looks_everywhere(scope)
+        _, _, rows = self._guarded(shape, family, key, tenants=not everywhere)
+        return rows.where, (key, everywhere)
 
     def _family(self, shape: Shape) -> Family:
         """The policies that a shape touches, found by securing its nodes once without effect."""
@@ -162,12 +169,15 @@ class Planner(Shaper):
         )
 
     def _guarded(
-        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
     ) -> tuple[Shape, Securer, Select]:
-        """The secured shape, what secured it, and its rows as far as the actor may see them."""
+        """The secured shape, what secured it, and its rows as far as the actor may see them.
+
+        Args:
+            key: what the policies come to; None when nobody asks them.
+            tenants: whether the rows of one tenant are looked at, or those of all.
+        """
         spec = self.application.resources[shape.resource]
-        # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
-        tenants = key != ()
         found = [
             program.fold(variant) for (program, _), variant in zip(family.programs, key or (), strict=False)
         ]
@@ -184,10 +194,12 @@ class Planner(Shaper):
         own: list[Node | None] = [*found[: family.own]] or [None] * family.own
         return secured, securer, self._rows_of(secured, spec, iter(own), tenancy(spec) if tenants else None)
 
-    def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
+    def _compile(
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
+    ) -> ReadPlan:
         self.compiled += 1
         spec = self.application.resources[shape.resource]
-        secured, securer, rows = self._guarded(shape, family, key)
+        secured, securer, rows = self._guarded(shape, family, key, tenants=tenants)
         layer = self.layer_of(spec)
         if shape.summaries:
             return self._compile_summaries(secured, spec, layer, rows)
@@ -302,13 +314,13 @@ def _node(spec: ResourceSpec, name: str) -> Node | None:
 def _decided(
     family: Family, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
 ) -> tuple[Variant, ...] | None:
-    """What the policies of a family come to before any row is seen."""
-    if scope.authorize:
-        return tuple(
-            program.variant(scope, inputs if places is None else _given(places, values))
-            for program, places in family.programs
-        )
-    return () if scope.tenant is None else None
+    """What the policies of a family come to before any row is seen; None when nobody asks them."""
+    if not scope.authorize:
+        return None
+    return tuple(
+        program.variant(scope, inputs if places is None else _given(places, values))
+        for program, places in family.programs
+    )
 
 
 def _given(places: tuple[tuple[str, int], ...], values: Sequence[Any]) -> dict[str, Any]:

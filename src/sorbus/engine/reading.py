@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings, Row
@@ -13,6 +13,7 @@ from sorbus.engine.planning import ReadPlan
 from sorbus.engine.shapes import Shape
 from sorbus.engine.shaping import Lowered
 from sorbus.engine.streaming import stream
+from sorbus.engine.tenants import need_tenant, reaching
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NoSuchIdentity
@@ -21,7 +22,7 @@ from sorbus.expressions.build import Expr
 from sorbus.expressions.nodes import FALSE, Call, Param, Ref
 from sorbus.policies.explain import refusal
 from sorbus.query.input_fields import storable
-from sorbus.query.query import Fallback, LoadItem, Query, load_item
+from sorbus.query.query import Fallback, LoadItem, Query, load_items
 from sorbus.query.statements import SummaryKind
 from sorbus.query.totals import Total
 from sorbus.schema.fields import AttributeSpec
@@ -54,35 +55,52 @@ class Reader:
         """
         if not scope.authorize:
             return
-        if spec.tenancy is not None and scope.tenant is None:
-            raise TenantRequired(spec.name, action)
+        if scope.tenant is None:
+            need_tenant(spec, action, scope)
         program = self.engine.program(spec, action)
         if program.fold(program.variant(scope, inputs)) == FALSE:
             raise refusal(program, scope, inputs)
 
-    def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> None:
-        """The same for a query: for its action, or for those of the parts that its rows come from."""
+    def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Scope:
+        """The same for a query: for its action, or for those of the parts that its rows come from.
+
+        Returns:
+            The scope in which it is read: an action may look at more tenants than the caller's.
+        """
+        actions = list(self._checked(query, spec, scope))
+        return scope if spec.tenancy is None and scope.tenant is not None else reaching(spec, actions, scope)
+
+    def _checked(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Iterator[str]:
         if not query.parts:
             self.check(spec, query.action, scope, dict(query.inputs))
-            return
+            yield query.action
         for _, part in query.parts:
-            self.check_query(part, spec, scope)
+            yield from self._checked(part, spec, scope)
 
     # one record
 
-    async def get(self, spec: ResourceSpec, scope: Scope, key: Any, items: Sequence[LoadItem] = ()) -> Any:
+    async def get(self, spec: ResourceSpec, scope: Scope, key: Any, targets: Sequence[Any] = ()) -> Any:
         """The record with a key, by the primary read."""
-        record = await self.find(spec, scope, key)
+        record = await (self._loaded(spec, scope, key, targets) if targets else self.find(spec, scope, key))
         if record is None:
             raise NotFound(spec.name, key)
-        if items:
-            await load(self, [record], spec, scope, items, reuse=False)
         return record
+
+    async def _loaded(self, spec: ResourceSpec, scope: Scope, key: Any, targets: Sequence[Any]) -> Any:
+        """The record with a key and more loaded, or None."""
+        field: Expr[Any] = getattr(spec.python, spec.primary_key.name)
+        query: Query[Any] = Query(
+            resource=spec.python, conditions=(field == self.cast_key(spec, key),), loads=load_items(targets)
+        )
+        records = await self.everything(query, scope)
+        return records[0] if records else None
 
     async def find(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key, or None."""
         if scope.authorize:
             self.check(spec, PRIMARY_READ, scope, None)
+        if scope.tenant is None:
+            scope = reaching(spec, (PRIMARY_READ,), scope)
         shape = self._get_shapes.get(spec.name)
         if shape is None:
             shape = self._get_shape(spec)
@@ -98,7 +116,7 @@ class Reader:
             return None
 
     async def get_by(
-        self, spec: ResourceSpec, scope: Scope, values: Mapping[str, Any], items: Sequence[LoadItem]
+        self, spec: ResourceSpec, scope: Scope, values: Mapping[str, Any], targets: Sequence[Any]
     ) -> Any:
         """The record with the values of an identity.
 
@@ -113,7 +131,7 @@ class Reader:
             field: Expr[Any] = getattr(spec.python, name)
             conditions.append(field == _identifying(spec, spec.attributes[name], values[name]))
         query: Query[Any] = Query(
-            resource=spec.python, conditions=tuple(conditions), loads=tuple(items), take=2
+            resource=spec.python, conditions=tuple(conditions), loads=load_items(targets), take=2
         )
         records = await self.everything(query, scope)
         if not records:
@@ -204,7 +222,7 @@ class Reader:
     async def everything(self, query: Query[Any], scope: Scope) -> list[Any]:
         """Every record of a query, whatever its action says about pages."""
         spec = self.engine.spec_of(query.resource)
-        self.check_query(query, spec, scope)
+        scope = self.check_query(query, spec, scope)
         lowered = self.planner.lower(query, spec)
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
@@ -284,10 +302,8 @@ class Reader:
         reuse: bool,
     ) -> None:
         """Load fields and relationships on records that are at hand; a query gives all its loads."""
-        items: list[LoadItem] = []
-        for each in targets:
-            items.extend(each.loads if isinstance(each, Query) else (load_item(each),))
         if records:
+            items = load_items(targets)
             await load(self, records, self.engine.spec_of(resource), scope, items, reuse=reuse)
 
     def stream(
@@ -307,7 +323,7 @@ class Reader:
             whole: whether its limit and offset are left out.
         """
         spec = self.engine.spec_of(query.resource)
-        self.check_query(query, spec, scope)
+        scope = self.check_query(query, spec, scope)
         lowered = self.planner.totals(query, spec, totals, whole=whole)
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
@@ -320,7 +336,7 @@ class Reader:
     async def values(self, query: Query[Any], scope: Scope, field: Expr[Any]) -> list[Any]:
         """One value of every row of a query."""
         spec = self.engine.spec_of(query.resource)
-        self.check_query(query, spec, scope)
+        scope = self.check_query(query, spec, scope)
         lowered = self.planner.single(query, spec, field)
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
@@ -338,7 +354,7 @@ class Reader:
     async def exists(self, query: Query[Any], scope: Scope) -> bool:
         """Whether a query has a row."""
         spec = self.engine.spec_of(query.resource)
-        self.check_query(query, spec, scope)
+        scope = self.check_query(query, spec, scope)
         lowered = self.planner.there(query, spec)
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)

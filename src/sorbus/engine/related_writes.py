@@ -107,7 +107,7 @@ class RelatedWriter:
 def _kind(item: Managed | Cascade) -> Any:
     """What is done in one go: the same relationship in the same way."""
     if isinstance(item, Managed):
-        return ("managed", item.relationship, item.how)
+        return ("managed", item.relationship, item.how.likeness)
     return ("cascade", item.relationship, item.action, item.authorize)
 
 

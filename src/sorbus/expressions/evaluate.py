@@ -32,6 +32,7 @@ from sorbus.expressions.nodes import (
     TenantRef,
 )
 from sorbus.expressions.operators import OPERATORS
+from sorbus.scope import tenant_key
 
 
 class Unevaluable(Exception):
@@ -105,8 +106,8 @@ def evaluate(node: Node, row: Any, environment: Environment) -> Any:  # noqa: C9
             return _call(operator, args, row, environment)
         case ActorRef(name):
             return actor_value(environment.actor, name)
-        case TenantRef():
-            return environment.tenant
+        case TenantRef(cast):
+            return (cast or tenant_key)(environment.tenant)
         case InputRef(name):
             return (environment.inputs or {}).get(name)
         case Lazy(function):

@@ -53,7 +53,13 @@ class ActorRef(Node):
 
 @dataclass(frozen=True, slots=True)
 class TenantRef(Node):
-    """The scope's tenant."""
+    """The scope's tenant.
+
+    Attributes:
+        cast: from the tenant to the value that is meant; None means the tenant's key.
+    """
+
+    cast: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

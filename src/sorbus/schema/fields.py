@@ -254,8 +254,14 @@ class AggregateSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySpec:
-    """Attributes that together tell rows apart; a unique index keeps it so."""
+    """Attributes that together tell rows apart; a unique index keeps it so.
+
+    Attributes:
+        keys: the attributes of the index, the tenant's first where rows are told apart in each tenant.
+        names: those that a caller gives, without the tenant's.
+    """
 
     name: str
     keys: tuple[str, ...]
+    names: tuple[str, ...] = ()
     message: str = "has already been taken"

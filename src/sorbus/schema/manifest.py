@@ -46,6 +46,10 @@ def resource_manifest(spec: ResourceSpec) -> dict[str, Any]:
         ],
         "identities": [{"name": each.name, "keys": list(each.keys)} for each in spec.identities.values()],
         "actions": [_action(each) for each in spec.actions.values()],
+        "extensions": [
+            {"section": each.section, "extension": each.extension, "kind": each.kind, "name": each.name}
+            for each in spec.additions
+        ],
         "policies": None if spec.policies is None else [_policy(each) for each in spec.policies],
     }
 
@@ -106,7 +110,7 @@ def _action(action: ActionSpec) -> dict[str, Any]:
         else {
             "attribute": transition.attribute,
             "from": [str(getattr(each, "value", each)) for each in transition.sources],
-            "to": str(getattr(transition.target, "value", transition.target)),
+            "to": [str(getattr(each, "value", each)) for each in transition.targets],
         },
     }
 

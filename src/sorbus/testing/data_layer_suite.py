@@ -18,10 +18,15 @@ from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.notices import Notices
+from sorbus.testing.conformance.outside import Outside
+from sorbus.testing.conformance.paging import Paging
 from sorbus.testing.conformance.press import DOMAINS
+from sorbus.testing.conformance.queries import Queries
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
+from sorbus.testing.conformance.states import States
+from sorbus.testing.conformance.tenants import Tenants
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.writes import Writes
 
@@ -33,12 +38,17 @@ class DataLayerSuite(
     Changing,
     Bulk,
     Reads,
+    Queries,
+    Paging,
+    Outside,
     Derived,
     Expressions,
     Relationships,
     Managing,
     Rules,
+    Tenants,
     Transactions,
     Notices,
+    States,
 ):
     """Everything that a data layer must do."""

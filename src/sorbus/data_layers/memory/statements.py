@@ -12,6 +12,7 @@ from sorbus.data_layers.memory.selects import Lookup, lookup_of, matching, read,
 from sorbus.data_layers.memory.session import MemorySession
 from sorbus.data_layers.memory.summaries import summarize
 from sorbus.data_layers.memory.tables import Table
+from sorbus.data_layers.memory.tenants import Place, Placing, Tables
 from sorbus.data_layers.memory.ways import Frame, joinable
 from sorbus.data_layers.memory.writes import write
 from sorbus.errors.framework import NotCompilable
@@ -51,6 +52,7 @@ class MemoryStatement:
     """
 
     constraints: Constraints
+    placing: Placing
     statement: Statement
     lookup: Lookup | None
 
@@ -77,7 +79,12 @@ class MemoryStatement:
 
     def rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
         """How expressions see the rows of some tables in this run."""
-        return MemoryRows(self.constraints.application, tables, bindings, session.now)
+        seen = Tables(tables, self.place(tables, bindings)) if self.placing.resources else tables
+        return MemoryRows(self.constraints.application, seen, bindings, session.now)
+
+    def place(self, tables: dict[str, Table], bindings: Bindings) -> Place:
+        """From a resource to the name of its table, which may be the tenant's."""
+        return self.placing.place(tables, bindings.tenant, type(self.statement).__name__.lower())
 
     async def _read(self, statement: Select, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
         if statement.lock is not None and not await session.hold(statement.lock):
@@ -89,7 +96,7 @@ class MemoryStatement:
         return matching(spec, where, rows, self.lookup)
 
 
-def compile_statement(constraints: Constraints, statement: Statement) -> MemoryStatement:
+def compile_statement(constraints: Constraints, placing: Placing, statement: Statement) -> MemoryStatement:
     """A statement, checked and with the index that its condition can use.
 
     Raises:
@@ -100,7 +107,7 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
     for node in _nodes(statement):
         _check(constraints.application, node, (spec,))
     table = constraints.empty_table(spec)
-    return MemoryStatement(constraints, statement, lookup_of(table, where))
+    return MemoryStatement(constraints, placing, statement, lookup_of(table, where))
 
 
 def _nodes(statement: Statement) -> Iterator[Node]:

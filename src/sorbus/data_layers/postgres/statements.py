@@ -27,6 +27,7 @@ from sorbus.query.statements import (
     UpdateMany,
 )
 from sorbus.schema.resource import ApplicationSpec
+from sorbus.scope import tenant_key
 from sorbus.types.base import FieldType
 
 Writes = Insert | InsertMany | Update | UpdateMany | Delete
@@ -168,8 +169,10 @@ def _term(source: Source, number: int, names: dict[str, Any]) -> str:
         case ActorRef(name):
             names[f"n{number}"] = name
             return f"plain(actor_value(b.actor, n{number}))"
-        case TenantRef():
-            return "b.tenant"
+        case TenantRef(cast):
+            names[f"t{number}"] = cast or tenant_key
+            enum = issubclass(getattr(cast, "python", object), Enum)
+            return f"plain(t{number}(b.tenant))" if enum else f"t{number}(b.tenant)"
         case InputRef(name):
             names[f"n{number}"] = name
             return f"plain((b.inputs or {{}}).get(n{number}))"

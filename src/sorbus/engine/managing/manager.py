@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
     from sorbus.engine.lifecycle import ActionCall
 
+_LARGEST_CACHE = 500
+
 Asked = tuple["ActionCall", Managed]
 
 
@@ -40,13 +42,15 @@ class Manager:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._plans: dict[tuple[str, str, Management], ManagedPlan] = {}
+        self._plans: dict[Any, ManagedPlan] = {}
 
     def plan(self, spec: ResourceSpec, name: str, how: Management) -> ManagedPlan:
         """The plan of a management, made once."""
-        key = (spec.name, name, how)
+        key = (spec.name, name, how.likeness)
         found = self._plans.get(key)
         if found is None:
+            if len(self._plans) >= _LARGEST_CACHE:
+                self._plans.clear()
             found = self._plans[key] = managed_plan(self.engine, spec, name, how)
         return found
 

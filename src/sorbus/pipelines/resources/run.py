@@ -21,11 +21,12 @@ from sorbus.resource.sections import (
     JsonApi,
     Policies,
     Postgres,
-    Tenancy,
     actor_present,
     authorize_if,
+    identity,
     policy,
 )
+from sorbus.resource.tenancy import Tenancy
 from sorbus.scope import Scope
 from sorbus.types.json import Json
 
@@ -81,7 +82,8 @@ class StageRun(Resource):
 
     storage = Postgres("stage_runs")
     tenancy = Tenancy(tenant)
-    identities = Identities(name=[run_id, name])
+    # Of all tenants: a run belongs to one, and the statements of running pipelines name these two columns.
+    identities = Identities(name=identity(run_id, name, all_tenants=True))
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/stage-runs", "get", "index")
 
@@ -108,7 +110,7 @@ class Result(Resource):
 
     storage = Postgres("results")
     tenancy = Tenancy(tenant)
-    identities = Identities(run=[run_id])
+    identities = Identities(run=identity(run_id, all_tenants=True))
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/results", "get", "index", for_content)
 

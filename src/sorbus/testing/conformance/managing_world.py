@@ -347,7 +347,7 @@ class Ingredient(Resource):
     tenancy = Tenancy(org_id)
     identities = Identities(name=[org_id, name])
     policies = Policies(
-        policy("read", authorize_if(finder_id.is_null()), authorize_if(finder_id == actor(Person.id))),
+        policy("read", authorize_if(finder_id.is_null()), authorize_if(actor(Person.id) == finder_id)),
         policy("create", authorize_if(actor_present())),
     )
 
@@ -410,7 +410,7 @@ class Remark(Resource):
     tenancy = Tenancy(org_id)
     policies = Policies(
         policy(["read", "create"], authorize_if(actor_present())),
-        policy("destroy", authorize_if(author_id == actor(Person.id))),
+        policy("destroy", authorize_if(actor(Person.id) == author_id)),
     )
 
 

@@ -48,8 +48,11 @@ from sorbus.testing.conformance.expressions_world import Gallery
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.reads_world import Library
 from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
+from sorbus.testing.conformance.states_world import Trade
+from sorbus.testing.conformance.tenants_world import Firms
 
 
 class Status(StrEnum):
@@ -338,10 +341,13 @@ Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag,
 DOMAINS = (
     People,
     Press,
+    Library,
     Gallery,
     Shop,
     Post,
     Music,
     Kitchen,
+    Trade,
+    Firms,
 )
 """What an application must be made of to run the suite."""
