@@ -6,9 +6,40 @@ from sorbus.query.query import Query
 from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
 from sorbus.resource.application import Sorbus
+from sorbus.resource.checks import (
+    accessing_from,
+    action_is,
+    actor_is_a,
+    changing,
+    check,
+    context_equals,
+    filtering_on,
+    loading,
+    matches,
+    may_read,
+    relates_to_actor_via,
+    relating_to_actor,
+    selecting,
+)
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
+from sorbus.resource.policies import (
+    FieldPolicies,
+    Policies,
+    actor,
+    actor_present,
+    authorize_if,
+    authorize_unless,
+    bypass,
+    field_bypass,
+    field_policy,
+    forbid_if,
+    forbid_unless,
+    group,
+    input_value,
+    policy,
+)
 from sorbus.resource.relationships import (
     Many,
     One,
@@ -20,33 +51,20 @@ from sorbus.resource.relationships import (
     related,
 )
 from sorbus.resource.require import require
-from sorbus.resource.sections import (
-    Identities,
-    InMemory,
-    JsonApi,
-    Policies,
-    Postgres,
-    Tenancy,
-    actor,
-    actor_present,
-    authorize_if,
-    authorize_unless,
-    bypass,
-    forbid_if,
-    forbid_unless,
-    input_value,
-    policy,
-)
+from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
+from sorbus.types.hidden import HIDDEN
 from sorbus.types.json import Json
 
 __all__ = [
+    "HIDDEN",
     "UNCHANGED",
     "Arg",
     "Attr",
     "Domain",
     "Expr",
+    "FieldPolicies",
     "Identities",
     "InMemory",
     "Json",
@@ -61,8 +79,11 @@ __all__ = [
     "Scope",
     "Sorbus",
     "Tenancy",
+    "accessing_from",
     "action",
+    "action_is",
     "actor",
+    "actor_is_a",
     "actor_present",
     "agg",
     "attribute",
@@ -71,21 +92,34 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "changing",
+    "check",
     "coalesce",
     "computed",
     "concat",
+    "context_equals",
     "exists",
+    "field_bypass",
+    "field_policy",
+    "filtering_on",
     "forbid_if",
     "forbid_unless",
+    "group",
     "has_many",
     "has_one",
     "if_",
     "input_value",
+    "loading",
     "many_to_many",
+    "matches",
+    "may_read",
     "now",
     "policy",
     "related",
+    "relates_to_actor_via",
+    "relating_to_actor",
     "require",
+    "selecting",
     "tenant",
     "timestamp",
     "uuid_primary_key",

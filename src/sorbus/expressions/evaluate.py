@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from sorbus.errors.access import NotLoaded
+from sorbus.errors.authorization import ActorFieldHidden, ActorFieldNotLoaded, WrongActor
 from sorbus.expressions.nodes import (
     ActorRef,
     Aggregated,
@@ -20,6 +22,7 @@ from sorbus.expressions.nodes import (
     TenantRef,
 )
 from sorbus.expressions.operators import OPERATORS
+from sorbus.types.hidden import HIDDEN
 
 
 class Unevaluable(Exception):
@@ -54,11 +57,34 @@ class Environment:
     now: datetime | None = None
 
 
-def actor_value(actor: Any, name: str) -> Any:
-    """An actor's attribute; null without an actor. An empty name asks whether there is one."""
+def actor_value(actor: Any, name: str, owner: type[Any] | None = None) -> Any:
+    """An actor's attribute; null without an actor. An empty name asks whether there is one.
+
+    Args:
+        owner: the class that declares the attribute, if one does.
+
+    Raises:
+        ActorFieldNotLoaded, ActorFieldHidden: the actor is a record without it.
+        WrongActor: the actor cannot have it.
+    """
     if name == "":
         return actor is not None
-    return None if actor is None else getattr(actor, name)
+    if actor is None:
+        return None
+    kind = type(actor)
+    if owner is not None and not isinstance(actor, owner) and hasattr(kind, "__declared__"):
+        raise WrongActor(kind.__name__, name, expected=owner.__name__)
+    try:
+        value = getattr(actor, name)
+    except NotLoaded:
+        raise ActorFieldNotLoaded(kind.__name__, name) from None
+    except AttributeError:
+        fields = getattr(kind, "__declared__", None) or getattr(actor, "__dict__", {})
+        expected = owner.__name__ if owner is not None else ""
+        raise WrongActor(kind.__name__, name, expected=expected, fields=fields) from None
+    if value is HIDDEN:
+        raise ActorFieldHidden(kind.__name__, name)
+    return value
 
 
 def evaluate(node: Node, row: Any, environment: Environment) -> Any:
@@ -79,8 +105,8 @@ def evaluate(node: Node, row: Any, environment: Environment) -> Any:
             return environment.rows.value(row, node)
         case Call(operator, args):
             return _call(operator, args, row, environment)
-        case ActorRef(name):
-            return actor_value(environment.actor, name)
+        case ActorRef(name, owner):
+            return actor_value(environment.actor, name, owner)
         case TenantRef():
             return environment.tenant
         case InputRef(name):

@@ -12,11 +12,12 @@ from sorbus.schema.fields import (
     OnDelete,
     RelationshipSpec,
 )
-from sorbus.schema.policies import CheckSpec, Effect, PolicySpec, TenancySpec
+from sorbus.schema.policies import Access, CheckSpec, Effect, FieldPolicySpec, PolicySpec, TenancySpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, FieldSpec, ResourceSpec
 
 __all__ = [
     "PRIMARY_READ",
+    "Access",
     "ActionKind",
     "ActionSpec",
     "AggregateSpec",
@@ -27,6 +28,7 @@ __all__ = [
     "CheckSpec",
     "DefaultKind",
     "Effect",
+    "FieldPolicySpec",
     "FieldSpec",
     "HookPoint",
     "IdentitySpec",

@@ -17,7 +17,7 @@ from sorbus.schema.fields import (
     IdentitySpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import PolicySpec, TenancySpec
+from sorbus.schema.policies import FieldPolicySpec, PolicySpec, TenancySpec
 
 FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
 """Anything with a value on a record."""
@@ -34,6 +34,7 @@ class ResourceSpec:
         python: the declaring class; opaque here, records are its instances.
         table: the table's name; None when another data layer holds the rows.
         policies: None when there is no policies section, and everything is forbidden.
+        field_policies: None when there are none, and whoever sees a row sees its fields.
         sections: the sections of interfaces and extensions, by their name.
     """
 
@@ -50,6 +51,7 @@ class ResourceSpec:
     identities: Mapping[str, IdentitySpec] = field(default_factory=dict[str, IdentitySpec])
     actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
     policies: tuple[PolicySpec, ...] | None = None
+    field_policies: tuple[FieldPolicySpec, ...] | None = None
     tenancy: TenancySpec | None = None
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

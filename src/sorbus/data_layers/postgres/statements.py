@@ -230,9 +230,9 @@ def _term(source: Source, number: int, names: dict[str, Any]) -> str:
         case Const(value):
             names[f"c{number}"] = plain(value)
             return f"c{number}"
-        case ActorRef(name):
-            names[f"n{number}"] = name
-            return f"plain(actor_value(b.actor, n{number}))"
+        case ActorRef(name, owner):
+            names |= {f"n{number}": name, f"o{number}": owner}
+            return f"plain(actor_value(b.actor, n{number}, o{number}))"
         case TenantRef():
             return "b.tenant"
         case InputRef(name):

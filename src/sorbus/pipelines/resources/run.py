@@ -14,17 +14,9 @@ from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
 from sorbus.resource.fields import Attr, attribute, calculate, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
+from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
-from sorbus.resource.sections import (
-    Identities,
-    JsonApi,
-    Policies,
-    Postgres,
-    Tenancy,
-    actor_present,
-    authorize_if,
-    policy,
-)
+from sorbus.resource.sections import Identities, JsonApi, Postgres, Tenancy
 from sorbus.scope import Scope
 from sorbus.types.json import Json
 

@@ -21,11 +21,13 @@ from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
 from sorbus.resource.assembly.mistakes import noting
-from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
+from sorbus.resource.assembly.policies import FieldPolicyBuilder, PolicyBuilder, warn_about_silence
+from sorbus.resource.assembly.rules import identity_specs, tenancy_spec
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, Calc, is_attribute
+from sorbus.resource.policies import FieldPolicies, Policies
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import Identities, Policies, Section, Storage, Tenancy
+from sorbus.resource.sections import Identities, Section, Storage, Tenancy
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
@@ -53,6 +55,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
         errors.extend(verify(application))
     if errors:
         raise DefinitionErrors(_distinct(errors))
+    warn_about_silence(application.resources.values())
     return application
 
 
@@ -169,7 +172,10 @@ class _Assembly:
             aggregates=self._built(Agg, self.fields.aggregate),
             identities=MappingProxyType(identities),
             actions=MappingProxyType(actions),
-            policies=policies.build(cast("Policies | None", sections.get("policies"))),
+            policies=policies.build(cast("Policies | None", sections.get("policies")), self.domain.policies),
+            field_policies=FieldPolicyBuilder(self.cls, self.catalog, self.errors).build(
+                cast("FieldPolicies | None", sections.get("field_policies"))
+            ),
             tenancy=tenancy,
             sections=MappingProxyType(sections),
         )
