@@ -20,6 +20,7 @@ from sorbus.errors.framework import UnknownResource
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.nodes import Node
 from sorbus.policies.explain import Explanation, explain
+from sorbus.policies.fields import FieldProgram
 from sorbus.policies.fold import PolicyProgram
 from sorbus.query.page import Page
 from sorbus.query.query import Query
@@ -54,7 +55,8 @@ class Engine:
         self._plans: dict[Any, ActionPlan] = {}
         self._generic: dict[Any, GenericPlan] = {}
         self._casters: dict[Any, InputCaster] = {}
-        self.planner = Planner(application, self.layer_of, self.program)
+        self._fields: dict[str, FieldProgram] = {}
+        self.planner = Planner(application, self.layer_of, self.program, self.field_program)
         self.reader = Reader(self)
 
     @property
@@ -83,6 +85,15 @@ class Engine:
         found = self._programs.get(key)
         if found is None:
             found = self._programs[key] = PolicyProgram(spec, action)
+        return found
+
+    def field_program(self, spec: ResourceSpec) -> FieldProgram | None:
+        """The field policies of a resource, ready to be folded; None when it has none."""
+        if spec.field_policies is None:
+            return None
+        found = self._fields.get(spec.name)
+        if found is None:
+            found = self._fields[spec.name] = FieldProgram(spec)
         return found
 
     def compile(self, layer: DataLayer, statement: Statement) -> Executable:

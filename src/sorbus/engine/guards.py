@@ -9,6 +9,7 @@ from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
     FALSE,
     TRUE,
+    TRUSTED,
     UNTRUSTED,
     Aggregated,
     AggregateKind,
@@ -20,6 +21,7 @@ from sorbus.expressions.nodes import (
     TenantRef,
     conjunction,
 )
+from sorbus.schema.policies import Readable
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 Guard = Callable[[ResourceSpec], Node | None]
@@ -47,6 +49,8 @@ class Securer:
                 return self._ref(node, stack)
             case Call(operator, (marked,)) if operator == UNTRUSTED:
                 return self.secure(marked, stack)
+            case Call(operator, (marked,)) if operator == TRUSTED:
+                return marked
             case Call(operator, args):
                 return Call(operator, tuple(self.secure(arg, stack) for arg in args))
             case Exists(name, where):
@@ -55,6 +59,16 @@ class Securer:
                 return Exists(name, conjunction(inner, self.guard(destination)))
             case Aggregated():
                 return self._aggregated(node, stack)
+            case _:
+                return node
+
+    def readable(self, node: Node, spec: ResourceSpec) -> Node:
+        """A policy's condition on a row, with what the actor may read of related rows put in."""
+        match node:
+            case Readable(name):
+                return self.secure(Exists(name), (spec,))
+            case Call(operator, args):
+                return Call(operator, tuple(self.readable(arg, spec) for arg in args))
             case _:
                 return node
 

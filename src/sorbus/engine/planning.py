@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sorbus.data_layers.base import DataLayer, Executable
 from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
+from sorbus.engine.judging import Judge, judged_outputs
+from sorbus.engine.masking import Cover, Masker, cover, masks_of
 from sorbus.errors.declaration import NoSuchField
 from sorbus.expressions.lowering import Lowerer
-from sorbus.expressions.nodes import Node, Ordering, Param, Ref, conjunction
+from sorbus.expressions.nodes import Node, Ordering, Param, Ref, conjunction, walk
+from sorbus.policies.fields import EVERYTHING, Conditions, FieldProgram
 from sorbus.policies.fold import PolicyProgram, Variant
+from sorbus.policies.nodes import bounded, has_runtime
 from sorbus.query.query import Query
 from sorbus.query.statements import Count, Output, Related, Select
 from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.policies import NOTHING_WANTED, Readable, Wanted
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
 from sorbus.scope import Scope
 
@@ -45,12 +50,19 @@ class Shape:
 
 @dataclass(slots=True)
 class ReadPlan:
-    """A compiled read."""
+    """A compiled read.
+
+    Attributes:
+        judge: looks at each row in Python, when policies ask for that.
+        late: whether records carry values that are hidden at the very end.
+    """
 
     layer: DataLayer
     executable: Executable
     hydrate: Hydrate
     computed: tuple[tuple[str, Callable[[Any], Any]], ...]
+    judge: Judge | None = None
+    late: bool = False
 
 
 @dataclass(slots=True)
@@ -59,9 +71,11 @@ class Family:
 
     Attributes:
         programs: the policies of the resources in the shape; the first is the action's own.
+        fields: the field policies of those that have some.
     """
 
     programs: tuple[PolicyProgram, ...]
+    fields: tuple[FieldProgram, ...] = ()
     plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
@@ -106,10 +120,12 @@ class Planner:
         application: ApplicationSpec,
         layer_of: Callable[[ResourceSpec], DataLayer],
         program: Callable[[ResourceSpec, str], PolicyProgram],
+        fields: Callable[[ResourceSpec], FieldProgram | None],
     ) -> None:
         self.application = application
         self.layer_of = layer_of
         self.program = program
+        self.fields = fields
         self.catalog = EngineCatalog(application)
         self.families: dict[Shape, Family] = {}
         self.compiled = 0
@@ -149,13 +165,43 @@ class Planner:
                 )
         return tuple(fields), tuple(related)
 
-    def plan(self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None = None) -> ReadPlan:
-        """The compiled plan of a shape for a scope; its policies are folded for the scope's actor."""
+    def wanted(self, query: Query[Any], spec: ResourceSpec, via: tuple[str, str] | None = None) -> Wanted:
+        """What a query asks for, as checks of policies see it."""
+        lowered = self.lower(query, spec)
+        related = (each.name for each, _ in lowered.loads)
+        where = lowered.shape.where
+        filters = (each for each in walk(where) if isinstance(each, Ref)) if where is not None else ()
+        return Wanted(
+            loads=frozenset((*lowered.shape.fields, *related)),
+            filters=frozenset(each.path[0] if each.path else each.name for each in filters if not each.outer),
+            via=via,
+        )
+
+    def plan(
+        self,
+        shape: Shape,
+        scope: Scope,
+        inputs: dict[str, Any] | None = None,
+        own: Variant | None = None,
+        wanted: Wanted = NOTHING_WANTED,
+    ) -> ReadPlan:
+        """The compiled plan of a shape for a scope; its policies are folded for the scope's actor.
+
+        Args:
+            own: what the action's own policies know already.
+            wanted: what the read asks for.
+        """
         family = self.families.get(shape)
         if family is None:
             family = self._family(shape)
-        key = tuple(each.variant(scope, inputs) for each in family.programs) if scope.authorize else None
-        if key is None and scope.tenant is None:
+        key: tuple[Variant, ...] | None = None
+        if scope.authorize:
+            programs = family.programs
+            first = programs[0].reading(scope, inputs, wanted) if own is None else own
+            key = (first, *(each.reading(scope, inputs) for each in programs[1:]))
+            if family.fields:
+                key += tuple(each.variant(scope, inputs, wanted) for each in family.fields)
+        elif scope.tenant is None:
             key = ()
         plan = family.plans.get(key)
         if plan is None:
@@ -168,26 +214,45 @@ class Planner:
             self.families.clear()
         spec = self.application.resources[shape.resource]
         touched: dict[str, PolicyProgram] = {}
+        seen: dict[str, FieldProgram] = {}
 
         def note(resource: ResourceSpec) -> Node | None:
             touched[resource.name] = self.program(resource, PRIMARY_READ)
             return None
 
-        self._secured(shape, spec, Securer(self.application, note))
+        def look(resource: ResourceSpec) -> Conditions:
+            program = self.fields(resource)
+            if program is not None:
+                seen[resource.name] = program
+            return EVERYTHING
+
+        self._secured(shape, spec, Securer(self.application, note), Masker(self.application, look))
+        look(spec)
         own = self.program(spec, shape.action)
-        family = self.families[shape] = Family((own, *touched.values()))
+        for each in (own, *touched.values()):
+            if each.about_readable:
+                self._note_readable(each, note)
+        family = self.families[shape] = Family((own, *touched.values()), tuple(seen.values()))
         return family
 
+    def _note_readable(self, program: PolicyProgram, note: Callable[[ResourceSpec], Node | None]) -> None:
+        for node in program.nodes:
+            if isinstance(node, Readable):
+                note(self.application.destination(program.resource.relationships[node.relationship]))
+
     def _secured(
-        self, shape: Shape, spec: ResourceSpec, securer: Securer
+        self, shape: Shape, spec: ResourceSpec, securer: Securer, masker: Masker
     ) -> tuple[Node | None, tuple[Ordering, ...], tuple[Output, ...]]:
-        where = securer.secure(shape.where, (spec,)) if shape.where is not None else None
+        stack = (spec,)
+        where = securer.secure(masker.mask(shape.where, stack), stack) if shape.where is not None else None
         order = tuple(
-            Ordering(securer.secure(term.node, (spec,)), term.descending, term.nulls_first)
+            Ordering(securer.secure(masker.mask(term.node, stack), stack), term.descending, term.nulls_first)
             for term in shape.order
         )
         derived = tuple(
-            Output(name=name, node=securer.secure(node, (spec,)), type=spec.field(name).type)
+            Output(
+                name=name, node=securer.secure(masker.loaded(node, stack), stack), type=spec.field(name).type
+            )
             for name in shape.fields
             if (node := self._node(spec, name)) is not None
         )
@@ -202,56 +267,110 @@ class Planner:
         spec = self.application.resources[shape.resource]
         # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
         tenants = key != ()
+        count = len(family.programs)
         folds = {
-            program.resource.name: program.fold(variant)
-            for program, variant in zip(family.programs[1:], (key or ())[1:], strict=False)
+            # What only Python can decide of a related row counts as no.
+            program.resource.name: program.filter(variant, surely=True)
+            for program, variant in zip(family.programs[1:], (key or ())[1:count], strict=False)
+        }
+        masks = {
+            program.resource.name: program.conditions(variant)
+            for program, variant in zip(family.fields, (key or ())[count:], strict=False)
         }
 
         def guard(resource: ResourceSpec) -> Node | None:
             return conjunction(tenancy(resource) if tenants else None, folds.get(resource.name))
 
-        where, order, derived = self._secured(shape, spec, Securer(self.application, guard))
+        securer = Securer(self.application, guard)
+        masker = Masker(self.application, masks_of(masks))
+        where, order, derived = self._secured(shape, spec, securer, masker)
         own = family.programs[0].fold(key[0]) if key else None
-        where = conjunction(where, tenancy(spec) if tenants else None, own)
+        if own is not None:
+            own = securer.readable(own, spec)
+        filtered = bounded(own, upper=True) if own is not None and family.programs[0].runtime else own
+        where = conjunction(where, tenancy(spec) if tenants else None, filtered)
         layer = self.layer_of(spec)
         if shape.count:
             return ReadPlan(layer, layer.compile(Count(resource=spec, where=where)), list, ())
-        return self._compile_select(shape, spec, layer, where=where, order=order, derived=derived)
+        if shape.related is not None:
+            where = conjunction(where, self._key(shape.related, masks))
+        judged = own if own is not None and has_runtime(own) else None
+        conditions = masks.get(spec.name, EVERYTHING)
+        select = _Selecting(where, order, derived, conditions, judged)
+        return self._compile_select(shape, spec, layer, select)
+
+    def _key(self, related: tuple[str, str, int], masks: Mapping[str, Conditions]) -> Node | None:
+        """When the actor may see the key in a related row that ties it to its source row."""
+        relationship = self.application.resources[related[0]].relationships[related[1]]
+        return masks.get(relationship.destination, EVERYTHING).get(relationship.destination_attribute)
 
     def _compile_select(
-        self,
-        shape: Shape,
-        spec: ResourceSpec,
-        layer: DataLayer,
-        *,
-        where: Node | None,
-        order: tuple[Ordering, ...],
-        derived: tuple[Output, ...],
+        self, shape: Shape, spec: ResourceSpec, layer: DataLayer, read: _Selecting
     ) -> ReadPlan:
-        outputs = (*attribute_outputs(spec), *derived)
+        computed = tuple(
+            (name, function)
+            for name in shape.fields
+            if (found := spec.calculations.get(name)) and (function := found.function) is not None
+        )
+        outputs = (*attribute_outputs(spec), *read.derived)
+        covered = Cover(outputs)
+        if read.conditions:
+            late = (
+                frozenset(each.name for each in outputs)
+                if read.judged is not None
+                else _needed(spec, computed)
+            )
+            covered = cover(spec, outputs, read.conditions, late)
+        judge, asked = None, covered.outputs
+        if read.judged is not None:
+            judge, asked = judged_outputs(read.judged, covered.outputs)
         related: Related | None = None
         if shape.related is not None:
             source_name, relation, position = shape.related
             source = self.application.resources[source_name]
             keys = Param(position, list)
             related = Related(source=source, relationship=source.relationships[relation], keys=keys)
+        first = 1 if related is not None else 0
         select = Select(
             resource=spec,
-            outputs=outputs,
-            where=where,
-            order=order,
+            outputs=asked,
+            where=read.where,
+            order=read.order,
             limit=Param(shape.limit, int) if shape.limit is not None else None,
             offset=Param(shape.offset, int) if shape.offset is not None else None,
             lock=shape.lock,
             related=related,
         )
-        computed = tuple(
-            (name, function)
-            for name in shape.fields
-            if (found := spec.calculations.get(name)) and (function := found.function) is not None
+        hydrate = hydrator(
+            spec.python, covered.outputs, layer, first=first, flags=covered.flags, late=covered.late
         )
-        hydrate = hydrator(spec.python, outputs, layer, first=1 if related is not None else 0)
-        return ReadPlan(layer, layer.compile(select), hydrate, computed)
+        if judge is not None:
+            judge = replace(judge, first=first)
+        return ReadPlan(layer, layer.compile(select), hydrate, computed, judge, bool(covered.late))
+
+
+@dataclass(frozen=True, slots=True)
+class _Selecting:
+    """The parts of a select that the policies have decided.
+
+    Attributes:
+        conditions: when each field may be seen.
+        judged: what Python has to find out about each row, or None.
+    """
+
+    where: Node | None
+    order: tuple[Ordering, ...]
+    derived: tuple[Output, ...]
+    conditions: Conditions
+    judged: Node | None
+
+
+def _needed(spec: ResourceSpec, computed: Iterable[tuple[str, Any]]) -> frozenset[str]:
+    """The calculations in Python, and what they are made from."""
+    found: set[str] = set()
+    for name, _ in computed:
+        found |= {name, *spec.calculations[name].loads}
+    return frozenset(found)
 
 
 def _with_needs(spec: ResourceSpec, name: str) -> Iterator[str]:

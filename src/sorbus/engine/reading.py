@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.engine import cursors
+from sorbus.engine.judging import LEAST_BATCH
+from sorbus.engine.masking import bare, conceal, hide, is_untrusted, reachable, untrusted
 from sorbus.engine.planning import Lowered, ReadPlan, Shape
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.inputs import InvalidInput, InvalidPage, NotFound, NotUnique
 from sorbus.expressions.build import Sort
-from sorbus.expressions.nodes import FALSE, Call, Node, Ordering, Param, Ref, conjunction
+from sorbus.expressions.nodes import FALSE, TRUE, Call, Node, Ordering, Param, Ref, conjunction
 from sorbus.policies.explain import refusal
+from sorbus.policies.fold import Variant
+from sorbus.policies.nodes import has_runtime
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.policies import NOTHING_WANTED, Wanted
 from sorbus.schema.resource import PRIMARY_READ, ResourceSpec
 from sorbus.scope import Scope
+from sorbus.types.hidden import HIDDEN
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
@@ -35,20 +41,40 @@ class Reader:
         self._get_shapes: dict[str, Shape] = {}
         self._get_keys: dict[str, Any] = {}
 
-    def check(self, spec: ResourceSpec, action: str, scope: Scope, inputs: dict[str, Any] | None) -> None:
+    def check(
+        self,
+        spec: ResourceSpec,
+        action: str,
+        scope: Scope,
+        inputs: dict[str, Any] | None,
+        wanted: Wanted = NOTHING_WANTED,
+    ) -> Variant | None:
         """Steps 1 and 5 of a read: there is a tenant, and the policies do not refuse outright.
+
+        Returns:
+            What the policies know of the call; None when they are not asked.
 
         Raises:
             TenantRequired: the resource has a tenancy and the scope no tenant.
             ActionForbidden: no row could ever be allowed.
         """
         if not scope.authorize:
-            return
+            return None
         if spec.tenancy is not None and scope.tenant is None:
             raise TenantRequired(spec.name, action)
         program = self.engine.program(spec, action)
-        if program.fold(program.variant(scope, inputs)) == FALSE:
-            raise refusal(program, scope, inputs)
+        variant = program.reading(scope, inputs, wanted)
+        if program.fold(variant) == FALSE:
+            raise refusal(program, scope, inputs, variant=variant)
+        return variant
+
+    def wanted(
+        self, query: Query[Any], spec: ResourceSpec, scope: Scope, via: tuple[str, str] | None = None
+    ) -> Wanted:
+        """What a query asks for, where policies look at it."""
+        fields = self.engine.field_program(spec)
+        curious = self.engine.program(spec, query.action).about_call or (fields and fields.about_call)
+        return self.planner.wanted(query, spec, via) if curious and scope.authorize else NOTHING_WANTED
 
     async def get(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key, by the primary read."""
@@ -59,14 +85,18 @@ class Reader:
 
     async def find(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key, or None."""
-        if scope.authorize:
-            self.check(spec, PRIMARY_READ, scope, None)
+        own = self.check(spec, PRIMARY_READ, scope, None) if scope.authorize else None
         shape = self._get_shapes.get(spec.name)
         if shape is None:
             shape = self._get_shape(spec)
-        plan = self.planner.plan(shape, scope)
+        plan = self.planner.plan(shape, scope, None, own)
         rows = await self.run(plan, scope, (self.cast_key(spec, key),))
-        return plan.hydrate(rows)[0] if rows else None
+        records = plan.hydrate(rows)
+        if plan.judge is not None:
+            _, records = await plan.judge.seen(rows, records, scope)
+        if plan.late:
+            conceal(records)
+        return records[0] if records else None
 
     async def find_or_none(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key as far as the actor may see it; None also when it may see nothing here."""
@@ -121,22 +151,66 @@ class Reader:
         """Every record of a query."""
         spec = self.engine.spec_of(query.resource)
         inputs = dict(query.inputs)
-        self.check(spec, query.action, scope, inputs)
-        return await self._records(self.planner.lower(_sorted(query, spec), spec), spec, scope, inputs)
+        wanted = self.wanted(query, spec, scope)
+        own = self.check(spec, query.action, scope, inputs, wanted)
+        lowered = self.planner.lower(_sorted(query, spec), spec)
+        return await self._records(lowered, spec, scope, inputs, own=own, wanted=wanted)
 
     async def _records(
-        self, lowered: Lowered, spec: ResourceSpec, scope: Scope, inputs: dict[str, Any]
+        self,
+        lowered: Lowered,
+        spec: ResourceSpec,
+        scope: Scope,
+        inputs: dict[str, Any],
+        *,
+        own: Variant | None,
+        wanted: Wanted,
     ) -> list[Any]:
-        plan = self.planner.plan(lowered.shape, scope, inputs)
-        rows = await self.run(plan, scope, lowered.values, inputs)
-        records = plan.hydrate(rows)
+        plan = self.planner.plan(lowered.shape, scope, inputs, own, wanted)
+        if plan.judge is not None and lowered.shape.limit is not None:
+            records = await self._seen(lowered, scope, inputs, own=own, wanted=wanted)
+        else:
+            rows = await self.run(plan, scope, lowered.values, inputs)
+            records = plan.hydrate(rows)
+            if plan.judge is not None:
+                _, records = await plan.judge.seen(rows, records, scope)
         await self._finish(plan, records, lowered, spec, scope)
         return records
+
+    async def _seen(
+        self,
+        lowered: Lowered,
+        scope: Scope,
+        inputs: dict[str, Any],
+        *,
+        own: Variant | None,
+        wanted: Wanted,
+    ) -> list[Any]:
+        """As many records as were asked for, of those that Python lets through.
+
+        The rows are read in batches until there are enough: a page is as long as if the others did not exist.
+        """
+        shape, values = lowered.shape, list(lowered.values)
+        limit, offset = shape.limit or 0, shape.offset
+        take, skip = values[limit], values[offset] if offset is not None else 0
+        if offset is None:
+            offset = len(values)
+            values.append(0)
+        plan = self.planner.plan(replace(shape, offset=offset), scope, inputs, own, wanted)
+        values[limit], values[offset] = max(LEAST_BATCH, skip + take), 0
+        found: list[Any] = []
+        while plan.judge is not None:
+            rows = await self.run(plan, scope, values, inputs)
+            found += (await plan.judge.seen(rows, plan.hydrate(rows), scope))[1]
+            values[offset] += values[limit]
+            if len(found) >= skip + take or len(rows) < values[limit]:
+                break
+        return found[skip : skip + take]
 
     async def _finish(
         self, plan: ReadPlan, records: list[Any], lowered: Lowered, spec: ResourceSpec, scope: Scope
     ) -> None:
-        """Step 15: related rows, then the calculations that run in Python."""
+        """Step 15: related rows, then the calculations that run in Python; then what is hidden is hidden."""
         if not records:
             return
         for relationship, query in lowered.loads:
@@ -144,6 +218,8 @@ class Reader:
         for name, function in plan.computed:
             for record in records:
                 record.__dict__[name] = function(record)
+        if plan.late:
+            conceal(records)
 
     async def load_related(
         self, records: list[Any], spec: ResourceSpec, names: tuple[str, ...], scope: Scope
@@ -165,18 +241,56 @@ class Reader:
     ) -> None:
         destination = self.planner.application.destination(relationship)
         inner: Query[Any] = query if query is not None else Query(resource=destination.python)
-        self.check(destination, inner.action, scope, dict(inner.inputs))
+        inputs = dict(inner.inputs)
         own, name = relationship.source_attribute, relationship.name
+        if spec.field_policies is not None:
+            records = reachable(records, own, name)
+        wanted = self.wanted(inner, destination, scope, (spec.name, name))
+        try:
+            known = self.check(destination, inner.action, scope, inputs, wanted)
+        except ActionForbidden:
+            if relationship.authorize_read == "error":
+                raise
+            hide(records, name)
+            return
         keys = list({key for record in records if (key := record.__dict__[own]) is not None})
+        window: tuple[int, int | None] | None = None
+        if self.engine.program(destination, inner.action).runtime:
+            # Rows that Python has yet to look at take no place in the window of each source row.
+            window, inner = (inner.skip or 0, inner.take), replace(inner, skip=None, take=None)
         lowered = self.planner.lower(_sorted(inner, destination, relationship.order), destination)
         lowered.values.append(keys)
         related = (spec.name, name, len(lowered.values) - 1)
         lowered.shape = replace(lowered.shape, related=related)
-        plan = self.planner.plan(lowered.shape, scope, dict(inner.inputs))
-        rows: list[Row] = await self.run(plan, scope, lowered.values, dict(inner.inputs)) if keys else []
+        if relationship.authorize_read == "error" and known is not None:
+            await self._refuse_hidden(lowered, destination, scope, inputs, known)
+        plan = self.planner.plan(lowered.shape, scope, inputs, known, wanted)
+        rows: list[Row] = await self.run(plan, scope, lowered.values, inputs) if keys else []
         found = plan.hydrate(rows)
+        if plan.judge is not None:
+            rows, found = await plan.judge.seen(rows, found, scope)
         await self._finish(plan, found, lowered, destination, scope)
-        _attach(records, rows, found, relationship)
+        _attach(records, rows, found, relationship, window)
+
+    async def _refuse_hidden(
+        self, lowered: Lowered, spec: ResourceSpec, scope: Scope, inputs: dict[str, Any], known: Variant
+    ) -> None:
+        """Refuse a load of related rows of which the actor may not see each one.
+
+        Raises:
+            ActionForbidden: there is one that it may not see.
+        """
+        shape = lowered.shape
+        program = self.engine.program(spec, shape.action)
+        folded = program.filter(known, surely=True)
+        if folded == TRUE or not lowered.values[-1]:
+            return
+        refused = Call("not", (Call("is_true", (folded,)),))
+        # The rest of the query narrows which rows are meant; its order and window do not matter.
+        hidden = Shape(spec.name, shape.action, conjunction(shape.where, refused), related=shape.related)
+        plan = self.planner.plan(hidden, replace(scope, authorize=False), inputs)
+        if await self.run(plan, scope, lowered.values, inputs):
+            raise refusal(program, scope, inputs, variant=known)
 
     async def exactly_one(self, query: Query[Any], scope: Scope) -> Any:
         """The one record of a query."""
@@ -191,9 +305,14 @@ class Reader:
         """How many rows a query has, whatever its limit."""
         spec = self.engine.spec_of(query.resource)
         inputs = dict(query.inputs)
-        self.check(spec, query.action, scope, inputs)
+        wanted = self.wanted(query, spec, scope)
+        own = self.check(spec, query.action, scope, inputs, wanted)
+        program = self.engine.program(spec, query.action)
+        if own is not None and program.runtime and has_runtime(program.fold(own)):
+            # Only rows that Python has looked at may be counted.
+            return len(await self.all(replace(query, take=None, skip=None, loads=()), scope))
         lowered = self.planner.lower(query, spec, count=True)
-        plan = self.planner.plan(lowered.shape, scope, inputs)
+        plan = self.planner.plan(lowered.shape, scope, inputs, own, wanted)
         rows = await self.run(plan, scope, lowered.values, inputs)
         return int(rows[0][0])
 
@@ -228,8 +347,11 @@ class Reader:
             raise InvalidPage("before", before, allowed="`after` or `before`, not both")
         spec = self.engine.spec_of(query.resource)
         inputs = dict(query.inputs)
-        self.check(spec, query.action, scope, inputs)
+        wanted = self.wanted(query, spec, scope)
+        own = self.check(spec, query.action, scope, inputs, wanted)
         whole = _sorted(query, spec)
+        if spec.field_policies is not None:
+            whole = replace(whole, sorts=tuple(map(untrusted, whole.sorts)))
         lowered = self.planner.lower(whole.limit(limit + 1), spec)
         terms = _plain_terms(lowered.shape, spec)
         sort = f"{spec.name}:{terms}"
@@ -237,7 +359,7 @@ class Reader:
         cursor = before if backward else after
         if cursor is not None:
             self._seek(lowered, terms, cursor, sort, spec, backward=backward)
-        records = await self._records(lowered, spec, scope, inputs)
+        records = await self._records(lowered, spec, scope, inputs, own=own, wanted=wanted)
         more = len(records) > limit
         records = records[:limit]
         if backward:
@@ -269,16 +391,23 @@ class Reader:
         if backward:
             order = tuple(_reversed(term) for term in order)
             terms = tuple(_reversed(term) for term in terms)
-        nullable = [kind.nullable for kind in types]
+        hidden = spec.field_policies is not None
+        nullable = [
+            kind.nullable or (hidden and is_untrusted(term.node))
+            for kind, term in zip(types, terms, strict=True)
+        ]
         beyond: Node = cursors.beyond(terms, values, nullable, lowered.values)
         lowered.shape = replace(lowered.shape, where=conjunction(lowered.shape.where, beyond), order=order)
 
     def _cursor(self, record: Any, terms: tuple[Ordering, ...], sort: str) -> str:
-        return cursors.encode(self.engine.secret, sort, [record.__dict__[_name(term)] for term in terms])
+        # A hidden value is null in the sort, and so it is in the cursor, which its holder can read.
+        found = (record.__dict__[_name(term)] for term in terms)
+        return cursors.encode(self.engine.secret, sort, [None if each is HIDDEN else each for each in found])
 
 
 def _name(term: Ordering) -> str:
-    return term.node.name if isinstance(term.node, Ref) else ""
+    node = bare(term.node)
+    return node.name if isinstance(node, Ref) else ""
 
 
 def _reversed(term: Ordering) -> Ordering:
@@ -288,7 +417,8 @@ def _reversed(term: Ordering) -> Ordering:
 def _plain_terms(shape: Shape, spec: ResourceSpec) -> tuple[Ordering, ...]:
     """The sort terms, which a keyset page can only follow over stored fields."""
     for term in shape.order:
-        if not isinstance(term.node, Ref) or term.node.path or term.node.name not in spec.attributes:
+        node = bare(term.node)
+        if not isinstance(node, Ref) or node.path or node.name not in spec.attributes:
             raise InvalidPage(
                 "sort",
                 "a derived field",
@@ -330,8 +460,18 @@ def _check_page(*, limit: int, offset: int = 0) -> None:
         raise InvalidPage("offset", offset, allowed="0 or more")
 
 
-def _attach(records: list[Any], rows: list[Row], found: list[Any], relationship: RelationshipSpec) -> None:
-    """Put related records on their source records."""
+def _attach(
+    records: list[Any],
+    rows: list[Row],
+    found: list[Any],
+    relationship: RelationshipSpec,
+    window: tuple[int, int | None] | None = None,
+) -> None:
+    """Put related records on their source records.
+
+    Args:
+        window: how many to skip and to take for each source row, where the statement could not do it.
+    """
     own, name = relationship.source_attribute, relationship.name
     if not relationship.to_many:
         single = {row[0]: record for row, record in zip(rows, found, strict=True)}
@@ -341,5 +481,8 @@ def _attach(records: list[Any], rows: list[Row], found: list[Any], relationship:
     groups: dict[Any, list[Any]] = {}
     for row, record in zip(rows, found, strict=True):
         groups.setdefault(row[0], []).append(record)
+    if window is not None:
+        skip, take = window
+        groups = {key: each[skip : None if take is None else skip + take] for key, each in groups.items()}
     for record in records:
         record.__dict__[name] = groups.get(record.__dict__[own], [])

@@ -123,6 +123,9 @@ class Aggregated(Node):
 UNTRUSTED = "untrusted"
 """The form of a call that marks what somebody outside has written; securing a statement takes it away."""
 
+TRUSTED = "trusted"
+"""The form of a call that marks a condition of Sorbus' own inside that; securing a statement leaves it alone."""
+
 TRUE = Const(True)
 FALSE = Const(False)
 NULL = Const(None)

@@ -33,6 +33,7 @@ from sorbus.schema.policies import (
     CheckSpec,
     Effect,
     PolicySpec,
+    Readable,
     RuleSpec,
     Wanted,
 )
@@ -214,8 +215,8 @@ class PolicyProgram:
         atoms: the conditions that need no row, evaluated at each call.
         about_call: whether they look at what the call asks for; `variant` then wants an `Asked`.
         about_changes: whether they look at what the action writes, which a body or hook may still change.
+        about_readable: whether they ask what the actor may read of related rows.
         runtime: whether Python functions look at rows.
-        about_related: whether they look at related rows, so that a new row must be in the table first.
     """
 
     resource: ResourceSpec
@@ -224,6 +225,7 @@ class PolicyProgram:
     atoms: tuple[Node, ...] = field(init=False)
     about_call: bool = field(init=False)
     about_changes: bool = field(init=False)
+    about_readable: bool = field(init=False)
     runtime: bool = field(init=False)
     _atoms: Atoms = field(init=False)
     _folded: dict[Variant, Node] = field(default_factory=dict[Variant, Node])
@@ -235,6 +237,7 @@ class PolicyProgram:
         self.atoms = self._atoms.found
         self.about_call = self._atoms.about_call
         self.about_changes = self._atoms.about_changes
+        self.about_readable = any(isinstance(each, Readable) for each in self.nodes)
         self.runtime = any(has_runtime(each) for each in conditions_of(self.policies))
 
     def variant(

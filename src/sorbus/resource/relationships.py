@@ -15,6 +15,9 @@ U = TypeVar("U")
 
 OnDeleteName = Literal["restrict", "cascade", "nilify"]
 
+AuthorizeRead = Literal["filter", "error"]
+"""What loading does about related rows that the actor may not read: leave them out, or refuse."""
+
 
 class Relationship(Generic[R]):
     """What `One` and `Many` share: names, and the options of their declaration."""
@@ -30,6 +33,7 @@ class Relationship(Generic[R]):
         order_by: Callable[[Any], Sort | Expr[Any]] | None = None,
         on_delete: OnDelete = OnDelete.RESTRICT,
         foreign_key: bool = True,
+        authorize_read_with: AuthorizeRead = "filter",
         public: bool = False,
         description: str = "",
     ) -> None:
@@ -43,6 +47,7 @@ class Relationship(Generic[R]):
         self.order_by = order_by
         self.on_delete = on_delete
         self.foreign_key = foreign_key
+        self.authorize_read_with: AuthorizeRead = authorize_read_with
         self.public = public
         self.description = description
 
@@ -90,23 +95,41 @@ def belongs_to(
     via: Attr[Any] | None = None,
     on_delete: OnDeleteName = "restrict",
     foreign_key: bool = True,
+    authorize_read_with: AuthorizeRead = "filter",
     public: bool = False,
     description: str = "",
 ) -> One[Any]:
-    """A way to the row whose key stands in `via` (by default the attribute `<name>_id`)."""
+    """A way to the row whose key stands in `via` (by default the attribute `<name>_id`).
+
+    Args:
+        authorize_read_with: what loading does about a row that the actor may not read: leave it out, or refuse.
+    """
     return One(
         Cardinality.BELONGS_TO,
         via=via,
         on_delete=OnDelete(on_delete),
         foreign_key=foreign_key,
+        authorize_read_with=authorize_read_with,
         public=public,
         description=description,
     )
 
 
-def has_one(*, via: str | None = None, public: bool = False, description: str = "") -> One[Any]:
+def has_one(
+    *,
+    via: str | None = None,
+    authorize_read_with: AuthorizeRead = "filter",
+    public: bool = False,
+    description: str = "",
+) -> One[Any]:
     """A way to the row whose attribute `via` holds this row's key (by default `<resource>_id`)."""
-    return One(Cardinality.HAS_ONE, via=via, public=public, description=description)
+    return One(
+        Cardinality.HAS_ONE,
+        via=via,
+        authorize_read_with=authorize_read_with,
+        public=public,
+        description=description,
+    )
 
 
 def has_many(
@@ -114,6 +137,7 @@ def has_many(
     via: str | None = None,
     where: Callable[[Any], Expr[bool]] | None = None,
     order_by: Callable[[Any], Sort | Expr[Any]] | None = None,
+    authorize_read_with: AuthorizeRead = "filter",
     public: bool = False,
     description: str = "",
 ) -> Many[Any]:
@@ -122,9 +146,16 @@ def has_many(
     Args:
         where: what else the rows must meet: `where=lambda run: run.state == State.DONE`.
         order_by: how the rows are sorted when they are loaded.
+        authorize_read_with: what loading does about rows that the actor may not read: leave them out, or refuse.
     """
     return Many(
-        Cardinality.HAS_MANY, via=via, where=where, order_by=order_by, public=public, description=description
+        Cardinality.HAS_MANY,
+        via=via,
+        where=where,
+        order_by=order_by,
+        authorize_read_with=authorize_read_with,
+        public=public,
+        description=description,
     )
 
 
@@ -134,6 +165,7 @@ def many_to_many(
     via: str | None = None,
     to: str | None = None,
     order_by: Callable[[Any], Sort | Expr[Any]] | None = None,
+    authorize_read_with: AuthorizeRead = "filter",
     public: bool = False,
     description: str = "",
 ) -> Many[Any]:
@@ -150,6 +182,7 @@ def many_to_many(
         via=via,
         to=to,
         order_by=order_by,
+        authorize_read_with=authorize_read_with,
         public=public,
         description=description,
     )

@@ -91,6 +91,8 @@ class RelationshipSpec:
         where: what else the related rows must meet, as a condition over the destination.
         order: how related rows are sorted.
         foreign_key: whether the table gets a foreign key (belongs_to only).
+        authorize_read: what a load does about related rows that the actor may not read: `filter` leaves them out,
+            `error` refuses.
     """
 
     name: str
@@ -105,6 +107,7 @@ class RelationshipSpec:
     order: tuple[Ordering, ...] = ()
     on_delete: OnDelete = OnDelete.RESTRICT
     foreign_key: bool = True
+    authorize_read: str = "filter"
 
     @property
     def to_many(self) -> bool:

@@ -95,6 +95,7 @@ class FieldBuilder:
             order=order,
             on_delete=member.on_delete,
             foreign_key=member.foreign_key and member.cardinality is Cardinality.BELONGS_TO,
+            authorize_read=member.authorize_read_with,
         )
 
     def _keys(
