@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sorbus.engine.authorising import refused, told_names
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, ForeignKeyViolation, UniqueViolation
 from sorbus.errors.inputs import (
@@ -15,9 +16,9 @@ from sorbus.errors.inputs import (
     WrongState,
 )
 from sorbus.expressions.describe import describe
-from sorbus.policies.explain import refusal
 from sorbus.schema.names import constraint_name, foreign_key_name
 from sorbus.scope import Scope
+from sorbus.types.hidden import HIDDEN
 
 if TYPE_CHECKING:
     from sorbus.engine.lifecycle import ActionCall
@@ -29,8 +30,9 @@ def violated(call: ActionCall, error: ConstraintViolation) -> SorbusError:
     if isinstance(error, UniqueViolation):
         for identity in spec.identities.values():
             if error.constraint == constraint_name(spec, identity.name):
-                return InvalidAction(label, [AlreadyTaken(label, identity.keys, message=identity.message)])
-        names = _attributes(spec, error.columns)
+                told = told_names(call, identity.keys)
+                return InvalidAction(label, [AlreadyTaken(label, told, message=identity.message)])
+        names = told_names(call, tuple(_attributes(spec, error.columns)))
         if names:
             return InvalidAction(label, [AlreadyTaken(label, names, message="has already been taken")])
     if isinstance(error, ForeignKeyViolation):
@@ -68,11 +70,11 @@ async def nothing_written(call: ActionCall) -> SorbusError:
     transition = data.action.transition
     if transition is not None:
         state = visible.__dict__[transition.attribute]
-        if state not in transition.sources:
+        if state is not HIDDEN and state not in transition.sources:
             return WrongState(
                 data.action.label,
                 current=str(getattr(state, "value", state)),
                 sources=[str(getattr(each, "value", each)) for each in transition.sources],
                 target=str(getattr(transition.target, "value", transition.target)),
             )
-    return refusal(data.program, scope, call.changeset.inputs)
+    return refused(call)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sorbus.changeset.changeset import Changeset
 from sorbus.data_layers.base import Bindings, DataLayer, Executable, Row
+from sorbus.engine.asking import can, explain_action
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.generic import GenericPlan, generic_plan, run_generic
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, run
@@ -19,7 +20,7 @@ from sorbus.engine.writing import write_plan
 from sorbus.errors.framework import UnknownResource
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.nodes import Node
-from sorbus.policies.explain import Explanation, explain
+from sorbus.policies.explain import Explanation
 from sorbus.policies.fields import FieldProgram
 from sorbus.policies.fold import PolicyProgram
 from sorbus.query.page import Page
@@ -28,6 +29,7 @@ from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.scope import Scope
+from sorbus.types.hidden import HIDDEN
 
 Effect = Callable[[ActionCall], Awaitable[None]]
 EffectSource = Callable[[ResourceSpec, ActionSpec], Effect | None]
@@ -195,12 +197,26 @@ class Engine:
         spec: ResourceSpec = plan.data.spec
         known = isinstance(subject, spec.python)
         key = subject.__dict__[spec.primary_key.name] if known else self.reader.cast_key(spec, subject)
+        if (
+            known
+            and spec.field_policies is not None
+            and any(each is HIDDEN for each in subject.__dict__.values())
+        ):
+            known = False  # a body sees the whole record, so it is read once more
         changeset = Changeset(
             resource=spec, action=plan.data.action, record=subject if known else None, key=key
         )
         return ActionCall(
             engine=self, plan=plan, scope=scope, changeset=changeset, given=given, positional=positional
         )
+
+    def call_of(self, action: Any, scope: Scope, given: Mapping[str, Any], subject: Any) -> ActionCall:
+        """A write that has not run; without a subject it makes a row."""
+        plan = self._plan(action)
+        if subject is not None:
+            return self._call_on(plan, scope, subject, given, ())
+        changeset = Changeset(resource=plan.data.spec, action=plan.data.action)
+        return ActionCall(engine=self, plan=plan, scope=scope, changeset=changeset, given=given)
 
     async def generic(
         self, action: Any, scope: Scope, given: dict[str, Any], positional: tuple[Any, ...]
@@ -258,11 +274,12 @@ class Engine:
 
     # policies
 
-    def explain(self, action: Any, scope: Scope, inputs: dict[str, Any] | None = None) -> Explanation:
+    def explain(
+        self, action: Any, scope: Scope, inputs: dict[str, Any] | None = None, *, record: Any = None
+    ) -> Explanation:
         """Whether the scope's actor may run an action, and why, as data."""
-        spec, found = self.action_spec(action)
-        return explain(self.program(spec, found.name), scope, inputs)
+        return explain_action(self, action, scope, inputs or {}, record)
 
-    def can(self, action: Any, scope: Scope, inputs: dict[str, Any] | None = None) -> bool | None:
-        """True, False, or None when it depends on the row."""
-        return self.explain(action, scope, inputs).allowed
+    async def can(self, action: Any, scope: Scope, inputs: dict[str, Any], *, subject: Any = None) -> bool:
+        """Whether the scope's actor may run an action; exact, whatever it depends on."""
+        return await can(self, action, scope, inputs, subject)

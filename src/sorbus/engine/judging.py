@@ -10,13 +10,13 @@ from typing import Any
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
 from sorbus.expressions.nodes import Call, Const, Node
 from sorbus.policies.nodes import LOGIC, substitute
-from sorbus.policies.rows import DICT_ROW
 from sorbus.query.statements import Output
 from sorbus.schema.policies import RuntimeCheck
 from sorbus.scope import Scope
 from sorbus.types.base import FieldType
 
-_TRUTH = FieldType(annotation=bool)
+TRUTH = FieldType(annotation=bool)
+"""The type of a condition's value."""
 
 LEAST_BATCH = 100
 """How many rows are read at once while a page is filled with rows that may be seen."""
@@ -72,7 +72,7 @@ def judged_outputs(node: Node, outputs: tuple[Output, ...]) -> tuple[Judge, tupl
     """A judge, and the outputs with the conditions that the data layer can answer for it."""
     leaves = dict.fromkeys(each for each in _parts(node) if not isinstance(each, RuntimeCheck))
     asked = {each: len(outputs) + number for number, each in enumerate(leaves)}
-    return Judge(node, asked), (*outputs, *(Output(name="", node=each, type=_TRUTH) for each in leaves))
+    return Judge(node, asked), (*outputs, *(Output(name="", node=each, type=TRUTH) for each in leaves))
 
 
 async def decided(node: Node, record: Any, scope: Scope) -> bool:
@@ -99,6 +99,3 @@ def known_in_memory(node: Node, values: dict[str, Any], environment: Environment
         for each in _parts(node)
         if not isinstance(each, RuntimeCheck)
     }
-
-
-__all__ = ["DICT_ROW", "LEAST_BATCH", "Judge", "decided", "judged_outputs", "known_in_memory"]

@@ -48,6 +48,7 @@ class ActionCall:
         given, positional: the inputs as they came.
         draft: the `self` of the body, made when a body or hook needs it.
         filter: what is left of the policies: the condition that the row must meet.
+        judged: what is left of the policies where Python has to look at the row, else None.
         result: the record that was written.
         session: the layer's session while the call is between BEGIN and COMMIT.
         together: whether this run needs a transaction although its plan does not.
@@ -63,6 +64,7 @@ class ActionCall:
     positional: tuple[Any, ...] = ()
     draft: Any = None
     filter: Any = None
+    judged: Any = None
     variant: tuple[bool | None, ...] = ()
     result: Any = None
     session: Any = None
@@ -85,6 +87,7 @@ class ActionPlan:
 
     Attributes:
         transactional: whether the inner steps need a transaction: one statement alone is its own.
+        answer: makes the record that the caller gets of the one that was written; None when they are the same.
     """
 
     before: tuple[tuple[Step, StepRunner], ...]
@@ -92,6 +95,7 @@ class ActionPlan:
     after: tuple[tuple[Step, StepRunner], ...]
     transactional: bool
     data: Any = None
+    answer: Callable[[ActionCall], Awaitable[Any]] | None = None
 
 
 def arrange(steps: Iterable[tuple[Step, StepRunner]], *, transactional: bool, data: Any) -> ActionPlan:
@@ -112,6 +116,15 @@ async def run(call: ActionCall) -> Any:
     Raises:
         SorbusError: from whichever step refused; nothing that was begun is left behind.
     """
+    result = await _run(call)
+    if call.plan.answer is None:
+        return result
+    if call.engine.trace:
+        call.engine.trace(Step.LOAD)
+    return await call.plan.answer(call)
+
+
+async def _run(call: ActionCall) -> Any:
     engine, plan, trace = call.engine, call.plan, call.engine.trace
     for step, runner in plan.before:
         if trace:

@@ -133,8 +133,8 @@ class Masker:
                 return Call(operator, tuple(self.outside(arg, stack) for arg in args))
             case Exists(relationship=name, where=where):
                 destination = self._destination(stack[-1], name)
-                inner = self.outside(where, (*stack, destination)) if where is not None else None
-                inside = replace(node, where=conjunction(inner, self._key(stack[-1], name)))
+                narrowed = self.outside(where, (*stack, destination)) if where is not None else None
+                inside = replace(node, where=conjunction(narrowed, self._key(stack[-1], name)))
                 return self._behind(inside, name, stack[-1])
             case Aggregated():
                 return self._aggregated(node, stack)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sorbus.data_layers.base import Executable
+from sorbus.engine.authorising import check_written
 from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
@@ -58,8 +59,8 @@ async def insert(call: ActionCall) -> None:
         call.result = data.hydrate(rows)[0]
     else:
         call.result = record(data.spec.python, changes)
-    if call.filter != TRUE:
-        await _check_inserted(call)
+    if call.filter != TRUE or call.judged is not None:
+        await check_written(call)
 
 
 def _compile_insert(
@@ -78,19 +79,6 @@ def _compile_insert(
     outputs = attribute_outputs(data.spec) if atomic else ()
     statement = Insert(resource=data.spec, values=assigned, outputs=outputs, conflict=conflict)
     return data.keep(key, statement)
-
-
-async def _check_inserted(call: ActionCall) -> None:
-    """The policies of a create, tested on the new row inside the transaction."""
-    data: WriteData = call.plan.data
-    key = ("inserted", call.filter)
-    executable = data.executables.get(key)
-    if executable is None:
-        where = conjunction(key_is(data.spec, 0), call.filter)
-        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where))
-    identity = call.result.__dict__[data.spec.primary_key.name]
-    if not await executable.fetch(call.session, bindings(call, [identity])):
-        raise refusal(data.program, call.scope, call.changeset.inputs)
 
 
 async def update(call: ActionCall) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sorbus.engine.authorising import answer, authorise, authorise_again, row_allowed
 from sorbus.engine.casting import InputCaster, check_changes
 from sorbus.engine.diagnosis import nothing_written
 from sorbus.engine.drafts import draft_class, make_draft
@@ -16,23 +18,16 @@ from sorbus.engine.storing import delete, insert, update
 from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, tenancy_for
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.inputs import InvalidAction, NotFound, Required
-from sorbus.expressions.build import Expr
-from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
 from sorbus.expressions.nodes import (
-    FALSE,
-    TRUE,
     Aggregated,
     Exists,
-    Node,
     Ref,
     conjunction,
-    walk,
 )
-from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
-from sorbus.policies.rows import DICT_ROW
 from sorbus.query.statements import Select
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
+from sorbus.schema.policies import Readable
 from sorbus.schema.resource import ResourceSpec
 
 if TYPE_CHECKING:
@@ -65,14 +60,15 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     steps: list[tuple[Step, StepRunner]] = [
         (Step.CAST, _cast),
         (Step.CHANGE, change),
-        (Step.AUTHORISE, _authorise),
+        (Step.AUTHORISE, authorise),
         (Step.WRITE, write),
     ]
     if spec.tenancy is not None:
         steps.append((Step.SCOPE, _scope))
     if slow:
         steps.append((Step.BEFORE_TRANSACTION, _before_transaction))
-    if HookPoint.BEFORE_WRITE in hooks:
+    looked_at = data.program.runtime and action.kind is not ActionKind.CREATE
+    if HookPoint.BEFORE_WRITE in hooks or looked_at:
         steps.append((Step.BEFORE_WRITE, _before_write))
     if HookPoint.AFTER_WRITE in hooks:
         steps.append((Step.AFTER_WRITE, _after_write))
@@ -80,16 +76,17 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         steps.append((Step.EFFECTS, _run_effects(effects)))
     if HookPoint.AFTER_COMMIT in hooks:
         steps.append((Step.AFTER_COMMIT, _after_commit))
-    inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
+    inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks or looked_at
     checked = action.kind is ActionKind.CREATE and _may_need_row(data.program)
-    return arrange(steps, transactional=bool(inner or checked), data=data)
+    plan = arrange(steps, transactional=bool(inner or checked), data=data)
+    return plan if spec.field_policies is None else replace(plan, answer=answer)
 
 
 def _may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
-    nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
     return any(
-        isinstance(node, (Exists, Aggregated)) or (isinstance(node, Ref) and node.path) for node in nodes
+        isinstance(node, (Exists, Aggregated, Readable)) or (isinstance(node, Ref) and node.path)
+        for node in program.nodes
     )
 
 
@@ -220,40 +217,6 @@ def _check_tenant(call: ActionCall) -> None:
 # 5 authorise
 
 
-async def _authorise(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    if not call.scope.authorize:
-        call.filter = TRUE
-        return
-    call.variant = data.program.variant(call.scope, call.changeset.inputs)
-    folded = data.program.fold(call.variant)
-    if folded == FALSE:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
-    call.filter = folded
-    if folded == TRUE or data.action.kind is not ActionKind.CREATE:
-        return  # a row may have changed since it was read: the statement's own WHERE decides
-    verdict = _in_memory(call, folded, call.changeset.changes)
-    if verdict is False:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
-    if verdict is True and not data.changes_later:
-        call.filter = TRUE
-    else:
-        call.together = True  # the new row is looked at once more, and undone when it is not allowed
-
-
-def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None:
-    """Whether a row meets the policies, as far as memory can tell; None when it cannot."""
-    environment = Environment(
-        rows=DICT_ROW, actor=call.scope.actor, tenant=call.scope.tenant, inputs=call.changeset.inputs
-    )
-    if any(isinstance(value, Expr) for value in row.values()):
-        return None
-    try:
-        return evaluate(node, row, environment) is True
-    except Unevaluable:
-        return None
-
-
 async def _check_row(call: ActionCall, *, lock: bool) -> None:
     """Ask for the row before a hook runs, so that nobody makes us work for one that cannot be written.
 
@@ -262,6 +225,11 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
     """
     data: WriteData = call.plan.data
     if data.action.kind is ActionKind.CREATE:
+        return
+    if call.judged is not None:
+        where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
+        if not await row_allowed(call, where, lock=lock):
+            raise await nothing_written(call)
         return
     key = ("allowed", call.filter, call.guard, tenancy_for(call) is None, lock)
     executable = data.executables.get(key)
@@ -287,13 +255,7 @@ async def _before_transaction(call: ActionCall) -> None:
     _settle(call, before)
     if data.action.kind is ActionKind.CREATE:
         _check_required(call)
-        _recheck_create(call)
-
-
-def _recheck_create(call: ActionCall) -> None:
-    """A create's body may have set what its policies look at."""
-    if call.filter != TRUE and _in_memory(call, call.filter, call.changeset.changes) is False:
-        raise refusal(call.plan.data.program, call.scope, call.changeset.inputs)
+    await authorise_again(call)
 
 
 async def _awaited(value: Any) -> None:
@@ -309,12 +271,12 @@ async def _before_write(call: ActionCall) -> None:
     # The row is locked first, so that what the policies saw is what will be written.
     await _check_row(call, lock=True)
     before = dict(call.changeset.changes)
-    for hook in data.action.hooks[HookPoint.BEFORE_WRITE]:
+    for hook in data.action.hooks.get(HookPoint.BEFORE_WRITE, ()):
         await _awaited(hook(call.draft, call.scope))
     _settle(call, before)
     if data.action.kind is ActionKind.CREATE:
         _check_required(call)
-        _recheck_create(call)
+    await authorise_again(call)
 
 
 # 11 after_write, 14 after_commit

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from sorbus.expressions.nodes import (
     FALSE,
@@ -127,7 +126,12 @@ def surely(args: tuple[Node, ...]) -> Node:
     return node if isinstance(node, Call) and node.operator == "is_true" else Call("is_true", (node,))
 
 
-SIMPLIFY: Mapping[str, Any] = {"and": all_of, "or": any_of, "not": negated, "is_true": surely}
+SIMPLIFY: Mapping[str, Callable[[tuple[Node, ...]], Node]] = {
+    "and": all_of,
+    "or": any_of,
+    "not": negated,
+    "is_true": surely,
+}
 
 
 def surely_known(node: Node) -> Node:

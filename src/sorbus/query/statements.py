@@ -33,7 +33,11 @@ class Related:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Select:
-    """Read rows."""
+    """Read rows.
+
+    Attributes:
+        given: the attributes of one row that is looked at instead of those of the table; what it leaves out is null.
+    """
 
     resource: ResourceSpec
     outputs: tuple[Output, ...]
@@ -43,6 +47,7 @@ class Select:
     offset: Node | None = None
     lock: bool = False
     related: Related | None = None
+    given: tuple[tuple[str, Node], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,10 +167,11 @@ def field_bypass(
 
 def group(condition: Condition, *policies: P | Group[P]) -> Group[P]:
     """Policies that hold where one more condition is met; groups may hold groups."""
-    found: list[P] = []
-    for each in policies:
-        found.extend(each.policies if isinstance(each, Group) else (each,))
-    return Group(tuple(replace(each, when=(condition, *each.when)) for each in found))
+    return Group(tuple(_under(condition, each) for each in flat(policies)))
+
+
+def _under(condition: Condition, rule: P) -> P:
+    return replace(rule, when=(condition, *rule.when))
 
 
 def flat(policies: tuple[P | Group[P], ...]) -> tuple[P, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from sorbus.apis.json_api.surface import Exposed
 from sorbus.apis.json_api.texts import TextCast
 from sorbus.errors.inputs import InvalidFilter
-from sorbus.expressions.build import Expr, Sort
+from sorbus.expressions.build import Expr, Sort, Untrusted
 from sorbus.schema.fields import CalculationSpec
 from sorbus.types.base import FieldType
 
@@ -123,7 +123,7 @@ class Filters:
             expected = "true, false" if operator == "is_nil" else field.cast.expected
             problem = f"`{text[:100]}` is no value of `{name}`"
             raise self._refused(name, name, allowed=[expected], problem=problem) from None
-        return OPERATORS[operator](field.expression, value)
+        return Untrusted(OPERATORS[operator](field.expression, value))
 
     def _value(self, field: FilterField, operator: str, text: str) -> Any:
         if operator == "is_nil":
@@ -158,5 +158,6 @@ class Filters:
                 error.path = ("query", "sort")
                 raise error
             stored = stored and name in self.stored
-            terms.append(field.expression.desc() if each.startswith("-") else field.expression.asc())
+            by: Expr[Any] = Untrusted(field.expression)
+            terms.append(by.desc() if each.startswith("-") else by.asc())
         return tuple(terms), stored

@@ -62,9 +62,21 @@ class MemoryStatement:
             return [(sum(1 for _ in self._matching(statement.resource, statement.where, rows)),)]
         if statement.related is not None:
             return self._related(statement, statement.related, rows)
+        if statement.given is not None:
+            return self._given(statement, statement.given, rows)
         found = list(self._matching(statement.resource, statement.where, rows))
         ordered = rows.ordered(found, statement.order)
         return [outputs(statement.outputs, each, rows) for each in ordered[_window(statement, rows)]]
+
+    def _given(
+        self, statement: Select, given: tuple[tuple[str, Node], ...], rows: MemoryRows
+    ) -> Sequence[Row]:
+        """The outputs of one row that is in no table, if it meets the condition."""
+        spec = statement.resource
+        found = {name: rows.evaluate(node, None) for name, node in given}
+        row = {name: conform(found.get(name), each.type) for name, each in spec.attributes.items()}
+        frame = Frame(spec, row)
+        return [outputs(statement.outputs, frame, rows)] if rows.holds(statement.where, frame) else []
 
     def _matching(self, spec: ResourceSpec, where: Node | None, rows: MemoryRows) -> Iterator[Frame]:
         """The rows that meet a condition, by an index where one fits."""

@@ -95,9 +95,10 @@ class _Writer:
         return text
 
     def _select(self, statement: Select) -> str:
+        table = _table(statement.resource) if statement.given is None else self._given(statement)
         frame = self.compiler.push(statement.resource)
         columns = [self._output(each) for each in statement.outputs]
-        source = f"{_table(statement.resource)} {frame.alias}"
+        source = f"{table} {frame.alias}"
         conditions: list[str] = []
         if statement.related is not None:
             key, source, condition = self._related(statement.related, frame, source)
@@ -120,6 +121,16 @@ class _Writer:
         if statement.lock:
             sql += f" FOR UPDATE OF {frame.alias}"
         return sql
+
+    def _given(self, statement: Select) -> str:
+        """One row that is in no table."""
+        values = dict(statement.given or ())
+        columns: list[str] = []
+        for each in statement.resource.attributes.values():
+            node, kind = values.get(each.name), each.type.sql
+            text = f"NULL::{kind}" if node is None else f"({self.compiler.node(node, kind)})::{kind}"
+            columns.append(f"{text} AS {quote(each.column)}")
+        return f"(SELECT {', '.join(columns)})"
 
     def _windowed(
         self, statement: Select, columns: list[str], source: str, conditions: list[str], order: str
