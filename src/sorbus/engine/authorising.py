@@ -56,9 +56,26 @@ def asked_by(call: ActionCall, program: PolicyProgram) -> Asked | None:
             for each in data.spec.attributes.values()
             if each.has_default and each.default_kind is not DefaultKind.FACTORY
         }
-    changeset = call.changeset
-    return Asked(
-        call.scope, data.action.name, changeset.inputs, data.action.kind, dict(changeset.changes), defaults
+    changeset, before = call.changeset, call.asked
+    call.asked = Asked(
+        call.scope,
+        program.action,
+        changeset.inputs,
+        data.action.kind,
+        dict(changeset.changes),
+        defaults,
+        told=before.told if before is not None and before.action == program.action else {},
+    )
+    return call.asked
+
+
+def _changed_since(asked: Asked | None, changes: Mapping[str, Any]) -> bool:
+    """Whether a body or hook has set something after the policies were asked."""
+    if asked is None:
+        return False
+    before = asked.changes
+    return before.keys() != changes.keys() or any(
+        before[name] is not value for name, value in changes.items()
     )
 
 
@@ -128,7 +145,7 @@ async def authorise_again(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     if not call.scope.authorize:
         return
-    if data.program.about_changes:
+    if data.program.about_changes and _changed_since(call.asked, call.changeset.changes):
         _settle(call, decide(call))
     if data.action.kind is ActionKind.CREATE and call.filter != TRUE:
         if _in_memory(call, call.filter, call.changeset.changes) is False:

@@ -48,6 +48,7 @@ class ActionCall:
         given, positional: the inputs as they came.
         draft: the `self` of the body, made when a body or hook needs it.
         filter: what is left of the policies: the condition that the row must meet.
+        asked: what the policies looked at, when they look at what is written.
         judged: what is left of the policies where Python has to look at the row, else None.
         result: the record that was written.
         session: the layer's session while the call is between BEGIN and COMMIT.
@@ -65,6 +66,7 @@ class ActionCall:
     draft: Any = None
     filter: Any = None
     judged: Any = None
+    asked: Any = None
     variant: tuple[bool | None, ...] = ()
     result: Any = None
     session: Any = None

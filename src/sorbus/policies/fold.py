@@ -32,6 +32,7 @@ from sorbus.schema.policies import (
     Asked,
     CheckSpec,
     Effect,
+    Fact,
     PolicySpec,
     Readable,
     RuleSpec,
@@ -149,14 +150,28 @@ class Atoms:
                 not at hand.
         """
         environment = Environment(rows=NO_ROWS, actor=scope.actor, tenant=scope.tenant, inputs=inputs)
-        if self.about_call:
-            teller = Teller(environment, asked or Asked(scope, self.action, inputs or {}))
-        else:
-            teller = Teller(environment, None)
+        teller = Teller(environment)
         try:
-            return tuple([teller.value(atom) for atom in self.found])
+            if not self.about_call:
+                return tuple([teller.value(atom) for atom in self.found])
+            teller.asked = asked or Asked(scope, self.action, inputs or {})
+            return self._where_they_apply(teller)
         except ActorProblem:
             return self._step_by_step(teller)
+
+    def _where_they_apply(self, teller: Teller) -> Variant:
+        """The values of what policies ask that apply: functions of the others do not run."""
+        known: dict[Node, bool | None] = {}
+
+        def know(condition: Node) -> None:
+            known.update((atom, teller.value(atom)) for atom in atoms(condition) if atom not in known)
+
+        for rule in self.rules:
+            know(rule.when)
+            if substitute(rule.when, known) != FALSE:
+                for check in rule.checks:
+                    know(check.condition)
+        return tuple(known.get(atom) for atom in self.found)
 
     def _step_by_step(self, teller: Teller) -> Variant:
         """The values as far as the decision goes: a check that is not reached asks nothing of the actor."""
@@ -190,7 +205,7 @@ class Teller:
 
     __slots__ = ("asked", "environment", "told")
 
-    def __init__(self, environment: Environment, asked: Asked | None) -> None:
+    def __init__(self, environment: Environment, asked: Asked | None = None) -> None:
         self.environment = environment
         self.asked = asked
         self.told: dict[Node, bool | None] = {}
@@ -200,10 +215,17 @@ class Teller:
         if self.asked is not None:
             for fact in facts(atom):
                 if fact not in self.told:
-                    self.told[fact] = fact.decide(self.asked)
+                    self.told[fact] = self._tell(fact, self.asked)
             atom = substitute(atom, self.told)
         value: bool | None = evaluate(atom, None, self.environment)
         return value
+
+    def _tell(self, fact: Fact, asked: Asked) -> bool | None:
+        if fact.about_changes:
+            return fact.decide(asked)
+        if fact not in asked.told:
+            asked.told[fact] = fact.decide(asked)
+        return asked.told[fact]
 
 
 @dataclass(slots=True)

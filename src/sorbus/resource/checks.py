@@ -58,9 +58,8 @@ def action_is(*actions: Action) -> Expr[bool]:
 def context_equals(key: str, value: Any) -> Expr[bool]:
     """Whether the scope's context has this value under a key: `app.scope(…, context={"origin": "import"})`."""
 
-    def decide(asked: Asked) -> bool | None:
-        found = asked.scope.context.get(key)
-        return None if found is None else bool(found == value)
+    def decide(asked: Asked) -> bool:
+        return bool(asked.scope.context.get(key, _ABSENT) == value)
 
     return _fact(lambda: f"context.{key} == {value!r}", decide)
 

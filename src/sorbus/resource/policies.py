@@ -182,8 +182,8 @@ def flat(policies: tuple[P | Group[P], ...]) -> tuple[P, ...]:
     return tuple(found)
 
 
-def actor(attribute: Field[T]) -> Expr[T]:
-    """An attribute of the actor; null when nobody acts."""
+def actor(attribute: Expr[T]) -> Expr[T]:
+    """A field of the actor, named on its class: `actor(User.org_id)`; null when nobody acts."""
     return ActorField(attribute)
 
 

@@ -60,6 +60,7 @@ class Asked:
     Attributes:
         changes: the attributes that a write sets, with their values.
         defaults: of a create, the values that its attributes have when nobody sets them.
+        told: what facts have answered that do not look at what is written: a second look does not ask them again.
     """
 
     scope: Scope
@@ -69,6 +70,7 @@ class Asked:
     changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
     wanted: Wanted = NOTHING_WANTED
+    told: dict[Fact, bool | None] = field(default_factory=dict["Fact", "bool | None"])
 
 
 @dataclass(frozen=True, slots=True, repr=False)

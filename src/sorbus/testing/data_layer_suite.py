@@ -12,6 +12,7 @@ pytest-asyncio in its auto mode.
 
 from __future__ import annotations
 
+from sorbus.testing.conformance.access import Kinds
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
@@ -22,5 +23,5 @@ from sorbus.testing.conformance.writes import Writes
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions):
+class DataLayerSuite(Writes, Reads, Derived, Rules, Kinds, Transactions):
     """Everything that a data layer must do."""

@@ -45,6 +45,7 @@ from sorbus import (
 )
 from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.policies_world import POLICY_DOMAINS
 
 
 class Status(StrEnum):
@@ -329,5 +330,5 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press)
+DOMAINS = (People, Press, *POLICY_DOMAINS)
 """What an application must be made of to run the suite."""
