@@ -54,7 +54,7 @@ from sorbus.resource.require import require
 from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
-from sorbus.types.hidden import HIDDEN
+from sorbus.types.hidden import HIDDEN, is_hidden
 from sorbus.types.json import Json
 
 __all__ = [
@@ -109,6 +109,7 @@ __all__ = [
     "has_one",
     "if_",
     "input_value",
+    "is_hidden",
     "loading",
     "many_to_many",
     "matches",

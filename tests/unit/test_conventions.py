@@ -70,6 +70,7 @@ EXPORTED = [
     "has_one",
     "if_",
     "input_value",
+    "is_hidden",
     "loading",
     "many_to_many",
     "matches",

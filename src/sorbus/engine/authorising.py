@@ -57,7 +57,7 @@ def asked_by(call: ActionCall, program: PolicyProgram) -> Asked | None:
             if each.has_default and each.default_kind is not DefaultKind.FACTORY
         }
     changeset, before = call.changeset, call.asked
-    call.asked = Asked(
+    asked = call.asked = Asked(
         call.scope,
         program.action,
         changeset.inputs,
@@ -66,7 +66,7 @@ def asked_by(call: ActionCall, program: PolicyProgram) -> Asked | None:
         defaults,
         told=before.told if before is not None and before.action == program.action else {},
     )
-    return call.asked
+    return asked
 
 
 def _changed_since(asked: Asked | None, changes: Mapping[str, Any]) -> bool:

@@ -171,7 +171,8 @@ class Masker:
         if inner == Ref(ref.name, tuple(rest)) and key is None:
             return self._seen(ref, self.masks(spec).get(name), ref.outer)
         if ref.outer:
-            return NULL  # a masked way from an enclosing row cannot be written; nothing is told instead
+            # A masked way from an enclosing row cannot be written; nothing is told instead.
+            return Call("if", (Call(TRUSTED, (FALSE,)), ref, NULL))
         return self._behind(Aggregated(AggregateKind.FIRST, name, inner, key), name, spec)
 
     def _behind(self, node: Node, relationship: str, spec: ResourceSpec) -> Node:
@@ -187,25 +188,22 @@ class Masker:
     def _seen(self, node: Node, condition: Node | None, outer: int) -> Node:
         if condition is None:
             return node
-        seen = _stepped_out(condition, outer)
-        return NULL if seen is None else Call("if", (Call(TRUSTED, (seen,)), node, NULL))
+        # Also where it is never seen: a null takes the type of what it stands for.
+        return Call("if", (Call(TRUSTED, (_stepped_out(condition, outer),)), node, NULL))
 
     def _destination(self, spec: ResourceSpec, name: str) -> ResourceSpec:
         return self.application.destination(spec.relationships[name])
 
 
-def _stepped_out(condition: Node, outer: int) -> Node | None:
-    """A condition on an enclosing row; None where it cannot be written, or never holds."""
-    if condition == FALSE:
-        return None
+def _stepped_out(condition: Node, outer: int) -> Node:
+    """A condition on an enclosing row; where it cannot be written, the field counts as hidden."""
     if outer == 0:
         return condition
-    if any(
+    related = (
         isinstance(each, (Exists, Aggregated)) or (isinstance(each, Ref) and each.path)
         for each in walk(condition)
-    ):
-        return None
-    return _shifted(condition, outer)
+    )
+    return FALSE if any(related) else _shifted(condition, outer)
 
 
 def _shifted(node: Node, outer: int) -> Node:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from sorbus.testing.conformance.access import Kinds
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.hidden import Hiding
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.rules import Rules
@@ -23,5 +24,5 @@ from sorbus.testing.conformance.writes import Writes
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Kinds, Transactions):
+class DataLayerSuite(Writes, Reads, Derived, Rules, Kinds, Hiding, Transactions):
     """Everything that a data layer must do."""

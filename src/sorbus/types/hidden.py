@@ -11,7 +11,7 @@ class Hidden:
 
     It is false so that `if record.email:` treats what is hidden as what is not there, and equal to nothing, not
     even to itself, so that no comparison takes two hidden values for the same one. Ask for it with
-    `value is HIDDEN`.
+    `is_hidden(value)`.
     """
 
     __slots__ = ()
@@ -37,7 +37,9 @@ class Hidden:
         return "<hidden>"
 
     def __getattr__(self, name: str) -> Any:
-        message = f"the actor may not see this value: `<hidden>` has no `{name}`; ask first with `is HIDDEN`"
+        message = (
+            f"the actor may not see this value: `<hidden>` has no `{name}`; ask first with `is_hidden(value)`"
+        )
         raise AttributeError(message)
 
     def __copy__(self) -> Self:
@@ -52,3 +54,8 @@ class Hidden:
 
 HIDDEN: Any = Hidden()
 """What a record holds in place of a value that its actor may not see."""
+
+
+def is_hidden(value: object) -> bool:
+    """Whether a value of a record is hidden from its reader: the same as `value is HIDDEN`, for type checkers too."""
+    return value is HIDDEN
