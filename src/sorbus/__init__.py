@@ -1,11 +1,14 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
-from sorbus.expressions.build import Expr, coalesce, concat, if_, now, tenant
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
+from sorbus.engine.topics import topic
+from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
 from sorbus.query.page import Page
 from sorbus.query.query import Query
-from sorbus.resource import action, agg
-from sorbus.resource.actions import Arg
+from sorbus.resource import action, agg, change, validate
+from sorbus.resource.actions import Arg, PrivateArg
 from sorbus.resource.application import Sorbus
+from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.checks import (
     accessing_from,
     action_is,
@@ -24,6 +27,7 @@ from sorbus.resource.checks import (
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
+from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.policies import (
     FieldPolicies,
     Policies,
@@ -47,8 +51,13 @@ from sorbus.resource.relationships import (
     exists,
     has_many,
     has_one,
+    join_of,
+    manual,
+    manual_one,
     many_to_many,
     related,
+    through,
+    unrelated,
 )
 from sorbus.resource.require import require
 from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, Tenancy
@@ -62,6 +71,7 @@ __all__ = [
     "UNCHANGED",
     "Arg",
     "Attr",
+    "Changes",
     "Domain",
     "Expr",
     "FieldPolicies",
@@ -70,15 +80,19 @@ __all__ = [
     "Json",
     "JsonApi",
     "Many",
+    "Notifications",
     "One",
     "Page",
     "Policies",
     "Postgres",
+    "PrivateArg",
     "Query",
     "Resource",
     "Scope",
     "Sorbus",
     "Tenancy",
+    "UpsertOutcome",
+    "Validations",
     "accessing_from",
     "action",
     "action_is",
@@ -92,6 +106,7 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "change",
     "changing",
     "check",
     "coalesce",
@@ -108,20 +123,30 @@ __all__ = [
     "has_many",
     "has_one",
     "if_",
+    "incoming",
     "input_value",
     "is_hidden",
+    "join_of",
     "loading",
+    "manual",
+    "manual_one",
     "many_to_many",
     "matches",
     "may_read",
     "now",
+    "outcome_of",
     "policy",
+    "publish",
     "related",
     "relates_to_actor_via",
     "relating_to_actor",
     "require",
     "selecting",
     "tenant",
+    "through",
     "timestamp",
+    "topic",
+    "unrelated",
     "uuid_primary_key",
+    "validate",
 ]

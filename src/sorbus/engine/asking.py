@@ -88,7 +88,7 @@ async def _can_write(
     if data.action.kind is ActionKind.CREATE:
         return True  # step 5 has looked at the row that would be written
     where = conjunction(key_is(data.spec, 0), tenancy_for(call), call.filter)
-    return await row_allowed(call, where)
+    return await row_allowed(call, where, call.changeset.key)
 
 
 def _conceivable(

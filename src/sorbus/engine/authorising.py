@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings
+from sorbus.engine import rules
 from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import record
 from sorbus.engine.judging import TRUTH, Judge, decided, judged_outputs, known_in_memory
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
-from sorbus.engine.write_data import WriteData, bindings, key_is
+from sorbus.engine.write_data import WriteData, bindings
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.expressions.build import Expr
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
-from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import FALSE, TRUE, Call, Node, Param, Ref, conjunction
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
 from sorbus.policies.nodes import bounded, has_runtime, substitute
 from sorbus.policies.rows import DICT_ROW
-from sorbus.query.statements import Output, Select
+from sorbus.query.statements import Lock, Output, Select
 from sorbus.schema.actions import ActionKind
 from sorbus.schema.fields import DefaultKind
 from sorbus.schema.policies import Asked
@@ -131,6 +131,9 @@ async def authorise(call: ActionCall) -> None:
         call.filter = TRUE
         return
     _settle(call, decide(call))
+    upsert = data.action.upsert
+    if upsert is not None and upsert.updates is not None:
+        call.updates = update_branch(call, upsert.updates)
     if data.action.kind is not ActionKind.CREATE:
         return  # a row may have changed since it was read: the statement's own WHERE decides
     await _authorise_create(call)
@@ -165,7 +168,7 @@ async def _authorise_create(call: ActionCall) -> None:
     if call.filter == TRUE and call.judged is None:
         return
     verdict = None if call.judged is not None else _in_memory(call, call.filter, call.changeset.changes)
-    if verdict is None:
+    if verdict is None and not call.several:
         # Not only for the hooks: a constraint must not tell about other rows to whom the policies refuse.
         verdict = None if await allows_new_row(call) else False
     if verdict is False:
@@ -215,7 +218,7 @@ async def allows_new_row(call: ActionCall) -> bool:
     shape: list[Any] = []
     for name, value in changes.items():
         if isinstance(value, Expr):
-            made = value.lower(Lowerer(data.engine.planner.catalog, (data.spec.python,), params))
+            made = rules.lowered(data, value, params)
             shape.append((name, made))
         else:
             params.append(value)
@@ -247,39 +250,23 @@ async def _judged(call: ActionCall, judge: Judge | None, row: Any) -> bool:
     return await judge.allows(found, row, call.scope)
 
 
-async def row_allowed(call: ActionCall, where: Node | None, *, lock: bool = False) -> bool:
+async def row_allowed(call: ActionCall, where: Node | None, key: Any, *, lock: bool = False) -> bool:
     """Whether a row meets a condition, and Python lets it through where the policies ask for that.
 
     Args:
+        key: the row's key, the first value of the condition.
         lock: whether the row stays as it was seen until the end of the transaction.
     """
     data: WriteData = call.plan.data
     judge, outputs = _asked_of_row(data.spec, call)
-    key = ("looked at", call.judged, where, lock)
-    executable = data.executables.get(key)
+    known = ("looked at", call.judged, where, lock)
+    executable = data.executables.get(known)
     if executable is None:
-        executable = data.keep(key, Select(resource=data.spec, outputs=outputs, where=where, lock=lock))
-    rows = await data.engine.fetch(data.layer, executable, bindings(call, [call.changeset.key]))
+        executable = data.keep(
+            known, Select(resource=data.spec, outputs=outputs, where=where, lock=Lock() if lock else None)
+        )
+    rows = await data.engine.fetch(data.layer, executable, bindings(call, [key]))
     return bool(rows) and await _judged(call, judge, rows[0])
-
-
-async def check_written(call: ActionCall) -> None:
-    """The policies of a create, tested on the new row inside the transaction.
-
-    Raises:
-        ActionForbidden: the row is not allowed; the transaction undoes it.
-    """
-    data: WriteData = call.plan.data
-    key = ("inserted", call.filter, call.judged)
-    judge, outputs = _asked_of_row(data.spec, call)
-    executable = data.executables.get(key)
-    if executable is None:
-        where = conjunction(key_is(data.spec, 0), call.filter)
-        executable = data.keep(key, Select(resource=data.spec, outputs=outputs, where=where))
-    identity = call.result.__dict__[data.spec.primary_key.name]
-    rows = await executable.fetch(call.session, bindings(call, [identity]))
-    if not rows or not await _judged(call, judge, rows[0]):
-        raise refused(call, call.result.__dict__)
 
 
 def told_names(call: ActionCall, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -297,11 +284,13 @@ def told_names(call: ActionCall, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name in given or name not in hidden)
 
 
-async def answer(call: ActionCall) -> Any:
+async def answer(call: ActionCall, written: Any) -> Any:
     """Step 15 of a write: the record, with what the actor may not see hidden on it."""
     data: WriteData = call.plan.data
-    gone = data.action.kind is ActionKind.DESTROY
-    (found,) = await masked(data, [call.result], call.scope, call.changeset.inputs, gone=gone)
+    if not isinstance(written, data.spec.python):
+        return written  # a hook's own
+    gone = data.action.kind is ActionKind.DESTROY and not data.action.soft
+    (found,) = await masked(data, [written], call.scope, call.changeset.inputs, gone=gone)
     return found
 
 

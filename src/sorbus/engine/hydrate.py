@@ -46,7 +46,7 @@ def hydrator(
     for position, output in enumerate(outputs, first):
         if not output.name:
             continue
-        loader = layer.loader(output.type)
+        loader = layer.loader(output.type) if output.type is not None else None
         value = f"r[{position}]"
         if loader is not None:
             names[f"l{position}"] = loader

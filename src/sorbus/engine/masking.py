@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sorbus.engine.hydrate import LATE
-from sorbus.expressions.build import Sort, Untrusted
 from sorbus.expressions.nodes import (
     FALSE,
     NULL,
@@ -229,35 +228,20 @@ def conceal(records: list[Any]) -> None:
             values[name] = HIDDEN
 
 
-def hide(records: list[Any], name: str) -> None:
+def hide(records: Sequence[Any], name: str) -> None:
     """Hide one member of each record."""
     for record in records:
         record.__dict__[name] = HIDDEN
 
 
-def untrusted(term: Sort) -> Sort:
-    """A sort term as if it came from outside: a hidden value is null in it."""
-    return Sort(Untrusted(term.by), term.descending, term.nulls_first)
-
-
-def is_untrusted(node: Node) -> bool:
-    """Whether a node is marked as from outside."""
-    return isinstance(node, Call) and node.operator == UNTRUSTED
-
-
-def bare(node: Node) -> Node:
-    """A node without the marks of what is from outside."""
-    while isinstance(node, Call) and node.operator == UNTRUSTED:
-        (node,) = node.args
-    return node
-
-
-def reachable(records: list[Any], key: str, name: str) -> list[Any]:
+def reachable(records: Sequence[Any], spec: ResourceSpec, key: str, name: str) -> Sequence[Any]:
     """The records whose relationship may be followed; it is hidden on the others, as is a key that it needs."""
+    if spec.field_policies is None:
+        return records
     found: list[Any] = []
     for record in records:
         values = record.__dict__
-        if values.get(name) is HIDDEN or values[key] is HIDDEN:
+        if values.get(name) is HIDDEN or values.get(key) is HIDDEN:
             values[name] = HIDDEN
         else:
             found.append(record)

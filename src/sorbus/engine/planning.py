@@ -1,51 +1,32 @@
-"""Read plans: a query is lowered to a shape, a shape is compiled once for each decision of the policies."""
+"""Read plans: a shape is compiled once for each decision of the policies that it touches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sorbus.data_layers.base import DataLayer, Executable
+from sorbus.data_layers.base import DataLayer, Executable, Loader
 from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
 from sorbus.engine.judging import Judge, judged_outputs
 from sorbus.engine.masking import Cover, Masker, cover, masks_of
-from sorbus.errors.declaration import NoSuchField
-from sorbus.expressions.lowering import Lowerer
-from sorbus.expressions.nodes import Node, Ordering, Param, Ref, conjunction, walk
+from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
+from sorbus.engine.shaping import Shaper
+from sorbus.engine.totals import summary_of, value_type
+from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction, walk
+from sorbus.expressions.rewriting import rewritten
 from sorbus.policies.fields import EVERYTHING, Conditions, FieldProgram
 from sorbus.policies.fold import PolicyProgram, Variant
 from sorbus.policies.nodes import bounded, has_runtime
 from sorbus.query.query import Query
-from sorbus.query.statements import Count, Output, Related, Select
-from sorbus.schema.fields import RelationshipSpec
+from sorbus.query.statements import Combined, Distinct, Output, Related, Select, Summarize, SummaryKind
 from sorbus.schema.policies import NOTHING_WANTED, Readable, Wanted
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
+from sorbus.schema.ways import load_key
 from sorbus.scope import Scope
 
 _LARGEST_CACHE = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What of a query decides its SQL: everything but the values.
-
-    Attributes:
-        fields: the derived fields to load besides the attributes.
-        related: the relationship and the position of its keys among the values, when related rows are read.
-    """
-
-    resource: str
-    action: str
-    where: Node | None = None
-    order: tuple[Ordering, ...] = ()
-    fields: tuple[str, ...] = ()
-    limit: int | None = None
-    offset: int | None = None
-    lock: bool = False
-    count: bool = False
-    related: tuple[str, str, int] | None = None
 
 
 @dataclass(slots=True)
@@ -53,14 +34,23 @@ class ReadPlan:
     """A compiled read.
 
     Attributes:
+        computed: the calculations that run in Python, by name.
+        marks: where the sort values of a row stand in it, for its cursor.
+        key: where the key of a row stands in it.
+        loaders: from stored values to Python's, when single values are read.
+        carried: from rows to the rows between that led to them.
         judge: looks at each row in Python, when policies ask for that.
         late: whether records carry values that are hidden at the very end.
     """
 
     layer: DataLayer
     executable: Executable
-    hydrate: Hydrate
-    computed: tuple[tuple[str, Callable[[Any], Any]], ...]
+    hydrate: Hydrate = list
+    computed: tuple[tuple[str, Callable[[Any], Any]], ...] = ()
+    marks: tuple[int, ...] = ()
+    key: int = 0
+    loaders: tuple[Loader | None, ...] = ()
+    carried: Hydrate | None = None
     judge: Judge | None = None
     late: bool = False
 
@@ -70,49 +60,21 @@ class Family:
     """The plans of one shape, one for each decision of the policies that it touches.
 
     Attributes:
-        programs: the policies of the resources in the shape; the first is the action's own.
-        fields: the field policies of those that have some.
+        programs: the policies of the shape's own action, or of the actions of its parts from left to right,
+            each with the places of its inputs; then those of the related resources.
+        own: how many of them are not of related resources.
+        fields: the field policies of the resources that have some.
     """
 
-    programs: tuple[PolicyProgram, ...]
+    programs: tuple[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None], ...]
+    own: int
     fields: tuple[FieldProgram, ...] = ()
     plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
 
 
-class Lowered:
-    """A query as a shape and its values."""
-
-    __slots__ = ("loads", "shape", "values")
-
-    def __init__(
-        self, shape: Shape, values: list[Any], loads: tuple[tuple[RelationshipSpec, Any], ...]
-    ) -> None:
-        self.shape = shape
-        self.values = values
-        self.loads = loads
-
-
-class EngineCatalog:
-    """The types and targets of declared fields, from the application's spec."""
-
-    def __init__(self, application: ApplicationSpec) -> None:
-        self.application = application
-
-    def type_of(self, owner: type[Any], name: str) -> Any:
-        """The type of a field."""
-        spec = self.application.by_class.get(owner)
-        found = spec.fields.get(name) if spec is not None else None
-        return found.type if found is not None else None
-
-    def destination(self, relationship: Any) -> type[Any]:
-        """The class that a relationship leads to."""
-        spec = self.application.by_class[relationship.owner]
-        return self.application.destination(spec.relationships[relationship.name]).python
-
-
-class Planner:
+class Planner(Shaper):
     """Turns queries into plans, and counts how often it really compiles."""
 
     def __init__(
@@ -122,58 +84,31 @@ class Planner:
         program: Callable[[ResourceSpec, str], PolicyProgram],
         fields: Callable[[ResourceSpec], FieldProgram | None],
     ) -> None:
-        self.application = application
+        super().__init__(application)
         self.layer_of = layer_of
         self.program = program
         self.fields = fields
-        self.catalog = EngineCatalog(application)
         self.families: dict[Shape, Family] = {}
         self.compiled = 0
 
-    def lower(self, query: Query[Any], spec: ResourceSpec, *, count: bool = False) -> Lowered:
-        """The shape and values of a query."""
-        values: list[Any] = []
-        lowerer = Lowerer(self.catalog, (spec.python,), values)
-        where = conjunction(*(condition.lower(lowerer) for condition in query.conditions))
-        if count:
-            return Lowered(Shape(spec.name, query.action, where, count=True), values, ())
-        order = tuple(term.lower(lowerer) for term in query.sorts)
-        fields, loads = self._loads(query, spec)
-        if query.take is not None:
-            values.append(query.take)
-        limit = len(values) - 1 if query.take is not None else None
-        if query.skip is not None:
-            values.append(query.skip)
-        offset = len(values) - 1 if query.skip is not None else None
-        shape = Shape(spec.name, query.action, where, order, fields, limit, offset, query.locked)
-        return Lowered(shape, values, loads)
-
-    def _loads(
-        self, query: Query[Any], spec: ResourceSpec
-    ) -> tuple[tuple[str, ...], tuple[tuple[RelationshipSpec, Any], ...]]:
-        fields: dict[str, None] = {}
-        related: list[tuple[RelationshipSpec, Any]] = []
-        for item in query.loads:
-            name: str = item.target if isinstance(item.target, str) else item.target.name
-            if name in spec.relationships:
-                related.append((spec.relationships[name], item.query))
-            elif name in spec.calculations or name in spec.aggregates:
-                fields.update(dict.fromkeys(_with_needs(spec, name)))
-            elif name not in spec.attributes:
-                raise NoSuchField(
-                    spec.name, name, allowed=[*spec.fields, *spec.relationships], where="a load"
-                )
-        return tuple(fields), tuple(related)
-
     def wanted(self, query: Query[Any], spec: ResourceSpec, via: tuple[str, str] | None = None) -> Wanted:
-        """What a query asks for, as checks of policies see it."""
+        """What a query asks for, where policies look at that."""
+        fields = self.fields(spec)
+        curious = fields is not None and fields.about_call
+        if not curious and not any(self.program(spec, name).about_call for name in _actions(query)):
+            return NOTHING_WANTED
         lowered = self.lower(query, spec)
         related = (each.name for each, _ in lowered.loads)
-        where = lowered.shape.where
-        filters = (each for each in walk(where) if isinstance(each, Ref)) if where is not None else ()
+        filters = {
+            each.path[0] if each.path else each.name
+            for part in _every(lowered.shape)
+            for each in (walk(part.where) if part.where is not None else ())
+            if isinstance(each, Ref) and not each.outer
+        }
         return Wanted(
             loads=frozenset((*lowered.shape.fields, *related)),
-            filters=frozenset(each.path[0] if each.path else each.name for each in filters if not each.outer),
+            selected=frozenset(lowered.shape.only) if lowered.shape.only is not None else None,
+            filters=frozenset(filters),
             via=via,
         )
 
@@ -182,31 +117,32 @@ class Planner:
         shape: Shape,
         scope: Scope,
         inputs: dict[str, Any] | None = None,
-        own: Variant | None = None,
-        wanted: Wanted = NOTHING_WANTED,
+        values: Sequence[Any] = (),
+        known: Known = None,
     ) -> ReadPlan:
         """The compiled plan of a shape for a scope; its policies are folded for the scope's actor.
 
         Args:
-            own: what the action's own policies know already.
-            wanted: what the read asks for.
+            inputs: those of the shape's own action.
+            values: those of the query, where the inputs of its parts are found.
+            known: what the check of the query has found out already.
         """
         family = self.families.get(shape)
         if family is None:
             family = self._family(shape)
-        key: tuple[Variant, ...] | None = None
-        if scope.authorize:
-            programs = family.programs
-            first = programs[0].reading(scope, inputs, wanted) if own is None else own
-            key = (first, *(each.reading(scope, inputs) for each in programs[1:]))
-            if family.fields:
-                key += tuple(each.variant(scope, inputs, wanted) for each in family.fields)
-        elif scope.tenant is None:
-            key = ()
+        key = _decided(family, scope, inputs, values, known)
         plan = family.plans.get(key)
         if plan is None:
             plan = family.plans[key] = self._compile(shape, family, key)
         return plan
+
+    def guarded(
+        self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
+    ) -> tuple[Node | None, Any]:
+        """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
+        family = self.families.get(shape) or self._family(shape)
+        key = _decided(family, scope, inputs, values)
+        return self._guarded(shape, family, key).rows.where, key
 
     def _family(self, shape: Shape) -> Family:
         """The policies that a shape touches, found by securing its nodes once without effect."""
@@ -214,11 +150,12 @@ class Planner:
             self.families.clear()
         spec = self.application.resources[shape.resource]
         touched: dict[str, PolicyProgram] = {}
-        seen: dict[str, FieldProgram] = {}
 
         def note(resource: ResourceSpec) -> Node | None:
             touched[resource.name] = self.program(resource, PRIMARY_READ)
             return None
+
+        seen: dict[str, FieldProgram] = {}
 
         def look(resource: ResourceSpec) -> Conditions:
             program = self.fields(resource)
@@ -226,56 +163,88 @@ class Planner:
                 seen[resource.name] = program
             return EVERYTHING
 
-        self._secured(shape, spec, Securer(self.application, note), Masker(self.application, look))
+        securer, masker = Securer(self.application, note), Masker(self.application, look)
+        self._secured(shape, spec, securer, masker)
+        self._derived(shape, spec, securer, masker)
+        related_read(self.application, shape.related, securer)
         look(spec)
-        own = self.program(spec, shape.action)
-        for each in (own, *touched.values()):
-            if each.about_readable:
-                self._note_readable(each, note)
-        family = self.families[shape] = Family((own, *touched.values()), tuple(seen.values()))
+        own: list[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None]] = [
+            (self.program(spec, part.action), part.inputs) for part in shape.every_part()
+        ] or [(self.program(spec, shape.action), None)]
+        for each, _ in own:
+            self._note_readable(each, note)
+        programs = (*own, *((each, None) for each in touched.values()))
+        family = self.families[shape] = Family(programs, len(own), tuple(seen.values()))
         return family
 
     def _note_readable(self, program: PolicyProgram, note: Callable[[ResourceSpec], Node | None]) -> None:
-        for node in program.nodes:
+        for node in program.nodes if program.about_readable else ():
             if isinstance(node, Readable):
-                note(self.application.destination(program.resource.relationships[node.relationship]))
+                Securer(self.application, note).readable(node, program.resource)
 
-    def _secured(
-        self, shape: Shape, spec: ResourceSpec, securer: Securer, masker: Masker
-    ) -> tuple[Node | None, tuple[Ordering, ...], tuple[Output, ...]]:
+    def _secured(self, shape: Shape, spec: ResourceSpec, securer: Securer, masker: Masker) -> Shape:
+        """The shape with every condition and term masked and secured."""
         stack = (spec,)
-        where = securer.secure(masker.mask(shape.where, stack), stack) if shape.where is not None else None
-        order = tuple(
-            Ordering(securer.secure(masker.mask(term.node, stack), stack), term.descending, term.nulls_first)
-            for term in shape.order
+
+        def safe(each: Node) -> Node:
+            return securer.secure(masker.mask(each, stack), stack)
+
+        def node(each: Node | None) -> Node | None:
+            return safe(each) if each is not None else None
+
+        def shown(each: Node | None) -> Node | None:
+            # Single values are answers: what is hidden is null among them.
+            return securer.secure(masker.outside(each, stack), stack) if each is not None else None
+
+        def order(terms: tuple[Ordering, ...]) -> tuple[Ordering, ...]:
+            return tuple(replace(term, node=safe(term.node)) for term in terms)
+
+        secured = replace(shape, where=node(shape.where), order=order(shape.order), value=shown(shape.value))
+        if shape.distinct is not None:
+            on = tuple(safe(each) for each in shape.distinct.on)
+            secured = replace(secured, distinct=DistinctShape(on, order(shape.distinct.order)))
+        if shape.page is not None:
+            secured = replace(secured, page=replace(shape.page, seek=node(shape.page.seek)))
+        return replace(
+            secured,
+            parts=tuple((kind, self._secured(part, spec, securer, masker)) for kind, part in shape.parts),
+            summaries=tuple(
+                SummaryShape(each.kind, shown(each.of), node(each.where), order(each.order), each.unique)
+                for each in shape.summaries
+            ),
         )
-        derived = tuple(
+
+    def _derived(
+        self, shape: Shape, spec: ResourceSpec, securer: Securer, masker: Masker
+    ) -> tuple[Output, ...]:
+        stack = (spec,)
+        return tuple(
             Output(
                 name=name, node=securer.secure(masker.loaded(node, stack), stack), type=spec.field(name).type
             )
             for name in shape.fields
             if (node := self._node(spec, name)) is not None
         )
-        return where, order, derived
 
     def _node(self, spec: ResourceSpec, name: str) -> Node | None:
         found = spec.calculations.get(name) or spec.aggregates.get(name)
         return found.node if found is not None else None
 
-    def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
-        self.compiled += 1
+    def _guarded(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> Guarded:
+        """A shape as far as the actor may see its rows and their fields."""
         spec = self.application.resources[shape.resource]
         # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
-        tenants = key != ()
-        count = len(family.programs)
+        tenants, count, variants = key != (), len(family.programs), key or ()
         folds = {
             # What only Python can decide of a related row counts as no.
             program.resource.name: program.filter(variant, surely=True)
-            for program, variant in zip(family.programs[1:], (key or ())[1:count], strict=False)
+            for (program, _), variant in zip(
+                family.programs[family.own :], variants[family.own : count], strict=False
+            )
         }
         masks = {
             program.resource.name: program.conditions(variant)
-            for program, variant in zip(family.fields, (key or ())[count:], strict=False)
+            for program, variant in zip(family.fields, variants[count:], strict=False)
         }
 
         def guard(resource: ResourceSpec) -> Node | None:
@@ -283,107 +252,296 @@ class Planner:
 
         securer = Securer(self.application, guard)
         masker = Masker(self.application, masks_of(masks))
-        where, order, derived = self._secured(shape, spec, securer, masker)
-        own = family.programs[0].fold(key[0]) if key else None
-        if own is not None:
-            own = securer.readable(own, spec)
-        filtered = bounded(own, upper=True) if own is not None and family.programs[0].runtime else own
-        where = conjunction(where, tenancy(spec) if tenants else None, filtered)
-        layer = self.layer_of(spec)
-        if shape.count:
-            return ReadPlan(layer, layer.compile(Count(resource=spec, where=where)), list, ())
-        if shape.related is not None:
-            where = conjunction(where, self._key(shape.related, masks))
-        judged = own if own is not None and has_runtime(own) else None
-        conditions = masks.get(spec.name, EVERYTHING)
-        select = _Selecting(where, order, derived, conditions, judged)
-        return self._compile_select(shape, spec, layer, select)
+        secured = self._secured(shape, spec, securer, masker)
+        own, judged = self._own(shape, family, variants, securer)
+        rows = self._rows_of(secured, spec, iter(own), tenancy(spec) if tenants else None)
+        return Guarded(secured, securer, masker, masks, rows, judged)
 
-    def _key(self, related: tuple[str, str, int], masks: Mapping[str, Conditions]) -> Node | None:
-        """When the actor may see the key in a related row that ties it to its source row."""
-        relationship = self.application.resources[related[0]].relationships[related[1]]
-        return masks.get(relationship.destination, EVERYTHING).get(relationship.destination_attribute)
+    def _own(
+        self, shape: Shape, family: Family, variants: tuple[Variant, ...], securer: Securer
+    ) -> tuple[list[Node | None], Node | None]:
+        """What the policies of the actions ask of the rows, and what Python has to find out about each."""
+        if not variants:
+            return [None] * family.own, None
+        own: list[Node | None] = []
+        judged: Node | None = None
+        for (program, _), variant in zip(family.programs[: family.own], variants, strict=False):
+            folded = program.fold(variant)
+            if program.about_readable:
+                folded = securer.readable(folded, program.resource)
+            if has_runtime(folded):
+                # Where the statement itself counts rows, those that only Python can let through are left out.
+                judged = folded if judging(shape) else None
+                folded = bounded(folded, upper=judged is not None)
+            own.append(folded)
+        return own, judged
 
-    def _compile_select(
-        self, shape: Shape, spec: ResourceSpec, layer: DataLayer, read: _Selecting
-    ) -> ReadPlan:
-        computed = tuple(
-            (name, function)
-            for name in shape.fields
-            if (found := spec.calculations.get(name)) and (function := found.function) is not None
-        )
-        outputs = (*attribute_outputs(spec), *read.derived)
-        covered = Cover(outputs)
-        if read.conditions:
-            late = (
-                frozenset(each.name for each in outputs)
-                if read.judged is not None
-                else _needed(spec, computed)
+    def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
+        self.compiled += 1
+        spec = self.application.resources[shape.resource]
+        guarded = self._guarded(shape, family, key)
+        layer, secured, rows = self.layer_of(spec), guarded.shape, guarded.rows
+        if shape.summaries:
+            return self._compile_summaries(shape, secured, spec, layer, rows)
+        if secured.value is not None and shape.value is not None:
+            kind = value_type(self.application, shape.value, spec)
+            select = replace(rows, outputs=(Output(name="value", node=secured.value, type=kind),))
+            return ReadPlan(layer, layer.compile(select), loaders=(layer.loader(kind),))
+        related = related_read(self.application, shape.related, guarded.securer)
+        if related is not None:
+            rows = replace(rows, related=related, where=conjunction(rows.where, guarded.key(related)))
+        return self._compile_select(spec, layer, replace(guarded, rows=rows), shape.fields)
+
+    def _rows_of(
+        self, shape: Shape, spec: ResourceSpec, own: Iterator[Node | None], tenant: Node | None
+    ) -> Select:
+        """The rows of a secured shape: those of its parts, or those that the policies of its action allow."""
+        within: Combined | None = None
+        allowed: Node | None = None
+        if shape.parts:
+            _, first = shape.parts[0]
+            within = Combined(
+                first=self._rows_of(first, spec, own, tenant),
+                steps=tuple(
+                    (kind, self._rows_of(part, spec, own, tenant))
+                    for kind, part in shape.parts[1:]
+                    if kind is not None
+                ),
             )
-            covered = cover(spec, outputs, read.conditions, late)
-        judge, asked = None, covered.outputs
-        if read.judged is not None:
-            judge, asked = judged_outputs(read.judged, covered.outputs)
-        related: Related | None = None
-        if shape.related is not None:
-            source_name, relation, position = shape.related
-            source = self.application.resources[source_name]
-            keys = Param(position, list)
-            related = Related(source=source, relationship=source.relationships[relation], keys=keys)
-        first = 1 if related is not None else 0
-        select = Select(
+        else:
+            allowed = next(own)
+            if allowed is not None and shape.inputs:
+                allowed = self._with_inputs(allowed, shape, spec)
+        distinct = shape.distinct
+        return Select(
             resource=spec,
-            outputs=asked,
-            where=read.where,
-            order=read.order,
+            outputs=(),
+            where=conjunction(shape.where, tenant, allowed),
+            order=shape.order,
             limit=Param(shape.limit, int) if shape.limit is not None else None,
             offset=Param(shape.offset, int) if shape.offset is not None else None,
-            lock=shape.lock,
-            related=related,
+            within=within,
+            distinct=Distinct(on=distinct.on, order=distinct.order) if distinct is not None else None,
         )
-        hydrate = hydrator(
-            spec.python, covered.outputs, layer, first=first, flags=covered.flags, late=covered.late
+
+    def _with_inputs(self, node: Node, shape: Shape, spec: ResourceSpec) -> Node:
+        """A policy of a part with the inputs of its own action: a statement may hold several actions."""
+        places = dict(shape.inputs)
+        action = spec.actions[shape.action]
+
+        def known(each: Node) -> Node | None:
+            if not isinstance(each, InputRef) or each.name not in places:
+                return None
+            declared = action.input(each.name)
+            return Param(places[each.name], declared.type.python if declared is not None else object)
+
+        return rewritten(node, known)
+
+    def _compile_summaries(
+        self, shape: Shape, secured: Shape, spec: ResourceSpec, layer: DataLayer, rows: Select
+    ) -> ReadPlan:
+        summaries = tuple(
+            # The type is that of what was written; a mask makes it null, and nothing else.
+            replace(summary_of(self.application, plain, spec), of=safe.of, where=safe.where, order=safe.order)
+            for plain, safe in zip(shape.summaries, secured.summaries, strict=True)
         )
-        if judge is not None:
-            judge = replace(judge, first=first)
-        return ReadPlan(layer, layer.compile(select), hydrate, computed, judge, bool(covered.late))
+        plan = ReadPlan(layer, layer.compile(Summarize(rows=rows, summaries=summaries)))
+        loaders: list[Loader | None] = []
+        for each in summaries:
+            load = layer.loader(each.type)
+            loaders.append(_listed(load) if each.kind is SummaryKind.LIST and load is not None else load)
+        plan.loaders = tuple(loaders)
+        return plan
+
+    def _compile_select(
+        self, spec: ResourceSpec, layer: DataLayer, read: Guarded, fields: tuple[str, ...]
+    ) -> ReadPlan:
+        shape, rows = read.shape, read.rows
+        computed = tuple(
+            (name, function)
+            for name in fields
+            if (found := spec.calculations.get(name)) and (function := found.function) is not None
+        )
+        # A function that judges a row gets all of it.
+        only = shape.only if read.judged is None else None
+        shown = (*attribute_outputs(spec, only), *self._derived(shape, spec, read.securer, read.masker))
+        covered = read.covered(spec, shown, computed)
+        judge, outputs = None, covered.outputs
+        if read.judged is not None:
+            judge, outputs = judged_outputs(read.judged, outputs)
+        front = 1 if rows.related is not None else 0
+        marks: tuple[int, ...] = ()
+        page = shape.page
+        select = replace(rows, lock=shape.lock)
+        if page is not None:
+            front += page.total + page.earlier
+            if page.cursors:
+                outputs, marks = _marked(outputs, shape.order)
+            select = replace(select, seek=page.seek, total=page.total, earlier=page.earlier)
+        return ReadPlan(
+            layer,
+            layer.compile(replace(select, outputs=outputs)),
+            hydrator(
+                spec.python, covered.outputs, layer, first=front, flags=covered.flags, late=covered.late
+            ),
+            computed,
+            tuple(front + each for each in marks),
+            front + next(place for place, each in enumerate(outputs) if each.name == spec.primary_key.name),
+            carried=self._carried(rows.related, layer, front + len(outputs)),
+            judge=replace(judge, first=front) if judge is not None else None,
+            late=bool(covered.late),
+        )
+
+    def _carried(self, related: Related | None, layer: DataLayer, first: int) -> Hydrate | None:
+        between = self.application.join(related.relationship) if related is not None else None
+        if related is None or between is None or not related.carried:
+            return None
+        return hydrator(between.python, related.carried, layer, first=first)
 
 
 @dataclass(frozen=True, slots=True)
-class _Selecting:
-    """The parts of a select that the policies have decided.
+class Guarded:
+    """A shape as far as an actor may see its rows and their fields.
 
     Attributes:
-        conditions: when each field may be seen.
+        shape: with every condition and term masked and secured.
+        masks: when each field may be seen, by resources.
+        rows: which rows they are.
         judged: what Python has to find out about each row, or None.
     """
 
-    where: Node | None
-    order: tuple[Ordering, ...]
-    derived: tuple[Output, ...]
-    conditions: Conditions
+    shape: Shape
+    securer: Securer
+    masker: Masker
+    masks: Mapping[str, Conditions]
+    rows: Select
     judged: Node | None
 
+    def key(self, related: Related) -> Node | None:
+        """When the actor may see the key in a related row that ties it to its source row."""
+        found = related.relationship
+        return self.masks.get(found.destination, EVERYTHING).get(found.destination_attribute)
 
-def _needed(spec: ResourceSpec, computed: Iterable[tuple[str, Any]]) -> frozenset[str]:
-    """The calculations in Python, and what they are made from."""
-    found: set[str] = set()
-    for name, _ in computed:
-        found |= {name, *spec.calculations[name].loads}
-    return frozenset(found)
+    def covered(
+        self, spec: ResourceSpec, outputs: tuple[Output, ...], computed: Iterable[tuple[str, Any]]
+    ) -> Cover:
+        """The outputs with masks over them; what Python needs is hidden at the very end."""
+        conditions = self.masks.get(spec.name, EVERYTHING)
+        if not conditions:
+            return Cover(outputs)
+        late: set[str] = {each.name for each in outputs} if self.judged is not None else set()
+        for name, _ in computed:
+            late |= {name, *spec.calculations[name].loads}
+        return cover(spec, outputs, conditions, frozenset(late))
 
 
-def _with_needs(spec: ResourceSpec, name: str) -> Iterator[str]:
-    """A derived field after the derived fields that it is made from in Python."""
-    calculation = spec.calculations.get(name)
-    for each in calculation.loads if calculation is not None else ():
-        if each not in spec.attributes:
-            yield from _with_needs(spec, each)
-    yield name
+def _actions(query: Query[Any]) -> Iterator[str]:
+    """The actions that the rows of a query come from."""
+    if not query.parts:
+        yield query.action
+    for _, part in query.parts:
+        yield from _actions(part)
 
 
-def attribute_outputs(spec: ResourceSpec) -> tuple[Output, ...]:
-    """Every attribute as an output."""
+def _every(shape: Shape) -> Iterator[Shape]:
+    """A shape and its parts."""
+    yield shape
+    for _, part in shape.parts:
+        yield from _every(part)
+
+
+def judging(shape: Shape) -> bool:
+    """Whether Python can look at the rows of a shape one by one before they are answered."""
+    cut = shape.page is not None or shape.limit is not None or shape.offset is not None
+    return not shape.parts and shape.distinct is None and not (shape.related is not None and cut)
+
+
+Known = tuple[tuple[Variant, ...], Wanted] | None
+"""What the check of a query has found out: the variants of its own policies, and what it asks for."""
+
+
+def _decided(
+    family: Family,
+    scope: Scope,
+    inputs: dict[str, Any] | None,
+    values: Sequence[Any],
+    known: Known = None,
+) -> tuple[Variant, ...] | None:
+    """What the policies of a family come to before any row is seen."""
+    if not scope.authorize:
+        return () if scope.tenant is None else None
+    own, wanted = known if known is not None else ((), NOTHING_WANTED)
+    key = own + tuple(
+        program.reading(scope, inputs if places is None else _given(places, values), wanted)
+        for program, places in family.programs[len(own) :]
+    )
+    if family.fields:
+        key += tuple(each.variant(scope, inputs, wanted) for each in family.fields)
+    return key
+
+
+def _given(places: tuple[tuple[str, int], ...], values: Sequence[Any]) -> dict[str, Any]:
+    return {name: values[place] for name, place in places}
+
+
+def _listed(load: Loader) -> Loader:
+    return lambda values: [None if each is None else load(each) for each in values]
+
+
+def _marked(
+    outputs: tuple[Output, ...], order: tuple[Ordering, ...]
+) -> tuple[tuple[Output, ...], tuple[int, ...]]:
+    """The outputs with the sort values that are not among them, and where each term's value stands.
+
+    The values come from the statement itself and as it sorts by them: one that was made for the record may
+    have another type, or be hidden from the actor.
+    """
+    known: dict[Node, int] = {
+        each.node: place for place, each in enumerate(outputs) if isinstance(each.node, Ref)
+    }
+    marks: list[int] = []
+    for term in order:
+        place = known.get(term.node)
+        if place is None:
+            place = known[term.node] = len(outputs)
+            outputs = (*outputs, Output(name="", node=term.node, type=None))
+        marks.append(place)
+    return outputs, tuple(marks)
+
+
+def related_read(
+    application: ApplicationSpec, shape: RelatedShape | None, securer: Securer
+) -> Related | None:
+    """The part of a select that reads the rows of a relationship, its conditions guarded."""
+    if shape is None:
+        return None
+    source = application.resources[shape.source]
+    relationship = source.relationships[shape.relationship]
+    way = application.segments(source, relationship)
+    _, hops = securer.way(source, relationship, loading=True)
+    if hops is None:
+        hops = tuple(hop.where for segment in way for hop in segment.hops)
+    order: tuple[Ordering, ...] = ()
+    if shape.sorts:
+        stack = tuple(application.resources[each] for each in way[-1].hops[-1].stack)
+        order = tuple(replace(term, node=securer.secure(term.node, stack)) for term in relationship.order)
+    between = application.join(relationship)
+    return Related(
+        source=source,
+        relationship=relationship,
+        keys=Param(shape.keys, list),
+        key=load_key(way, source.primary_key.name),
+        hops=hops,
+        order=order,
+        carried=attribute_outputs(between) if between is not None and shape.carries else (),
+        every=shape.every,
+    )
+
+
+def attribute_outputs(spec: ResourceSpec, only: tuple[str, ...] | None = None) -> tuple[Output, ...]:
+    """The attributes as outputs, or some of them."""
     return tuple(
-        Output(name=each.name, node=Ref(each.name), type=each.type) for each in spec.attributes.values()
+        Output(name=each.name, node=Ref(each.name), type=each.type)
+        for each in spec.attributes.values()
+        if only is None or each.name in only
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sorbus.data_layers.base import Bindings, DataLayer, Executable
+from sorbus.data_layers.base import Bindings, DataLayer, Executable, Row
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.guards import tenancy
 from sorbus.engine.hydrate import Hydrate
@@ -40,9 +40,13 @@ class WriteData:
     """What the steps of one write action share.
 
     Attributes:
+        sync_body: whether there is a body that does something and runs at step 4.
+        prepares: whether step 4 has anything to run besides taking the inputs.
+        row_first: whether the row is read before step 4, since a hook or what runs there looks at it.
         accepted: the attributes that are set by an input of their name.
         parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
+        previous: the attributes whose values from before an update its effects ask for.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
 
@@ -54,8 +58,12 @@ class WriteData:
     program: PolicyProgram
     hydrate: Hydrate
     draft: type
+    sync_body: bool
     needs_draft: bool
+    prepares: bool
+    row_first: bool
     changes_later: bool
+    previous: frozenset[str] = frozenset()
     accepted: frozenset[str] = frozenset()
     parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
@@ -77,6 +85,20 @@ class WriteData:
             self.executables.clear()
         executable = self.executables[key] = self.engine.compile(self.layer, statement)
         return executable
+
+
+def previous_of(effects: Iterable[Any]) -> frozenset[str]:
+    """The attributes whose values from before an update some effects ask for, in their `previous`."""
+    return frozenset(name for effect in effects for name in getattr(effect, "previous", ()))
+
+
+def before(data: WriteData, names: tuple[str, ...], values: Row) -> dict[str, Any]:
+    """The values from before an update, as Python values."""
+    found: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=True):
+        loader = data.layer.loader(data.spec.attributes[name].type)
+        found[name] = value if loader is None or value is None else loader(value)
+    return found
 
 
 def tenancy_for(call: ActionCall) -> Node | None:

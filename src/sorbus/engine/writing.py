@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from sorbus.changeset.collecting import collecting
+from sorbus.changeset.items import run_items
 from sorbus.engine.authorising import answer, authorise, authorise_again, row_allowed
-from sorbus.engine.casting import InputCaster, check_changes
+from sorbus.engine.casting import InputCaster
+from sorbus.engine.changing import change_create, change_destroy, change_update, check_required, settle
 from sorbus.engine.diagnosis import nothing_written
-from sorbus.engine.drafts import draft_class, make_draft
+from sorbus.engine.drafts import draft_class
 from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
-from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, tenancy_for
-from sorbus.errors.authorization import ActionForbidden, TenantRequired
-from sorbus.errors.inputs import InvalidAction, NotFound, Required
+from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, previous_of, tenancy_for
+from sorbus.errors.authorization import TenantRequired
+from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.nodes import (
     Aggregated,
     Exists,
@@ -25,7 +28,7 @@ from sorbus.expressions.nodes import (
     conjunction,
 )
 from sorbus.policies.fold import PolicyProgram
-from sorbus.query.statements import Select
+from sorbus.query.statements import Lock, Select
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
 from sorbus.schema.policies import Readable
 from sorbus.schema.resource import ResourceSpec
@@ -38,9 +41,10 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     """The plan of a create, update or destroy: the steps that it needs, in the one order."""
     layer = engine.layer_of(spec)
     hooks = action.hooks
-    sync_body = action.body if action.body and not action.body_async and not is_empty(action.body) else None
+    sync_body = bool(action.body and not action.body_async and not is_empty(action.body))
     slow = action.body_async or HookPoint.BEFORE_TRANSACTION in hooks
-    effects = engine.effects_for(spec, action)
+    hooked = slow or HookPoint.BEFORE_WRITE in hooks
+    effects, notices = engine.effects_for(spec, action), engine.notices_for(spec, action)
     data = WriteData(
         engine=engine,
         spec=spec,
@@ -50,13 +54,19 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         program=engine.program(spec, action.name),
         hydrate=hydrator(spec.python, attribute_outputs(spec), layer),
         draft=draft_class(spec),
-        needs_draft=bool(sync_body or slow or HookPoint.BEFORE_WRITE in hooks),
-        changes_later=bool(slow or action.upsert or HookPoint.BEFORE_WRITE in hooks),
+        sync_body=sync_body,
+        needs_draft=bool(sync_body or hooked or action.changes),
+        prepares=bool(sync_body or hooked or action.changes),
+        row_first=hooked,
+        changes_later=bool(hooked or action.upsert),
+        previous=previous_of((*effects, *notices)),
     )
-    change = {ActionKind.CREATE: _change_create, ActionKind.UPDATE: _change_update}.get(
-        action.kind, _change_destroy
+    change = {ActionKind.CREATE: change_create, ActionKind.UPDATE: change_update}.get(
+        action.kind, change_destroy
     )
-    write = {ActionKind.CREATE: insert, ActionKind.UPDATE: update}.get(action.kind, delete)
+    write = {ActionKind.CREATE: insert, ActionKind.UPDATE: update}.get(
+        action.kind, update if action.soft else delete
+    )
     steps: list[tuple[Step, StepRunner]] = [
         (Step.CAST, _cast),
         (Step.CHANGE, change),
@@ -74,15 +84,20 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         steps.append((Step.AFTER_WRITE, _after_write))
     if effects:
         steps.append((Step.EFFECTS, _run_effects(effects)))
-    if HookPoint.AFTER_COMMIT in hooks:
-        steps.append((Step.AFTER_COMMIT, _after_commit))
+    steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
+    steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
     inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks or looked_at
-    checked = action.kind is ActionKind.CREATE and _may_need_row(data.program)
-    plan = arrange(steps, transactional=bool(inner or checked), data=data)
+    checked = action.kind is ActionKind.CREATE and may_need_row(data.program)
+    plan = arrange(
+        steps,
+        transactional=bool(inner or checked),
+        data=data,
+        finally_=hooks.get(HookPoint.AFTER_TRANSACTION, ()),
+    )
     return plan if spec.field_policies is None else replace(plan, answer=answer)
 
 
-def _may_need_row(program: PolicyProgram) -> bool:
+def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     return any(
         isinstance(node, (Exists, Aggregated, Readable)) or (isinstance(node, Ref) and node.path)
@@ -118,103 +133,7 @@ async def _cast(call: ActionCall) -> None:
         raise InvalidAction(data.action.label, errors)
 
 
-# 4 changes and validations in written order
-
-
-async def _change_create(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    changeset, spec = call.changeset, data.spec
-    changes: dict[str, Any] = {}
-    for attribute in spec.attributes.values():
-        name = attribute.name
-        if name in data.accepted and name in changeset.inputs:
-            changes[name] = changeset.inputs[name]
-        elif attribute.has_default:
-            changes[name] = attribute.make_default()
-    if spec.tenancy is not None and call.scope.tenant is not None:
-        changes[spec.tenancy.attribute] = call.scope.tenant
-    if data.action.transition is not None:
-        changes[data.action.transition.attribute] = data.action.transition.target
-    changeset.changes = changes
-    await _run_body(call)
-    if not data.action.body_async:
-        _check_required(call)
-
-
-def _check_required(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    changes = call.changeset.changes
-    missing = [
-        Required(data.action.label, each.name, expected=each.type.describe())
-        for each in data.spec.attributes.values()
-        if each.name not in changes or (changes[each.name] is None and not each.type.nullable)
-    ]
-    if missing:
-        raise InvalidAction(data.action.label, missing)
-
-
-async def _change_update(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    changeset = call.changeset
-    accepted = {each.name for each in data.action.inputs if each.attribute}
-    changeset.changes = {name: value for name, value in changeset.inputs.items() if name in accepted}
-    if data.action.transition is not None:
-        changeset.changes[data.action.transition.attribute] = data.action.transition.target
-    _check_tenant(call)
-    await _run_body(call)
-
-
-async def _change_destroy(call: ActionCall) -> None:
-    await _run_body(call)
-
-
-async def _run_body(call: ActionCall) -> None:
-    """The body's part of step 4; an async body waits until step 6."""
-    data: WriteData = call.plan.data
-    if not data.needs_draft:
-        return
-    changeset = call.changeset
-    if changeset.record is None and changeset.key is not None:
-        # A body sees the whole record; step 5 and the statement decide whether the actor may change it.
-        changeset.record = await data.engine.reader.find(data.spec, call.scope.as_system(), changeset.key)
-        if changeset.record is None:
-            raise NotFound(data.spec.name, changeset.key)
-    call.draft = make_draft(data.draft, call.changeset)
-    body = data.action.body
-    if body is None or data.action.body_async:
-        return
-    arguments = call.changeset.inputs
-    before = dict(call.changeset.changes)
-    body(call.draft, call.scope, **arguments)
-    _settle(call, before)
-
-
-def _settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
-    """Check what a body or hook has set, and keep the tenant out of its reach."""
-    data: WriteData = call.plan.data
-    changeset = call.changeset
-    check_changes(changeset, cast_already)
-    _check_tenant(call)
-    if changeset.errors:
-        raise InvalidAction(data.action.label, changeset.errors)
-
-
-def _check_tenant(call: ActionCall) -> None:
-    """No row is moved to another tenant."""
-    data: WriteData = call.plan.data
-    if data.spec.tenancy is None or call.scope.tenant is None:
-        return
-    name = data.spec.tenancy.attribute
-    changes = call.changeset.changes
-    if name in changes and changes[name] != call.scope.tenant:
-        raise ActionForbidden(
-            data.spec.name,
-            data.action.name,
-            reason=f"`{name}` was set to another tenant than the scope's.",
-        )
-
-
-# 5 authorise
+# 6 and 8: the row is asked for
 
 
 async def _check_row(call: ActionCall, *, lock: bool) -> None:
@@ -228,14 +147,16 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
         return
     if call.judged is not None:
         where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
-        if not await row_allowed(call, where, lock=lock):
+        if not await row_allowed(call, where, call.changeset.key, lock=lock):
             raise await nothing_written(call)
         return
     key = ("allowed", call.filter, call.guard, tenancy_for(call) is None, lock)
     executable = data.executables.get(key)
     if executable is None:
         where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
-        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where, lock=lock))
+        executable = data.keep(
+            key, Select(resource=data.spec, outputs=(), where=where, lock=Lock() if lock else None)
+        )
     rows = await data.engine.fetch(data.layer, executable, bindings(call, [call.changeset.key]))
     if not rows:
         raise await nothing_written(call)
@@ -247,14 +168,17 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
 async def _before_transaction(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     await _check_row(call, lock=False)
-    before = dict(call.changeset.changes)
-    for hook in data.action.hooks.get(HookPoint.BEFORE_TRANSACTION, ()):
-        await _awaited(hook(call.draft, call.scope))
-    if data.action.body_async and data.action.body is not None:
-        await data.action.body(call.draft, call.scope, **call.changeset.inputs)
-    _settle(call, before)
+    changeset = call.changeset
+    before = dict(changeset.changes)
+    with collecting(changeset):
+        for hook in data.action.hooks.get(HookPoint.BEFORE_TRANSACTION, ()):
+            await _awaited(hook(call.draft, call.scope))
+        if data.action.body_async and data.action.body is not None:
+            await data.action.body(call.draft, call.scope, **changeset.inputs)
+            run_items(data.action.changes, changeset, call.scope)
+    settle(call, before)
     if data.action.kind is ActionKind.CREATE:
-        _check_required(call)
+        check_required(call)
     await authorise_again(call)
 
 
@@ -271,11 +195,12 @@ async def _before_write(call: ActionCall) -> None:
     # The row is locked first, so that what the policies saw is what will be written.
     await _check_row(call, lock=True)
     before = dict(call.changeset.changes)
-    for hook in data.action.hooks.get(HookPoint.BEFORE_WRITE, ()):
-        await _awaited(hook(call.draft, call.scope))
-    _settle(call, before)
+    with collecting(call.changeset):
+        for hook in data.action.hooks.get(HookPoint.BEFORE_WRITE, ()):
+            await _awaited(hook(call.draft, call.scope))
+    settle(call, before)
     if data.action.kind is ActionKind.CREATE:
-        _check_required(call)
+        check_required(call)
     await authorise_again(call)
 
 
@@ -287,6 +212,10 @@ async def _after_write(call: ActionCall) -> None:
         await _awaited(hook(call.result, call.scope))
 
 
-async def _after_commit(call: ActionCall) -> None:
-    for hook in call.plan.data.action.hooks[HookPoint.AFTER_COMMIT]:
+def _after_commit(hook: Callable[[Any, Any], Any]) -> StepRunner:
+    """One hook is one step, so that a hook that fails takes none of the others with it."""
+
+    async def run(call: ActionCall) -> None:
         await _awaited(hook(call.result, call.scope))
+
+    return run

@@ -170,8 +170,8 @@ def _source(relationship: Relationship[Any]) -> str | None:
     """The attribute in which a belongs_to holds its key."""
     if relationship.cardinality is not Cardinality.BELONGS_TO:
         return None
-    via = relationship.via
-    return via.name if isinstance(via, Attr) else via or f"{relationship.name}_id"
+    via = relationship.options.via
+    return via.name if isinstance(via, Attr) else f"{relationship.name}_id"
 
 
 # what is written

@@ -62,6 +62,8 @@ class AttributeOptions:
     primary_key: bool = False
     touch: bool = False
     column: str = ""
+    filterable: bool = True
+    sortable: bool = True
     limits: Mapping[str, Any]
 
 
@@ -121,6 +123,8 @@ def attribute(
     sensitive: bool = ...,
     description: str = ...,
     column: str = ...,
+    filterable: bool = ...,
+    sortable: bool = ...,
     **limits: Any,
 ) -> Attr[T]: ...
 @overload
@@ -132,6 +136,8 @@ def attribute(
     sensitive: bool = ...,
     description: str = ...,
     column: str = ...,
+    filterable: bool = ...,
+    sortable: bool = ...,
     min_length: int | None = ...,
     max_length: int | None = ...,
     pattern: str | None = ...,
@@ -150,6 +156,8 @@ def attribute(
     sensitive: bool = ...,
     description: str = ...,
     column: str = ...,
+    filterable: bool = ...,
+    sortable: bool = ...,
     min_length: int | None = ...,
     max_length: int | None = ...,
     pattern: str | None = ...,
@@ -168,6 +176,8 @@ def attribute(
     sensitive: bool = False,
     description: str = "",
     column: str = "",
+    filterable: bool = True,
+    sortable: bool = True,
     **limits: Any,
 ) -> Any:
     """Declare a stored field: `title: Attr[str] = attribute(public=True, max_length=200)`.
@@ -179,6 +189,7 @@ def attribute(
         sensitive: whether its value is hidden in representations, logs and errors.
         description: one line for every interface.
         column: the column's name, when it differs.
+        filterable, sortable: whether interfaces may filter and sort by it, when it is public.
         limits: constraints, as `sorbus.types.Constraints` lists them.
     """
     kind = DefaultKind.VALUE
@@ -192,6 +203,8 @@ def attribute(
         writable=writable,
         sensitive=sensitive,
         column=column,
+        filterable=filterable,
+        sortable=sortable,
         limits={name: value for name, value in limits.items() if value is not None},
     )
     return Attr[Any](options, public=public, description=description)

@@ -9,13 +9,11 @@ from sorbus.expressions.build import ActorField, Expr, InputValue
 from sorbus.resource.actions import Action
 from sorbus.resource.fields import Field
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import Section
+from sorbus.resource.sections import ActionType, Section
 from sorbus.schema.policies import Access, Effect
 
 T = TypeVar("T")
 
-ActionType = Literal["read", "create", "update", "destroy", "generic", "any"]
-ACTION_TYPES: tuple[str, ...] = ("read", "create", "update", "destroy", "generic", "any")
 AccessName = Literal["filter", "strict", "runtime"]
 
 Condition = Expr[bool] | Literal[True]

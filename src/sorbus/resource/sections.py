@@ -12,6 +12,9 @@ from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr
 from sorbus.schema.resource import ResourceSpec
 
+ActionType = Literal["read", "create", "update", "destroy", "generic", "any"]
+ACTION_TYPES: tuple[str, ...] = ("read", "create", "update", "destroy", "generic", "any")
+
 
 class Section:
     """A part of a declaration. `section_name` is the one name that it may have in a class body."""

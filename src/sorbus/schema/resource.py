@@ -18,6 +18,7 @@ from sorbus.schema.fields import (
     RelationshipSpec,
 )
 from sorbus.schema.policies import FieldPolicySpec, PolicySpec, TenancySpec
+from sorbus.schema.ways import Segment, segments
 
 FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
 """Anything with a value on a record."""
@@ -96,6 +97,18 @@ class ApplicationSpec:
     def destination(self, relationship: RelationshipSpec) -> ResourceSpec:
         """The resource at the far end of a relationship."""
         return self.resources[relationship.destination]
+
+    @cached_property
+    def _segments(self) -> dict[tuple[str, str], tuple[Segment, ...]]:
+        return {}
+
+    def segments(self, source: ResourceSpec, relationship: RelationshipSpec) -> tuple[Segment, ...]:
+        """The segments of a relationship of a resource, in the order in which they are gone."""
+        key = (source.name, relationship.name)
+        found = self._segments.get(key)
+        if found is None:
+            found = self._segments[key] = tuple(segments(self.resources, source.name, relationship))
+        return found
 
     def join(self, relationship: RelationshipSpec) -> ResourceSpec | None:
         """The resource between the ends of a many_to_many."""

@@ -17,7 +17,6 @@ from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.fields import Attr, Field
 from sorbus.resource.policies import (
-    ACTION_TYPES,
     Condition,
     FieldPolicies,
     FieldPolicy,
@@ -26,6 +25,7 @@ from sorbus.resource.policies import (
     Rule,
 )
 from sorbus.resource.relationships import Relationship
+from sorbus.resource.sections import ACTION_TYPES
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.policies import Access, CheckSpec, FieldPolicySpec, PolicySpec, RuntimeCheck
 from sorbus.schema.resource import ResourceSpec

@@ -1,7 +1,5 @@
 """The conformance domain of policies: staff with hidden fields, and papers under every kind of policy."""
 
-# ruff: noqa: ARG002, ARG003 - the signatures are the contract of the actions
-
 from __future__ import annotations
 
 from collections.abc import Mapping
