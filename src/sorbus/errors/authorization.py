@@ -82,9 +82,9 @@ class WrongActor(ActorProblem):
     def __init__(self, actor: str, name: str, *, expected: str, fields: Iterable[str] = ()) -> None:
         fields = list(fields)
         wanted = f"`{expected}.{name}`" if expected else f"`{name}`"
-        has = f" {actor} has: {listed(fields)}." if fields and name not in fields else ""
+        has = f" It has {listed(fields)}." if fields and name not in fields else ""
         super().__init__(
-            f"A policy asks the actor for {wanted}, and the actor is a {actor}.{has}",
+            f"A policy asks the actor for {wanted}, and the actor is of the class `{actor}`.{has}",
             path=(actor, name),
             hint=did_you_mean(name, fields)
             or f"Put it in a group for its kind of actor: `group(actor_is_a({expected or 'User'}), …)`.",

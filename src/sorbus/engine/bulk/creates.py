@@ -42,7 +42,7 @@ class BulkCreate(BulkRun):
         async with self.around():
             with suppress(Stopped):
                 await self._run(rows)
-        return self.ended()
+        return await self.answered()
 
     async def _run(self, rows: Rows) -> None:
         if self.result.plan.strategy is Strategy.STREAM:

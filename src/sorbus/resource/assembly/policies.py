@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sorbus.errors.declaration import DeclarationError, NoSuchField, WrongSection
@@ -11,7 +11,8 @@ from sorbus.errors.hints import did_you_mean, listed
 from sorbus.errors.warnings import NothingAllowed
 from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
-from sorbus.expressions.nodes import TRUE, Call, Const, Node, walk
+from sorbus.expressions.nodes import TRUE, Call, Const, Node, children, walk
+from sorbus.policies.nodes import LOGIC, has_runtime
 from sorbus.resource.actions import Action
 from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.assembly.mistakes import noting
@@ -62,9 +63,11 @@ class RuleBuilder:
             CheckSpec(effect=each.effect, condition=self.node(each.condition), description=each.description)
             for each in rule.checks
         )
-        if rule.access is not Access.RUNTIME:
-            for each in found:
+        for each in found:
+            if rule.access is not Access.RUNTIME:
                 self._refuse_runtime(each.condition, f'the policy for {what} has no `access="runtime"`')
+            elif any(map(has_runtime, inner_parts(each.condition))):
+                self._refuse_runtime(each.condition, "it can only be combined with `&`, `|` and `~`")
         return found
 
     def when(self, rule: Rule) -> Node:
@@ -86,6 +89,15 @@ class RuleBuilder:
                 f"`check({found.text!r}, …)` looks at single rows in Python, and {why}.",
                 hint='Write `policy(…, access="runtime")`, or `matches(…)` for a function that needs no row.',
             )
+
+
+def inner_parts(node: Node) -> Iterator[Node]:
+    """What lies inside the parts that `&`, `|` and `~` combine."""
+    if isinstance(node, Call) and node.operator in LOGIC:
+        for arg in node.args:
+            yield from inner_parts(arg)
+    else:
+        yield from children(node)
 
 
 class PolicyBuilder(RuleBuilder):
@@ -180,8 +192,9 @@ class FieldPolicyBuilder(RuleBuilder):
         for each in section.policies:
             with noting(self.errors, self.cls, "field_policies"):
                 specs.append(self._policy(each))
-        with noting(self.errors, self.cls, "field_policies"):
-            self._check_cover(specs)
+        if len(specs) == len(section.policies):  # else one mistake would be told twice
+            with noting(self.errors, self.cls, "field_policies"):
+                self._check_cover(specs)
         return tuple(specs)
 
     def _policy(self, policy: FieldPolicy) -> FieldPolicySpec:

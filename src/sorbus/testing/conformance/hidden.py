@@ -261,13 +261,13 @@ class Oracles(Behaviour):
     async def test_single_values_and_totals_do_not(self, here: Tenant) -> None:
         await staffed(here)
         query = Employee.query(here.scope).order_by(Employee.name)
-        assert await query.values(Employee.salary) == [None, None]
-        assert await query.values(Employee.email) == ["ada@x", None]
+        assert await query.list_of(Employee.salary) == [None, None]
+        assert await query.list_of(Employee.email) == ["ada@x", None]
         assert await query.max(Employee.salary) is None
         assert await query.sum(Employee.salary) == 0
-        assert await query.values(Employee.double) == [None, None]
+        assert await query.list_of(Employee.double) == [None, None]
         boss = Employee.query(await admin(here)).order_by(Employee.name)
-        assert await boss.values(Employee.salary) == [100, 300]
+        assert await boss.list_of(Employee.salary) == [100, 300]
         assert await boss.sum(Employee.salary) == 400
 
     async def test_pages_over_fields_that_some_rows_hide_are_complete(self, here: Tenant) -> None:
