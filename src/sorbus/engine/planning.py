@@ -94,8 +94,8 @@ class Planner(Shaper):
     def wanted(self, query: Query[Any], spec: ResourceSpec, via: tuple[str, str] | None = None) -> Wanted:
         """What a query asks for, where policies look at that."""
         fields = self.fields(spec)
-        curious = fields is not None and fields.about_call
-        if not curious and not any(self.program(spec, name).about_call for name in _actions(query)):
+        curious = fields is not None and fields.about_read
+        if not curious and not any(self.program(spec, name).about_read for name in _actions(query)):
             return NOTHING_WANTED
         lowered = self.lower(query, spec)
         related = (each.name for each, _ in lowered.loads)

@@ -31,12 +31,14 @@ class FieldProgram:
         policies: all of them, in written order.
         names: the fields and relationships that they are about.
         about_call: whether they look at what the call asks for.
+        about_read: whether they look at what a read asks for.
     """
 
     resource: ResourceSpec
     policies: tuple[FieldPolicySpec, ...] = field(init=False)
     names: tuple[str, ...] = field(init=False)
     about_call: bool = field(init=False)
+    about_read: bool = field(init=False)
     _atoms: Atoms = field(init=False)
     _folded: dict[Variant, Conditions] = field(default_factory=dict[Variant, Conditions])
 
@@ -48,6 +50,7 @@ class FieldProgram:
         )
         self._atoms = Atoms(self.policies, "read")
         self.about_call = self._atoms.about_call
+        self.about_read = self._atoms.about_read
 
     @property
     def atoms(self) -> tuple[Node, ...]:

@@ -118,6 +118,23 @@ def simplified(rule: R) -> R:
     return replace(rule, checks=checks, when=substitute(rule.when, {}))
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One policy, as its conditions are asked in turn.
+
+    Attributes:
+        conditions: the places of the atoms in its `when`.
+        asked: those of the atoms in its checks.
+    """
+
+    when: Node
+    conditions: tuple[int, ...]
+    asked: tuple[int, ...]
+
+
+_UNASKED: Any = object()
+
+
 @dataclass(slots=True)
 class Atoms:
     """The conditions of some policies that need no row, and their values for a call.
@@ -127,6 +144,7 @@ class Atoms:
         found: the conditions, each once.
         about_call: whether some are facts about what the call asks for, beyond actor, tenant and inputs.
         about_changes: whether some look at what the action writes.
+        about_read: whether some look at what a read asks for.
     """
 
     rules: Sequence[RuleSpec]
@@ -134,6 +152,8 @@ class Atoms:
     found: tuple[Node, ...] = field(init=False)
     about_call: bool = field(init=False)
     about_changes: bool = field(init=False)
+    about_read: bool = field(init=False)
+    _steps: tuple[Step, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         every = tuple(conditions_of(self.rules))
@@ -141,6 +161,18 @@ class Atoms:
         inside = [fact for each in every for fact in facts(each)]
         self.about_call = bool(inside)
         self.about_changes = any(each.about_changes for each in inside)
+        self.about_read = any(each.about_read for each in inside)
+        places = {atom: place for place, atom in enumerate(self.found)}
+        self._steps = tuple(
+            Step(
+                each.when,
+                tuple(dict.fromkeys(places[atom] for atom in atoms(each.when))),
+                tuple(
+                    dict.fromkeys(places[atom] for check in each.checks for atom in atoms(check.condition))
+                ),
+            )
+            for each in self.rules
+        )
 
     def values(self, scope: Scope, inputs: dict[str, Any] | None, asked: Asked | None) -> Variant:
         """The value of each condition; each function of the user's runs once.
@@ -161,17 +193,25 @@ class Atoms:
 
     def _where_they_apply(self, teller: Teller) -> Variant:
         """The values of what policies ask that apply: functions of the others do not run."""
-        known: dict[Node, bool | None] = {}
+        found = self.found
+        values: list[Any] = [_UNASKED] * len(found)
+        for step in self._steps:
+            for place in step.conditions:
+                if values[place] is _UNASKED:
+                    values[place] = teller.value(found[place])
+            if step.conditions and self._is_off(step, values):
+                continue
+            for place in step.asked:
+                if values[place] is _UNASKED:
+                    values[place] = teller.value(found[place])
+        return tuple([None if each is _UNASKED else each for each in values])
 
-        def know(condition: Node) -> None:
-            known.update((atom, teller.value(atom)) for atom in atoms(condition) if atom not in known)
-
-        for rule in self.rules:
-            know(rule.when)
-            if substitute(rule.when, known) != FALSE:
-                for check in rule.checks:
-                    know(check.condition)
-        return tuple(known.get(atom) for atom in self.found)
+    def _is_off(self, step: Step, values: list[Any]) -> bool:
+        """Whether a policy surely does not apply."""
+        if len(step.conditions) == 1 and self.found[step.conditions[0]] is step.when:
+            return values[step.conditions[0]] is False
+        known = {self.found[place]: values[place] for place in step.conditions}
+        return substitute(step.when, known) == FALSE
 
     def _step_by_step(self, teller: Teller) -> Variant:
         """The values as far as the decision goes: a check that is not reached asks nothing of the actor."""
@@ -213,10 +253,12 @@ class Teller:
     def value(self, atom: Node) -> bool | None:
         """The value of a condition."""
         if self.asked is not None:
-            for fact in facts(atom):
-                if fact not in self.told:
-                    self.told[fact] = self._tell(fact, self.asked)
-            atom = substitute(atom, self.told)
+            if isinstance(atom, Fact):
+                return self._tell(atom, self.asked)
+            inside = [each for each in facts(atom) if each not in self.told]
+            if inside or self.told:
+                self.told.update((each, self._tell(each, self.asked)) for each in inside)
+                atom = substitute(atom, self.told)
         value: bool | None = evaluate(atom, None, self.environment)
         return value
 
@@ -237,6 +279,7 @@ class PolicyProgram:
         atoms: the conditions that need no row, evaluated at each call.
         about_call: whether they look at what the call asks for; `variant` then wants an `Asked`.
         about_changes: whether they look at what the action writes, which a body or hook may still change.
+        about_read: whether they look at what a read asks for.
         about_readable: whether they ask what the actor may read of related rows.
         runtime: whether Python functions look at rows.
     """
@@ -247,6 +290,7 @@ class PolicyProgram:
     atoms: tuple[Node, ...] = field(init=False)
     about_call: bool = field(init=False)
     about_changes: bool = field(init=False)
+    about_read: bool = field(init=False)
     about_readable: bool = field(init=False)
     runtime: bool = field(init=False)
     _atoms: Atoms = field(init=False)
@@ -259,6 +303,7 @@ class PolicyProgram:
         self.atoms = self._atoms.found
         self.about_call = self._atoms.about_call
         self.about_changes = self._atoms.about_changes
+        self.about_read = self._atoms.about_read
         self.about_readable = any(isinstance(each, Readable) for each in self.nodes)
         self.runtime = any(has_runtime(each) for each in conditions_of(self.policies))
 

@@ -38,9 +38,13 @@ class BuiltIn(Expr[bool]):
 
 
 def _fact(
-    text: Callable[[], str], decide: Callable[[Asked], bool | None], *, about_changes: bool = False
+    text: Callable[[], str],
+    decide: Callable[[Asked], bool | None],
+    *,
+    about_changes: bool = False,
+    about_read: bool = False,
 ) -> Expr[bool]:
-    return BuiltIn(lambda _: Fact(text(), decide, about_changes))
+    return BuiltIn(lambda _: Fact(text(), decide, about_changes, about_read))
 
 
 # the call
@@ -245,7 +249,9 @@ def may_read(relationship: Relationship[Any]) -> Expr[bool]:
 
 def loading(target: Relationship[Any] | Field[Any]) -> Expr[bool]:
     """Whether the read loads a relationship, calculation or aggregate along."""
-    return _fact(lambda: f"loading {target.name}", lambda asked: target.name in asked.wanted.loads)
+    return _fact(
+        lambda: f"loading {target.name}", lambda asked: target.name in asked.wanted.loads, about_read=True
+    )
 
 
 def selecting(target: Field[Any]) -> Expr[bool]:
@@ -257,12 +263,16 @@ def selecting(target: Field[Any]) -> Expr[bool]:
             return target.name in wanted.loads
         return wanted.selected is None or target.name in wanted.selected
 
-    return _fact(lambda: f"selecting {target.name}", decide)
+    return _fact(lambda: f"selecting {target.name}", decide, about_read=True)
 
 
 def filtering_on(field: Field[Any]) -> Expr[bool]:
     """Whether a condition of the read looks at a field of the resource."""
-    return _fact(lambda: f"filtering on {field.name}", lambda asked: field.name in asked.wanted.filters)
+    return _fact(
+        lambda: f"filtering on {field.name}",
+        lambda asked: field.name in asked.wanted.filters,
+        about_read=True,
+    )
 
 
 def accessing_from(relationship: Relationship[Any] | Callable[[], Relationship[Any]]) -> Expr[bool]:
@@ -280,4 +290,4 @@ def accessing_from(relationship: Relationship[Any] | Callable[[], Relationship[A
         via = asked.wanted.via
         return via is not None and via[1] == each.name and via[0] == each.owner.__name__
 
-    return _fact(lambda: f"accessing from {found().owner.__name__}.{found().name}", decide)
+    return _fact(lambda: f"accessing from {found().owner.__name__}.{found().name}", decide, about_read=True)

@@ -73,7 +73,7 @@ class Asked:
     told: dict[Fact, bool | None] = field(default_factory=dict["Fact", "bool | None"])
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Fact(Node):
     """A condition that is decided once for each call, before any row is seen.
 
@@ -81,17 +81,19 @@ class Fact(Node):
         text: how explanations write it.
         decide: the answer; None is unknown.
         about_changes: whether it looks at what the action writes, which a body may still change.
+        about_read: whether it looks at what a read asks for.
     """
 
     text: str
     decide: Callable[[Asked], bool | None]
     about_changes: bool = False
+    about_read: bool = False
 
     def __repr__(self) -> str:
         return self.text
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class RuntimeCheck(Node):
     """A condition that a Python function decides for each row: `function(record, scope)`."""
 
