@@ -2,12 +2,25 @@
 
 from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.engine.topics import topic
-from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
+from sorbus.expressions import fn
+from sorbus.expressions.build import (
+    Expr,
+    coalesce,
+    concat,
+    fragment,
+    if_,
+    incoming,
+    lazy,
+    now,
+    parent,
+    tenant,
+)
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.resource import action, agg, change, validate
 from sorbus.resource.actions import Arg, PrivateArg
 from sorbus.resource.application import Sorbus
+from sorbus.resource.calculations import calculate, calculation, computed, nested
 from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.checks import (
     accessing_from,
@@ -25,7 +38,14 @@ from sorbus.resource.checks import (
     selecting,
 )
 from sorbus.resource.domain import Domain
-from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
+from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
+from sorbus.resource.managing import (
+    cascade_destroy,
+    cascade_update,
+    manage,
+    manage_relationship,
+    relate_actor,
+)
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.policies import (
@@ -60,7 +80,8 @@ from sorbus.resource.relationships import (
     unrelated,
 )
 from sorbus.resource.require import require
-from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, Tenancy
+from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, identity
+from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
 from sorbus.types.hidden import HIDDEN, is_hidden
@@ -79,6 +100,7 @@ __all__ = [
     "InMemory",
     "Json",
     "JsonApi",
+    "ManageTenants",
     "Many",
     "Notifications",
     "One",
@@ -88,6 +110,7 @@ __all__ = [
     "PrivateArg",
     "Query",
     "Resource",
+    "SchemaTenancy",
     "Scope",
     "Sorbus",
     "Tenancy",
@@ -106,6 +129,9 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "calculation",
+    "cascade_destroy",
+    "cascade_update",
     "change",
     "changing",
     "check",
@@ -117,26 +143,35 @@ __all__ = [
     "field_bypass",
     "field_policy",
     "filtering_on",
+    "fn",
     "forbid_if",
     "forbid_unless",
+    "fragment",
     "group",
     "has_many",
     "has_one",
+    "identity",
     "if_",
     "incoming",
     "input_value",
     "is_hidden",
     "join_of",
+    "lazy",
     "loading",
+    "manage",
+    "manage_relationship",
     "manual",
     "manual_one",
     "many_to_many",
     "matches",
     "may_read",
+    "nested",
     "now",
     "outcome_of",
+    "parent",
     "policy",
     "publish",
+    "relate_actor",
     "related",
     "relates_to_actor_via",
     "relating_to_actor",

@@ -168,7 +168,7 @@ async def _authorise_create(call: ActionCall) -> None:
     if call.filter == TRUE and call.judged is None:
         return
     verdict = None if call.judged is not None else _in_memory(call, call.filter, call.changeset.changes)
-    if verdict is None and not call.several:
+    if verdict is None and not call.several and not call.changeset.pending:
         # Not only for the hooks: a constraint must not tell about other rows to whom the policies refuse.
         verdict = None if await allows_new_row(call) else False
     if verdict is False:
@@ -195,6 +195,9 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
     """Whether a row meets the policies, as far as memory can tell; None when it cannot."""
     if any(isinstance(value, Expr) for value in row.values()):
         return None
+    if call.changeset.pending:
+        # What related writes will set is not known yet.
+        row = {name: value for name, value in row.items() if name not in call.changeset.pending}
     try:
         return evaluate(node, row, _environment(call)) is True
     except Unevaluable:

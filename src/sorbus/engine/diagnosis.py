@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sorbus.engine.authorising import refused, told_names
+from sorbus.engine.states import wrong_state
+from sorbus.engine.tenants import reaching
 from sorbus.engine.write_data import bindings, guarded, key_is, tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, ForeignKeyViolation, UniqueViolation
@@ -14,14 +16,12 @@ from sorbus.errors.inputs import (
     NoLongerApplies,
     NotFound,
     RelatedMissing,
-    WrongState,
 )
 from sorbus.expressions.describe import describe
 from sorbus.expressions.nodes import conjunction
 from sorbus.query.statements import Select
 from sorbus.schema.names import constraint_name, foreign_key_name
 from sorbus.scope import Scope
-from sorbus.types.hidden import HIDDEN
 
 if TYPE_CHECKING:
     from sorbus.engine.lifecycle import ActionCall
@@ -33,7 +33,7 @@ def violated(call: ActionCall, error: ConstraintViolation) -> SorbusError:
     if isinstance(error, UniqueViolation):
         for identity in spec.identities.values():
             if error.constraint == constraint_name(spec, identity.name):
-                told = told_names(call, identity.keys)
+                told = told_names(call, identity.names or identity.keys)
                 return InvalidAction(label, [AlreadyTaken(label, told, message=identity.message)])
         names = told_names(call, tuple(_attributes(spec, error.columns)))
         if names:
@@ -74,7 +74,7 @@ async def nothing_written(call: ActionCall) -> SorbusError:
     What the actor may not see does not exist for it.
     """
     data = call.plan.data
-    scope: Scope = call.scope
+    scope: Scope = reaching(data.spec, (data.action.name,), call.scope)
     key = call.changeset.key
     visible = await data.engine.reader.find_or_none(data.spec, scope, key)
     if visible is None:
@@ -83,14 +83,7 @@ async def nothing_written(call: ActionCall) -> SorbusError:
         return call.changeset.filters[0].error()
     if call.guard is not None:
         return NoLongerApplies(data.action.label, condition=describe(call.guard))
-    transition = data.action.transition
-    if transition is not None:
-        state = visible.__dict__[transition.attribute]
-        if state is not HIDDEN and state not in transition.sources:
-            return WrongState(
-                data.action.label,
-                current=str(getattr(state, "value", state)),
-                sources=[str(getattr(each, "value", each)) for each in transition.sources],
-                target=str(getattr(transition.target, "value", transition.target)),
-            )
+    wrong = wrong_state(data.spec, data.action, visible)
+    if wrong is not None:
+        return wrong
     return refused(call)

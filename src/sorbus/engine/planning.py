@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from sorbus.engine.judging import Judge, judged_outputs
 from sorbus.engine.masking import Cover, Masker, cover, masks_of
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
+from sorbus.engine.tenants import looks_everywhere
 from sorbus.engine.totals import summary_of, value_type
 from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction, walk
 from sorbus.expressions.rewriting import rewritten
@@ -34,7 +35,6 @@ class ReadPlan:
     """A compiled read.
 
     Attributes:
-        computed: the calculations that run in Python, by name.
         marks: where the sort values of a row stand in it, for its cursor.
         key: where the key of a row stands in it.
         loaders: from stored values to Python's, when single values are read.
@@ -46,7 +46,6 @@ class ReadPlan:
     layer: DataLayer
     executable: Executable
     hydrate: Hydrate = list
-    computed: tuple[tuple[str, Callable[[Any], Any]], ...] = ()
     marks: tuple[int, ...] = ()
     key: int = 0
     loaders: tuple[Loader | None, ...] = ()
@@ -64,12 +63,17 @@ class Family:
             each with the places of its inputs; then those of the related resources.
         own: how many of them are not of related resources.
         fields: the field policies of the resources that have some.
+        plans: those that look at one tenant.
+        everywhere: those that look at all tenants.
     """
 
     programs: tuple[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None], ...]
     own: int
     fields: tuple[FieldProgram, ...] = ()
     plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
+        default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
+    )
+    everywhere: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
 
@@ -95,7 +99,7 @@ class Planner(Shaper):
         """What a query asks for, where policies look at that."""
         fields = self.fields(spec)
         curious = fields is not None and fields.about_read
-        if not curious and not any(self.program(spec, name).about_read for name in _actions(query)):
+        if not curious and not any(self.program(spec, name).about_read for name in actions_of(query)):
             return NOTHING_WANTED
         lowered = self.lower(query, spec)
         related = (each.name for each, _ in lowered.loads)
@@ -131,9 +135,10 @@ class Planner(Shaper):
         if family is None:
             family = self._family(shape)
         key = _decided(family, scope, inputs, values, known)
-        plan = family.plans.get(key)
+        plans = family.everywhere if looks_everywhere(scope) else family.plans
+        plan = plans.get(key)
         if plan is None:
-            plan = family.plans[key] = self._compile(shape, family, key)
+            plan = plans[key] = self._compile(shape, family, key, tenants=plans is family.plans)
         return plan
 
     def guarded(
@@ -141,8 +146,9 @@ class Planner(Shaper):
     ) -> tuple[Node | None, Any]:
         """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
         family = self.families.get(shape) or self._family(shape)
-        key = _decided(family, scope, inputs, values)
-        return self._guarded(shape, family, key).rows.where, key
+        key, everywhere = _decided(family, scope, inputs, values), looks_everywhere(scope)
+        rows = self._guarded(shape, family, key, tenants=not everywhere).rows
+        return rows.where, (key, everywhere)
 
     def _family(self, shape: Shape) -> Family:
         """The policies that a shape touches, found by securing its nodes once without effect."""
@@ -218,23 +224,27 @@ class Planner(Shaper):
         self, shape: Shape, spec: ResourceSpec, securer: Securer, masker: Masker
     ) -> tuple[Output, ...]:
         stack = (spec,)
+        plain = ((name, name, _node(spec, name)) for name in shape.fields)
+        extras = ((each.slot, each.name, each.node) for each in shape.extras)
         return tuple(
             Output(
-                name=name, node=securer.secure(masker.loaded(node, stack), stack), type=spec.field(name).type
+                name=slot, node=securer.secure(masker.loaded(node, stack), stack), type=spec.field(name).type
             )
-            for name in shape.fields
-            if (node := self._node(spec, name)) is not None
+            for slot, name, node in (*plain, *extras)
+            if node is not None
         )
 
-    def _node(self, spec: ResourceSpec, name: str) -> Node | None:
-        found = spec.calculations.get(name) or spec.aggregates.get(name)
-        return found.node if found is not None else None
+    def _guarded(
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
+    ) -> Guarded:
+        """A shape as far as the actor may see its rows and their fields.
 
-    def _guarded(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> Guarded:
-        """A shape as far as the actor may see its rows and their fields."""
+        Args:
+            key: what the policies come to; None when nobody asks them.
+            tenants: whether the rows of one tenant are looked at, or those of all.
+        """
         spec = self.application.resources[shape.resource]
-        # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
-        tenants, count, variants = key != (), len(family.programs), key or ()
+        count, variants = len(family.programs), key or ()
         folds = {
             # What only Python can decide of a related row counts as no.
             program.resource.name: program.filter(variant, surely=True)
@@ -276,10 +286,12 @@ class Planner(Shaper):
             own.append(folded)
         return own, judged
 
-    def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
+    def _compile(
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
+    ) -> ReadPlan:
         self.compiled += 1
         spec = self.application.resources[shape.resource]
-        guarded = self._guarded(shape, family, key)
+        guarded = self._guarded(shape, family, key, tenants=tenants)
         layer, secured, rows = self.layer_of(spec), guarded.shape, guarded.rows
         if shape.summaries:
             return self._compile_summaries(shape, secured, spec, layer, rows)
@@ -290,7 +302,7 @@ class Planner(Shaper):
         related = related_read(self.application, shape.related, guarded.securer)
         if related is not None:
             rows = replace(rows, related=related, where=conjunction(rows.where, guarded.key(related)))
-        return self._compile_select(spec, layer, replace(guarded, rows=rows), shape.fields)
+        return self._compile_select(spec, layer, replace(guarded, rows=rows))
 
     def _rows_of(
         self, shape: Shape, spec: ResourceSpec, own: Iterator[Node | None], tenant: Node | None
@@ -353,19 +365,12 @@ class Planner(Shaper):
         plan.loaders = tuple(loaders)
         return plan
 
-    def _compile_select(
-        self, spec: ResourceSpec, layer: DataLayer, read: Guarded, fields: tuple[str, ...]
-    ) -> ReadPlan:
+    def _compile_select(self, spec: ResourceSpec, layer: DataLayer, read: Guarded) -> ReadPlan:
         shape, rows = read.shape, read.rows
-        computed = tuple(
-            (name, function)
-            for name in fields
-            if (found := spec.calculations.get(name)) and (function := found.function) is not None
-        )
         # A function that judges a row gets all of it.
         only = shape.only if read.judged is None else None
         shown = (*attribute_outputs(spec, only), *self._derived(shape, spec, read.securer, read.masker))
-        covered = read.covered(spec, shown, computed)
+        covered = read.covered(spec, shown)
         judge, outputs = None, covered.outputs
         if read.judged is not None:
             judge, outputs = judged_outputs(read.judged, outputs)
@@ -384,7 +389,6 @@ class Planner(Shaper):
             hydrator(
                 spec.python, covered.outputs, layer, first=front, flags=covered.flags, late=covered.late
             ),
-            computed,
             tuple(front + each for each in marks),
             front + next(place for place, each in enumerate(outputs) if each.name == spec.primary_key.name),
             carried=self._carried(rows.related, layer, front + len(outputs)),
@@ -422,25 +426,33 @@ class Guarded:
         found = related.relationship
         return self.masks.get(found.destination, EVERYTHING).get(found.destination_attribute)
 
-    def covered(
-        self, spec: ResourceSpec, outputs: tuple[Output, ...], computed: Iterable[tuple[str, Any]]
-    ) -> Cover:
-        """The outputs with masks over them; what Python needs is hidden at the very end."""
+    def covered(self, spec: ResourceSpec, outputs: tuple[Output, ...]) -> Cover:
+        """The outputs with masks over them; where Python needs values first, they are hidden at the very end."""
         conditions = self.masks.get(spec.name, EVERYTHING)
         if not conditions:
             return Cover(outputs)
-        late: set[str] = {each.name for each in outputs} if self.judged is not None else set()
-        for name, _ in computed:
-            late |= {name, *spec.calculations[name].loads}
+        extras = self.shape.extras
+        # What a calculation alone needs has a name with a space, which nobody sees.
+        named = {
+            each.slot: conditions[each.name]
+            for each in extras
+            if each.name in conditions and " " not in each.slot
+        }
+        conditions = {**conditions, **named}
+        computed = {each.slot for each in extras if each.node is None}
+        computed |= {name for name in self.shape.fields if _node(spec, name) is None}
+        late: set[str] = set()
+        if computed or self.judged is not None:
+            late = {*computed, *spec.relationships, *(each.name for each in outputs)}
         return cover(spec, outputs, conditions, frozenset(late))
 
 
-def _actions(query: Query[Any]) -> Iterator[str]:
+def actions_of(query: Query[Any]) -> Iterator[str]:
     """The actions that the rows of a query come from."""
     if not query.parts:
         yield query.action
     for _, part in query.parts:
-        yield from _actions(part)
+        yield from actions_of(part)
 
 
 def _every(shape: Shape) -> Iterator[Shape]:
@@ -460,6 +472,14 @@ Known = tuple[tuple[Variant, ...], Wanted] | None
 """What the check of a query has found out: the variants of its own policies, and what it asks for."""
 
 
+def _node(spec: ResourceSpec, name: str) -> Node | None:
+    """What the data layer computes for a derived field; None when Python does."""
+    calculation = spec.calculations.get(name)
+    if calculation is not None:
+        return calculation.node if calculation.function is None else None
+    return spec.aggregates[name].node
+
+
 def _decided(
     family: Family,
     scope: Scope,
@@ -467,9 +487,9 @@ def _decided(
     values: Sequence[Any],
     known: Known = None,
 ) -> tuple[Variant, ...] | None:
-    """What the policies of a family come to before any row is seen."""
+    """What the policies of a family come to before any row is seen; None when nobody asks them."""
     if not scope.authorize:
-        return () if scope.tenant is None else None
+        return None
     own, wanted = known if known is not None else ((), NOTHING_WANTED)
     key = own + tuple(
         program.reading(scope, inputs if places is None else _given(places, values), wanted)

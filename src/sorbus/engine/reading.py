@@ -6,19 +6,21 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings, Row
+from sorbus.engine.gathering import Python
 from sorbus.engine.loading import load, load_related
 from sorbus.engine.masking import conceal
 from sorbus.engine.paging import Pager
-from sorbus.engine.planning import Known, ReadPlan
+from sorbus.engine.planning import Known, ReadPlan, actions_of
 from sorbus.engine.seeing import seen_query, seen_rows
 from sorbus.engine.shapes import Shape
 from sorbus.engine.shaping import Lowered
 from sorbus.engine.streaming import stream
+from sorbus.engine.tenants import need_tenant, reaching
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NoSuchIdentity
 from sorbus.errors.inputs import InvalidInput, NotFound, NotUnique, PageRequired
-from sorbus.expressions.build import Expr
+from sorbus.expressions.build import Expr, Untrusted
 from sorbus.expressions.nodes import FALSE, Call, Param, Ref
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import Variant
@@ -67,26 +69,37 @@ class Reader:
         """
         if not scope.authorize:
             return None
-        if spec.tenancy is not None and scope.tenant is None:
-            raise TenantRequired(spec.name, action)
+        if scope.tenant is None:
+            need_tenant(spec, action, scope)
         program = self.engine.program(spec, action)
         variant = program.reading(scope, inputs, wanted)
         if program.fold(variant) == FALSE:
             raise refusal(program, scope, inputs, variant=variant)
         return variant
 
-    def check_query(
-        self, query: Query[Any], spec: ResourceSpec, scope: Scope, via: tuple[str, str] | None = None
-    ) -> Known:
+    def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Scope:
         """The same for a query: for its action, or for those of the parts that its rows come from.
+
+        Returns:
+            The scope in which it is read: an action may look at more tenants than the caller's.
+        """
+        return self.checked(query, spec, scope)[0]
+
+    def checked(
+        self, query: Query[Any], spec: ResourceSpec, scope: Scope, via: tuple[str, str] | None = None
+    ) -> tuple[Scope, Known]:
+        """The same, with what the policies know of the query; None when they are not asked.
 
         Args:
             via: the resource and relationship that lead to the rows, when they are related ones.
         """
-        if not scope.authorize:
-            return None
-        wanted = self.planner.wanted(query, spec, via)
-        return tuple(self._checked(query, spec, scope, wanted)), wanted
+        known: Known = None
+        if scope.authorize:
+            wanted = self.planner.wanted(query, spec, via)
+            known = tuple(self._checked(query, spec, scope, wanted)), wanted
+        if spec.tenancy is None and scope.tenant is not None:
+            return scope, known
+        return reaching(spec, actions_of(query), scope), known
 
     def _checked(
         self, query: Query[Any], spec: ResourceSpec, scope: Scope, wanted: Wanted
@@ -113,6 +126,8 @@ class Reader:
     async def find(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key, or None."""
         own = self.check(spec, PRIMARY_READ, scope, None) if scope.authorize else None
+        if scope.tenant is None:
+            scope = reaching(spec, (PRIMARY_READ,), scope)
         shape = self._get_shapes.get(spec.name)
         if shape is None:
             shape = self._get_shape(spec)
@@ -147,7 +162,8 @@ class Reader:
         conditions: list[Expr[bool]] = []
         for name in names:
             field: Expr[Any] = getattr(spec.python, name)
-            conditions.append(field == _identifying(spec, spec.attributes[name], values[name]))
+            # What the actor may not see cannot be looked up either.
+            conditions.append(Untrusted(field == _identifying(spec, spec.attributes[name], values[name])))
         query: Query[Any] = Query(
             resource=spec.python, conditions=tuple(conditions), loads=tuple(items), take=2
         )
@@ -240,7 +256,7 @@ class Reader:
     async def everything(self, query: Query[Any], scope: Scope) -> list[Any]:
         """Every record of a query, whatever its action says about pages."""
         spec = self.engine.spec_of(query.resource)
-        known = self.check_query(query, spec, scope)
+        scope, known = self.checked(query, spec, scope)
         lowered = self.planner.lower(query, spec)
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values, known)
@@ -248,7 +264,7 @@ class Reader:
             records = plan.hydrate(await self.run(plan, scope, lowered.values, inputs))
         else:
             records = (await seen_rows(self, lowered, scope, inputs, known))[2]
-        if lowered.loads or plan.computed or plan.late:
+        if lowered.loads or lowered.python is not None or plan.late:
             await self.finish(plan, records, lowered, spec, scope)
         return records
 
@@ -284,18 +300,34 @@ class Reader:
         return rows, plan, records
 
     async def finish(
-        self, plan: ReadPlan, records: list[Any], lowered: Lowered, spec: ResourceSpec, scope: Scope
+        self,
+        plan: ReadPlan,
+        records: list[Any],
+        lowered: Lowered,
+        spec: ResourceSpec,
+        scope: Scope,
     ) -> None:
         """Step 15: related rows, then the calculations that run in Python; then what is hidden is hidden."""
         if not records:
             return
         for relationship, item in lowered.loads:
             await load_related(self, records, spec, relationship, item, scope)
-        for name, function in plan.computed:
-            for record in records:
-                record.__dict__[name] = function(record)
+        if lowered.python is not None:
+            await self._compute(lowered.python, records, spec, scope)
         if plan.late:
             conceal(records)
+
+    async def _compute(self, python: Python, records: list[Any], spec: ResourceSpec, scope: Scope) -> None:
+        """The calculations in Python, after what they need; what nobody else asked for goes again."""
+        for relationship, item in python.before:
+            await load_related(self, records, spec, relationship, item, scope)
+        for each in python.computations:
+            await each.run(records, scope)
+        for name in python.dropped:
+            for record in records:
+                record.__dict__.pop(name, None)
+        for relationship, item in python.after:
+            await load_related(self, records, spec, relationship, item, scope)
 
     async def load_related(
         self, records: list[Any], spec: ResourceSpec, names: tuple[str, ...], scope: Scope
@@ -339,7 +371,7 @@ class Reader:
             whole: whether its limit and offset are left out.
         """
         spec = self.engine.spec_of(query.resource)
-        known = self.check_query(query, spec, scope)
+        scope, known = self.checked(query, spec, scope)
         query = await seen_query(self, query, spec, scope, known, whole=whole)
         lowered = self.planner.totals(query, spec, totals, whole=whole)
         inputs = dict(query.inputs)
@@ -353,7 +385,7 @@ class Reader:
     async def values(self, query: Query[Any], scope: Scope, field: Expr[Any]) -> list[Any]:
         """One value of every row of a query."""
         spec = self.engine.spec_of(query.resource)
-        known = self.check_query(query, spec, scope)
+        scope, known = self.checked(query, spec, scope)
         query = await seen_query(self, query, spec, scope, known)
         lowered = self.planner.single(query, spec, field)
         inputs = dict(query.inputs)
@@ -372,7 +404,7 @@ class Reader:
     async def exists(self, query: Query[Any], scope: Scope) -> bool:
         """Whether a query has a row."""
         spec = self.engine.spec_of(query.resource)
-        known = self.check_query(query, spec, scope)
+        scope, known = self.checked(query, spec, scope)
         query = await seen_query(self, query, spec, scope, known)
         lowered = self.planner.there(query, spec)
         inputs = dict(query.inputs)

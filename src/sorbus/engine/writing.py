@@ -18,8 +18,8 @@ from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
+from sorbus.engine.tenants import need_tenant
 from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, previous_of, tenancy_for
-from sorbus.errors.authorization import TenantRequired
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.nodes import (
     Aggregated,
@@ -56,7 +56,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         draft=draft_class(spec),
         sync_body=sync_body,
         needs_draft=bool(sync_body or hooked or action.changes),
-        prepares=bool(sync_body or hooked or action.changes),
+        prepares=bool(sync_body or hooked or action.changes or _bounded(action)),
         row_first=hooked,
         changes_later=bool(hooked or action.upsert),
         previous=previous_of((*effects, *notices)),
@@ -73,7 +73,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         (Step.AUTHORISE, authorise),
         (Step.WRITE, write),
     ]
-    if spec.tenancy is not None:
+    if spec.tenancy is not None or spec.schema_tenancy is not None:
         steps.append((Step.SCOPE, _scope))
     if slow:
         steps.append((Step.BEFORE_TRANSACTION, _before_transaction))
@@ -82,8 +82,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         steps.append((Step.BEFORE_WRITE, _before_write))
     if HookPoint.AFTER_WRITE in hooks:
         steps.append((Step.AFTER_WRITE, _after_write))
-    if effects:
-        steps.append((Step.EFFECTS, _run_effects(effects)))
+    steps.extend((Step.EFFECTS, effect) for effect in effects)
     steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
     steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
     inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks or looked_at
@@ -97,6 +96,11 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     return plan if spec.field_policies is None else replace(plan, answer=answer)
 
 
+def _bounded(action: ActionSpec) -> bool:
+    """Whether an input may hold a value that the action must not set."""
+    return any(each.attribute and each.name == name for each in action.inputs for name, _ in action.bounds)
+
+
 def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     return any(
@@ -105,21 +109,12 @@ def may_need_row(program: PolicyProgram) -> bool:
     )
 
 
-def _run_effects(effects: tuple[Callable[[ActionCall], Any], ...]) -> StepRunner:
-    async def run(call: ActionCall) -> None:
-        for effect in effects:
-            await effect(call)
-
-    return run
-
-
 # 1 scope
 
 
 async def _scope(call: ActionCall) -> None:
     data: WriteData = call.plan.data
-    if call.scope.tenant is None and call.scope.authorize:
-        raise TenantRequired(data.spec.name, data.action.name)
+    need_tenant(data.spec, data.action.name, call.scope)
 
 
 # 2 cast and defaults, 3 accept check

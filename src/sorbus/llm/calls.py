@@ -19,7 +19,8 @@ from sorbus.llm.records import CallRecord, CallStatus
 from sorbus.resource.fields import Attr, attribute, uuid_primary_key
 from sorbus.resource.model import Resource
 from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
-from sorbus.resource.sections import Postgres, Tenancy
+from sorbus.resource.sections import Postgres
+from sorbus.resource.tenancy import Tenancy
 
 
 class LlmCall(Resource):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sorbus.expressions.nodes import (
     FALSE,
+    FRAGMENT,
     TRUE,
     Aggregated,
     Call,
@@ -26,8 +27,12 @@ Known = Mapping[Node, bool | None]
 
 
 def depends_on_row(node: Node) -> bool:
-    """Whether a node's value needs a row."""
-    return any(isinstance(each, (Ref, Exists, Aggregated, Readable, RuntimeCheck)) for each in walk(node))
+    """Whether a node's value needs a row, or at least the database."""
+    return any(
+        isinstance(each, (Ref, Exists, Aggregated, Readable, RuntimeCheck))
+        or (isinstance(each, Call) and each.operator == FRAGMENT)
+        for each in walk(node)
+    )
 
 
 def has_runtime(node: Node) -> bool:

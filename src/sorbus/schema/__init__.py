@@ -23,14 +23,16 @@ from sorbus.schema.fields import (
     ReferenceSpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import Access, CheckSpec, Effect, FieldPolicySpec, PolicySpec, TenancySpec
-from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, FieldSpec, ResourceSpec
+from sorbus.schema.policies import Access, CheckSpec, Effect, FieldPolicySpec, PolicySpec
+from sorbus.schema.resource import PRIMARY_READ, AdditionSpec, ApplicationSpec, FieldSpec, ResourceSpec
+from sorbus.schema.tenancy import SchemaTenancySpec, TenancyMode, TenancySpec
 
 __all__ = [
     "PRIMARY_READ",
     "Access",
     "ActionKind",
     "ActionSpec",
+    "AdditionSpec",
     "AggregateSpec",
     "ApplicationSpec",
     "AttributeSpec",
@@ -53,6 +55,8 @@ __all__ = [
     "ReferenceSpec",
     "RelationshipSpec",
     "ResourceSpec",
+    "SchemaTenancySpec",
+    "TenancyMode",
     "TenancySpec",
     "TransitionSpec",
     "UpsertSpec",

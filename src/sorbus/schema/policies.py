@@ -1,4 +1,4 @@
-"""Specs of policies, field policies and tenancy."""
+"""Specs of policies and field policies."""
 
 from __future__ import annotations
 
@@ -158,10 +158,3 @@ class FieldPolicySpec(RuleSpec):
     """
 
     fields: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenancySpec:
-    """Rows belong to the tenant whose key stands in `attribute`."""
-
-    attribute: str

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.postgres.frames import quote
+from sorbus.data_layers.postgres.row_security import policies_of
 from sorbus.data_layers.postgres.tables import (
     Check,
     Column,
@@ -26,10 +28,29 @@ from sorbus.types.base import Constraints
 _NUMBERS = frozenset({"bigint", "double precision", "numeric"})
 
 
-def schema_of(application: ApplicationSpec) -> Schema:
-    """The tables of every resource that PostgreSQL holds."""
+def schema_of(application: ApplicationSpec, *, row_security: bool = False) -> Schema:
+    """The tables of every resource that PostgreSQL holds, but for those of which each tenant has its own.
+
+    Args:
+        row_security: whether PostgreSQL itself keeps tenants apart, by a policy for each tenancy.
+    """
+    schema = _schema(application, tenants=False)
+    if not row_security:
+        return schema
+    by_table = {each.table or each.name: each for each in application.resources.values()}
+    tables = (replace(each, policies=policies_of(by_table[each.name])) for each in schema.tables)
+    return replace(schema, tables=tuple(tables))
+
+
+def tenant_schema_of(application: ApplicationSpec) -> Schema:
+    """The tables that each tenant has for itself."""
+    return _schema(application, tenants=True)
+
+
+def _schema(application: ApplicationSpec, *, tenants: bool) -> Schema:
     specs = [each for each in application.resources.values() if each.layer == "postgres"]
-    return Schema(tables=tuple(table_of(application, spec) for spec in specs))
+    own = [each for each in specs if (each.schema_tenancy is not None) is tenants]
+    return Schema(tables=tuple(table_of(application, spec) for spec in own))
 
 
 def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:

@@ -40,6 +40,8 @@ class Columns:
             return False  # its policies look at what each row asks for
         if data.prepares or data.action.upsert is not None or run.tail or run.plan.after or data.action.hooks:
             return False
+        if data.spec.tenancy is not None and data.spec.tenancy.attribute in data.accepted:
+            return False  # what an input says about the tenant is checked row by row
         return not any(isinstance(node, InputRef) for node in data.program.nodes)
 
     async def write(self, chunk: Sequence[Mapping[str, Any]]) -> bool:
@@ -77,7 +79,7 @@ class Columns:
         data, name = self.run.data, attribute.name
         tenant = self.run.scope.tenant
         if data.spec.tenancy is not None and data.spec.tenancy.attribute == name and tenant is not None:
-            return [tenant] * len(inputs)
+            return [data.spec.tenancy.cast(tenant)] * len(inputs)
         if data.action.transition is not None and data.action.transition.attribute == name:
             return [data.action.transition.target] * len(inputs)
         make = attribute.make_default if attribute.has_default else _nothing

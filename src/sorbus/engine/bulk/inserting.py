@@ -43,7 +43,7 @@ async def insert_lists(
             tagged=upsert is not None,
         )
         executable = data.keep(key, statement)
-    bound = Bindings(lists, run.scope.actor, run.scope.tenant, call.changeset.inputs)
+    bound = Bindings(lists, run.scope.actor, run.tenant, call.changeset.inputs)
     try:
         rows = await executable.fetch(session, bound)
     except ConstraintViolation as error:
@@ -72,5 +72,5 @@ async def _all_allowed(
         statement = Select(resource=data.spec, outputs=(), where=conjunction(among, folded))
         executable = data.keep(("allowed", folded), statement)
     keys = lists[names.index(key.name)]
-    rows = await executable.fetch(session, Bindings([keys], run.scope.actor, run.scope.tenant))
+    rows = await executable.fetch(session, Bindings([keys], run.scope.actor, run.tenant))
     return len(rows) == len(set(keys))

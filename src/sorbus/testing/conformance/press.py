@@ -44,11 +44,15 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.expressions_world import Gallery
+from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.policies_world import POLICY_DOMAINS
 from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
+from sorbus.testing.conformance.states_world import Trade
+from sorbus.testing.conformance.tenants_world import Firms
 
 
 class Status(StrEnum):
@@ -337,9 +341,13 @@ Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag,
 DOMAINS = (
     People,
     Press,
+    Gallery,
     Shop,
     Post,
     Music,
     *POLICY_DOMAINS,
+    Kitchen,
+    Trade,
+    Firms,
 )
 """What an application must be made of to run the suite."""
