@@ -14,7 +14,7 @@ from sorbus.expressions.evaluate import actor_value
 from sorbus.expressions.nodes import ActorRef, Call, Exists, Node, Ref
 from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr, Field
-from sorbus.resource.relationships import Relationship
+from sorbus.resource.relationships import Relationship, is_relationship
 from sorbus.schema.actions import ActionKind
 from sorbus.schema.fields import Cardinality
 from sorbus.schema.policies import Asked, Fact, Readable, RuntimeCheck
@@ -283,7 +283,9 @@ def accessing_from(relationship: Relationship[Any] | Callable[[], Relationship[A
     """
 
     def found() -> Relationship[Any]:
-        return relationship if isinstance(relationship, Relationship) else relationship()
+        given: Any = relationship
+        each: Relationship[Any] = given if is_relationship(given) else given()
+        return each
 
     def decide(asked: Asked) -> bool:
         each = found()

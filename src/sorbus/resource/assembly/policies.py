@@ -16,7 +16,7 @@ from sorbus.policies.nodes import LOGIC, has_runtime
 from sorbus.resource.actions import Action
 from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.assembly.mistakes import noting
-from sorbus.resource.fields import Attr, Field
+from sorbus.resource.fields import Field, is_attribute
 from sorbus.resource.policies import (
     Condition,
     FieldPolicies,
@@ -30,6 +30,11 @@ from sorbus.resource.sections import ACTION_TYPES
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.policies import Access, CheckSpec, FieldPolicySpec, PolicySpec, RuntimeCheck
 from sorbus.schema.resource import ResourceSpec
+
+
+def is_field(member: object) -> bool:
+    """Whether a member of a declaration has a value on each record."""
+    return isinstance(member, Field)
 
 
 class RuleBuilder:
@@ -177,11 +182,11 @@ class FieldPolicyBuilder(RuleBuilder):
     def __init__(self, cls: type[Any], catalog: ClassCatalog, errors: list[DeclarationError]) -> None:
         super().__init__(cls, catalog, errors, place="field_policies")
         members: Mapping[str, Any] = cls.__declared__
-        self.fields = {
-            name: each
+        self.fields = [
+            name
             for name, each in members.items()
-            if isinstance(each, Field) and not (isinstance(each, Attr) and each.options.primary_key)
-        }
+            if is_field(each) and not (is_attribute(each) and each.options.primary_key)
+        ]
         self.relationships = {name for name, each in members.items() if isinstance(each, Relationship)}
 
     def build(self, section: FieldPolicies | None) -> tuple[FieldPolicySpec, ...] | None:
