@@ -83,6 +83,7 @@ from sorbus.resource.require import require
 from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
+from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
 from sorbus.types.hidden import HIDDEN, is_hidden
 from sorbus.types.json import Json
@@ -105,6 +106,7 @@ __all__ = [
     "Notifications",
     "One",
     "Page",
+    "Paging",
     "Policies",
     "Postgres",
     "PrivateArg",

@@ -35,6 +35,7 @@ EXPORTED = [
     "Notifications",
     "One",
     "Page",
+    "Paging",
     "Policies",
     "Postgres",
     "PrivateArg",

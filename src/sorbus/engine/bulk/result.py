@@ -81,11 +81,11 @@ class BulkOptions:
                 raise WrongBulkOption(name, value, allowed=f"no such option, but {', '.join(_CHOICES)}")
             if allowed and value not in allowed:
                 raise WrongBulkOption(name, value, allowed=", ".join(map(repr, allowed)))
+        batch = choices.get("batch", 1)
+        if not isinstance(batch, int) or not 1 <= batch <= LARGEST_BATCH:
+            raise WrongBulkOption("batch", batch, allowed=f"1 to {LARGEST_BATCH}")
         strategy = choices.pop("strategy", None)
-        options = cls(**choices, strategy=None if strategy is None else Strategy(strategy))
-        if not isinstance(options.batch, int) or not 1 <= options.batch <= LARGEST_BATCH:
-            raise WrongBulkOption("batch", options.batch, allowed=f"1 to {LARGEST_BATCH}")
-        return options
+        return cls(**choices, strategy=None if strategy is None else Strategy(strategy))
 
     @property
     def one_transaction(self) -> bool:
