@@ -22,6 +22,21 @@ from sorbus.resource.actions import Arg, PrivateArg
 from sorbus.resource.application import Sorbus
 from sorbus.resource.calculations import calculate, calculation, computed, nested
 from sorbus.resource.changes import Changes, Validations
+from sorbus.resource.checks import (
+    accessing_from,
+    action_is,
+    actor_is_a,
+    changing,
+    check,
+    context_equals,
+    filtering_on,
+    loading,
+    matches,
+    may_read,
+    relates_to_actor_via,
+    relating_to_actor,
+    selecting,
+)
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.managing import (
@@ -33,6 +48,22 @@ from sorbus.resource.managing import (
 )
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
+from sorbus.resource.policies import (
+    FieldPolicies,
+    Policies,
+    actor,
+    actor_present,
+    authorize_if,
+    authorize_unless,
+    bypass,
+    field_bypass,
+    field_policy,
+    forbid_if,
+    forbid_unless,
+    group,
+    input_value,
+    policy,
+)
 from sorbus.resource.relationships import (
     Many,
     One,
@@ -49,35 +80,23 @@ from sorbus.resource.relationships import (
     unrelated,
 )
 from sorbus.resource.require import require
-from sorbus.resource.sections import (
-    Identities,
-    InMemory,
-    JsonApi,
-    Policies,
-    Postgres,
-    actor,
-    actor_present,
-    authorize_if,
-    authorize_unless,
-    bypass,
-    forbid_if,
-    forbid_unless,
-    identity,
-    input_value,
-    policy,
-)
+from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
+from sorbus.types.hidden import HIDDEN, is_hidden
 from sorbus.types.json import Json
 
 __all__ = [
+    "HIDDEN",
+    "UNCHANGED",
     "Arg",
     "Attr",
     "Changes",
     "Domain",
     "Expr",
+    "FieldPolicies",
     "Identities",
     "InMemory",
     "Json",
@@ -97,11 +116,13 @@ __all__ = [
     "Scope",
     "Sorbus",
     "Tenancy",
-    "UNCHANGED",
     "UpsertOutcome",
     "Validations",
+    "accessing_from",
     "action",
+    "action_is",
     "actor",
+    "actor_is_a",
     "actor_present",
     "agg",
     "attribute",
@@ -114,27 +135,38 @@ __all__ = [
     "cascade_destroy",
     "cascade_update",
     "change",
+    "changing",
+    "check",
     "coalesce",
     "computed",
     "concat",
+    "context_equals",
     "exists",
+    "field_bypass",
+    "field_policy",
+    "filtering_on",
     "fn",
     "forbid_if",
     "forbid_unless",
     "fragment",
+    "group",
     "has_many",
     "has_one",
     "identity",
     "if_",
     "incoming",
     "input_value",
+    "is_hidden",
     "join_of",
     "lazy",
+    "loading",
     "manage",
     "manage_relationship",
     "manual",
     "manual_one",
     "many_to_many",
+    "matches",
+    "may_read",
     "nested",
     "now",
     "outcome_of",
@@ -143,7 +175,10 @@ __all__ = [
     "publish",
     "relate_actor",
     "related",
+    "relates_to_actor_via",
+    "relating_to_actor",
     "require",
+    "selecting",
     "tenant",
     "through",
     "timestamp",

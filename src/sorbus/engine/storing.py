@@ -6,6 +6,7 @@ from typing import Any
 
 from sorbus.data_layers.base import Executable
 from sorbus.engine import rules
+from sorbus.engine.authorising import refused, row_allowed
 from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
@@ -17,7 +18,6 @@ from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import InvalidAction, Rejected
 from sorbus.expressions.build import is_expression
 from sorbus.expressions.nodes import TRUE, Node, conjunction
-from sorbus.policies.explain import refusal
 from sorbus.query.statements import Delete, Insert, Output, Select, Update
 from sorbus.types.base import field_type
 
@@ -67,7 +67,7 @@ async def insert(call: ActionCall) -> None:
         call.result = data.hydrate(rows)[0]
     else:
         call.result = record(data.spec.python, changes)
-    if call.filter != TRUE or call.changeset.requirements:
+    if call.filter != TRUE or call.judged is not None or call.changeset.requirements:
         await _check_inserted(call)
 
 
@@ -98,8 +98,8 @@ async def _check_inserted(call: ActionCall) -> None:
         where = conjunction(key_is(data.spec, 0), call.filter)
         executable = data.keep(key, Select(resource=data.spec, outputs=_truths(required), where=where))
     rows = await executable.fetch(call.session, bindings(call, params))
-    if not rows:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
+    if not rows or (call.judged is not None and not await row_allowed(call, key_is(data.spec, 0), identity)):
+        raise refused(call, call.result.__dict__)
     _hold(call, rows[0])
 
 

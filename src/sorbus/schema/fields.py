@@ -144,6 +144,8 @@ class RelationshipSpec:
         function: the batch function of a manual one.
         several: whether a way without keys leads to a list.
         reference: the foreign key (belongs_to only), or None.
+        authorize_read: what a load does about related rows that the actor may not read: `filter` leaves them out,
+            `error` refuses.
     """
 
     name: str
@@ -162,6 +164,7 @@ class RelationshipSpec:
     function: Callable[..., Any] | None = None
     several: bool = True
     reference: ReferenceSpec | None = None
+    authorize_read: str = "filter"
 
     @property
     def to_many(self) -> bool:

@@ -17,7 +17,7 @@ from sorbus.schema.fields import (
     IdentitySpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import PolicySpec
+from sorbus.schema.policies import FieldPolicySpec, PolicySpec
 from sorbus.schema.tenancy import ManagedTenantsSpec, SchemaTenancySpec, TenancySpec
 from sorbus.schema.ways import Segment, segments
 
@@ -52,6 +52,7 @@ class ResourceSpec:
         python: the declaring class; opaque here, records are its instances.
         table: the table's name; None when another data layer holds the rows.
         policies: None when there is no policies section, and everything is forbidden.
+        field_policies: None when there are none, and whoever sees a row sees its fields.
         tenancy: to which tenant a row belongs, when the tenant stands in an attribute.
         schema_tenancy: that each tenant has a table of its own.
         manages_tenants: that the rows are the tenants themselves.
@@ -72,6 +73,7 @@ class ResourceSpec:
     identities: Mapping[str, IdentitySpec] = field(default_factory=dict[str, IdentitySpec])
     actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
     policies: tuple[PolicySpec, ...] | None = None
+    field_policies: tuple[FieldPolicySpec, ...] | None = None
     tenancy: TenancySpec | None = None
     schema_tenancy: SchemaTenancySpec | None = None
     manages_tenants: ManagedTenantsSpec | None = None

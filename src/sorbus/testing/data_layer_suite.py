@@ -12,10 +12,12 @@ pytest-asyncio in its auto mode.
 
 from __future__ import annotations
 
+from sorbus.testing.conformance.access import Kinds
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.expressions import Expressions
+from sorbus.testing.conformance.hidden import Hiding
 from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.outside import Outside
@@ -46,6 +48,8 @@ class DataLayerSuite(
     Relationships,
     Managing,
     Rules,
+    Kinds,
+    Hiding,
     Tenants,
     Transactions,
     Notices,

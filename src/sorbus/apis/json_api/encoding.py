@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.schema.fields import Cardinality, RelationshipSpec
+from sorbus.types.hidden import HIDDEN
 
 INCLUDED_LIMIT = 1000
 """The most related records that are included for each record; of more, the relationship says `truncated`."""
@@ -19,7 +20,13 @@ INCLUDED_LIMIT = 1000
 Encode = Callable[[Any], dict[str, Any]]
 """From a record to its resource object."""
 
-_encoder = msgspec.json.Encoder(enc_hook=to_jsonable_python)
+
+def _jsonable(value: Any) -> Any:
+    """What msgspec cannot write by itself; what the client may not see is null."""
+    return None if value is HIDDEN else to_jsonable_python(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_jsonable)
 _SAFE_IN_PATHS = (UUID, int)
 
 
@@ -56,7 +63,7 @@ class EncoderFactory:
         return found
 
     def _write(self, exposed: Exposed, fields: frozenset[str] | None, loaded: frozenset[str]) -> Encode:
-        names: dict[str, Any] = {"one": _one, "many": _many}
+        names: dict[str, Any] = {"one": _one, "many": _many, "HIDDEN": HIDDEN}
         key = exposed.spec.primary_key
         shown = [name for name in exposed.attributes if fields is None or name in fields]
         shown += [name for name in exposed.derived if fields is not None and name in fields]
@@ -96,17 +103,25 @@ class EncoderFactory:
         if spec.cardinality is not Cardinality.BELONGS_TO or not own.public or not points_at_key:
             return ""
         value = f"d[{own.name!r}]"
-        data = f"None if {value} is None else {{'type': {far.type!r}, 'id': str({value})}}"
+        # A hidden key is as good as none, and so is a hidden relationship behind one that may be seen.
+        names = f"{value} is None or {value} is HIDDEN or d.get({spec.name!r}) is HIDDEN"
+        data = f"None if {names} else {{'type': {far.type!r}, 'id': str({value})}}"
         return f"{spec.name!r}: {{'data': {data}}}"
 
 
 def _one(kind: str, key: str, record: Any) -> dict[str, Any]:
     """The linkage of a loaded to-one relationship."""
-    return {"data": None if record is None else {"type": kind, "id": str(record.__dict__[key])}}
+    return {
+        "data": None
+        if record is None or record is HIDDEN
+        else {"type": kind, "id": str(record.__dict__[key])}
+    }
 
 
 def _many(kind: str, key: str, records: Sequence[Any]) -> dict[str, Any]:
-    """The linkage of a loaded to-many relationship."""
+    """The linkage of a loaded to-many relationship; of a hidden one nothing is known."""
+    if records is HIDDEN:
+        return {"data": []}
     data = [{"type": kind, "id": str(each.__dict__[key])} for each in records[:INCLUDED_LIMIT]]
     if len(records) > INCLUDED_LIMIT:
         return {"data": data, "meta": {"truncated": True}}

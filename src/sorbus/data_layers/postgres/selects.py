@@ -190,13 +190,24 @@ class SelectWriter:
         if statement.within is not None:
             rows = self._joined(statement.resource, self._combined(statement.within))
         else:
+            table = table_name(statement.resource) if statement.given is None else self._given(statement)
             frame = self.compiler.push(statement.resource)
-            rows = Rows(frame, f"{table_name(statement.resource)} {frame.alias}", [])
+            rows = Rows(frame, f"{table} {frame.alias}", [])
         if link is not None:
             self._tie(link, rows)
         if statement.where is not None:
             rows.conditions.append(self.compiler.node(statement.where, "boolean"))
         return rows
+
+    def _given(self, statement: Select) -> str:
+        """One row that is in no table."""
+        values = dict(statement.given or ())
+        columns: list[str] = []
+        for each in statement.resource.attributes.values():
+            node, kind = values.get(each.name), each.type.sql
+            text = f"NULL::{kind}" if node is None else f"({self.compiler.node(node, kind)})::{kind}"
+            columns.append(f"{text} AS {quote(each.column)}")
+        return f"(SELECT {', '.join(columns)})"
 
     def _joined(self, spec: ResourceSpec, keys: str) -> Rows:
         """The rows that a SELECT of keys answers with."""

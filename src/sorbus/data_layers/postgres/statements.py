@@ -166,9 +166,9 @@ def _term(source: Source, number: int, names: dict[str, Any]) -> str:
         case Lazy(function):
             names[f"f{number}"] = function
             return f"plain(f{number}())"
-        case ActorRef(name):
-            names[f"n{number}"] = name
-            return f"plain(actor_value(b.actor, n{number}))"
+        case ActorRef(name, owner):
+            names |= {f"n{number}": name, f"o{number}": owner}
+            return f"plain(actor_value(b.actor, n{number}, o{number}))"
         case TenantRef(cast):
             names[f"t{number}"] = cast or tenant_key
             enum = issubclass(getattr(cast, "python", object), Enum)

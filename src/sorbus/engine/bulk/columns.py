@@ -10,7 +10,7 @@ from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.write_data import WriteData
 from sorbus.errors.base import SorbusError
-from sorbus.expressions.nodes import FALSE, TRUE, InputRef, walk
+from sorbus.expressions.nodes import FALSE, TRUE, InputRef
 from sorbus.policies.explain import refusal
 from sorbus.schema.fields import AttributeSpec, DefaultKind
 
@@ -36,12 +36,13 @@ class Columns:
     def fit(run: BulkCreate) -> bool:
         """Whether the action's rows need nothing but casting and defaults."""
         data: WriteData = run.data
+        if data.program.about_call or data.program.about_readable:
+            return False  # its policies look at what each row asks for
         if data.prepares or data.action.upsert is not None or run.tail or run.plan.after or data.action.hooks:
             return False
         if data.spec.tenancy is not None and data.spec.tenancy.attribute in data.accepted:
             return False  # what an input says about the tenant is checked row by row
-        conditions = (check.condition for each in data.program.policies for check in each.checks)
-        return not any(isinstance(node, InputRef) for each in conditions for node in walk(each))
+        return not any(isinstance(node, InputRef) for node in data.program.nodes)
 
     async def write(self, chunk: Sequence[Mapping[str, Any]]) -> bool:
         """Write a batch; False when something in it is wrong, and nothing has been written."""

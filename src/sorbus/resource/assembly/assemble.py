@@ -26,7 +26,8 @@ from sorbus.resource.assembly.extending import extended, verdicts
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
 from sorbus.resource.assembly.managing import related_mistakes
 from sorbus.resource.assembly.mistakes import noting
-from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs
+from sorbus.resource.assembly.policies import FieldPolicyBuilder, PolicyBuilder, warn_about_silence
+from sorbus.resource.assembly.rules import identity_specs
 from sorbus.resource.assembly.tenancy import (
     managed_tenants_spec,
     schema_tenancy_spec,
@@ -38,8 +39,9 @@ from sorbus.resource.calculations import Calc
 from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, is_attribute
+from sorbus.resource.policies import FieldPolicies, Policies
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import Identities, Policies, Section, Storage
+from sorbus.resource.sections import Identities, Section, Storage
 from sorbus.resource.tenancy import AnyTenancy, ManageTenants
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
@@ -73,6 +75,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
         verdicts(application, errors)
     if errors:
         raise DefinitionErrors(_distinct(errors))
+    warn_about_silence(application.resources.values())
     return application
 
 
@@ -203,7 +206,10 @@ class _Assembly:
             aggregates=self._built(Agg, self.derived.aggregate),
             identities=MappingProxyType(identities),
             actions=MappingProxyType(actions),
-            policies=policies.build(cast("Policies | None", sections.get("policies"))),
+            policies=policies.build(cast("Policies | None", sections.get("policies")), self.domain.policies),
+            field_policies=FieldPolicyBuilder(self.cls, self.catalog, self.errors).build(
+                cast("FieldPolicies | None", sections.get("field_policies"))
+            ),
             tenancy=tenancy,
             schema_tenancy=schema_tenancy_spec(rule),
             manages_tenants=managed_tenants_spec(cast("ManageTenants | None", sections.get("tenants"))),

@@ -48,6 +48,7 @@ from sorbus.testing.conformance.expressions_world import Gallery
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.policies_world import POLICY_DOMAINS
 from sorbus.testing.conformance.reads_world import Library
 from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
@@ -346,6 +347,7 @@ DOMAINS = (
     Shop,
     Post,
     Music,
+    *POLICY_DOMAINS,
     Kitchen,
     Trade,
     Firms,
