@@ -79,7 +79,10 @@ class Reader:
         key = spec.primary_key
         where = Call("eq", (Ref(key.name), Param(0, key.type.python)))
         shape = self._get_shapes[spec.name] = Shape(spec.name, PRIMARY_READ, where)
-        self._get_keys[spec.name] = (key.type.python, key.type.adapter.validate_python)
+        dump = key.type.codec.dump
+        validate = key.type.adapter.validate_python
+        cast = validate if dump is None else lambda value: dump(validate(value))
+        self._get_keys[spec.name] = (key.type.python if dump is None else (), cast)
         return shape
 
     def cast_key(self, spec: ResourceSpec, key: Any) -> Any:

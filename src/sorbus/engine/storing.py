@@ -28,7 +28,7 @@ def _assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, 
             node = value.lower(Lowerer(data.engine.planner.catalog, (data.spec.python,), params))
             shape.append((name, node))
         else:
-            params.append(value)
+            params.append(data.stored(name, value) if data.dumps else value)
             node = data.parameter(name, len(params) - 1)
             shape.append(name)
         assigned.append((name, node))

@@ -43,6 +43,7 @@ class WriteData:
         accepted: the attributes that are set by an input of their name.
         parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
+        dumps: the conversions to stored forms, of those attributes that need one.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
 
@@ -57,11 +58,14 @@ class WriteData:
     needs_draft: bool
     changes_later: bool
     accepted: frozenset[str] = frozenset()
+    dumps: dict[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
     parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
 
     def __post_init__(self) -> None:
         self.accepted = frozenset(each.name for each in self.action.inputs if each.attribute)
+        attributes = self.spec.attributes.items()
+        self.dumps = {name: dump for name, each in attributes if (dump := each.type.codec.dump) is not None}
 
     def parameter(self, name: str, position: int) -> Param:
         """The node of a plain value for an attribute; made once."""
@@ -70,6 +74,11 @@ class WriteData:
         if found is None:
             found = self.parameters[key] = Param(position, self.spec.attributes[name].type.python)
         return found
+
+    def stored(self, name: str, value: Any) -> Any:
+        """What a row keeps for a value of an attribute."""
+        dump = self.dumps.get(name)
+        return value if dump is None or value is None else dump(value)
 
     def keep(self, key: Any, statement: Statement) -> Executable:
         """Compile a statement and keep it for the next run; a cache that is full starts anew."""

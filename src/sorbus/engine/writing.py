@@ -248,6 +248,9 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
     )
     if any(isinstance(value, Expr) for value in row.values()):
         return None
+    data: WriteData = call.plan.data
+    if data.dumps:
+        row = {name: data.stored(name, value) for name, value in row.items()}
     try:
         return evaluate(node, row, environment) is True
     except Unevaluable:

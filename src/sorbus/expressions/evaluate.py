@@ -20,6 +20,7 @@ from sorbus.expressions.nodes import (
     TenantRef,
 )
 from sorbus.expressions.operators import OPERATORS
+from sorbus.types.rules import stored_form
 
 
 class Unevaluable(Exception):
@@ -58,7 +59,7 @@ def actor_value(actor: Any, name: str) -> Any:
     """An actor's attribute; null without an actor. An empty name asks whether there is one."""
     if name == "":
         return actor is not None
-    return None if actor is None else getattr(actor, name)
+    return None if actor is None else stored_form(getattr(actor, name))
 
 
 def evaluate(node: Node, row: Any, environment: Environment) -> Any:
@@ -84,7 +85,7 @@ def evaluate(node: Node, row: Any, environment: Environment) -> Any:
         case TenantRef():
             return environment.tenant
         case InputRef(name):
-            return (environment.inputs or {}).get(name)
+            return stored_form((environment.inputs or {}).get(name))
         case Exists():
             return environment.rows.exists(row, node, environment)
         case Aggregated():

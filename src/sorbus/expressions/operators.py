@@ -40,6 +40,15 @@ def _trim(value: str) -> str:
     return value.strip(" ")
 
 
+def _starts_with(value: str, part: str) -> bool:
+    # Through the value: a case-insensitive text has a method of its own.
+    return value.startswith(part)
+
+
+def _ends_with(value: str, part: str) -> bool:
+    return value.endswith(part)
+
+
 def _is_null(value: Any) -> bool:
     return value is None
 
@@ -72,8 +81,8 @@ _ALL = (
     Operator("trim", "trim", "btrim({0})", _trim, str),
     Operator("length", "length", "char_length({0})", len, int),
     Operator("contains", "contains", "strpos({0}, {1}) > 0", op.contains, bool),
-    Operator("starts_with", "starts_with", "starts_with({0}, {1})", str.startswith, bool),
-    Operator("ends_with", "ends_with", "right({0}, char_length({1})) = {1}", str.endswith, bool),
+    Operator("starts_with", "starts_with", "starts_with({0}, {1})", _starts_with, bool),
+    Operator("ends_with", "ends_with", "right({0}, char_length({1})) = {1}", _ends_with, bool),
     Operator("is_null", "is_null", "{0} IS NULL", _is_null, bool, strict=False),
     Operator("is_true", "is_true", "{0} IS TRUE", _is_true, bool, strict=False),
     Operator("distinct", "is_distinct_from", "{0} IS DISTINCT FROM {1}", op.ne, bool, strict=False),

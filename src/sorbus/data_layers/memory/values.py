@@ -58,8 +58,10 @@ def conform(value: Any, kind: FieldType) -> Any:
 
 def loader(kind: FieldType) -> Callable[[Any], Any] | None:
     """From a stored value to one that the caller may keep and change."""
+    if kind.codec.load is not None:
+        return kind.codec.load
     if kind.sql == "jsonb":
-        return kind.adapter.validate_python if kind.structured else copy.deepcopy
+        return copy.deepcopy
     return list if kind.sql.endswith("[]") else None
 
 

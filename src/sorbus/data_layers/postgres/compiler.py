@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from sorbus.data_layers.postgres.wire import DRIVER_FORMS, wire_cast
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
     ActorRef,
@@ -28,6 +29,8 @@ from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import sql_type
 
 _NUMBERS = frozenset({"bigint", "double precision", "numeric"})
+# Beside a citext these would be those of text, which look at the case.
+_TEXT_SEARCHES = frozenset({"contains", "starts_with", "ends_with"})
 
 Source = Const | Param | ActorRef | TenantRef | InputRef
 """Where a parameter's value comes from when the statement runs."""
@@ -74,9 +77,9 @@ class SqlCompiler:
         """A typed placeholder: untyped ones fail in `$1 IS NULL` and the like."""
         for number, known in enumerate(self.sources, 1):
             if known == source and type(known) is type(source) and not isinstance(source, Const):
-                return f"${number}::{sql}"
+                return f"${number}{wire_cast(sql)}"
         self.sources.append(source)
-        return f"${len(self.sources)}::{sql}"
+        return f"${len(self.sources)}{wire_cast(sql)}"
 
     def node(self, node: Node, hint: str | None = None) -> str:
         """The SQL of a node.
@@ -235,11 +238,13 @@ class SqlCompiler:
                 self.node(arg, beside if isinstance(arg, ActorRef | TenantRef | InputRef) else None)
                 for arg in args
             ]
+        if operator in _TEXT_SEARCHES and self.sql_type(args[0]) == "citext":
+            texts = [f"lower({text}::text)" for text in texts]
         template = "{0} || {1}" if operator == "add" and self._is_text(args) else rule.sql
         return f"({template.format(*texts)})"
 
     def _is_text(self, args: tuple[Node, ...]) -> bool:
-        return any(self.sql_type(arg, values=True) == "text" for arg in args)
+        return any(self.sql_type(arg, values=True) in {"text", "citext"} for arg in args)
 
     def sql_type(self, node: Node, *, values: bool = False) -> str | None:
         """The column type of a node, where it is certain.
@@ -335,6 +340,9 @@ _SPECIAL: dict[str, Special] = {
 
 def plain(value: Any) -> Any:
     """A value as the driver takes it: the member of an enumeration becomes its value."""
+    convert = DRIVER_FORMS.get(value.__class__)
+    if convert is not None:
+        return convert(value)
     if isinstance(value, Enum) and not isinstance(value, (str, int)):
         return value.value
     if isinstance(value, tuple):

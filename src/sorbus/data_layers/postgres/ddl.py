@@ -27,7 +27,9 @@ _NUMBERS = frozenset({"bigint", "double precision", "numeric"})
 def schema_of(application: ApplicationSpec) -> Schema:
     """The tables of every resource that PostgreSQL holds."""
     specs = [each for each in application.resources.values() if each.layer == "postgres"]
-    return Schema(tables=tuple(table_of(application, spec) for spec in specs))
+    needed = {name for spec in specs for each in spec.attributes.values() for name in each.type.extensions}
+    tables = tuple(table_of(application, spec) for spec in specs)
+    return Schema(tables=tables, extensions=tuple(sorted(needed)))
 
 
 def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:
@@ -62,7 +64,7 @@ def _column(attribute: AttributeSpec) -> Column:
     # Defaults are made in the application: a row written around it must say everything itself.
     return Column(
         attribute.column,
-        attribute.type.sql,
+        attribute.type.column,
         nullable=attribute.type.nullable,
         comment=attribute.description or None,
     )

@@ -10,6 +10,7 @@ from typing import Any
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.postgres.compiler import Frame, Source, SqlCompiler, plain, quote
 from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.wire import DRIVER_FORMS, driver_cast
 from sorbus.expressions.evaluate import actor_value
 from sorbus.expressions.nodes import ActorRef, Const, InputRef, Node, Param, TenantRef
 from sorbus.query.statements import (
@@ -24,6 +25,7 @@ from sorbus.query.statements import (
     Update,
 )
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.types.rules import stored_form
 
 Bind = Callable[[Bindings], list[Any]]
 
@@ -92,7 +94,7 @@ class _Writer:
         text = self.compiler.node(output.node)
         if _needs_cast(output.node):
             text += f"::{output.type.sql}"
-        return text
+        return text + driver_cast(output.type.sql)
 
     def _select(self, statement: Select) -> str:
         frame = self.compiler.push(statement.resource)
@@ -214,7 +216,7 @@ def _needs_cast(node: Node) -> bool:
 
 def binder(sources: Sequence[Source]) -> Bind:
     """One function that gathers a statement's values, written as source so that a run costs one call."""
-    names: dict[str, Any] = {"plain": plain, "actor_value": actor_value}
+    names: dict[str, Any] = {"plain": plain, "actor_value": actor_value, "stored_form": stored_form}
     terms = [_term(source, number, names) for number, source in enumerate(sources)]
     code = f"def bind(b):\n p = b.params\n return [{', '.join(terms)}]\n"
     exec(code, names)  # noqa: S102  # built from positions only; values travel in `names`
@@ -225,7 +227,7 @@ def binder(sources: Sequence[Source]) -> Bind:
 def _term(source: Source, number: int, names: dict[str, Any]) -> str:
     match source:
         case Param(index, python):
-            simple = not issubclass(python, (Enum, tuple)) or issubclass(python, (str, int))
+            simple = not issubclass(python, (Enum, tuple, *DRIVER_FORMS)) or issubclass(python, (str, int))
             return f"p[{index}]" if simple and python is not tuple else f"plain(p[{index}])"
         case Const(value):
             names[f"c{number}"] = plain(value)
@@ -237,4 +239,4 @@ def _term(source: Source, number: int, names: dict[str, Any]) -> str:
             return "b.tenant"
         case InputRef(name):
             names[f"n{number}"] = name
-            return f"plain((b.inputs or {{}}).get(n{number}))"
+            return f"plain(stored_form((b.inputs or {{}}).get(n{number})))"

@@ -53,7 +53,7 @@ def _call(operator: str, args: list[FieldType]) -> FieldType:  # one for each fa
         return FieldType(annotation=args[0].annotation, nullable=all(arg.nullable for arg in args))
     if operator == "if":
         return FieldType(annotation=args[1].annotation, nullable=args[1].nullable or args[2].nullable)
-    if operator == "add" and args[0].python is str:
+    if operator == "add" and issubclass(args[0].python, str):
         return FieldType(annotation=str, nullable=nullable)
     rule = OPERATORS[operator]
     if rule.result is not None:

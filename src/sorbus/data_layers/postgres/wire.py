@@ -1,0 +1,42 @@
+"""How values of our own types travel: as what the driver knows, and cast by the server where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import asyncpg
+
+from sorbus.types.ranges import Range
+from sorbus.types.vector import Vector
+
+
+def _range(value: Range[Any]) -> asyncpg.Range:
+    return asyncpg.Range(
+        value.lower,
+        value.upper,
+        lower_inc=value.lower_inclusive,
+        upper_inc=value.upper_inclusive,
+        empty=value.empty,
+    )
+
+
+DRIVER_FORMS: Mapping[type, Callable[[Any], Any]] = MappingProxyType({Range: _range, Vector: list})
+"""What the driver takes for a value of these classes."""
+
+# pgvector converts arrays of 32-bit numbers itself, and the driver sends those in their binary form. So a vector needs no
+# codec, which every connection would have to look up, and which could not be set before the extension is there.
+_ON_THE_WIRE: Mapping[str, str] = MappingProxyType({"vector": "real[]"})
+
+
+def wire_cast(sql: str) -> str:
+    """The cast behind a parameter's number."""
+    inner = _ON_THE_WIRE.get(sql)
+    return f"::{sql}" if inner is None else f"::{inner}::{sql}"
+
+
+def driver_cast(sql: str) -> str:
+    """The cast behind an output of this type; empty where the driver reads it as it is."""
+    inner = _ON_THE_WIRE.get(sql)
+    return "" if inner is None else f"::{inner}"
