@@ -13,6 +13,7 @@ import msgspec
 from sorbus.errors.inputs import InvalidCursor
 from sorbus.expressions.nodes import Call, Node, Ordering, Param
 from sorbus.types.base import FieldType
+from sorbus.types.rules import shown
 
 _SIGNATURE = 16
 _LONGEST = 4096
@@ -24,7 +25,7 @@ def encode(secret: bytes, sort: str, values: Sequence[Any]) -> str:
     Args:
         sort: what identifies the query's sort; a cursor of another sort is refused.
     """
-    payload = msgspec.json.encode(list(values))
+    payload = msgspec.json.encode(list(values), enc_hook=shown)
     return urlsafe_b64encode(_sign(secret, sort, payload) + payload).rstrip(b"=").decode()
 
 
@@ -50,9 +51,10 @@ def decode(secret: bytes, sort: str, cursor: str, types: Sequence[FieldType]) ->
 def _typed(value: Any, kind: FieldType) -> Any:
     if value is None:
         return None
-    return FieldType(annotation=kind.annotation, nullable=True).adapter.validate_json(
+    typed = FieldType(annotation=kind.annotation, nullable=True).adapter.validate_json(
         msgspec.json.encode(value)
     )
+    return kind.stored(typed)
 
 
 def _sign(secret: bytes, sort: str, payload: bytes) -> bytes:

@@ -143,7 +143,9 @@ class Planner:
                 related.append((spec.relationships[name], item.query))
             elif name in spec.calculations or name in spec.aggregates:
                 fields.update(dict.fromkeys(_with_needs(spec, name)))
-            elif name not in spec.attributes:
+            elif name in spec.attributes:
+                fields.update({} if spec.attributes[name].select_by_default else {name: None})
+            else:
                 raise NoSuchField(
                     spec.name, name, allowed=[*spec.fields, *spec.relationships], where="a load"
                 )
@@ -194,6 +196,8 @@ class Planner:
         return where, order, derived
 
     def _node(self, spec: ResourceSpec, name: str) -> Node | None:
+        if name in spec.attributes:
+            return Ref(name)
         found = spec.calculations.get(name) or spec.aggregates.get(name)
         return found.node if found is not None else None
 
@@ -260,11 +264,15 @@ def _with_needs(spec: ResourceSpec, name: str) -> Iterator[str]:
     for each in calculation.loads if calculation is not None else ():
         if each not in spec.attributes:
             yield from _with_needs(spec, each)
+        elif not spec.attributes[each].select_by_default:
+            yield each
     yield name
 
 
 def attribute_outputs(spec: ResourceSpec) -> tuple[Output, ...]:
-    """Every attribute as an output."""
+    """Every attribute that is read unasked, as an output."""
     return tuple(
-        Output(name=each.name, node=Ref(each.name), type=each.type) for each in spec.attributes.values()
+        Output(name=each.name, node=Ref(each.name), type=each.type)
+        for each in spec.attributes.values()
+        if each.select_by_default
     )

@@ -16,6 +16,7 @@ from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import TRUE, Node, conjunction
 from sorbus.policies.explain import refusal
 from sorbus.query.statements import Conflict, Delete, Insert, Select, Update
+from sorbus.schema.fields import DefaultKind
 
 
 def _assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, Node], ...], tuple[Any, ...]]:
@@ -41,7 +42,7 @@ async def insert(call: ActionCall) -> None:
     params: list[Any] = []
     changes = call.changeset.changes
     assigned, shape = _assignments(call, params)
-    atomic = any(not isinstance(each, str) for each in shape) or data.action.upsert is not None
+    atomic = data.answers or any(not isinstance(each, str) for each in shape)
     key: tuple[Any, ...] = ("insert", shape)
     if data.action.upsert is not None:
         key = (*key, call.filter, tenancy_for(call) is None)
@@ -57,9 +58,13 @@ async def insert(call: ActionCall) -> None:
             raise refusal(data.program, call.scope, call.changeset.inputs)
         call.result = data.hydrate(rows)[0]
     else:
-        call.result = record(data.spec.python, changes)
+        call.result = record(data.spec.python, changes if not data.unselected else _selected(data, changes))
     if call.filter != TRUE:
         await _check_inserted(call)
+
+
+def _selected(data: WriteData, changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if name not in data.unselected}
 
 
 def _compile_insert(
@@ -116,9 +121,12 @@ def _touch(call: ActionCall) -> None:
     """Set the attributes that every update sets; an update without changes changes no time either."""
     changes = call.changeset.changes
     if changes:
+        made: dict[Any, Any] = {}
         for attribute in call.plan.data.spec.attributes.values():
             if attribute.touch:
-                changes[attribute.name] = attribute.make_default()
+                changes[attribute.name] = attribute.make_default(made)
+            elif attribute.update_default_kind is not DefaultKind.NONE and attribute.name not in changes:
+                changes[attribute.name] = attribute.make_update_default(made)
 
 
 def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: Any) -> Executable:

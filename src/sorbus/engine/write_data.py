@@ -43,6 +43,8 @@ class WriteData:
         accepted: the attributes that are set by an input of their name.
         parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
+        answers: whether a create learns from the statement what was written.
+        unselected: the attributes that records have only when they are asked for.
         dumps: the conversions to stored forms, of those attributes that need one.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
@@ -58,6 +60,8 @@ class WriteData:
     needs_draft: bool
     changes_later: bool
     accepted: frozenset[str] = frozenset()
+    answers: bool = False
+    unselected: frozenset[str] = frozenset()
     dumps: dict[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
     parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
@@ -65,6 +69,8 @@ class WriteData:
     def __post_init__(self) -> None:
         self.accepted = frozenset(each.name for each in self.action.inputs if each.attribute)
         attributes = self.spec.attributes.items()
+        self.answers = self.action.upsert is not None or any(each.generated for _, each in attributes)
+        self.unselected = frozenset(name for name, each in attributes if not each.select_by_default)
         self.dumps = {name: dump for name, each in attributes if (dump := each.type.codec.dump) is not None}
 
     def parameter(self, name: str, position: int) -> Param:

@@ -128,12 +128,13 @@ async def _change_create(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     changeset, spec = call.changeset, data.spec
     changes: dict[str, Any] = {}
+    made: dict[Any, Any] = {}
     for attribute in spec.attributes.values():
         name = attribute.name
         if name in data.accepted and name in changeset.inputs:
             changes[name] = changeset.inputs[name]
         elif attribute.has_default:
-            changes[name] = attribute.make_default()
+            changes[name] = attribute.make_default(made)
     if spec.tenancy is not None and call.scope.tenant is not None:
         changes[spec.tenancy.attribute] = call.scope.tenant
     if data.action.transition is not None:
@@ -150,7 +151,11 @@ def _check_required(call: ActionCall) -> None:
     missing = [
         Required(data.action.label, each.name, expected=each.type.describe())
         for each in data.spec.attributes.values()
-        if each.name not in changes or (changes[each.name] is None and not each.type.nullable)
+        if (
+            changes[each.name] is None and not each.type.nullable
+            if each.name in changes
+            else not each.generated
+        )
     ]
     if missing:
         raise InvalidAction(data.action.label, missing)

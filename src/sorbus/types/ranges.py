@@ -357,3 +357,6 @@ def range_rule(annotation: Any) -> RangeRule:
 
 teach(Range)
 Range.__rule_for__ = staticmethod(range_rule)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+
+# Any of them shows a range in JSON; which one casts depends on the annotation.
+Range.type_rule = _rule_for(int)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]

@@ -181,6 +181,18 @@ def own_method(rule: TypeRule[Any], name: str) -> Callable[[Any], Any] | None:
     return None if getattr(type(rule), name) is getattr(TypeRule, name) else getattr(rule, name)
 
 
+def shown(value: Any) -> Any:
+    """What interfaces show of a value whose class carries its rule; for the hooks of JSON encoders.
+
+    Raises:
+        NotImplementedError: the class carries none.
+    """
+    rule = getattr(value.__class__, ON_CLASS, None)
+    if not isinstance(rule, TypeRule):
+        raise NotImplementedError(f"a `{type(value).__name__}` has no JSON form")
+    return rule.to_json(value)
+
+
 def stored_form(value: Any) -> Any:
     """The stored form of a value whose class carries its rule; anything else as it is."""
     rule = getattr(value.__class__, ON_CLASS, None)

@@ -12,6 +12,7 @@ from pydantic_core import to_jsonable_python
 
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.schema.fields import Cardinality, RelationshipSpec
+from sorbus.types.rules import ON_CLASS, shown as shown_value
 
 INCLUDED_LIMIT = 1000
 """The most related records that are included for each record; of more, the relationship says `truncated`."""
@@ -19,7 +20,13 @@ INCLUDED_LIMIT = 1000
 Encode = Callable[[Any], dict[str, Any]]
 """From a record to its resource object."""
 
-_encoder = msgspec.json.Encoder(enc_hook=to_jsonable_python)
+
+def _other(value: Any) -> Any:
+    """What msgspec does not know: our own types, and what Pydantic knows."""
+    return shown_value(value) if hasattr(value, ON_CLASS) else to_jsonable_python(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_other)
 _SAFE_IN_PATHS = (UUID, int)
 
 
@@ -60,7 +67,7 @@ class EncoderFactory:
         key = exposed.spec.primary_key
         shown = [name for name in exposed.attributes if fields is None or name in fields]
         shown += [name for name in exposed.derived if fields is not None and name in fields]
-        attributes = ", ".join(f"{name!r}: d[{name!r}]" for name in shown)
+        attributes = ", ".join(self._value(exposed, name, names) for name in shown)
         members = [f"'type': {exposed.type!r}", "'id': i", f"'attributes': {{{attributes}}}"]
         relationships = [
             term
@@ -83,6 +90,15 @@ class EncoderFactory:
         exec(code, names)  # noqa: S102  # built from field names that were checked when the class was declared
         encode: Encode = names["encode"]
         return encode
+
+    def _value(self, exposed: Exposed, name: str, names: dict[str, Any]) -> str:
+        """The code of one attribute; a type with a form of its own is brought to it."""
+        convert = exposed.spec.fields[name].type.codec.show
+        if convert is None:
+            return f"{name!r}: d[{name!r}]"
+        holder = f"show{len(names)}"
+        names[holder] = convert
+        return f"{name!r}: None if (v := d[{name!r}]) is None else {holder}(v)"
 
     def _relationship(self, exposed: Exposed, spec: RelationshipSpec, loaded: frozenset[str]) -> str:
         """The code of one relationship object; empty when nothing is known about it."""

@@ -43,7 +43,17 @@ OPERATORS: Mapping[str, Condition] = MappingProxyType(
 _EQUALITY = ("eq", "not_eq", "in", "is_nil")
 _ORDER = ("less_than", "less_than_or_equal", "greater_than", "greater_than_or_equal")
 _TEXT = ("contains", "starts_with")
-_PLAIN = {"uuid", "text", "bigint", "double precision", "boolean", "numeric", "date", "interval"} | {
+_PLAIN = {
+    "uuid",
+    "text",
+    "citext",
+    "bigint",
+    "double precision",
+    "boolean",
+    "numeric",
+    "date",
+    "interval",
+} | {
     "timestamp with time zone",
     "time without time zone",
 }
@@ -73,7 +83,7 @@ def operators_for(kind: FieldType) -> tuple[str, ...]:
         return ("is_nil",)
     if kind.choices or kind.sql == "boolean":
         return _EQUALITY
-    return (*_EQUALITY, *_ORDER, *(_TEXT if kind.sql == "text" else ()))
+    return (*_EQUALITY, *_ORDER, *(_TEXT if kind.sql in {"text", "citext"} else ()))
 
 
 class Filters:
@@ -84,25 +94,25 @@ class Filters:
         self.resource = spec.name
         key = spec.primary_key
         self.fields: dict[str, FilterField] = {}
-        self._add(spec.python, "id", key.name, key.type)
+        self._add(spec.python, "id", key.name, key.type, key)
         for name, each in exposed.attributes.items():
-            self._add(spec.python, name, name, each.type)
+            self._add(spec.python, name, name, each.type, each)
         for name, derived in exposed.derived.items():
             # A calculation in Python has no value before the row is here.
             if not isinstance(derived, CalculationSpec) or derived.node is not None:
-                self._add(spec.python, name, name, derived.type)
+                self._add(spec.python, name, name, derived.type, derived)
         self.sortable = tuple(each.name for each in self.fields.values() if each.sortable)
         self.stored = frozenset({"id", *exposed.attributes})
         self._truth = TextCast(_TRUTH)
 
-    def _add(self, python: type[Any], name: str, field: str, kind: FieldType) -> None:
+    def _add(self, python: type[Any], name: str, field: str, kind: FieldType, spec: Any) -> None:
         self.fields[name] = FilterField(
             name=name,
             type=kind,
             expression=getattr(python, field),
-            operators=operators_for(kind),
+            operators=operators_for(kind) if getattr(spec, "filterable", True) else (),
             cast=TextCast(kind),
-            sortable=kind.sql in _PLAIN,
+            sortable=kind.sql in _PLAIN and getattr(spec, "sortable", True),
         )
 
     def condition(self, name: str, operator: str, text: str) -> Expr[bool]:
@@ -112,8 +122,9 @@ class Filters:
             InvalidFilter: the field is not public, does not have the operator, or the text is no value of it.
         """
         field = self.fields.get(name)
-        if field is None:
-            raise self._refused(name[:100], name, allowed=self.fields)
+        if field is None or not field.operators:
+            allowed = [each.name for each in self.fields.values() if each.operators]
+            raise self._refused(name[:100], name, allowed=allowed)
         if operator not in field.operators:
             problem = f"`{name}` cannot be filtered with `{operator[:100]}`"
             raise self._refused(name, operator[:100], allowed=field.operators, problem=problem)

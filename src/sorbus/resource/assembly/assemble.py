@@ -21,6 +21,7 @@ from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
 from sorbus.resource.assembly.mistakes import noting
+from sorbus.resource.assembly.options import check_attribute
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, Calc, is_attribute
@@ -138,11 +139,12 @@ class _Assembly:
 
     def build(self) -> ResourceSpec | None:
         """The spec; None when it cannot even be begun."""
-        attributes = {
-            name: attribute_spec(name, member, kind)
-            for name, member in self.members.items()
-            if is_attribute(member) and (kind := self.catalog.type_of(self.cls, name)) is not None
-        }
+        attributes: dict[str, AttributeSpec] = {}
+        for name, member in self.members.items():
+            if is_attribute(member) and (kind := self.catalog.type_of(self.cls, name)) is not None:
+                with self.note(name):
+                    check_attribute(self.cls, name, member, kind)
+                    attributes[name] = attribute_spec(name, member, kind)
         stateless = not attributes and not any(isinstance(each, Attr) for each in self.members.values())
         if not stateless and not any(each.primary_key for each in attributes.values()):
             return None
