@@ -1,13 +1,37 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
 from sorbus.expressions.build import Expr, coalesce, concat, if_, now, tenant
+from sorbus.expressions.type_functions import (
+    cosine_distance,
+    inner_product,
+    l2_distance,
+    negative_inner_product,
+    range_adjacent,
+    range_before,
+    range_contains,
+    range_intersection,
+    range_is_empty,
+    range_lower,
+    range_overlaps,
+    range_upper,
+    tag_of,
+)
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
 from sorbus.resource.application import Sorbus
 from sorbus.resource.domain import Domain
-from sorbus.resource.fields import Attr, attribute, calculate, computed, timestamp, uuid_primary_key
+from sorbus.resource.embedded import Embedded
+from sorbus.resource.fields import (
+    Attr,
+    attribute,
+    calculate,
+    computed,
+    integer_primary_key,
+    timestamp,
+    uuid_primary_key,
+)
 from sorbus.resource.model import Resource
 from sorbus.resource.relationships import (
     Many,
@@ -39,28 +63,44 @@ from sorbus.resource.sections import (
 )
 from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
+from sorbus.types.cistr import CiStr
+from sorbus.types.files import File
 from sorbus.types.json import Json
+from sorbus.types.limits import Limits
+from sorbus.types.ranges import Range
+from sorbus.types.rules import TypeRule
+from sorbus.types.unions import Tagged
+from sorbus.types.vector import Hnsw, Vector
 
 __all__ = [
     "UNCHANGED",
     "Arg",
     "Attr",
+    "CiStr",
     "Domain",
+    "Embedded",
     "Expr",
+    "File",
+    "Hnsw",
     "Identities",
     "InMemory",
     "Json",
     "JsonApi",
+    "Limits",
     "Many",
     "One",
     "Page",
     "Policies",
     "Postgres",
     "Query",
+    "Range",
     "Resource",
     "Scope",
     "Sorbus",
+    "Tagged",
     "Tenancy",
+    "TypeRule",
+    "Vector",
     "action",
     "actor",
     "actor_present",
@@ -74,18 +114,32 @@ __all__ = [
     "coalesce",
     "computed",
     "concat",
+    "cosine_distance",
     "exists",
     "forbid_if",
     "forbid_unless",
     "has_many",
     "has_one",
     "if_",
+    "inner_product",
     "input_value",
+    "integer_primary_key",
+    "l2_distance",
     "many_to_many",
+    "negative_inner_product",
     "now",
     "policy",
+    "range_adjacent",
+    "range_before",
+    "range_contains",
+    "range_intersection",
+    "range_is_empty",
+    "range_lower",
+    "range_overlaps",
+    "range_upper",
     "related",
     "require",
+    "tag_of",
     "tenant",
     "timestamp",
     "uuid_primary_key",

@@ -19,6 +19,7 @@ class Changeset:
         key: the key of the row, or None for a create.
         inputs: the inputs as cast, attributes and arguments alike.
         changes: the attributes to write, as values or expressions (which stay atomic, in the statement).
+        documents: the embedded documents in it whose actions have run.
         errors: what is wrong with it so far.
     """
 
@@ -28,4 +29,5 @@ class Changeset:
     key: Any = None
     inputs: dict[str, Any] = field(default_factory=dict[str, Any])
     changes: dict[str, Any] = field(default_factory=dict[str, Any])
+    documents: dict[str, Any] = field(default_factory=dict[str, Any])
     errors: list[Invalid] = field(default_factory=list[Invalid])

@@ -277,7 +277,9 @@ class Reader:
         lowered.shape = replace(lowered.shape, where=conjunction(lowered.shape.where, beyond), order=order)
 
     def _cursor(self, record: Any, terms: tuple[Ordering, ...], sort: str) -> str:
-        return cursors.encode(self.engine.secret, sort, [record.__dict__[_name(term)] for term in terms])
+        attributes = self.engine.spec_of(type(record)).attributes
+        values = ((attributes[_name(term)].type, record.__dict__[_name(term)]) for term in terms)
+        return cursors.encode(self.engine.secret, sort, [kind.shown(value) for kind, value in values])
 
 
 def _name(term: Ordering) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings, DataLayer, Executable
 from sorbus.engine.casting import InputCaster
+from sorbus.engine.documents import Documents
 from sorbus.engine.guards import tenancy
 from sorbus.engine.hydrate import Hydrate
 from sorbus.engine.lifecycle import ActionCall
@@ -43,6 +44,7 @@ class WriteData:
         accepted: the attributes that are set by an input of their name.
         parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
+        documents: the embedded documents of the resource, when the action can write some.
         answers: whether a create learns from the statement what was written.
         unselected: the attributes that records have only when they are asked for.
         dumps: the conversions to stored forms, of those attributes that need one.
@@ -60,6 +62,7 @@ class WriteData:
     needs_draft: bool
     changes_later: bool
     accepted: frozenset[str] = frozenset()
+    documents: Documents | None = None
     answers: bool = False
     unselected: frozenset[str] = frozenset()
     dumps: dict[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])

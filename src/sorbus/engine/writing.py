@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.engine.casting import InputCaster, check_changes
 from sorbus.engine.diagnosis import nothing_written
+from sorbus.engine.documents import documents_for
 from sorbus.engine.drafts import draft_class, make_draft
 from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
@@ -46,6 +47,8 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     sync_body = action.body if action.body and not action.body_async and not is_empty(action.body) else None
     slow = action.body_async or HookPoint.BEFORE_TRANSACTION in hooks
     effects = engine.effects_for(spec, action)
+    runs = bool(sync_body or slow or HookPoint.BEFORE_WRITE in hooks)
+    documents = documents_for(engine.application, spec, action, runs=runs)
     data = WriteData(
         engine=engine,
         spec=spec,
@@ -55,7 +58,8 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         program=engine.program(spec, action.name),
         hydrate=hydrator(spec.python, attribute_outputs(spec), layer),
         draft=draft_class(spec),
-        needs_draft=bool(sync_body or slow or HookPoint.BEFORE_WRITE in hooks),
+        needs_draft=bool(runs or documents),
+        documents=documents,
         changes_later=bool(slow or action.upsert or HookPoint.BEFORE_WRITE in hooks),
     )
     change = {ActionKind.CREATE: _change_create, ActionKind.UPDATE: _change_update}.get(
@@ -187,6 +191,8 @@ async def _run_body(call: ActionCall) -> None:
         changeset.record = await data.engine.reader.find(data.spec, call.scope.as_system(), changeset.key)
         if changeset.record is None:
             raise NotFound(data.spec.name, changeset.key)
+    if data.documents is not None:
+        data.documents.settle(call)
     call.draft = make_draft(data.draft, call.changeset)
     body = data.action.body
     if body is None or data.action.body_async:
@@ -205,6 +211,8 @@ def _settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
     _check_tenant(call)
     if changeset.errors:
         raise InvalidAction(data.action.label, changeset.errors)
+    if data.documents is not None:
+        data.documents.settle(call)
 
 
 def _check_tenant(call: ActionCall) -> None:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sorbus.expressions import numeric
+from sorbus.expressions.type_rows import ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ _ALL = (
     Operator("is_true", "is_true", "{0} IS TRUE", _is_true, bool, strict=False),
     Operator("distinct", "is_distinct_from", "{0} IS DISTINCT FROM {1}", op.ne, bool, strict=False),
     Operator("now", "now", "now()", _now, datetime),
+    *(Operator(*row) for row in ROWS),
 )
 
 OPERATORS = MappingProxyType({operator.name: operator for operator in _ALL})

@@ -81,10 +81,15 @@ class ResourceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ApplicationSpec:
-    """All resources of an application, by name."""
+    """All resources of an application, by name.
+
+    Attributes:
+        embedded: the resources that live inside others, by class.
+    """
 
     name: str
     resources: Mapping[str, ResourceSpec]
+    embedded: Mapping[type, ResourceSpec] = field(default_factory=dict[type, ResourceSpec])
 
     @cached_property
     def by_class(self) -> Mapping[type, ResourceSpec]:

@@ -13,14 +13,16 @@ pytest-asyncio in its auto mode.
 from __future__ import annotations
 
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.transactions import Transactions
+from sorbus.testing.conformance.types import Types
 from sorbus.testing.conformance.writes import Writes
 
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions):
+class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions, Types, Documents):
     """Everything that a data layer must do."""

@@ -20,6 +20,7 @@ from sorbus.types.names import (
     bare,
     is_enum,
     is_json_alias,
+    parts,
     python_class,
     resolve,
     type_name,
@@ -111,14 +112,15 @@ class FieldType:
 
     @cached_property
     def _storable(self) -> Callable[[Any], Any] | None:
-        if self.enum is not None:
+        if self.enum is not None or self.embeds:
             return None
-        if self.sql != "jsonb":
-            return storing.check_for(self.sql)
+        hold = storing.document if self.sql == "jsonb" else storing.check_for(self.sql)
         dump = self.codec.dump
+        if hold is None or dump is None:
+            return hold
 
         def check(value: Any) -> Any:
-            storing.document(dump(value) if dump is not None else value)
+            hold(dump(value))
             return value
 
         return check
@@ -137,6 +139,16 @@ class FieldType:
         """The stored form of a value."""
         dump = self.codec.dump
         return value if dump is None or value is None else dump(value)
+
+    @cached_property
+    def embeds(self) -> bool:
+        """Whether embedded resources may lie in it, whose own actions cast and check them."""
+        return any(getattr(each, "__declared__", None) is not None for each in parts(self.annotation))
+
+    def shown(self, value: Any) -> Any:
+        """What interfaces show of a value."""
+        show = self.codec.show
+        return value if show is None or value is None else show(value)
 
     @cached_property
     def python(self) -> type:

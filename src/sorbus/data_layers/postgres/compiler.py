@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from sorbus.data_layers.postgres.wire import DRIVER_FORMS, wire_cast
+from sorbus.data_layers.postgres.wire import DRIVER_FORMS, beside_range, wire_cast
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
     ActorRef,
@@ -24,9 +24,11 @@ from sorbus.expressions.nodes import (
     TenantRef,
 )
 from sorbus.expressions.operators import COMPARISONS, OPERATORS
+from sorbus.expressions.type_rows import ENDS
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import sql_type
+from sorbus.types.ranges import ELEMENTS
 
 _NUMBERS = frozenset({"bigint", "double precision", "numeric"})
 # Beside a citext these would be those of text, which look at the case.
@@ -233,9 +235,10 @@ class SqlCompiler:
             texts = [self.node(arg, beside) for arg in args]
         else:
             beside = next((found for arg in args if (found := self.sql_type(arg))), hint)
+            over = beside_range(operator, beside)
             # A bare value keeps its own type: `time + interval` and `numeric * integer` are right as they are.
             texts = [
-                self.node(arg, beside if isinstance(arg, ActorRef | TenantRef | InputRef) else None)
+                self.node(arg, beside if isinstance(arg, ActorRef | TenantRef | InputRef) else over(arg))
                 for arg in args
             ]
         if operator in _TEXT_SEARCHES and self.sql_type(args[0]) == "citext":
@@ -265,6 +268,8 @@ class SqlCompiler:
                 if operator == "if":
                     return self.sql_type(args[1], values=values) or self.sql_type(args[2], values=values)
                 first = self.sql_type(args[0], values=values)
+                if operator in ENDS and first is not None:
+                    return ELEMENTS.get(first)
                 # The difference of two times is no time.
                 return None if operator == "sub" and first not in _NUMBERS else first
             case Aggregated():

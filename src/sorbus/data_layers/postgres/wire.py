@@ -8,7 +8,9 @@ from typing import Any
 
 import asyncpg
 
-from sorbus.types.ranges import Range
+from sorbus.expressions.nodes import Const, Node, Param
+from sorbus.expressions.type_rows import OVER_RANGES
+from sorbus.types.ranges import ELEMENTS, Range
 from sorbus.types.vector import Vector
 
 
@@ -40,3 +42,21 @@ def driver_cast(sql: str) -> str:
     """The cast behind an output of this type; empty where the driver reads it as it is."""
     inner = _ON_THE_WIRE.get(sql)
     return "" if inner is None else f"::{inner}"
+
+
+def beside_range(operator: str, range_type: str | None) -> Callable[[Node], str | None]:
+    """The types of bare values beside a range: of another range its own, of anything else that of its ends."""
+    if operator not in OVER_RANGES or range_type not in ELEMENTS:
+        return lambda _: None
+    element = ELEMENTS[range_type]
+
+    def hint(node: Node) -> str | None:
+        match node:
+            case Param(_, python):
+                return range_type if python is Range else element
+            case Const(value):
+                return range_type if isinstance(value, Range) else element
+            case _:
+                return None
+
+    return hint

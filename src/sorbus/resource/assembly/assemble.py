@@ -19,6 +19,7 @@ from sorbus.resource.actions import Action
 from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
+from sorbus.resource.assembly.embedded import embedded_specs
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.options import check_attribute
@@ -42,6 +43,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
     errors: list[DeclarationError] = []
     classes, homes = _classes(tuple(domains), errors)
     catalog = gather(classes, errors)
+    embedded = embedded_specs(catalog, errors)
     keys = {cls: _primary_key(cls, errors) for cls in classes.values()}
     resources: dict[str, ResourceSpec] = {}
     for label, cls in classes.items():
@@ -49,7 +51,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
         if spec is not None:
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
-    application = ApplicationSpec(name=name, resources=MappingProxyType(resources))
+    application = ApplicationSpec(name=name, resources=MappingProxyType(resources), embedded=embedded)
     if not errors:
         errors.extend(verify(application))
     if errors:

@@ -48,16 +48,21 @@ def gather(classes: Mapping[str, type[Any]], errors: list[DeclarationError]) -> 
     """Read the annotations of all classes."""
     catalog = ClassCatalog(classes)
     for cls in classes.values():
-        names = namespace(cls, classes)
-        annotations = _annotations(cls)
-        for name, member in cls.__declared__.items():
-            try:
-                hint = resolved(annotations.get(name), names)
-            except NameError as error:
-                errors.append(_unresolved(f"{cls.__name__}.{name}", member, error, names))
-                continue
-            _gather_member(catalog, errors, member, owner=cls, name=name, hint=hint)
+        gather_class(catalog, cls, errors)
     return catalog
+
+
+def gather_class(catalog: ClassCatalog, cls: type[Any], errors: list[DeclarationError]) -> None:
+    """Read the annotations of one class."""
+    names = namespace(cls, catalog.classes)
+    annotations = _annotations(cls)
+    for name, member in cls.__declared__.items():
+        try:
+            hint = resolved(annotations.get(name), names)
+        except NameError as error:
+            errors.append(_unresolved(f"{cls.__name__}.{name}", member, error, names))
+            continue
+        _gather_member(catalog, errors, member, owner=cls, name=name, hint=hint)
 
 
 def namespace(cls: type[Any], classes: Mapping[str, type[Any]]) -> dict[str, Any]:

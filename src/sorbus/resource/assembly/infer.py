@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from sorbus.expressions.nodes import (
     ActorRef,
@@ -18,6 +18,7 @@ from sorbus.expressions.nodes import (
     Ref,
 )
 from sorbus.expressions.operators import OPERATORS
+from sorbus.expressions.type_rows import ENDS
 from sorbus.types.base import FieldType, field_type
 
 TypeOfRef = Callable[[Ref], FieldType]
@@ -55,6 +56,10 @@ def _call(operator: str, args: list[FieldType]) -> FieldType:  # one for each fa
         return FieldType(annotation=args[1].annotation, nullable=args[1].nullable or args[2].nullable)
     if operator == "add" and issubclass(args[0].python, str):
         return FieldType(annotation=str, nullable=nullable)
+    if operator in ENDS:
+        return FieldType(annotation=get_args(args[0].annotation)[0], nullable=True)
+    if operator == "range_intersection":
+        return FieldType(annotation=args[0].annotation, nullable=nullable)
     rule = OPERATORS[operator]
     if rule.result is not None:
         return FieldType(annotation=rule.result, nullable=nullable)

@@ -44,7 +44,9 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.documents_world import Papers
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.types_world import Kinds
 
 
 class Status(StrEnum):
@@ -329,5 +331,5 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press)
+DOMAINS = (People, Press, Kinds, Papers)
 """What an application must be made of to run the suite."""

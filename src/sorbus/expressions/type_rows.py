@@ -1,0 +1,76 @@
+"""The rows of the table of operators for ranges, vectors and tagged unions."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping
+from math import fsum, nan, sqrt
+from typing import Any
+
+from sorbus.errors.database import ValueNotStorable
+from sorbus.types.ranges import Range
+from sorbus.types.vector import Vector
+
+Row = tuple[str, str, str, Callable[..., Any], type | None]
+"""Name, symbol, SQL, Python and result, as `Operator` takes them."""
+
+
+def _contains(outer: Range[Any], inner: Any) -> bool:
+    return inner in outer
+
+
+def _pairs(one: Vector, other: Vector) -> list[tuple[float, float]]:
+    if len(one) != len(other):
+        raise ValueNotStorable(f"vectors of {len(one)} and {len(other)} dimensions have no distance")
+    return list(zip(one, other, strict=True))
+
+
+def _single(value: float) -> float:
+    """A number in 32 bits: pgvector adds up in them."""
+    return array("f", [value])[0]
+
+
+def _inner(one: Vector, other: Vector) -> float:
+    return _single(fsum(left * right for left, right in _pairs(one, other)))
+
+
+def _negative_inner(one: Vector, other: Vector) -> float:
+    return -_inner(one, other)
+
+
+def _l2(one: Vector, other: Vector) -> float:
+    return sqrt(_single(fsum((left - right) ** 2 for left, right in _pairs(one, other))))
+
+
+def _cosine(one: Vector, other: Vector) -> float:
+    length = sqrt(_single(fsum(each * each for each in one)) * _single(fsum(each * each for each in other)))
+    if length == 0:
+        return nan if _pairs(one, other) else nan
+    return 1 - max(-1.0, min(1.0, _inner(one, other) / length))
+
+
+def _tag(document: Mapping[str, Any], key: str) -> Any:
+    return document.get(key)
+
+
+ROWS: tuple[Row, ...] = (
+    ("range_contains", "range_contains", "{0} @> {1}", _contains, bool),
+    ("range_overlaps", "range_overlaps", "{0} && {1}", Range.overlaps, bool),
+    ("range_before", "range_before", "{0} << {1}", Range.before, bool),
+    ("range_adjacent", "range_adjacent", "{0} -|- {1}", Range.adjacent, bool),
+    ("range_intersection", "range_intersection", "{0} * {1}", Range.intersection, None),
+    ("range_lower", "range_lower", "lower({0})", lambda value: value.lower, None),
+    ("range_upper", "range_upper", "upper({0})", lambda value: value.upper, None),
+    ("range_is_empty", "range_is_empty", "isempty({0})", lambda value: value.empty, bool),
+    ("cosine_distance", "cosine_distance", "{0} <=> {1}", _cosine, float),
+    ("l2_distance", "l2_distance", "{0} <-> {1}", _l2, float),
+    ("inner_product", "inner_product", "- ({0} <#> {1})", _inner, float),
+    ("negative_inner_product", "negative_inner_product", "{0} <#> {1}", _negative_inner, float),
+    ("union_tag", "tag_of", "{0} ->> {1}", _tag, str),
+)
+
+ENDS = frozenset({"range_lower", "range_upper"})
+"""What answers with an end of a range."""
+
+OVER_RANGES = frozenset(row[0] for row in ROWS if row[0].startswith("range_"))
+"""What is asked of ranges."""
