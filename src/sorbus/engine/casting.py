@@ -115,7 +115,7 @@ def place_in(value: Any, loc: Sequence[str | int], *, missing: bool = False) -> 
             path.append(step)
         elif isinstance(value, Mapping) and step in value:
             path.append(step)
-            value = cast("Mapping[Any, Any]", value)[step]
+            value = value[step]
         elif (
             isinstance(step, int)
             and isinstance(value, (list, tuple))
@@ -155,7 +155,7 @@ def check_changes(changeset: Changeset, cast_already: Mapping[str, Any]) -> None
         if isinstance(value, Expr):
             rule = attribute.type.rule
             if rule is not None:
-                changeset.changes[name] = rule.atomic(cast("Expr[Any]", value))
+                changeset.changes[name] = rule.atomic(value)
             continue  # the statement computes it
         try:
             changeset.changes[name] = attribute.type.validator(value)

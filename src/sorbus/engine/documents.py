@@ -1,7 +1,7 @@
 """Embedded documents in a write: the actions of their own that make, change and remove them.
 
-They run at step 4, before the owner's body sees them. All of them are cast and their policies asked before the first body of theirs
-runs. An update works on the document of the record as it was read.
+They run at step 4, before the owner's body sees them. All of them are cast and their policies asked before the first
+body of theirs runs. An update works on the document of the record as it was read.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ Finish = Callable[[], Any]
 
 _GIVEN = "__given__"
 _UNSEEN: Any = object()
+_WRONG: Any = object()
 
 
 @dataclass(slots=True)
@@ -186,6 +187,8 @@ class _Run:
         finishes: list[Finish] = []
         for number, each in enumerate(value or ()):
             there = self._match(each, known, kept, old, (*at, number))
+            if there is _WRONG:
+                continue
             if there is not None:
                 kept.append(there)
             finishes.append(self._item(each, there, (*at, number)))
@@ -241,10 +244,11 @@ class _Run:
             return self._wrong_key(plan, at, "its key is there twice")
         return there
 
-    def _wrong_key(self, plan: DocumentPlan, at: Path, problem: str) -> None:
+    def _wrong_key(self, plan: DocumentPlan, at: Path, problem: str) -> Any:
         error = InvalidInput(plan.spec.name, plan.key or "", problem=problem)
         error.path = ("input", *at, plan.key or "")
         self.errors.append(error)
+        return _WRONG
 
     # one document
 
@@ -315,7 +319,7 @@ class _Run:
             and not each.type.nullable
         ]
         self._place(missing, at)
-        made = object.__new__(plan.spec.python)
+        made: Any = object.__new__(plan.spec.python)
         made.__dict__.update({**({} if old is None else old.__dict__), **changes})
         return made
 

@@ -43,10 +43,10 @@ def _l2(one: Vector, other: Vector) -> float:
 
 
 def _cosine(one: Vector, other: Vector) -> float:
+    product = _inner(one, other)
     length = sqrt(_single(fsum(each * each for each in one)) * _single(fsum(each * each for each in other)))
-    if length == 0:
-        return nan if _pairs(one, other) else nan
-    return 1 - max(-1.0, min(1.0, _inner(one, other) / length))
+    # Without a length there is no angle; PostgreSQL answers with what is no number, too.
+    return nan if length == 0 else 1 - max(-1.0, min(1.0, product / length))
 
 
 def _tag(document: Mapping[str, Any], key: str) -> Any:

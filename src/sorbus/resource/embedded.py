@@ -57,7 +57,8 @@ class EmbeddedRule(TypeRule["Embedded"]):
             return cast("Embedded", value)
         if not isinstance(value, Mapping):
             raise ValueError(f"it should be an object, a {self.python.__name__}")  # noqa: TRY004  # the contract
-        given = {str(name): each for name, each in cast("Mapping[Any, Any]", value).items()}
+        fields: Mapping[Any, Any] = value
+        given = {str(name): each for name, each in fields.items()}
         return made(cast("type[Embedded]", self.python), {**given, GIVEN: True})
 
     def dump(self, value: Embedded) -> dict[str, Any]:
@@ -138,12 +139,13 @@ class Embedded:
     """A part of a record with rules of its own, stored inside its owner as one JSON document.
 
     Subclass it and name the class in an attribute: `address: Attr[Address | None]`. `Address(city="Oslo")` is an
-    input: the owner's action runs the create or update action of `Address` on it. The documents on records are complete and
-    cannot be changed.
+    input: the owner's action runs the create or update action of `Address` on it. The documents on records are
+    complete and cannot be changed.
     """
 
     __declared__: ClassVar[dict[str, Any]] = {}
     __locals__: ClassVar[dict[str, Any]] = {}
+    __embedded__: ClassVar[bool] = True
     type_rule: ClassVar[TypeRule[Any]]
 
     def __init_subclass__(cls, *, draft: bool = False, **kwargs: Any) -> None:

@@ -11,8 +11,8 @@ from uuid import UUID
 from sorbus.errors.access import NotLoaded
 from sorbus.expressions.build import Expr, Lowering
 from sorbus.expressions.nodes import Node
-from sorbus.schema.fields import DefaultKind
 from sorbus.resource.options import AttributeKeywords
+from sorbus.schema.fields import DefaultKind
 from sorbus.types.uuid7 import uuid7
 from sorbus.types.vector import Hnsw
 

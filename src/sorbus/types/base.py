@@ -97,7 +97,7 @@ class FieldType:
         Raises, when called:
             ValueError: it is none; Pydantic's own error tells where in it.
         """
-        validate = self.adapter.validate_python
+        validate: Callable[[Any], Any] = self.adapter.validate_python
         if self.sql == "jsonb" and mentions_bytes(self.annotation):
             validate = _reading_json(self.adapter)
         check = self._storable
@@ -143,7 +143,9 @@ class FieldType:
     @cached_property
     def embeds(self) -> bool:
         """Whether embedded resources may lie in it, whose own actions cast and check them."""
-        return any(getattr(each, "__declared__", None) is not None for each in parts(self.annotation))
+        return any(
+            isinstance(each, type) and hasattr(each, "__embedded__") for each in parts(self.annotation)
+        )
 
     def shown(self, value: Any) -> Any:
         """What interfaces show of a value."""

@@ -14,7 +14,7 @@ _LOWER = ("max_length", "le", "lt", "max_digits", "decimal_places", "precision",
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits on a value, for `attribute(…)` and inside `Annotated`: `type Email = Annotated[str, Limits(max_length=200)]`.
+    """Limits on a value, for `attribute(…)` and in `Annotated`: `type Email = Annotated[str, Limits(max_length=200)]`.
 
     Where several meet, all of them hold: the narrower one counts.
 

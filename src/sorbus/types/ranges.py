@@ -14,7 +14,7 @@ from sorbus.errors.hints import listed
 from sorbus.types import storing
 from sorbus.types.limits import Limits
 from sorbus.types.names import bare, type_name
-from sorbus.types.rules import TypeRule, teach
+from sorbus.types.rules import ON_CLASS, TypeRule, teach
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -40,8 +40,8 @@ ELEMENTS: Mapping[str, str] = MappingProxyType(
 class Range(Generic[T_co]):
     """Everything from `lower` to `upper`: `Range(1, 5)` is 1, 2, 3 and 4.
 
-    Whole numbers and days are brought to the one form that PostgreSQL gives them, `[lower, upper)`, so that equal ranges
-    are equal values. None at an end means that it has none.
+    Whole numbers and days are brought to the one form that PostgreSQL gives them, `[lower, upper)`, so that equal
+    ranges are equal values. None at an end means that it has none.
 
     Attributes:
         lower, upper: the ends; None where there is none, and in the empty range.
@@ -111,7 +111,7 @@ class Range(Generic[T_co]):
     def __contains__(self, value: object) -> bool:
         """Whether a value, or every value of another range, lies in it."""
         if isinstance(value, Range):
-            inner = cast("Range[Any]", value)
+            inner: Range[Any] = value
             return inner.empty or (
                 not self.empty and _low(self) <= _low(inner) and _high(inner) <= _high(self)
             )
@@ -238,7 +238,7 @@ class RangeRule(TypeRule[Range[Any]]):
 
     def cast(self, value: Any) -> Range[Any]:
         if isinstance(value, Range):
-            given = cast("Range[Any]", value)
+            given: Range[Any] = value
             lower, upper, bounds, empty = given.lower, given.upper, given.bounds, given.empty
         elif isinstance(value, Mapping):
             lower, upper, bounds, empty = _members(cast("Mapping[str, Any]", value))
@@ -274,7 +274,8 @@ class RangeRule(TypeRule[Range[Any]]):
     def load(self, stored: Any) -> Range[Any]:
         """A range as memory keeps it, or as the driver answers with it, whose ends have other names."""
         if isinstance(stored, Range):
-            return cast("Range[Any]", stored)
+            whole: Range[Any] = stored
+            return whole
         if isinstance(stored, Mapping):
             return self.cast(stored)
         if stored.isempty:
@@ -318,7 +319,7 @@ def _members(value: Mapping[str, Any]) -> tuple[Any, Any, Any, bool]:
 
 def _reason(error: ValueError) -> str:
     errors = getattr(error, "errors", None)
-    text = str(errors()[0]["msg"]) if callable(errors) else str(error)  # type: ignore[index]
+    text = str(errors()[0]["msg"]) if callable(errors) else str(error)
     return text[:1].lower() + text[1:]
 
 
@@ -356,7 +357,6 @@ def range_rule(annotation: Any) -> RangeRule:
 
 
 teach(Range)
-Range.__rule_for__ = staticmethod(range_rule)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
-
-# Any of them shows a range in JSON; which one casts depends on the annotation.
-Range.type_rule = _rule_for(int)  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+# Any of the rules shows a range in JSON; which one casts depends on the annotation.
+setattr(Range, "__rule_for__", staticmethod(range_rule))  # noqa: B010
+setattr(Range, ON_CLASS, _rule_for(int))

@@ -23,10 +23,10 @@ _BARE = (str, int, float, bool)
 class Tagged(TypeRule[Any]):
     """Makes a union a tagged one: `Annotated[Card | Transfer, Tagged("method")]`.
 
-    A member with a `Literal` field of the tag's name has the values of that field as its tags; any other has the name given
-    here, else that of its class: `Annotated[int | date, Tagged(number=int, day=date)]`. Classes with fields are stored as one
-    document with the tag in it, everything else as `{"type": tag, "value": …}`. From outside both forms are taken, and
-    texts, numbers and truth values also bare.
+    A member with a `Literal` field of the tag's name has the values of that field as its tags; any other has the name
+    given here, else that of its class: `Annotated[int | date, Tagged(number=int, day=date)]`. Classes with fields are
+    stored as one document with the tag in it, everything else as `{"type": tag, "value": …}`. From outside both forms
+    are taken, and texts, numbers and truth values also bare.
 
     Args:
         key: the name of the tag in documents.
@@ -104,7 +104,7 @@ class TaggedUnion(TypeRule[Any]):
             other = seen.setdefault(member.python, member)
             if other is not member:
                 raise self._broken(
-                    f"`{other.tag}` and `{member.tag}` are both {member.python.__name__}, so a value would not tell which"
+                    f"`{other.tag}` and `{member.tag}` are both {member.python.__name__}; a value would not tell which"
                 )
 
     def _broken(self, problem: str) -> MissingPart:
@@ -120,7 +120,7 @@ class TaggedUnion(TypeRule[Any]):
     def core_schema(self, handler: Any) -> Any:
         from pydantic_core import core_schema
 
-        choices = {
+        choices: dict[Any, Any] = {
             tag: core_schema.no_info_before_validator_function(
                 _payload, handler.generate_schema(member.annotation)
             )

@@ -12,7 +12,8 @@ from pydantic_core import to_jsonable_python
 
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.schema.fields import Cardinality, RelationshipSpec
-from sorbus.types.rules import ON_CLASS, shown as shown_value
+from sorbus.types.rules import ON_CLASS
+from sorbus.types.rules import shown as shown_value
 
 INCLUDED_LIMIT = 1000
 """The most related records that are included for each record; of more, the relationship says `truncated`."""

@@ -14,7 +14,7 @@ from sorbus.types.ranges import ELEMENTS, Range
 from sorbus.types.vector import Vector
 
 
-def _range(value: Range[Any]) -> asyncpg.Range:
+def _range(value: Range[Any]) -> Any:
     return asyncpg.Range(
         value.lower,
         value.upper,
@@ -27,8 +27,8 @@ def _range(value: Range[Any]) -> asyncpg.Range:
 DRIVER_FORMS: Mapping[type, Callable[[Any], Any]] = MappingProxyType({Range: _range, Vector: list})
 """What the driver takes for a value of these classes."""
 
-# pgvector converts arrays of 32-bit numbers itself, and the driver sends those in their binary form. So a vector needs no
-# codec, which every connection would have to look up, and which could not be set before the extension is there.
+# pgvector converts arrays of 32-bit numbers itself, and the driver sends those in their binary form. So a vector needs
+# no codec, which every connection would have to look up, and which could not be set before the extension is there.
 _ON_THE_WIRE: Mapping[str, str] = MappingProxyType({"vector": "real[]"})
 
 
@@ -46,7 +46,7 @@ def driver_cast(sql: str) -> str:
 
 def beside_range(operator: str, range_type: str | None) -> Callable[[Node], str | None]:
     """The types of bare values beside a range: of another range its own, of anything else that of its ends."""
-    if operator not in OVER_RANGES or range_type not in ELEMENTS:
+    if operator not in OVER_RANGES or range_type is None or range_type not in ELEMENTS:
         return lambda _: None
     element = ELEMENTS[range_type]
 

@@ -76,7 +76,8 @@ def namespace(cls: type[Any], classes: Mapping[str, type[Any]]) -> dict[str, Any
         names.update(vars(sys.modules.get(base.__module__, sys)))
         names.update(base.__dict__.get("__locals__", {}))
     for name, each in classes.items():
-        if name not in names or hasattr(names[name], "__declared__"):
+        there = names.get(name)
+        if there is None or (hasattr(there, "__declared__") and not hasattr(there, "__embedded__")):
             names[name] = each
     return names
 

@@ -69,9 +69,9 @@ def _spec(cls: type[Any], catalog: ClassCatalog, errors: list[DeclarationError])
                 action = builder.build(name, member)
                 _check_action(action, actions.values())
                 actions[name] = action
-    for kind in KINDS:
-        if not any(each.kind is kind for each in actions.values()):
-            actions[kind.value] = _implicit(cls.__name__, kind, attributes)
+    for missing in KINDS:
+        if not any(each.kind is missing for each in actions.values()):
+            actions[missing.value] = _implicit(cls.__name__, missing, attributes)
     policies = PolicyBuilder(cls, catalog, actions, errors)
     return ResourceSpec(
         name=cls.__name__,

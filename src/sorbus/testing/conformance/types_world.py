@@ -240,7 +240,7 @@ class Sample(Resource):
     @action.update
     def double(self, scope: Scope) -> None:
         """Compute values in the statement."""
-        self.price = Sample.price * Decimal("1.005")  # type: ignore[operator] # pyright: ignore[reportOperatorIssue]
+        self.price = Sample.price * Decimal("1.005")
 
     storage = Postgres("suite_samples")
     identities = Identities(email=[email])
@@ -252,7 +252,7 @@ class Ticket(Resource):
 
     id: Attr[int] = integer_primary_key()
     title: Attr[str] = attribute(public=True)
-    secret: Attr[str | None] = attribute(default=None, select_by_default=False)
+    details: Attr[str | None] = attribute(default=None, select_by_default=False)
     made_at: Attr[datetime] = timestamp()
     seen_at: Attr[datetime] = attribute(default=_now_by_hand, share_default=True)
     known_at: Attr[datetime] = attribute(default=_now_by_hand, share_default=True)
@@ -261,7 +261,7 @@ class Ticket(Resource):
     currency: Attr[CiStr] = attribute(default=CiStr("eur"))
 
     @action.create
-    def open(self, scope: Scope, title: str, secret: str | None = None) -> None:
+    def open(self, scope: Scope, title: str, details: str | None = None) -> None:
         """Open a ticket."""
 
     @action.update
