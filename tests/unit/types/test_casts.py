@@ -190,7 +190,7 @@ def same(one: Any, other: Any) -> bool:
 def test_what_interfaces_show_is_taken_back(name: str, value: Any) -> None:
     kind = TYPES[name]
     values, errors = CASTERS[name].cast({"it": value})
-    if errors or values["it"] is None or isinstance(values["it"], float) and values["it"] - values["it"] != 0:
+    if errors or values["it"] is None or (isinstance(values["it"], float) and values["it"] - values["it"] != 0):
         return
     from sorbus.apis.json_api.encoding import to_json
 

@@ -48,8 +48,8 @@ async def push(
         answers: renames, backfills and casts.
         wait: seconds to wait for another process that is migrating.
 
-    Raises `PushRefused`, `ManagedByFiles`, `InvalidSchema`, `ExtensionUnavailable`, `CannotBuildSchema`, `MigrationLockTimeout`, and
-    `MigrationFailed` for a system script.
+    Raises `PushRefused`, `ManagedByFiles`, `InvalidSchema`, `ExtensionUnavailable`, `CannotBuildSchema`,
+    `MigrationLockTimeout`, and `MigrationFailed` for a system script.
     """
     validate(schema)
     said = answers or Answers()
