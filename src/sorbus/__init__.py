@@ -1,6 +1,8 @@
 """Sorbus: declare your domain once; get the database, the APIs, the jobs and the pipelines from it."""
 
-from sorbus.expressions.build import Expr, coalesce, concat, if_, now, tenant
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
+from sorbus.engine.topics import topic
+from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
 from sorbus.expressions.type_functions import (
     cosine_distance,
     inner_product,
@@ -18,9 +20,10 @@ from sorbus.expressions.type_functions import (
 )
 from sorbus.query.page import Page
 from sorbus.query.query import Query
-from sorbus.resource import action, agg
-from sorbus.resource.actions import Arg
+from sorbus.resource import action, agg, change, validate
+from sorbus.resource.actions import Arg, PrivateArg
 from sorbus.resource.application import Sorbus
+from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.domain import Domain
 from sorbus.resource.embedded import Embedded
 from sorbus.resource.fields import (
@@ -33,6 +36,7 @@ from sorbus.resource.fields import (
     uuid_primary_key,
 )
 from sorbus.resource.model import Resource
+from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.relationships import (
     Many,
     One,
@@ -40,8 +44,13 @@ from sorbus.resource.relationships import (
     exists,
     has_many,
     has_one,
+    join_of,
+    manual,
+    manual_one,
     many_to_many,
     related,
+    through,
+    unrelated,
 )
 from sorbus.resource.require import require
 from sorbus.resource.sections import (
@@ -76,6 +85,7 @@ __all__ = [
     "UNCHANGED",
     "Arg",
     "Attr",
+    "Changes",
     "CiStr",
     "Domain",
     "Embedded",
@@ -88,10 +98,12 @@ __all__ = [
     "JsonApi",
     "Limits",
     "Many",
+    "Notifications",
     "One",
     "Page",
     "Policies",
     "Postgres",
+    "PrivateArg",
     "Query",
     "Range",
     "Resource",
@@ -100,6 +112,8 @@ __all__ = [
     "Tagged",
     "Tenancy",
     "TypeRule",
+    "UpsertOutcome",
+    "Validations",
     "Vector",
     "action",
     "actor",
@@ -111,6 +125,7 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "change",
     "coalesce",
     "computed",
     "concat",
@@ -121,14 +136,20 @@ __all__ = [
     "has_many",
     "has_one",
     "if_",
+    "incoming",
     "inner_product",
     "input_value",
     "integer_primary_key",
+    "join_of",
     "l2_distance",
+    "manual",
+    "manual_one",
     "many_to_many",
     "negative_inner_product",
     "now",
+    "outcome_of",
     "policy",
+    "publish",
     "range_adjacent",
     "range_before",
     "range_contains",
@@ -141,6 +162,10 @@ __all__ = [
     "require",
     "tag_of",
     "tenant",
+    "through",
     "timestamp",
+    "topic",
+    "unrelated",
     "uuid_primary_key",
+    "validate",
 ]

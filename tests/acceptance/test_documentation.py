@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/tutorial/first-hour.md", "docs/guides/pipelines.md")
+PAGES = (
+    "README.md",
+    "docs/tutorial/first-hour.md",
+    "docs/guides/pipelines.md",
+    "docs/guides/writing.md",
+)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 

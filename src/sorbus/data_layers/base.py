@@ -91,3 +91,19 @@ class DataLayer(Protocol):
     async def rollback(self, session: Any) -> None:
         """Undo it."""
         ...
+
+    async def savepoint(self, session: Any) -> Any:
+        """Mark a place in the transaction; the answer is what the next two take."""
+        ...
+
+    async def keep(self, session: Any, mark: Any) -> None:
+        """Forget a mark and keep what was done since.
+
+        Raises:
+            TransactionAborted: a statement has failed since.
+        """
+        ...
+
+    async def rollback_to(self, session: Any, mark: Any) -> None:
+        """Undo what was done since a mark, and go on with the transaction."""
+        ...

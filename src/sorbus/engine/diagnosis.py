@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sorbus.engine.write_data import bindings, guarded, key_is, tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, ForeignKeyViolation, UniqueViolation
 from sorbus.errors.inputs import (
@@ -15,7 +16,9 @@ from sorbus.errors.inputs import (
     WrongState,
 )
 from sorbus.expressions.describe import describe
+from sorbus.expressions.nodes import conjunction
 from sorbus.policies.explain import refusal
+from sorbus.query.statements import Select
 from sorbus.schema.names import constraint_name, foreign_key_name
 from sorbus.scope import Scope
 
@@ -52,6 +55,17 @@ def _attributes(spec: Any, columns: tuple[str, ...]) -> list[str]:
     return [by_column[column] for column in columns if column in by_column]
 
 
+async def _all_but_filters(call: ActionCall) -> bool:
+    """Whether the row would have been written but for the conditions that a change has asked for."""
+    data = call.plan.data
+    key = ("unfiltered", call.filter, call.guard, tenancy_for(call) is None)
+    executable = data.executables.get(key)
+    if executable is None:
+        where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
+        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where))
+    return bool(await data.engine.fetch(data.layer, executable, bindings(call, [call.changeset.key])))
+
+
 async def nothing_written(call: ActionCall) -> SorbusError:
     """Why no row met the statement's conditions: not there, in another state, or not the actor's to change.
 
@@ -63,6 +77,8 @@ async def nothing_written(call: ActionCall) -> SorbusError:
     visible = await data.engine.reader.find_or_none(data.spec, scope, key)
     if visible is None:
         return NotFound(data.spec.name, key)
+    if call.changeset.filters and await _all_but_filters(call):
+        return call.changeset.filters[0].error()
     if call.guard is not None:
         return NoLongerApplies(data.action.label, condition=describe(call.guard))
     transition = data.action.transition

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
 from sorbus.changeset.changeset import Changeset
 from sorbus.engine.casting import InputCaster, check_changes
 from sorbus.engine.drafts import draft_class, make_draft
+from sorbus.errors.access import NotLoaded
 from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import InvalidAction, InvalidInput, Required
 from sorbus.expressions.build import Expr
@@ -87,7 +88,8 @@ class Documents:
         """Run the actions of the documents that the changeset sets, and put what they make in its place.
 
         Raises:
-            InvalidAction: inputs of theirs do not fit, or a rule of theirs does not hold.
+            NotLoaded: the record has not been read, and an update of a document needs the old one.
+        InvalidAction: inputs of theirs do not fit, or a rule of theirs does not hold.
             ActionForbidden: their policies do not allow it.
         """
         changeset = call.changeset
@@ -97,6 +99,8 @@ class Documents:
             value = changeset.changes.get(name, _UNSEEN)
             if value is _UNSEEN or isinstance(value, Expr) or changeset.documents.get(name, _UNSEEN) is value:
                 continue
+            if changeset.record is None and changeset.action.kind is not ActionKind.CREATE:
+                raise NotLoaded(changeset.resource.name, name)  # the caller reads the row and comes again
             old = None if changeset.record is None else getattr(changeset.record, name)
             finishes[name] = run.prepare(kind.annotation, value, old, (name,))
         run.stop(changeset.action.label)

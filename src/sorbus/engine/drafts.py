@@ -33,6 +33,8 @@ def make_draft(cls: type, changeset: Changeset) -> Any:
     values: dict[str, Any] = {}
     if changeset.record is not None:
         values.update(changeset.record.__dict__)
+    elif changeset.key is not None:
+        values[changeset.resource.primary_key.name] = changeset.key
     values.update(changeset.changes)
     values["__changeset__"] = changeset
     return record(cls, values)

@@ -9,6 +9,16 @@ from typing import Any
 
 from sorbus.changeset.changeset import Changeset
 from sorbus.data_layers.base import Bindings, DataLayer, Executable, Row
+from sorbus.engine.bulk import (
+    BulkOptions,
+    BulkPlan,
+    BulkResult,
+    bulk_change,
+    bulk_change_rows,
+    bulk_create,
+    plan_bulk,
+    plan_for_rows,
+)
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.generic import GenericPlan, generic_plan, run_generic
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, run
@@ -24,7 +34,7 @@ from sorbus.policies.fold import PolicyProgram
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.query.statements import Statement
-from sorbus.schema.actions import ActionSpec
+from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.scope import Scope
 
@@ -39,6 +49,8 @@ class Engine:
     Attributes:
         compiled: how many statements have been compiled so far; a repeated action compiles nothing.
         trace: called with each step of a write or generic action; for tests and for spans.
+        effect_sources: give the work of step 12, which commits together with the write.
+        notice_sources: give the work of step 14, after the commit and before the user's hooks.
     """
 
     def __init__(
@@ -49,6 +61,7 @@ class Engine:
         self.secret = secret
         self.trace: Callable[[Step], None] | None = None
         self.effect_sources: list[EffectSource] = []
+        self.notice_sources: list[EffectSource] = []
         self._statements = 0
         self._programs: dict[tuple[str, str], PolicyProgram] = {}
         self._plans: dict[Any, ActionPlan] = {}
@@ -95,6 +108,11 @@ class Engine:
         found = (source(spec, action) for source in self.effect_sources)
         return tuple(each for each in found if each is not None)
 
+    def notices_for(self, spec: ResourceSpec, action: ActionSpec) -> tuple[Effect, ...]:
+        """The work of step 14 for an action."""
+        found = (source(spec, action) for source in self.notice_sources)
+        return tuple(each for each in found if each is not None)
+
     def action_spec(self, action: Any) -> tuple[ResourceSpec, ActionSpec]:
         """The specs behind a declared action."""
         spec = self.spec_of(action.owner)
@@ -106,9 +124,13 @@ class Engine:
         """The open transaction of this task, or None."""
         return current(self.layers)
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Every action inside the block commits together or not at all."""
-        return transaction(self.layers)
+    def transaction(self, *, nested: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """Every action inside the block commits together or not at all.
+
+        Args:
+            nested: inside an open transaction, an error undoes this block alone.
+        """
+        return transaction(self.layers, nested=nested)
 
     @asynccontextmanager
     async def session(self, layer: DataLayer) -> AsyncGenerator[Any]:
@@ -130,7 +152,8 @@ class Engine:
 
     # actions
 
-    def _plan(self, action: Any) -> ActionPlan:
+    def plan_of(self, action: Any) -> ActionPlan:
+        """The compiled steps of a create, update or destroy."""
         plan = self._plans.get(action)
         if plan is None:
             plan = self._plans[action] = write_plan(self, *self.action_spec(action))
@@ -140,7 +163,7 @@ class Engine:
         self, action: Any, scope: Scope, given: Mapping[str, Any], positional: tuple[Any, ...]
     ) -> Any:
         """Run a create action and answer with the new record."""
-        plan = self._plan(action)
+        plan = self.plan_of(action)
         changeset = Changeset(resource=plan.data.spec, action=plan.data.action)
         return await run(
             ActionCall(
@@ -152,8 +175,8 @@ class Engine:
         self, action: Any, scope: Scope, subject: Any, given: Mapping[str, Any], positional: tuple[Any, ...]
     ) -> Any:
         """Run an update action on a record or key and answer with the changed record."""
-        plan = self._plan(action)
-        return await run(self._call_on(plan, scope, subject, given, positional))
+        plan = self.plan_of(action)
+        return await run(self.call_on(plan, scope, subject, given, positional))
 
     async def update_where(
         self, action: Any, scope: Scope, key: Any, *, guard: Node, alongside: Effect | None = None
@@ -166,14 +189,14 @@ class Engine:
         Raises:
             NoLongerApplies: the row is there, and does not meet the guard any more.
         """
-        call = self._call_on(self._plan(action), scope, key, {}, ())
+        call = self.call_on(self.plan_of(action), scope, key, {}, ())
         call.guard, call.alongside, call.together = guard, alongside, alongside is not None
         return await run(call)
 
     destroy = update
     """Run a destroy action on a record or key and answer with the record as it was."""
 
-    def _call_on(
+    def call_on(
         self,
         plan: ActionPlan,
         scope: Scope,
@@ -181,6 +204,7 @@ class Engine:
         given: Mapping[str, Any],
         positional: tuple[Any, ...],
     ) -> ActionCall:
+        """The run of an update or destroy on a record or key."""
         spec: ResourceSpec = plan.data.spec
         known = isinstance(subject, spec.python)
         key = subject.__dict__[spec.primary_key.name] if known else self.reader.cast_key(spec, subject)
@@ -190,6 +214,33 @@ class Engine:
         return ActionCall(
             engine=self, plan=plan, scope=scope, changeset=changeset, given=given, positional=positional
         )
+
+    # many rows
+
+    async def bulk_create(
+        self, action: Any, scope: Scope, rows: Any, options: BulkOptions
+    ) -> BulkResult[Any]:
+        """Run a create action for many rows of inputs."""
+        return await bulk_create(self, action, scope, rows, options)
+
+    async def bulk_change(
+        self, action: Any, scope: Scope, over: Any, given: Mapping[str, Any], options: BulkOptions
+    ) -> BulkResult[Any]:
+        """Run an update or destroy with the same inputs over a query, records or keys."""
+        return await bulk_change(self, action, scope, over, given, options)
+
+    async def bulk_change_rows(
+        self, action: Any, scope: Scope, pairs: Any, options: BulkOptions
+    ) -> BulkResult[Any]:
+        """Run an update or destroy over records or keys, each with inputs of its own."""
+        return await bulk_change_rows(self, action, scope, pairs, options)
+
+    def bulk_plan(self, action: Any, scope: Scope, over: Any, given: Mapping[str, Any]) -> BulkPlan:
+        """How a bulk run of an action would go."""
+        plan = self.plan_of(action)
+        if plan.data.action.kind is ActionKind.CREATE:
+            return plan_for_rows(plan.data, BulkOptions())
+        return plan_bulk(self, action, scope, over, given, BulkOptions())[0]
 
     async def generic(
         self, action: Any, scope: Scope, given: dict[str, Any], positional: tuple[Any, ...]
@@ -221,17 +272,23 @@ class Engine:
 
     # reads
 
-    async def get(self, resource: type[Any], scope: Scope, key: Any) -> Any:
+    async def get(self, resource: type[Any], scope: Scope, key: Any, load: Sequence[Any] = ()) -> Any:
         """The record with a key."""
-        return await self.reader.get(self.spec_of(resource), scope, key)
+        return await self.reader.get(self.spec_of(resource), scope, key, load)
+
+    async def get_by(
+        self, resource: type[Any], scope: Scope, values: Mapping[str, Any], load: Sequence[Any] = ()
+    ) -> Any:
+        """The record with the values of an identity."""
+        return await self.reader.get_by(self.spec_of(resource), scope, values, load)
 
     async def read(self, query: Query[Any], scope: Scope) -> list[Any]:
         """Every record of a query."""
         return await self.reader.all(query, scope)
 
-    async def read_exactly_one(self, query: Query[Any], scope: Scope) -> Any:
+    async def read_exactly_one(self, query: Query[Any], scope: Scope, *, optional: bool = False) -> Any:
         """The one record of a query."""
-        return await self.reader.exactly_one(query, scope)
+        return await self.reader.exactly_one(query, scope, optional=optional)
 
     async def count(self, query: Query[Any], scope: Scope) -> int:
         """How many records a query has."""
@@ -239,11 +296,11 @@ class Engine:
 
     async def keyset_page(self, query: Query[Any], scope: Scope, **options: Any) -> Page[Any]:
         """One keyset page of a query."""
-        return await self.reader.keyset_page(query, scope, **options)
+        return await self.reader.pages.keyset_page(query, scope, **options)
 
     async def offset_page(self, query: Query[Any], scope: Scope, **options: Any) -> Page[Any]:
         """One page of a query by position."""
-        return await self.reader.offset_page(query, scope, **options)
+        return await self.reader.pages.offset_page(query, scope, **options)
 
     # policies
 

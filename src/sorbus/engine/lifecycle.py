@@ -7,13 +7,15 @@ together.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.changeset import Changeset
-from sorbus.engine.transaction import transaction
+from sorbus.engine.transaction import run_after_commit, transaction
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -48,11 +50,14 @@ class ActionCall:
         given, positional: the inputs as they came.
         draft: the `self` of the body, made when a body or hook needs it.
         filter: what is left of the policies: the condition that the row must meet.
+        updates: for an upsert, what is left of the policies of the update that it may become.
         result: the record that was written.
         session: the layer's session while the call is between BEGIN and COMMIT.
         together: whether this run needs a transaction although its plan does not.
         guard: a further condition that the row must meet when it is written, or None.
         alongside: work that commits together with the write, or not at all.
+        reread: whether the row was read because the action's body or changes look at it.
+        previous: what an update's effects asked for and the update changed, as it was before.
     """
 
     engine: Engine
@@ -63,12 +68,15 @@ class ActionCall:
     positional: tuple[Any, ...] = ()
     draft: Any = None
     filter: Any = None
+    updates: Any = None
     variant: tuple[bool | None, ...] = ()
     result: Any = None
     session: Any = None
     together: bool = False
+    reread: bool = False
     guard: Any = None
     alongside: Callable[[ActionCall], Awaitable[None]] | None = None
+    previous: dict[str, Any] = field(default_factory=dict[str, Any])
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
 
     def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -85,6 +93,7 @@ class ActionPlan:
 
     Attributes:
         transactional: whether the inner steps need a transaction: one statement alone is its own.
+        finally_: hooks that learn how the action ended, whatever happened.
     """
 
     before: tuple[tuple[Step, StepRunner], ...]
@@ -92,9 +101,16 @@ class ActionPlan:
     after: tuple[tuple[Step, StepRunner], ...]
     transactional: bool
     data: Any = None
+    finally_: tuple[Callable[..., Any], ...] = ()
 
 
-def arrange(steps: Iterable[tuple[Step, StepRunner]], *, transactional: bool, data: Any) -> ActionPlan:
+def arrange(
+    steps: Iterable[tuple[Step, StepRunner]],
+    *,
+    transactional: bool,
+    data: Any,
+    finally_: tuple[Callable[..., Any], ...] = (),
+) -> ActionPlan:
     """A plan from the steps that an action needs, whatever order they come in."""
     ordered = sorted(steps, key=lambda each: each[0])
     return ActionPlan(
@@ -103,15 +119,52 @@ def arrange(steps: Iterable[tuple[Step, StepRunner]], *, transactional: bool, da
         after=tuple(each for each in ordered if each[0] > Step.COMMIT),
         transactional=transactional,
         data=data,
+        finally_=finally_,
     )
 
 
+@dataclass(slots=True, kw_only=True)
+class ActionOutcome:
+    """How an action ended, for its `after_transaction` hooks.
+
+    Attributes:
+        record: what it answers with; None when it failed.
+        error: why it failed, or None.
+    """
+
+    record: Any = None
+    error: Exception | None = None
+
+
 async def run(call: ActionCall) -> Any:
-    """Take an action through its steps.
+    """Take an action through its steps, and tell its `after_transaction` hooks how it ended.
+
+    A hook that answers with a record makes that the action's answer, also where the action had failed.
 
     Raises:
         SorbusError: from whichever step refused; nothing that was begun is left behind.
     """
+    hooks = call.plan.finally_
+    if not hooks:
+        return await take(call)
+    outcome = ActionOutcome()
+    try:
+        outcome.record = await take(call)
+    except Exception as error:  # the hooks decide; what they leave is raised below
+        outcome.error = error
+    for hook in hooks:
+        answer = hook(outcome, call.scope)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer is not None:
+            outcome.record, outcome.error = answer, None
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.record
+
+
+async def take(call: ActionCall) -> Any:
+    """Take an action through its steps."""
     engine, plan, trace = call.engine, call.plan, call.engine.trace
     for step, runner in plan.before:
         if trace:
@@ -152,9 +205,13 @@ async def _inside(call: ActionCall, trace: Any) -> None:
 
 
 async def _after(call: ActionCall, trace: Any) -> None:
-    for step, runner in call.plan.after:
-        if trace:
-            trace(step)
-        await runner(call)
-    for callback in call.after:
-        await callback()
+    if not call.plan.after and not call.after:
+        return
+    steps = [partial(_step, call, step, runner, trace) for step, runner in call.plan.after]
+    await run_after_commit([*steps, *call.after])
+
+
+async def _step(call: ActionCall, step: Step, runner: StepRunner, trace: Any) -> None:
+    if trace:
+        trace(step)
+    await runner(call)

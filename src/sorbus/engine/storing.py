@@ -5,31 +5,36 @@ from __future__ import annotations
 from typing import Any
 
 from sorbus.data_layers.base import Executable
+from sorbus.engine import rules
 from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
-from sorbus.engine.write_data import WriteData, bindings, guarded, key_is, tenancy_for
-from sorbus.errors.database import ConstraintViolation
+from sorbus.engine.upserting import answer_of, conflict_of
+from sorbus.engine.write_data import WriteData, before, bindings, guarded, key_is, tenancy_for
+from sorbus.errors.database import ConstraintViolation, GuardViolation
+from sorbus.errors.inputs import InvalidAction, Rejected
 from sorbus.expressions.build import Expr
-from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import TRUE, Node, conjunction
 from sorbus.policies.explain import refusal
-from sorbus.query.statements import Conflict, Delete, Insert, Select, Update
+from sorbus.query.statements import Delete, Insert, Output, Select, Update
 from sorbus.schema.fields import DefaultKind
+from sorbus.types.base import field_type
+
+_TRUTH = field_type(bool)
 
 
-def _assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, Node], ...], tuple[Any, ...]]:
+def assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, Node], ...], tuple[Any, ...]]:
     """The values to write as nodes over `params`, and what of them decides the SQL."""
     data: WriteData = call.plan.data
     assigned: list[tuple[str, Node]] = []
     shape: list[Any] = []
     for name, value in call.changeset.changes.items():
         if isinstance(value, Expr):
-            node = value.lower(Lowerer(data.engine.planner.catalog, (data.spec.python,), params))
+            node = rules.lowered(data, value, params)
             shape.append((name, node))
         else:
-            params.append(data.stored(name, value) if data.dumps else value)
+            params.append(data.stored(name, value))
             node = data.parameter(name, len(params) - 1)
             shape.append(name)
         assigned.append((name, node))
@@ -41,11 +46,12 @@ async def insert(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     params: list[Any] = []
     changes = call.changeset.changes
-    assigned, shape = _assignments(call, params)
+    assigned, shape = assignments(call, params)
+    upsert = data.action.upsert
     atomic = data.answers or any(not isinstance(each, str) for each in shape)
     key: tuple[Any, ...] = ("insert", shape)
-    if data.action.upsert is not None:
-        key = (*key, call.filter, tenancy_for(call) is None)
+    if upsert is not None:
+        key = (*key, call.filter, call.updates, tenancy_for(call) is None)
     executable = data.executables.get(key)
     if executable is None:
         executable = _compile_insert(call, assigned, key, atomic=atomic)
@@ -53,13 +59,13 @@ async def insert(call: ActionCall) -> None:
         rows = await executable.fetch(call.session, bindings(call, params))
     except ConstraintViolation as error:
         raise violated(call, error) from error
-    if atomic:
-        if not rows:
-            raise refusal(data.program, call.scope, call.changeset.inputs)
+    if upsert is not None:
+        await answer_of(call, rows)
+    elif atomic:
         call.result = data.hydrate(rows)[0]
     else:
         call.result = record(data.spec.python, changes if not data.unselected else _selected(data, changes))
-    if call.filter != TRUE:
+    if call.filter != TRUE or call.changeset.requirements:
         await _check_inserted(call)
 
 
@@ -71,53 +77,98 @@ def _compile_insert(
     call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: tuple[Any, ...], *, atomic: bool
 ) -> Executable:
     data: WriteData = call.plan.data
-    conflict: Conflict | None = None
-    if data.action.upsert is not None:
-        keys = data.spec.identities[data.action.upsert].keys
-        accepted = [each.name for each in data.action.inputs if each.attribute and each.name not in keys]
-        touched = [each.name for each in data.spec.attributes.values() if each.touch]
-        # Both branches are authorised: the row that is there must be the tenant's and meet the policies too.
-        where = conjunction(tenancy_for(call), call.filter if call.filter != TRUE else None)
-        update = tuple(dict.fromkeys([*accepted, *touched])) or keys[:1]
-        conflict = Conflict(keys=keys, update=update, where=where)
-    outputs = attribute_outputs(data.spec) if atomic else ()
-    statement = Insert(resource=data.spec, values=assigned, outputs=outputs, conflict=conflict)
+    upsert = data.action.upsert
+    statement = Insert(
+        resource=data.spec,
+        values=assigned,
+        outputs=attribute_outputs(data.spec) if atomic else (),
+        conflict=conflict_of(call) if upsert is not None else None,
+        tagged=upsert is not None,
+    )
     return data.keep(key, statement)
 
 
 async def _check_inserted(call: ActionCall) -> None:
-    """The policies of a create, tested on the new row inside the transaction."""
+    """The policies and rules of a create, tested on the new row inside the transaction."""
     data: WriteData = call.plan.data
-    key = ("inserted", call.filter)
+    identity = call.result.__dict__[data.spec.primary_key.name]
+    params: list[Any] = [identity]
+    required = tuple(rules.lowered(data, each.condition, params) for each in call.changeset.requirements)
+    key = ("inserted", call.filter, required)
     executable = data.executables.get(key)
     if executable is None:
         where = conjunction(key_is(data.spec, 0), call.filter)
-        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where))
-    identity = call.result.__dict__[data.spec.primary_key.name]
-    if not await executable.fetch(call.session, bindings(call, [identity])):
+        executable = data.keep(key, Select(resource=data.spec, outputs=_truths(required), where=where))
+    rows = await executable.fetch(call.session, bindings(call, params))
+    if not rows:
         raise refusal(data.program, call.scope, call.changeset.inputs)
+    _hold(call, rows[0])
+
+
+def _truths(nodes: tuple[Node, ...]) -> tuple[Output, ...]:
+    return tuple(Output(name=f"rule{index}", node=node, type=_TRUTH) for index, node in enumerate(nodes))
+
+
+def _hold(call: ActionCall, verdicts: Any) -> None:
+    """Every rule came out true."""
+    failed = [
+        Rejected(each.message, field=each.field)
+        for each, verdict in zip(call.changeset.requirements, verdicts, strict=False)
+        if verdict is not True
+    ]
+    if failed:
+        raise InvalidAction(call.plan.data.action.label, failed)
 
 
 async def update(call: ActionCall) -> None:
     """Update the row that meets every condition, and answer with what it is now."""
     data: WriteData = call.plan.data
     params: list[Any] = [call.changeset.key]
-    _touch(call)
-    assigned, shape = _assignments(call, params)
-    key = (shape, call.filter, call.guard, tenancy_for(call) is None)
+    touch(call)
+    assigned, shape = assignments(call, params)
+    required, filters = _extras(call, params)
+    key = (shape, call.filter, call.guard, tenancy_for(call) is None, required, filters)
     executable = data.executables.get(key)
     if executable is None:
         executable = _compile_update(call, assigned, key)
+    rows = await _written(call, executable, params)
+    if required and not assigned:
+        _hold(call, rows[0][-len(required) :])
+    call.result = data.hydrate(rows)[0]
+    previous = _previous(call)
+    if previous:
+        call.previous = before(data, previous, rows[0][-len(previous) :])
+
+
+def _extras(call: ActionCall, params: list[Any]) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """The rules and conditions that a body or change has asked for."""
+    changeset = call.changeset
+    if not changeset.requirements and not changeset.filters:
+        return (), ()
+    data: WriteData = call.plan.data
+    return rules.guards(data, changeset, params), rules.conditions(data, changeset, params)
+
+
+async def _written(call: ActionCall, executable: Executable, params: list[Any]) -> Any:
+    """The written row; every reason for none is a typed error."""
     try:
         rows = await executable.fetch(call.session, bindings(call, params))
     except ConstraintViolation as error:
         raise violated(call, error) from error
+    except GuardViolation as error:
+        raise rules.rejected(call.changeset, error) from error
     if not rows:
         raise await nothing_written(call)
-    call.result = data.hydrate(rows)[0]
+    return rows
 
 
-def _touch(call: ActionCall) -> None:
+def _previous(call: ActionCall) -> tuple[str, ...]:
+    """The attributes whose old values the statement answers with: those asked for that it changes."""
+    wanted = call.plan.data.previous
+    return tuple(name for name in call.changeset.changes if name in wanted) if wanted else ()
+
+
+def touch(call: ActionCall) -> None:
     """Set the attributes that every update sets; an update without changes changes no time either."""
     changes = call.changeset.changes
     if changes:
@@ -131,13 +182,23 @@ def _touch(call: ActionCall) -> None:
 
 def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: Any) -> Executable:
     data: WriteData = call.plan.data
-    where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
+    required, filters = key[-2:]
+    where = conjunction(
+        key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, *filters, call.filter
+    )
     outputs = attribute_outputs(data.spec)
     # An update that changes nothing is still authorised: it reads the row under the same conditions.
     statement: Update | Select = (
-        Update(resource=data.spec, assignments=assigned, where=where, outputs=outputs)
+        Update(
+            resource=data.spec,
+            assignments=assigned,
+            where=where,
+            outputs=outputs,
+            guards=required,
+            previous=_previous(call),
+        )
         if assigned
-        else Select(resource=data.spec, outputs=outputs, where=where)
+        else Select(resource=data.spec, outputs=(*outputs, *_truths(required)), where=where)
     )
     return data.keep(key, statement)
 
@@ -145,16 +206,14 @@ def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], ke
 async def delete(call: ActionCall) -> None:
     """Delete the row that meets every condition, and answer with what it was."""
     data: WriteData = call.plan.data
-    key = ("delete", call.filter, tenancy_for(call) is None)
+    params: list[Any] = [call.changeset.key]
+    required, filters = _extras(call, params)
+    key = ("delete", call.filter, tenancy_for(call) is None, required, filters)
     executable = data.executables.get(key)
     if executable is None:
-        where = conjunction(key_is(data.spec, 0), tenancy_for(call), call.filter)
-        statement = Delete(resource=data.spec, where=where, outputs=attribute_outputs(data.spec))
+        where = conjunction(key_is(data.spec, 0), tenancy_for(call), *filters, call.filter)
+        statement = Delete(
+            resource=data.spec, where=where, outputs=attribute_outputs(data.spec), guards=required
+        )
         executable = data.keep(key, statement)
-    try:
-        rows = await executable.fetch(call.session, bindings(call, [call.changeset.key]))
-    except ConstraintViolation as error:
-        raise violated(call, error) from error
-    if not rows:
-        raise await nothing_written(call)
-    call.result = data.hydrate(rows)[0]
+    call.result = data.hydrate(await _written(call, executable, params))[0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sorbus.data_layers.base import Bindings, DataLayer, Executable
+from sorbus.data_layers.base import Bindings, DataLayer, Executable, Row
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.documents import Documents
 from sorbus.engine.guards import tenancy
@@ -41,13 +41,16 @@ class WriteData:
     """What the steps of one write action share.
 
     Attributes:
+        sync_body: whether there is a body that does something and runs at step 4.
+        prepares: whether step 4 has anything to run besides taking the inputs.
+        row_first: whether the row is read before step 4, since a hook or what runs there looks at it.
         accepted: the attributes that are set by an input of their name.
         parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
         documents: the embedded documents of the resource, when the action can write some.
         answers: whether a create learns from the statement what was written.
         unselected: the attributes that records have only when they are asked for.
-        dumps: the conversions to stored forms, of those attributes that need one.
+        previous: the attributes whose values from before an update its effects ask for.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
 
@@ -59,13 +62,16 @@ class WriteData:
     program: PolicyProgram
     hydrate: Hydrate
     draft: type
+    sync_body: bool
     needs_draft: bool
+    prepares: bool
+    row_first: bool
     changes_later: bool
+    previous: frozenset[str] = frozenset()
     accepted: frozenset[str] = frozenset()
     documents: Documents | None = None
     answers: bool = False
     unselected: frozenset[str] = frozenset()
-    dumps: dict[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
     parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
 
@@ -74,7 +80,6 @@ class WriteData:
         attributes = self.spec.attributes.items()
         self.answers = self.action.upsert is not None or any(each.generated for _, each in attributes)
         self.unselected = frozenset(name for name, each in attributes if not each.select_by_default)
-        self.dumps = {name: dump for name, each in attributes if (dump := each.type.codec.dump) is not None}
 
     def parameter(self, name: str, position: int) -> Param:
         """The node of a plain value for an attribute; made once."""
@@ -86,8 +91,13 @@ class WriteData:
 
     def stored(self, name: str, value: Any) -> Any:
         """What a row keeps for a value of an attribute."""
-        dump = self.dumps.get(name)
+        dump = self.spec.dumps.get(name)
         return value if dump is None or value is None else dump(value)
+
+    def column(self, name: str, values: list[Any]) -> list[Any]:
+        """What rows keep for values of an attribute."""
+        dump = self.spec.dumps.get(name)
+        return values if dump is None else [None if each is None else dump(each) for each in values]
 
     def keep(self, key: Any, statement: Statement) -> Executable:
         """Compile a statement and keep it for the next run; a cache that is full starts anew."""
@@ -95,6 +105,20 @@ class WriteData:
             self.executables.clear()
         executable = self.executables[key] = self.engine.compile(self.layer, statement)
         return executable
+
+
+def previous_of(effects: Iterable[Any]) -> frozenset[str]:
+    """The attributes whose values from before an update some effects ask for, in their `previous`."""
+    return frozenset(name for effect in effects for name in getattr(effect, "previous", ()))
+
+
+def before(data: WriteData, names: tuple[str, ...], values: Row) -> dict[str, Any]:
+    """The values from before an update, as Python values."""
+    found: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=True):
+        loader = data.layer.loader(data.spec.attributes[name].type)
+        found[name] = value if loader is None or value is None else loader(value)
+    return found
 
 
 def tenancy_for(call: ActionCall) -> Node | None:

@@ -6,17 +6,20 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sorbus.engine.casting import InputCaster, check_changes
+from sorbus.changeset.collecting import collecting
+from sorbus.changeset.items import run_items
+from sorbus.engine.casting import InputCaster
+from sorbus.engine.changing import change_create, change_destroy, change_update, check_required, settle
 from sorbus.engine.diagnosis import nothing_written
 from sorbus.engine.documents import documents_for
-from sorbus.engine.drafts import draft_class, make_draft
+from sorbus.engine.drafts import draft_class
 from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
-from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, tenancy_for
-from sorbus.errors.authorization import ActionForbidden, TenantRequired
-from sorbus.errors.inputs import InvalidAction, NotFound, Required
+from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, previous_of, tenancy_for
+from sorbus.errors.authorization import TenantRequired
+from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.build import Expr
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
 from sorbus.expressions.nodes import (
@@ -32,7 +35,7 @@ from sorbus.expressions.nodes import (
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
 from sorbus.policies.rows import DICT_ROW
-from sorbus.query.statements import Select
+from sorbus.query.statements import Lock, Select
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
 from sorbus.schema.resource import ResourceSpec
 
@@ -44,11 +47,13 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     """The plan of a create, update or destroy: the steps that it needs, in the one order."""
     layer = engine.layer_of(spec)
     hooks = action.hooks
-    sync_body = action.body if action.body and not action.body_async and not is_empty(action.body) else None
+    sync_body = bool(action.body and not action.body_async and not is_empty(action.body))
     slow = action.body_async or HookPoint.BEFORE_TRANSACTION in hooks
-    effects = engine.effects_for(spec, action)
-    runs = bool(sync_body or slow or HookPoint.BEFORE_WRITE in hooks)
-    documents = documents_for(engine.application, spec, action, runs=runs)
+    hooked = slow or HookPoint.BEFORE_WRITE in hooks
+    documents = documents_for(
+        engine.application, spec, action, runs=bool(sync_body or hooked or action.changes)
+    )
+    effects, notices = engine.effects_for(spec, action), engine.notices_for(spec, action)
     data = WriteData(
         engine=engine,
         spec=spec,
@@ -58,14 +63,20 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         program=engine.program(spec, action.name),
         hydrate=hydrator(spec.python, attribute_outputs(spec), layer),
         draft=draft_class(spec),
-        needs_draft=bool(runs or documents),
+        sync_body=sync_body,
+        needs_draft=bool(sync_body or hooked or action.changes),
+        prepares=bool(sync_body or hooked or action.changes or documents),
         documents=documents,
-        changes_later=bool(slow or action.upsert or HookPoint.BEFORE_WRITE in hooks),
+        row_first=hooked,
+        changes_later=bool(hooked or action.upsert),
+        previous=previous_of((*effects, *notices)),
     )
-    change = {ActionKind.CREATE: _change_create, ActionKind.UPDATE: _change_update}.get(
-        action.kind, _change_destroy
+    change = {ActionKind.CREATE: change_create, ActionKind.UPDATE: change_update}.get(
+        action.kind, change_destroy
     )
-    write = {ActionKind.CREATE: insert, ActionKind.UPDATE: update}.get(action.kind, delete)
+    write = {ActionKind.CREATE: insert, ActionKind.UPDATE: update}.get(
+        action.kind, update if action.soft else delete
+    )
     steps: list[tuple[Step, StepRunner]] = [
         (Step.CAST, _cast),
         (Step.CHANGE, change),
@@ -82,14 +93,19 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         steps.append((Step.AFTER_WRITE, _after_write))
     if effects:
         steps.append((Step.EFFECTS, _run_effects(effects)))
-    if HookPoint.AFTER_COMMIT in hooks:
-        steps.append((Step.AFTER_COMMIT, _after_commit))
+    steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
+    steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
     inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
-    checked = action.kind is ActionKind.CREATE and _may_need_row(data.program)
-    return arrange(steps, transactional=bool(inner or checked), data=data)
+    checked = action.kind is ActionKind.CREATE and may_need_row(data.program)
+    return arrange(
+        steps,
+        transactional=bool(inner or checked),
+        data=data,
+        finally_=hooks.get(HookPoint.AFTER_TRANSACTION, ()),
+    )
 
 
-def _may_need_row(program: PolicyProgram) -> bool:
+def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
     return any(
@@ -125,111 +141,6 @@ async def _cast(call: ActionCall) -> None:
         raise InvalidAction(data.action.label, errors)
 
 
-# 4 changes and validations in written order
-
-
-async def _change_create(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    changeset, spec = call.changeset, data.spec
-    changes: dict[str, Any] = {}
-    made: dict[Any, Any] = {}
-    for attribute in spec.attributes.values():
-        name = attribute.name
-        if name in data.accepted and name in changeset.inputs:
-            changes[name] = changeset.inputs[name]
-        elif attribute.has_default:
-            changes[name] = attribute.make_default(made)
-    if spec.tenancy is not None and call.scope.tenant is not None:
-        changes[spec.tenancy.attribute] = call.scope.tenant
-    if data.action.transition is not None:
-        changes[data.action.transition.attribute] = data.action.transition.target
-    changeset.changes = changes
-    await _run_body(call)
-    if not data.action.body_async:
-        _check_required(call)
-
-
-def _check_required(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    changes = call.changeset.changes
-    missing = [
-        Required(data.action.label, each.name, expected=each.type.describe())
-        for each in data.spec.attributes.values()
-        if (
-            changes[each.name] is None and not each.type.nullable
-            if each.name in changes
-            else not each.generated
-        )
-    ]
-    if missing:
-        raise InvalidAction(data.action.label, missing)
-
-
-async def _change_update(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    changeset = call.changeset
-    accepted = {each.name for each in data.action.inputs if each.attribute}
-    changeset.changes = {name: value for name, value in changeset.inputs.items() if name in accepted}
-    if data.action.transition is not None:
-        changeset.changes[data.action.transition.attribute] = data.action.transition.target
-    _check_tenant(call)
-    await _run_body(call)
-
-
-async def _change_destroy(call: ActionCall) -> None:
-    await _run_body(call)
-
-
-async def _run_body(call: ActionCall) -> None:
-    """The body's part of step 4; an async body waits until step 6."""
-    data: WriteData = call.plan.data
-    if not data.needs_draft:
-        return
-    changeset = call.changeset
-    if changeset.record is None and changeset.key is not None:
-        # A body sees the whole record; step 5 and the statement decide whether the actor may change it.
-        changeset.record = await data.engine.reader.find(data.spec, call.scope.as_system(), changeset.key)
-        if changeset.record is None:
-            raise NotFound(data.spec.name, changeset.key)
-    if data.documents is not None:
-        data.documents.settle(call)
-    call.draft = make_draft(data.draft, call.changeset)
-    body = data.action.body
-    if body is None or data.action.body_async:
-        return
-    arguments = call.changeset.inputs
-    before = dict(call.changeset.changes)
-    body(call.draft, call.scope, **arguments)
-    _settle(call, before)
-
-
-def _settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
-    """Check what a body or hook has set, and keep the tenant out of its reach."""
-    data: WriteData = call.plan.data
-    changeset = call.changeset
-    check_changes(changeset, cast_already)
-    _check_tenant(call)
-    if changeset.errors:
-        raise InvalidAction(data.action.label, changeset.errors)
-    if data.documents is not None:
-        data.documents.settle(call)
-
-
-def _check_tenant(call: ActionCall) -> None:
-    """No row is moved to another tenant."""
-    data: WriteData = call.plan.data
-    if data.spec.tenancy is None or call.scope.tenant is None:
-        return
-    name = data.spec.tenancy.attribute
-    changes = call.changeset.changes
-    if name in changes and changes[name] != call.scope.tenant:
-        raise ActionForbidden(
-            data.spec.name,
-            data.action.name,
-            reason=f"`{name}` was set to another tenant than the scope's.",
-        )
-
-
 # 5 authorise
 
 
@@ -243,6 +154,10 @@ async def _authorise(call: ActionCall) -> None:
     if folded == FALSE:
         raise refusal(data.program, call.scope, call.changeset.inputs)
     call.filter = folded
+    upsert = data.action.upsert
+    if upsert is not None and upsert.updates is not None:
+        program = data.engine.program(data.spec, upsert.updates)
+        call.updates = program.fold(program.variant(call.scope, call.changeset.inputs))
     if folded == TRUE or data.action.kind is not ActionKind.CREATE:
         return  # a row may have changed since it was read: the statement's own WHERE decides
     verdict = _in_memory(call, folded, call.changeset.changes)
@@ -261,11 +176,8 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
     )
     if any(isinstance(value, Expr) for value in row.values()):
         return None
-    data: WriteData = call.plan.data
-    if data.dumps:
-        row = {name: data.stored(name, value) for name, value in row.items()}
     try:
-        return evaluate(node, row, environment) is True
+        return evaluate(node, call.plan.data.spec.stored(row), environment) is True
     except Unevaluable:
         return None
 
@@ -283,7 +195,9 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
     executable = data.executables.get(key)
     if executable is None:
         where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
-        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where, lock=lock))
+        executable = data.keep(
+            key, Select(resource=data.spec, outputs=(), where=where, lock=Lock() if lock else None)
+        )
     rows = await data.engine.fetch(data.layer, executable, bindings(call, [call.changeset.key]))
     if not rows:
         raise await nothing_written(call)
@@ -295,14 +209,17 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
 async def _before_transaction(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     await _check_row(call, lock=False)
-    before = dict(call.changeset.changes)
-    for hook in data.action.hooks.get(HookPoint.BEFORE_TRANSACTION, ()):
-        await _awaited(hook(call.draft, call.scope))
-    if data.action.body_async and data.action.body is not None:
-        await data.action.body(call.draft, call.scope, **call.changeset.inputs)
-    _settle(call, before)
+    changeset = call.changeset
+    before = dict(changeset.changes)
+    with collecting(changeset):
+        for hook in data.action.hooks.get(HookPoint.BEFORE_TRANSACTION, ()):
+            await _awaited(hook(call.draft, call.scope))
+        if data.action.body_async and data.action.body is not None:
+            await data.action.body(call.draft, call.scope, **changeset.inputs)
+            run_items(data.action.changes, changeset, call.scope)
+    settle(call, before)
     if data.action.kind is ActionKind.CREATE:
-        _check_required(call)
+        check_required(call)
         _recheck_create(call)
 
 
@@ -325,11 +242,12 @@ async def _before_write(call: ActionCall) -> None:
     # The row is locked first, so that what the policies saw is what will be written.
     await _check_row(call, lock=True)
     before = dict(call.changeset.changes)
-    for hook in data.action.hooks[HookPoint.BEFORE_WRITE]:
-        await _awaited(hook(call.draft, call.scope))
-    _settle(call, before)
+    with collecting(call.changeset):
+        for hook in data.action.hooks[HookPoint.BEFORE_WRITE]:
+            await _awaited(hook(call.draft, call.scope))
+    settle(call, before)
     if data.action.kind is ActionKind.CREATE:
-        _check_required(call)
+        check_required(call)
         _recheck_create(call)
 
 
@@ -341,6 +259,10 @@ async def _after_write(call: ActionCall) -> None:
         await _awaited(hook(call.result, call.scope))
 
 
-async def _after_commit(call: ActionCall) -> None:
-    for hook in call.plan.data.action.hooks[HookPoint.AFTER_COMMIT]:
+def _after_commit(hook: Callable[[Any, Any], Any]) -> StepRunner:
+    """One hook is one step, so that a hook that fails takes none of the others with it."""
+
+    async def run(call: ActionCall) -> None:
         await _awaited(hook(call.result, call.scope))
+
+    return run

@@ -40,6 +40,22 @@ class ConstraintViolation(Invalid):
         self.columns = columns
 
 
+class GuardViolation(Invalid):
+    """A row does not meet a rule that its statement checks; the engine answers with the rule's own message.
+
+    Attributes:
+        index: which of the statement's rules.
+        key: the key of the row, as text.
+    """
+
+    code = "guard-violation"
+
+    def __init__(self, *, index: int, key: str) -> None:
+        self.index = index
+        self.key = key
+        super().__init__(f"The row {key} does not meet rule {index} of the statement that writes it.")
+
+
 class UniqueViolation(ConstraintViolation):
     """Another row already has this value."""
 

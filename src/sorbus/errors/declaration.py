@@ -137,6 +137,15 @@ class WrongSection(DeclarationError):
         super().__init__(f"{where}: {message}", path=tuple(where.split(".")), hint=hint)
 
 
+class WrongRelationship(DeclarationError):
+    """A relationship's options or path do not fit the resources that it joins."""
+
+    code = "wrong-relationship"
+
+    def __init__(self, where: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{where}: {message}", path=tuple(where.split(".")), hint=hint)
+
+
 class HidesMember(DeclarationError):
     """A name in a resource's body would hide what every resource has."""
 
@@ -157,6 +166,18 @@ class WrongTransition(DeclarationError):
 
     def __init__(self, action: str, message: str, *, hint: str = "") -> None:
         super().__init__(f"{action}: {message}", path=tuple(action.split(".")), hint=hint)
+
+
+class BadPaging(DeclarationError):
+    """A read action's pages have a default size that they may not have."""
+
+    code = "bad-paging"
+
+    def __init__(self, *, default: int, largest: int) -> None:
+        super().__init__(
+            f"Pages of {default} rows by default and {largest} at most cannot be.",
+            hint="Give `Paging` a `default` from 1 up to `largest`.",
+        )
 
 
 class NotNumeric(DeclarationError):

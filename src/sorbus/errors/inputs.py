@@ -142,6 +142,31 @@ class WrongState(Invalid):
         )
 
 
+class StaleRecord(Invalid):
+    """A record was changed by somebody else after it was read."""
+
+    code = "stale-record"
+
+    def __init__(self, action: str, *, version: object) -> None:
+        self.version = version
+        super().__init__(
+            f"{action}: the record was read at version {version} and has been changed since.",
+            hint="Read it again, and repeat the change on what it is now.",
+        )
+
+
+class UpsertSkipped(Invalid):
+    """An upsert found a row that its condition does not let it update."""
+
+    code = "upsert-skipped"
+
+    def __init__(self, action: str, *, identity: str) -> None:
+        super().__init__(
+            f"{action}: a row with the same `{identity}` is there, and the condition leaves it as it is.",
+            hint='Declare `skipped="return"` to be answered with the row that is there.',
+        )
+
+
 class NoLongerApplies(Invalid):
     """A row changed before a triggered action could run on it."""
 
@@ -171,6 +196,19 @@ class InvalidPage(Invalid):
 
     def __init__(self, name: str, value: object, *, allowed: str) -> None:
         super().__init__(f"The page's `{name}` is {value!r}; allowed: {allowed}.", path=("page", name))
+
+
+class PageRequired(Invalid):
+    """The rows of an action are read in pages only, and all of them were asked for."""
+
+    code = "page-required"
+
+    def __init__(self, action: str, *, largest: int) -> None:
+        super().__init__(
+            f"{action} is read in pages of at most {largest} rows.",
+            path=("page", "limit"),
+            hint=f"Use `.page()` or `.stream()`, or a `.limit()` of at most {largest}.",
+        )
 
 
 class InvalidFilter(Invalid):

@@ -23,6 +23,7 @@ from sorbus.expressions.nodes import (
     AggregateKind,
     Call,
     Exists,
+    Incoming,
     InputRef,
     Node,
     Ordering,
@@ -345,6 +346,18 @@ class InputValue(Expr[T]):
         return InputRef(self.name)
 
 
+class IncomingField(Expr[T]):
+    """A field of the row that an upsert would have inserted."""
+
+    __slots__ = ("field",)
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+
+    def lower(self, context: Lowering) -> Node:
+        return Incoming(context.field(self.field).name)
+
+
 class Tenant(Expr[Any]):
     """The scope's tenant."""
 
@@ -417,6 +430,11 @@ def concat(first: Expr[str] | str, second: Expr[str] | str) -> Expr[str]:
 def now() -> Expr[datetime]:
     """The time at which the statement's transaction began."""
     return Built("now")
+
+
+def incoming(field: Expr[T]) -> Expr[T]:
+    """In an upsert's condition: a field of the row that would have been inserted."""
+    return IncomingField(field)
 
 
 def tenant() -> Expr[Any]:

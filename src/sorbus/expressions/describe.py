@@ -8,6 +8,7 @@ from sorbus.expressions.nodes import (
     Call,
     Const,
     Exists,
+    Incoming,
     InputRef,
     Node,
     Param,
@@ -19,7 +20,7 @@ from sorbus.expressions.operators import OPERATORS
 _INFIX = frozenset({"==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"})
 
 
-def describe(node: Node) -> str:  # noqa: PLR0911  # one return for each kind of node
+def describe(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912  # one return for each kind of node
     """The expression as a person would write it, e.g. `state == 'pending' & org_id == actor.org_id`."""
     match node:
         case Const(value):
@@ -36,6 +37,8 @@ def describe(node: Node) -> str:  # noqa: PLR0911  # one return for each kind of
             return "tenant"
         case InputRef(name):
             return f"input.{name}"
+        case Incoming(name):
+            return f"incoming.{name}"
         case Exists(relationship, None):
             return f"exists({relationship})"
         case Exists(relationship, where):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from sorbus.expressions.nodes import (
     Call,
     Const,
     Exists,
+    Incoming,
     InputRef,
     Node,
     Param,
@@ -45,7 +46,12 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What an expression may refer to besides the row; `now` is when the transaction began."""
+    """What an expression may refer to besides the row.
+
+    Attributes:
+        now: when the transaction began.
+        incoming: the row that an upsert would have inserted.
+    """
 
     rows: Rows
     actor: Any = None
@@ -53,6 +59,7 @@ class Environment:
     inputs: dict[str, Any] | None = None
     params: Sequence[Any] = ()
     now: datetime | None = None
+    incoming: Mapping[str, Any] | None = None
 
 
 def actor_value(actor: Any, name: str) -> Any:
@@ -86,6 +93,8 @@ def evaluate(node: Node, row: Any, environment: Environment) -> Any:
             return environment.tenant
         case InputRef(name):
             return stored_form((environment.inputs or {}).get(name))
+        case Incoming(name) if environment.incoming is not None:
+            return environment.incoming[name]
         case Exists():
             return environment.rows.exists(row, node, environment)
         case Aggregated():

@@ -59,7 +59,18 @@ class Lowerer:
         return Param(len(self.values) - 1, type(sample))
 
     def into(self, relationship: Any) -> tuple[str, Any, Lowerer]:
-        """The lowering of expressions over the rows that a relationship leads to."""
+        """The lowering of expressions over the rows that a relationship leads to.
+
+        A path without a name of its own has that of its steps, joined by dots.
+        """
+        unnamed: tuple[Any, ...] = () if relationship.name else relationship.steps
+        if unnamed:
+            first, *steps = unnamed
+            name, destination, _ = self.into(first)
+            for step in steps:
+                further, destination, _ = Lowerer(self.catalog, (destination,)).into(step(destination))
+                name = f"{name}.{further}"
+            return name, destination, Lowerer(self.catalog, (*self.stack, destination), self.values)
         if not any(issubclass(self.stack[-1], each) for each in (relationship.owner,)):
             raise ForeignField(
                 relationship.name, of=relationship.owner.__name__, seen_from=self.stack[-1].__name__

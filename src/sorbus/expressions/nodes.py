@@ -64,6 +64,13 @@ class InputRef(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Incoming(Node):
+    """A field of the row that an upsert would have inserted."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Node):
     """An operator or function on arguments; `operator` is a name of `sorbus.expressions.operators`."""
 
@@ -73,10 +80,19 @@ class Call(Node):
 
 @dataclass(frozen=True, slots=True)
 class Exists(Node):
-    """Whether a related row exists that meets `where`."""
+    """Whether a related row exists that meets `where`.
+
+    Attributes:
+        hops: what the rows of each hop of the way must meet, seen from there, in place of what the relationship
+            itself says; None where nobody has added to that.
+    """
 
     relationship: str
     where: Node | None = None
+    hops: Hops | None = None
+
+
+Hops = tuple[Node | None, ...]
 
 
 class AggregateKind(StrEnum):
@@ -107,13 +123,14 @@ class Ordering:
 
 @dataclass(frozen=True, slots=True)
 class Aggregated(Node):
-    """An aggregate over the rows of a to-many relationship."""
+    """An aggregate over the rows of a to-many relationship; `hops` as those of `Exists`."""
 
     kind: AggregateKind
     relationship: str
     of: Node | None = None
     where: Node | None = None
     order: tuple[Ordering, ...] = ()
+    hops: Hops | None = None
 
 
 UNTRUSTED = "untrusted"

@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from enum import Enum
-from typing import Annotated, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
+from sorbus.changeset.items import Item
+from sorbus.expressions.build import Expr
 from sorbus.query.query import Query
+from sorbus.resource.fields import Attr
 from sorbus.schema.actions import ActionKind, HookPoint
+from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
+
+if TYPE_CHECKING:
+    from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult
 
 R = TypeVar("R")
 P = ParamSpec("P")
 T = TypeVar("T")
-H = TypeVar("H", bound=Callable[..., Any])
+H = TypeVar("H", bound="Callable[..., Any] | staticmethod[..., Any]")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -22,8 +50,15 @@ class ArgumentMarker:
     """Marks a parameter of a write as an argument that is not an attribute."""
 
 
+class PrivateMarker(ArgumentMarker):
+    """Marks an argument that only code can give."""
+
+
 Arg = Annotated[T, ArgumentMarker]
 """A parameter that is not an attribute of the resource: `notify: Arg[bool] = False`."""
+
+PrivateArg = Annotated[T, PrivateMarker]
+"""An argument that code can give and no interface takes from outside: `imported: PrivateArg[bool] = False`."""
 
 
 class Action:
@@ -47,7 +82,8 @@ class Action:
         return f"<action {self.owner.__name__}.{self.name}>"
 
     def _hook(self, point: HookPoint, function: H) -> H:
-        self.hooks[point].append(function)
+        plain: Callable[..., Any] = getattr(function, "__func__", function)  # that of a static method
+        self.hooks[point].append(plain)
         return function
 
     def before_transaction(self, function: H) -> H:
@@ -66,6 +102,51 @@ class Action:
         """Run `function(record, scope)` after the transaction has been committed."""
         return self._hook(HookPoint.AFTER_COMMIT, function)
 
+    def after_transaction(self, function: H) -> H:
+        """Run the static method `function(outcome, scope)` at the very end, also when the action failed.
+
+        The outcome has a `record` or an `error`. What the hook returns, unless None, becomes the action's answer.
+        """
+        return self._hook(HookPoint.AFTER_TRANSACTION, function)
+
+    def before_batch(self, function: H) -> H:
+        """In a bulk run, run the static method `function(scope)` in the transaction before each batch."""
+        return self._hook(HookPoint.BEFORE_BATCH, function)
+
+    def after_batch(self, function: H) -> H:
+        """In a bulk run, run the static method `function(records, scope)` in the transaction after each batch."""
+        return self._hook(HookPoint.AFTER_BATCH, function)
+
+
+class BulkChoices(TypedDict, total=False):
+    """What a caller may choose about a bulk run.
+
+    Attributes:
+        batch: rows in one statement, 1 to 30 000 (default 1000).
+        together: what commits at once: `"all"`, or each `"batch"`. By default everything, as long as errors raise.
+        on_error: `"raise"` (default) undoes everything at the first error; `"continue"` writes the rows that can be
+            written and lists the others in `errors`; `"stop"` does so up to the first batch with an error.
+        returning: whether the result holds the records.
+        strategy: `"atomic"`, `"batches"` or `"stream"`, when it must be that one and no lesser.
+    """
+
+    batch: int
+    together: Literal["all", "batch"]
+    on_error: Literal["raise", "continue", "stop"]
+    returning: bool
+    strategy: Literal["atomic", "batches", "stream"]
+
+
+def chosen(choices: BulkChoices) -> BulkOptions:
+    """The options of a bulk run.
+
+    Raises:
+        WrongBulkOption: there is no such option, or not with this value.
+    """
+    from sorbus.engine.bulk.result import BulkOptions
+
+    return BulkOptions.chosen(dict(choices))
+
 
 def _scoped(args: tuple[Any, ...]) -> Scope:
     scope: Scope = args[0]
@@ -82,8 +163,89 @@ class CreateAction(Action, Generic[R, P]):
         result: R = await scope.need_runtime().create(self, scope, inputs, args[1:])
         return result
 
+    async def bulk(
+        self,
+        scope: Scope,
+        rows: Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]],
+        **options: Unpack[BulkChoices],
+    ) -> BulkResult[R]:
+        """Make many records: `await Article.draft.bulk(scope, [{"title": "A"}, {"title": "B"}])`.
 
-class UpdateAction(Action, Generic[R, P]):
+        Args:
+            rows: the inputs of each record; an iterable may be endless, batches are written as it goes.
+            options: as `BulkChoices` lists them.
+
+        Raises:
+            SorbusError: the first row that cannot be made, with its position in the path; nothing is written then,
+                unless `on_error` or `together` say otherwise.
+        """
+        result: BulkResult[R] = await scope.need_runtime().bulk_create(self, scope, rows, chosen(options))
+        return result
+
+    def explain(self, scope: Scope) -> BulkPlan:
+        """How a bulk run would write its rows, and why not in a better way."""
+        plan: BulkPlan = scope.need_runtime().bulk_plan(self, scope, None, {})
+        return plan
+
+
+class _Changing(Action, Generic[R]):
+    """What updates and destroys share: runs over many rows."""
+
+    async def bulk(
+        self,
+        scope: Scope,
+        over: Query[Any] | Iterable[Any] | AsyncIterable[Any],
+        inputs: Mapping[str, Any] | None = None,
+        **options: Unpack[BulkChoices],
+    ) -> BulkResult[R]:
+        """Run the action with the same inputs over a query, or over records or keys.
+
+        Of a query, the rows are written that the actor may read and change; the others are left alone. Records and
+        keys that cannot be written are errors.
+
+        Args:
+            over: a query, or records or keys.
+            inputs: the action's inputs.
+            options: as `BulkChoices` lists them.
+
+        Raises:
+            SorbusError: why the first row was not written; everything is undone then, unless `on_error` or
+                `together` say otherwise.
+        """
+        result: BulkResult[R] = await scope.need_runtime().bulk_change(
+            self, scope, over, inputs or {}, chosen(options)
+        )
+        return result
+
+    async def bulk_rows(
+        self,
+        scope: Scope,
+        rows: Iterable[tuple[Any, Mapping[str, Any]]] | AsyncIterable[tuple[Any, Mapping[str, Any]]],
+        **options: Unpack[BulkChoices],
+    ) -> BulkResult[R]:
+        """Run the action over records or keys, each with inputs of its own.
+
+        Raises:
+            SorbusError: why the first row was not written; everything is undone then, unless `on_error` or
+                `together` say otherwise.
+        """
+        result: BulkResult[R] = await scope.need_runtime().bulk_change_rows(
+            self, scope, rows, chosen(options)
+        )
+        return result
+
+    def explain(
+        self,
+        scope: Scope,
+        over: Query[Any] | Iterable[Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> BulkPlan:
+        """How a bulk run over a query (or what is given) would write its rows, and why not in a better way."""
+        plan: BulkPlan = scope.need_runtime().bulk_plan(self, scope, over, inputs or {})
+        return plan
+
+
+class UpdateAction(_Changing[R], Generic[R, P]):
     """Changes a record: `run = await run.process(scope)` answers with the changed record."""
 
     kind = ActionKind.UPDATE
@@ -110,7 +272,7 @@ class UpdateAction(Action, Generic[R, P]):
         return result
 
 
-class DestroyAction(Action, Generic[R, P]):
+class DestroyAction(_Changing[R], Generic[R, P]):
     """Removes a record: `await run.remove(scope)` answers with the record as it was."""
 
     kind = ActionKind.DESTROY
@@ -176,7 +338,15 @@ Body = Callable[Concatenate[R, P], Awaitable[None] | None]
 @overload
 def create(function: Body[R, P], /) -> CreateAction[R, P]: ...
 @overload
-def create(*, upsert: str | None = ...) -> Callable[[Body[R, P]], CreateAction[R, P]]: ...
+def create(
+    *,
+    upsert: str | None = ...,
+    upsert_fields: Sequence[Attr[Any]] | None = ...,
+    upsert_where: Expr[bool] | None = ...,
+    skipped: Literal["error", "return"] = ...,
+    updates: UpdateAction[Any, Any] | None = ...,
+    changes: Sequence[Item] = ...,
+) -> Callable[[Body[R, P]], CreateAction[R, P]]: ...
 def create(function: Any = None, /, **options: Any) -> Any:
     """Declare a create action.
 
@@ -185,32 +355,74 @@ def create(function: Any = None, /, **options: Any) -> Any:
     `async` body runs before the transaction opens.
 
     Args:
-        upsert: the name of an identity; a row with the same keys is then updated instead.
+        upsert: the name of an identity; a row with the same keys is then updated instead. The policies must allow
+            the actor both the row that is there and the one that it becomes.
+        upsert_fields: what is updated; by default the attributes among the inputs that are not keys.
+        upsert_where: when it is updated: a condition over the row there is and `incoming(field)` of the new one.
+        skipped: what follows when the condition leaves the row alone: an error, or the row as it is.
+        updates: an update action whose policies must allow the update, too.
+        changes: changes and validations that run after the body, in this order.
     """
     return _decorator(CreateAction, function, options)
 
 
-def update(function: Body[R, P], /) -> UpdateAction[R, P]:
-    """Declare an update action; its inputs and body are read as those of `create`."""
-    return UpdateAction(function)
+@overload
+def update(function: Body[R, P], /) -> UpdateAction[R, P]: ...
+@overload
+def update(
+    *, changes: Sequence[Item] = ..., atomic: bool = ...
+) -> Callable[[Body[R, P]], UpdateAction[R, P]]: ...
+def update(function: Any = None, /, **options: Any) -> Any:
+    """Declare an update action; its inputs and body are read as those of `create`.
+
+    Args:
+        changes: changes and validations that run after the body, in this order.
+        atomic: whether a bulk run over a query must be one statement; it is then refused where it cannot be.
+    """
+    return _decorator(UpdateAction, function, options)
 
 
-def transition(*sources: Enum, to: Enum) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
+def transition(
+    *sources: Enum, to: Enum, changes: Sequence[Item] = ()
+) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
     """Declare an update that moves the state attribute from one of `sources` to `to`.
 
     The guard is in the UPDATE itself: of two that try at once, one gets a `WrongState` error.
     """
-    return lambda function: UpdateAction(function, sources=sources, target=to)
+    return lambda function: UpdateAction(function, sources=sources, target=to, changes=changes)
 
 
-def destroy(function: Body[R, P], /) -> DestroyAction[R, P]:
-    """Declare a destroy action."""
-    return DestroyAction(function)
+@overload
+def destroy(function: Body[R, P], /) -> DestroyAction[R, P]: ...
+@overload
+def destroy(
+    *, soft: bool = ..., changes: Sequence[Item] = ..., atomic: bool = ...
+) -> Callable[[Body[R, P]], DestroyAction[R, P]]: ...
+def destroy(function: Any = None, /, **options: Any) -> Any:
+    """Declare a destroy action.
+
+    Args:
+        soft: whether the row stays and gets what the body sets, such as `self.archived_at = now()`.
+        changes: changes and validations that run after the body, in this order.
+        atomic: whether a bulk run over a query must be one statement.
+    """
+    return _decorator(DestroyAction, function, options)
 
 
-def read(function: Callable[Concatenate[type[R], P], Query[R]], /) -> ReadAction[R, P]:
-    """Declare a read action on a class method that answers with a query."""
-    return ReadAction(function)
+ReadBody = Callable[Concatenate[type[R], P], Query[R]]
+
+
+@overload
+def read(function: ReadBody[R, P], /) -> ReadAction[R, P]: ...
+@overload
+def read(*, page: Paging = ...) -> Callable[[ReadBody[R, P]], ReadAction[R, P]]: ...
+def read(function: Any = None, /, **options: Any) -> Any:
+    """Declare a read action on a class method that answers with a query.
+
+    Args:
+        page: how its rows come in pages.
+    """
+    return _decorator(ReadAction, function, options)
 
 
 @overload

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from sorbus.errors.framework import ApplicationClosed
+from sorbus.errors.notifications import NoSuchTopic
 from sorbus.resource.actions import Action
 from sorbus.resource.domain import Domain
 from sorbus.scope import Scope
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from sorbus.data_layers.postgres.migrations import SystemScript
     from sorbus.data_layers.postgres.tables import Schema
     from sorbus.engine.engine import Engine
+    from sorbus.engine.notify import Hub
+    from sorbus.engine.subscriptions import Subscription
     from sorbus.engine.transaction import Transaction
     from sorbus.policies.explain import Explanation
 
@@ -96,6 +99,7 @@ class Sorbus:
         self.migrations_folder = Path(migrations_folder)
         self._database: Database | None = None
         self._engine: Engine | None = None
+        self._hub: Hub | None = None
         self._stack = AsyncExitStack()
 
     # life
@@ -114,6 +118,7 @@ class Sorbus:
             layers = await self._open_layers()
             await self._prepare()
             self._engine = Engine(self.spec, layers, secret=self._secret or _secret(self.home))
+            await self._open_hub(relay=components)
             if components:
                 await self.start_components()
         except BaseException:
@@ -145,6 +150,15 @@ class Sorbus:
         finally:
             await connection.close()
 
+    async def _open_hub(self, *, relay: bool) -> None:
+        from sorbus.resource.messaging import open_hub
+
+        self._hub = hub = open_hub(self.engine)
+        if hub is not None:
+            self._stack.push_async_callback(hub.close)
+            if relay and hub.outbox is not None:
+                await hub.outbox.start()
+
     async def start_components(self) -> None:
         """Start every component, in the order in which they were given."""
         for component in self.components:
@@ -165,7 +179,7 @@ class Sorbus:
                 self.database_url, home=self.home, name=self.name, pool={"size": self._pool_size}
             )
             await self._stack.enter_async_context(self._database)
-            layers["postgres"] = PostgresLayer(self.spec, self._database.pool)
+            layers["postgres"] = PostgresLayer(self.spec, self._database.pool, version=self._database.version)
         return MappingProxyType(layers)
 
     async def close(self) -> None:
@@ -176,6 +190,7 @@ class Sorbus:
             await stack.aclose()
         finally:
             self._engine = None
+            self._hub = None
             self._database = None
 
     async def __aenter__(self) -> Self:
@@ -226,9 +241,49 @@ class Sorbus:
         """A registered service, or None."""
         return self._services.get(service)
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Every action inside the block commits together or not at all."""
-        return self.engine.transaction()
+    def transaction(self, *, nested: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """Every action inside the block commits together or not at all; blocks inside join the outermost.
+
+        Args:
+            nested: inside an open transaction, an error that leaves this block undoes this block alone, with
+                its notifications and callbacks; catch it outside the block to go on.
+        """
+        return self.engine.transaction(nested=nested)
+
+    def subscribe(
+        self,
+        topic: str,
+        scope: Scope,
+        *,
+        after: int | None = None,
+        records: bool = False,
+        known: Iterable[Any] = (),
+        backlog: int = 1000,
+    ) -> Subscription:
+        """What is published to a topic from now on, on any node: `async for event in app.subscribe(…)`.
+
+        An event is a `Notification` or, when some were lost before it, `Lagged`.
+
+        Args:
+            topic: such as `"run:…"`; it belongs to the scope's tenant. `topic(…)` makes one from values that
+                may hold a colon.
+            after: the position of the last durable notification that was dealt with; those after it come
+                first, without a gap.
+            records: whether each comes with its record as the scope may read it at that moment. What the
+                scope may not read is left out.
+            known: keys of records that the subscriber shows already, so that it is told when they go.
+            backlog: how many wait for a slow reader; when it is full they are dropped and `Lagged` says so.
+
+        Raises:
+            NoSuchTopic: nothing is ever published to it.
+            TopicNeedsTenant: it is a tenant's, and the scope names none.
+            NotResumable: `after` is given, and the topic is not durable.
+            ActionForbidden: `records` is asked for, and no policy lets the actor read them.
+        """
+        self.engine  # noqa: B018 - says that the application is closed
+        if self._hub is None:
+            raise NoSuchTopic(topic, allowed=())
+        return self._hub.subscribe(topic, scope, after=after, records=records, known=known, backlog=backlog)
 
     def explain(self, action: Action, scope: Scope, **inputs: Any) -> Explanation:
         """Whether the scope's actor may run an action, and why, as data."""
@@ -236,7 +291,10 @@ class Sorbus:
 
     def system_scripts(self) -> Sequence[SystemScript]:
         """The tables that parts of the application need besides those of the resources."""
-        found = (script for each in self.components for script in each.system_scripts())
+        from sorbus.resource.messaging import system_scripts
+
+        parts = (each.system_scripts() for each in self.components)
+        found = (script for scripts in (system_scripts(self.spec), *parts) for script in scripts)
         return tuple({(script.name, script.version): script for script in found}.values())
 
     def schema(self) -> Schema:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeAliasType
+from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeAliasType, overload
 
 from sorbus.errors.access import ImmutableRecord, NoConstructor
 from sorbus.errors.declaration import HidesMember, UnknownMember
@@ -79,7 +80,10 @@ class Resource:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self.__dict__ == other.__dict__
+        if self.__dict__ == other.__dict__:
+            return True
+        mine, others = (_fields(each.__dict__) for each in (self, other))
+        return mine == others
 
     def __hash__(self) -> int:
         return hash((type(self), self.__dict__.get("id")))
@@ -90,15 +94,73 @@ class Resource:
         return Query(resource=cls, scope=scope)
 
     @classmethod
-    async def get(cls, scope: Scope, key: Any) -> Self:
+    async def get(cls, scope: Scope, key: Any, *, load: Sequence[Any] = ()) -> Self:
         """The record with a key.
+
+        Args:
+            load: calculations, aggregates and relationships to load along with it.
 
         Raises:
             NotFound: there is none, or none that the actor may see.
             Forbidden: no policy allows the actor to read here.
         """
-        record: Self = await scope.need_runtime().get(cls, scope, key)
+        record: Self = await scope.need_runtime().get(cls, scope, key, load)
         return record
+
+    @classmethod
+    async def get_by(cls, scope: Scope, *, load: Sequence[Any] = (), **values: Any) -> Self:
+        """The record with the values of an identity: `await Article.get_by(scope, slug="x")`.
+
+        Args:
+            load: calculations, aggregates and relationships to load along with it.
+            values: the attributes of an identity; that of the tenant need not be given.
+
+        Raises:
+            NoSuchIdentity: the names are those of no identity.
+            InvalidInput: a value is none of its attribute's type.
+            NotFound: there is none, or none that the actor may see.
+            Forbidden: no policy allows the actor to read here.
+        """
+        record: Self = await scope.need_runtime().get_by(cls, scope, values, load)
+        return record
+
+    @overload
+    @classmethod
+    async def load(cls, records: Self, scope: Scope, *targets: Any, reuse: bool = ...) -> Self: ...
+    @overload
+    @classmethod
+    async def load(
+        cls, records: Sequence[Self], scope: Scope, *targets: Any, reuse: bool = ...
+    ) -> list[Self]: ...
+    @classmethod
+    async def load(
+        cls, records: Self | Sequence[Self], scope: Scope, *targets: Any, reuse: bool = False
+    ) -> Self | list[Self]:
+        """Records at hand with more loaded: `await Author.load(authors, scope, Author.articles)`.
+
+        The records themselves stay as they are; the answer is copies. A field of a record that the actor may
+        not read any more stays unloaded.
+
+        Args:
+            targets: fields and relationships, or a query of the resource, whose loads are taken.
+            reuse: whether what a record has already is kept instead of being read again.
+        """
+        several = [records] if isinstance(records, Resource) else list(records)
+        copies = [_copy(each) for each in several]
+        await scope.need_runtime().reader.load(copies, cls, scope, targets, reuse=reuse)
+        return copies[0] if isinstance(records, Resource) else copies
+
+
+def _fields(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a record without what Sorbus notes about it."""
+    return {name: value for name, value in values.items() if not name.startswith("__")}
+
+
+def _copy[T](record: T) -> T:
+    """A record with the same values; a further load on it does not change the first."""
+    made = object.__new__(type(record))
+    made.__dict__.update(record.__dict__)
+    return made
 
 
 def local_types(above: int) -> dict[str, Any]:

@@ -1,6 +1,15 @@
 """Frozen specs: what the declarations say, as data."""
 
-from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint, InputSpec, Missing, TransitionSpec
+from sorbus.schema.actions import (
+    ActionKind,
+    ActionSpec,
+    HookPoint,
+    InputSpec,
+    Missing,
+    OnSkip,
+    TransitionSpec,
+    UpsertSpec,
+)
 from sorbus.schema.fields import (
     AggregateSpec,
     AttributeSpec,
@@ -10,6 +19,8 @@ from sorbus.schema.fields import (
     IdentitySpec,
     JoinSpec,
     OnDelete,
+    OnUpdate,
+    ReferenceSpec,
     RelationshipSpec,
 )
 from sorbus.schema.policies import CheckSpec, Effect, PolicySpec, TenancySpec
@@ -34,9 +45,13 @@ __all__ = [
     "JoinSpec",
     "Missing",
     "OnDelete",
+    "OnUpdate",
+    "OnSkip",
     "PolicySpec",
+    "ReferenceSpec",
     "RelationshipSpec",
     "ResourceSpec",
     "TenancySpec",
     "TransitionSpec",
+    "UpsertSpec",
 ]

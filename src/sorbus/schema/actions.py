@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sorbus.expressions.nodes import Node
+from sorbus.schema.paging import PAGES, Paging
 from sorbus.types.base import FieldType
 
 
@@ -26,12 +28,15 @@ class ActionKind(StrEnum):
 
 
 class HookPoint(StrEnum):
-    """Where a hook of the user's runs, in the order in which they come."""
+    """Where a hook of the user's runs, in the order in which they come; those of batches in bulk runs only."""
 
     BEFORE_TRANSACTION = "before_transaction"
+    BEFORE_BATCH = "before_batch"
     BEFORE_WRITE = "before_write"
     AFTER_WRITE = "after_write"
+    AFTER_BATCH = "after_batch"
     AFTER_COMMIT = "after_commit"
+    AFTER_TRANSACTION = "after_transaction"
 
 
 class Missing(StrEnum):
@@ -57,6 +62,7 @@ class InputSpec:
     Attributes:
         attribute: whether it is an attribute of the resource that the action accepts, else an argument.
         default: the signature's default, or `Missing.MARK`.
+        public: whether interfaces take it from outside; code can always give it.
     """
 
     name: str
@@ -65,6 +71,7 @@ class InputSpec:
     default: Any = Missing.MARK
     description: str = ""
     sensitive: bool = False
+    public: bool = True
 
     @property
     def required(self) -> bool:
@@ -81,6 +88,32 @@ class TransitionSpec:
     target: Any
 
 
+class OnSkip(StrEnum):
+    """What an upsert answers with when its condition leaves the row there is alone."""
+
+    ERROR = "error"
+    RETURN = "return"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpsertSpec:
+    """What a create does when a row with the keys of an identity is there.
+
+    Attributes:
+        identity: the identity's name.
+        fields: the attributes that are updated; None means those that the action accepts.
+        where: what the row there is, and the incoming one, must meet to be updated.
+        skipped: what follows when they do not.
+        updates: the name of the update action whose policies must allow the update, too.
+    """
+
+    identity: str
+    fields: tuple[str, ...] | None = None
+    where: Node | None = None
+    skipped: OnSkip = OnSkip.ERROR
+    updates: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSpec:
     """One action.
@@ -89,8 +122,12 @@ class ActionSpec:
         body: the user's function, or None for the primary read.
         body_async: whether the body is a coroutine function and so runs before the transaction opens.
         returns: what a generic action answers with; None when it answers nothing.
-        upsert: the name of the identity that a create falls back on to update the row there is.
+        upsert: what a create falls back on to update the row there is.
+        changes: the changes and validations that run after the body, in order.
+        soft: whether a destroy keeps the row and writes what its body sets.
+        atomic: whether a bulk run over a query must be one statement.
         transaction: whether a generic or read action runs in one.
+        page: how the rows of a read action come in pages.
         hooks: the user's hooks at each point, in written order.
     """
 
@@ -103,8 +140,12 @@ class ActionSpec:
     body_async: bool = False
     returns: FieldType | None = None
     transition: TransitionSpec | None = None
-    upsert: str | None = None
+    upsert: UpsertSpec | None = None
+    changes: tuple[Any, ...] = ()
+    soft: bool = False
+    atomic: bool = False
     transaction: bool = True
+    page: Paging = PAGES
     hooks: Mapping[HookPoint, tuple[Callable[..., Any], ...]] = field(default_factory=dict[HookPoint, Any])
 
     @property
@@ -115,3 +156,8 @@ class ActionSpec:
     def input(self, name: str) -> InputSpec | None:
         """The input of a name."""
         return next((each for each in self.inputs if each.name == name), None)
+
+    @property
+    def public_inputs(self) -> tuple[InputSpec, ...]:
+        """The inputs that interfaces take from outside."""
+        return tuple(each for each in self.inputs if each.public)

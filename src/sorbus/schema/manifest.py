@@ -89,7 +89,9 @@ def _action(action: ActionSpec) -> dict[str, Any]:
         "description": action.description,
         "inputs": [_input(each) for each in action.inputs],
         "returns": action.returns.describe() if action.returns else None,
-        "upsert": action.upsert,
+        "upsert": action.upsert.identity if action.upsert else None,
+        "soft": action.soft,
+        "changes": [each.name for each in action.changes],
         "transition": None
         if transition is None
         else {
@@ -106,6 +108,7 @@ def _input(each: InputSpec) -> dict[str, Any]:
         "type": each.type.describe(),
         "required": each.required,
         "attribute": each.attribute,
+        "public": each.public,
         "description": each.description,
     }
 

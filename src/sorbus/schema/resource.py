@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from sorbus.schema.fields import (
     RelationshipSpec,
 )
 from sorbus.schema.policies import PolicySpec, TenancySpec
+from sorbus.schema.ways import Segment, segments
 
 FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
 """Anything with a value on a record."""
@@ -63,6 +64,21 @@ class ResourceSpec:
         """Attributes, calculations and aggregates by name."""
         return MappingProxyType({**self.attributes, **self.calculations, **self.aggregates})
 
+    @cached_property
+    def dumps(self) -> Mapping[str, Callable[[Any], Any]]:
+        """The conversions to stored forms, of those attributes that need one."""
+        found = {name: each.type.codec.dump for name, each in self.attributes.items()}
+        return MappingProxyType({name: dump for name, dump in found.items() if dump is not None})
+
+    def stored(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values of attributes as a row keeps them; expressions stay."""
+        if not self.dumps:
+            return values
+        return {
+            name: self.attributes[name].type.stored(each) if name in self.dumps else each
+            for name, each in values.items()
+        }
+
     def field(self, name: str, *, where: str = "") -> FieldSpec:
         """The field of a name.
 
@@ -99,6 +115,18 @@ class ApplicationSpec:
     def destination(self, relationship: RelationshipSpec) -> ResourceSpec:
         """The resource at the far end of a relationship."""
         return self.resources[relationship.destination]
+
+    @cached_property
+    def _segments(self) -> dict[tuple[str, str], tuple[Segment, ...]]:
+        return {}
+
+    def segments(self, source: ResourceSpec, relationship: RelationshipSpec) -> tuple[Segment, ...]:
+        """The segments of a relationship of a resource, in the order in which they are gone."""
+        key = (source.name, relationship.name)
+        found = self._segments.get(key)
+        if found is None:
+            found = self._segments[key] = tuple(segments(self.resources, source.name, relationship))
+        return found
 
     def join(self, relationship: RelationshipSpec) -> ResourceSpec | None:
         """The resource between the ends of a many_to_many."""

@@ -12,10 +12,14 @@ pytest-asyncio in its auto mode.
 
 from __future__ import annotations
 
+from sorbus.testing.conformance.bulk import Bulk
+from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.documents import Documents
+from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
+from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.types import Types
@@ -24,5 +28,17 @@ from sorbus.testing.conformance.writes import Writes
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Reads, Derived, Rules, Transactions, Types, Documents):
+class DataLayerSuite(
+    Writes,
+    Changing,
+    Bulk,
+    Reads,
+    Derived,
+    Relationships,
+    Rules,
+    Transactions,
+    Notices,
+    Types,
+    Documents,
+):
     """Everything that a data layer must do."""

@@ -7,7 +7,7 @@ the Python type.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -139,6 +139,12 @@ class FieldType:
         """The stored form of a value."""
         dump = self.codec.dump
         return value if dump is None or value is None else dump(value)
+
+    @cached_property
+    def stored_limits(self) -> Limits:
+        """The limits with their bounds in stored form, as a row or column is held to them."""
+        bounds = {name: getattr(self.constraints, name) for name in ("ge", "gt", "le", "lt")}
+        return replace(self.constraints, **{name: self.stored(bound) for name, bound in bounds.items()})
 
     @cached_property
     def embeds(self) -> bool:

@@ -58,6 +58,8 @@ SAMPLES: Mapping[str, Any] = {
     "expression": "61 * * * *",
     "faults": ["the table runs has no primary key"],
     "field": "Run.state",
+    "identity": "source",
+    "index": 0,
     "file": "migrations/0002_score.sql",
     "first": "Run",
     "folder": Path("/srv/sorbus"),

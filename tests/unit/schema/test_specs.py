@@ -255,7 +255,8 @@ class TestActions:
             ("loud", False, False),
         ]
         assert write.description == "Write a note."
-        assert (write.label, write.upsert, write.kind) == ("Note.write", "text", ActionKind.CREATE)
+        assert write.upsert is not None
+        assert (write.label, write.upsert.identity, write.kind) == ("Note.write", "text", ActionKind.CREATE)
         text = write.input("text")
         assert isinstance(text, InputSpec)
         assert text.type.constraints.max_length == 100

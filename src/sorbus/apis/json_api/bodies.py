@@ -43,7 +43,7 @@ class BodyReader:
         self.route = route
         self.label = route.action.label
         self.type = route.exposed.type
-        self.names = tuple(each.name for each in route.action.inputs)
+        self.names = tuple(each.name for each in route.action.public_inputs)
         self.known = frozenset(self.names)
         self.relationships = {
             each.name: (each, surface.destination(each).type)

@@ -135,7 +135,7 @@ def _seen_state(fault: Fault, route: RouteSpec) -> Fault:
 def _seen_input(fault: Fault, error: Invalid, route: RouteSpec) -> Fault:
     """A fault about an input, or about a private attribute that the action itself has set."""
     spec, label = route.exposed.spec, route.action.label
-    inputs = {each.name for each in route.action.inputs}
+    inputs = {each.name for each in route.action.public_inputs}
     if isinstance(error, AlreadyTaken):
         at = next((name for name in error.names if name in inputs), fault.path[1])
         fault = replace(fault, detail=_taken(error, spec, inputs, label), path=("input", at))

@@ -143,7 +143,7 @@ def _input_errors(routes: Iterable[RouteSpec]) -> Iterator[DeclarationError]:
     """The inputs of a read are query parameters, and must not be taken for those of JSON:API."""
     for route in routes:
         if route.kind is RouteKind.READ:
-            for each in route.action.inputs:
+            for each in route.action.public_inputs:
                 if each.name in PARAMETERS:
                     yield ReservedName(
                         route.exposed.spec.name, f"{route.action.name}({each.name})", reserved=PARAMETERS

@@ -161,7 +161,7 @@ class Components:
 
     def request(self, route: RouteSpec) -> Schema:
         """The schema of the document that a route takes."""
-        inputs = route.action.inputs
+        inputs = route.action.public_inputs
         linkable = {
             each.source_attribute: each
             for each in route.exposed.relationships.values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sorbus.data_layers.base import Capability, Loader
 from sorbus.data_layers.memory.constraints import Constraints
-from sorbus.data_layers.memory.session import MemorySession, Store
+from sorbus.data_layers.memory.session import Mark, MemorySession, Store
 from sorbus.data_layers.memory.statements import MemoryStatement, compile_statement
 from sorbus.data_layers.memory.values import loader
 from sorbus.query.statements import Statement
@@ -76,3 +76,20 @@ class MemoryLayer:
     async def rollback(self, session: MemorySession) -> None:
         """Undo it."""
         session.rollback()
+
+    async def savepoint(self, session: MemorySession) -> Mark:
+        """Mark a place in the transaction."""
+        return session.mark()
+
+    async def keep(self, session: MemorySession, mark: Mark) -> None:
+        """Keep what was done since a mark.
+
+        Raises:
+            TransactionAborted: a statement has failed since.
+        """
+        del mark
+        session.check()
+
+    async def rollback_to(self, session: MemorySession, mark: Mark) -> None:
+        """Undo what was done since a mark."""
+        session.go_back(mark)

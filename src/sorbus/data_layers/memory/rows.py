@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -12,26 +13,13 @@ from typing import Any, cast
 from sorbus.data_layers.base import Bindings
 from sorbus.data_layers.memory.kinds import zero
 from sorbus.data_layers.memory.tables import Row, Table
+from sorbus.data_layers.memory.ways import Frame, follow
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.evaluate import Environment, evaluate
-from sorbus.expressions.nodes import Aggregated, AggregateKind, Exists, Node, Ordering, Ref
+from sorbus.expressions.nodes import Aggregated, AggregateKind, Exists, Hops, Node, Ordering, Ref
 from sorbus.expressions.operators import OPERATORS
 from sorbus.schema.fields import RelationshipSpec
-from sorbus.schema.resource import ApplicationSpec, ResourceSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A row in question, and the row that encloses it inside an `Exists` or `Aggregated`."""
-
-    spec: ResourceSpec
-    row: Row
-    parent: Frame | None = None
-
-    @property
-    def stack(self) -> tuple[ResourceSpec, ...]:
-        """The resources of the rows around this one, and its own."""
-        return (*self.parent.stack, self.spec) if self.parent is not None else (self.spec,)
+from sorbus.schema.resource import ApplicationSpec
 
 
 class MemoryRows:
@@ -57,6 +45,12 @@ class MemoryRows:
             params=bindings.params,
             now=now,
         )
+
+    def with_incoming(self, row: Row) -> MemoryRows:
+        """The same rows, seen by the condition of an upsert that would have inserted `row`."""
+        made = copy(self)
+        made.environment = replace(self.environment, rows=made, incoming=row)
+        return made
 
     def evaluate(self, node: Node, frame: Frame | None) -> Any:
         """The value of a node for a row."""
@@ -84,27 +78,22 @@ class MemoryRows:
             raise NotCompilable(f"{frame.spec.name}.{ref.name}")
         return self.evaluate(derived.node, frame)
 
-    def related(self, frame: Frame, relationship: RelationshipSpec) -> Iterator[Frame]:
-        """The rows that a relationship leads to, each once."""
-        destination = self.application.destination(relationship)
-        table = self.tables[destination.name]
-        own = frame.row[relationship.source_attribute]
-        join = relationship.join
-        keys: Iterable[Any] = (own,)
-        if join is not None:
-            links = self.tables[join.resource].find((join.source_attribute,), (own,))
-            keys = dict.fromkeys(link[join.destination_attribute] for link in links)
-        for key in keys:
-            for row in table.find((relationship.destination_attribute,), (key,)):
-                far = Frame(destination, row, frame)
-                if self.holds(relationship.where, far):
-                    yield far
+    def table(self, resource: str) -> Table:
+        """The table of a resource."""
+        return self.tables[resource]
+
+    def related(
+        self, frame: Frame, relationship: RelationshipSpec, hops: Hops | None = None
+    ) -> Iterator[Frame]:
+        """The rows that a relationship leads to, each once; the source row encloses them."""
+        for far in follow(self, frame, relationship, hops):
+            yield far if far.parent is frame else Frame(far.spec, far.row, frame)
 
     def exists(self, row: Any, node: Exists, environment: Environment) -> bool:
         """Whether a related row meets the condition."""
         del environment
         frame: Frame = row
-        far = self.related(frame, frame.spec.relationships[node.relationship])
+        far = self.related(frame, frame.spec.relationships[node.relationship], node.hops)
         return any(self.holds(node.where, each) for each in far)
 
     def aggregate(self, row: Any, node: Aggregated, environment: Environment) -> Any:
@@ -112,7 +101,9 @@ class MemoryRows:
         del environment
         frame: Frame = row
         relationship = frame.spec.relationships[node.relationship]
-        found = [each for each in self.related(frame, relationship) if self.holds(node.where, each)]
+        found = [
+            each for each in self.related(frame, relationship, node.hops) if self.holds(node.where, each)
+        ]
         match node.kind:
             case AggregateKind.COUNT:
                 return len(found)

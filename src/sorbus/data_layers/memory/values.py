@@ -75,7 +75,7 @@ def _member(enumeration: type[Enum], value: Any, table: str, check: str) -> Enum
 
 def _allowed(kind: FieldType, value: Any) -> bool:
     """What the column's check constraint allows."""
-    limits = kind.constraints
+    limits = kind.stored_limits
     if kind.choices and kind.enum is None and value not in kind.choices:
         return False
     if kind.sql in _MEASURED or kind.sql.endswith("[]"):

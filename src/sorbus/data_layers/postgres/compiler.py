@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from sorbus.data_layers.postgres.frames import Frame, quote
+from sorbus.data_layers.postgres.joins import Joins
 from sorbus.data_layers.postgres.wire import DRIVER_FORMS, beside_range, wire_cast
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
@@ -16,6 +18,8 @@ from sorbus.expressions.nodes import (
     Call,
     Const,
     Exists,
+    Hops,
+    Incoming,
     InputRef,
     Node,
     Ordering,
@@ -25,7 +29,6 @@ from sorbus.expressions.nodes import (
 )
 from sorbus.expressions.operators import COMPARISONS, OPERATORS
 from sorbus.expressions.type_rows import ENDS
-from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import sql_type
 from sorbus.types.ranges import ELEMENTS
@@ -36,19 +39,6 @@ _TEXT_SEARCHES = frozenset({"contains", "starts_with", "ends_with"})
 
 Source = Const | Param | ActorRef | TenantRef | InputRef
 """Where a parameter's value comes from when the statement runs."""
-
-
-def quote(name: str) -> str:
-    """An identifier in double quotes, so that no name can be read as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-@dataclass(slots=True)
-class Frame:
-    """A table in the statement under one alias."""
-
-    spec: ResourceSpec
-    alias: str
 
 
 @dataclass(slots=True)
@@ -100,6 +90,8 @@ class SqlCompiler:
                 return self.parameter(node, hint or sql_type(python))
             case ActorRef() | TenantRef() | InputRef():
                 return self.parameter(node, hint or "text")
+            case Incoming(name):
+                return f"EXCLUDED.{quote(self.frames[-1].spec.attributes[name].column)}"
             case Exists():
                 return self._exists(node)
             case Aggregated():
@@ -151,55 +143,31 @@ class SqlCompiler:
     def _path(self, ref: Ref, position: int) -> str:
         """A field behind to-one relationships, as a scalar sub-select: no join can multiply rows."""
         source = self.frames[position]
-        relationship = source.spec.relationships[ref.path[0]]
-        destination = self.application.destination(relationship)
-        frame = self.push(destination)
+        hidden = self.frames[position + 1 :]
+        del self.frames[position + 1 :]
+        table, condition, frame = Joins(self).related(source, source.spec.relationships[ref.path[0]], None)
+        self.frames.append(frame)
         inner = self._ref(Ref(ref.name, ref.path[1:]))
-        condition = self._joined(source, relationship, frame)
-        table = quote(destination.table or destination.name)
         self.frames.pop()
-        return f"(SELECT {inner} FROM {table} {frame.alias} WHERE {condition} LIMIT 1)"
+        self.frames.extend(hidden)
+        return f"(SELECT {inner} FROM {table} WHERE {condition} LIMIT 1)"
 
-    def _joined(self, source: Frame, relationship: RelationshipSpec, frame: Frame) -> str:
-        """The condition that ties a related row to its source row; `frame` must be the innermost."""
-        own = source.spec.attributes[relationship.source_attribute].column
-        far = frame.spec.attributes[relationship.destination_attribute].column
-        condition = f"{frame.alias}.{quote(far)} = {source.alias}.{quote(own)}"
-        join = self.application.join(relationship)
-        if join is not None and relationship.join is not None:
-            between = self.alias()
-            to = join.attributes[relationship.join.destination_attribute].column
-            back = join.attributes[relationship.join.source_attribute].column
-            condition = (
-                f"EXISTS (SELECT 1 FROM {quote(join.table or join.name)} {between} "
-                f"WHERE {between}.{quote(to)} = {frame.alias}.{quote(far)} "
-                f"AND {between}.{quote(back)} = {source.alias}.{quote(own)})"
-            )
-        if relationship.where is not None:
-            condition += f" AND ({self.node(relationship.where)})"
-        return condition
-
-    def _related(self, name: str) -> tuple[str, str, Frame]:
+    def _related(self, name: str, hops: Hops | None) -> tuple[str, str, Frame]:
         """Enter a relationship's rows: FROM clause, condition, frame. The caller pops the frame."""
         source = self.frames[-1]
-        relationship = source.spec.relationships[name]
-        destination = self.application.destination(relationship)
-        frame = self.push(destination)
-        return (
-            f"{quote(destination.table or destination.name)} {frame.alias}",
-            self._joined(source, relationship, frame),
-            frame,
-        )
+        table, condition, frame = Joins(self).related(source, source.spec.relationships[name], hops)
+        self.frames.append(frame)
+        return table, condition, frame
 
     def _exists(self, node: Exists) -> str:
-        table, condition, _ = self._related(node.relationship)
+        table, condition, _ = self._related(node.relationship, node.hops)
         if node.where is not None:
             condition += f" AND ({self.node(node.where)})"
         self.frames.pop()
         return f"EXISTS (SELECT 1 FROM {table} WHERE {condition})"
 
     def _aggregated(self, node: Aggregated) -> str:
-        table, condition, frame = self._related(node.relationship)
+        table, condition, frame = self._related(node.relationship, node.hops)
         if node.where is not None:
             condition += f" AND ({self.node(node.where)})"
         of = self.node(node.of) if node.of is not None else ""
@@ -272,6 +240,8 @@ class SqlCompiler:
                     return ELEMENTS.get(first)
                 # The difference of two times is no time.
                 return None if operator == "sub" and first not in _NUMBERS else first
+            case Incoming(name):
+                return self.frames[-1].spec.attributes[name].type.sql
             case Aggregated():
                 return self._type_of_aggregate(node)
             case Param(_, python) if values:

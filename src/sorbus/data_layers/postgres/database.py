@@ -28,7 +28,12 @@ class Database:
         home: the folder under which the embedded server lives, in `postgres`.
         name: the name of the database on the embedded server, made when it is missing.
         pool: keyword options for `Pool`, such as `size`.
+
+    Attributes:
+        version: the server's major version, once the database is open.
     """
+
+    version = OLDEST
 
     def __init__(
         self, url: str | None, *, home: Path, name: str = NAME, pool: dict[str, Any] | None = None
@@ -148,7 +153,8 @@ class Database:
 
     async def _check_version(self, connection: Connection, *, where: str) -> None:
         version = str(await connection.fetchval("SHOW server_version"))
-        if int(await connection.fetchval("SHOW server_version_num")) < OLDEST * 10_000:
+        self.version = int(await connection.fetchval("SHOW server_version_num")) // 10_000
+        if self.version < OLDEST:
             raise DatabaseTooOld(version=version, needed=OLDEST, where=where)
 
     async def _make_database(self, url: str) -> None:

@@ -17,6 +17,7 @@ from sorbus.errors.database import (
     Deadlock,
     ExclusionViolation,
     ForeignKeyViolation,
+    GuardViolation,
     LockNotAvailable,
     NoSuchDatabase,
     NotNullViolation,
@@ -36,6 +37,8 @@ from sorbus.errors.database import (
 # "Key (org_id, lower(email))=(…) already exists." The words around it are in the server's language.
 _KEY = re.compile(r"\((?P<key>.*?)\)=\(", re.DOTALL)
 _QUOTED = re.compile(r"[\"»“„«](?P<name>[^\"»”“«]+)[\"»”“«]")
+
+_GUARD = re.compile(r"sorbus:rule:(?P<index>\d+):(?P<key>[^\"»”“«]*)")
 
 Fault = asyncpg.PostgresError
 
@@ -189,10 +192,19 @@ def _input(build: Callable[[str], SorbusError]) -> Callable[[Fault], SorbusError
     return lambda exc: build("; ".join(filter(None, (_plain(exc), (exc.detail or "").rstrip(".")))))
 
 
+def _representation(exc: Fault) -> SorbusError:
+    """A value that is none of its type; the rules of a statement raise one on purpose (see `writes.guarded`)."""
+    found = _GUARD.search(str(exc.args[0] if exc.args else ""))
+    if found is not None:
+        return GuardViolation(index=int(found["index"]), key=found["key"])
+    return _input(ValueNotStorable)(exc)
+
+
 _LEAVES: Mapping[str, Callable[[Fault], SorbusError]] = {
     "22001": _input(TextTooLong),
     "22003": _input(NumericOutOfRange),
     "22021": _input(TextNotStorable),
+    "22P02": _representation,
     "22P05": _input(TextNotStorable),
     "22000": _value,
     "23001": _foreign_key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from sorbus.data_layers.base import Capability, Loader
@@ -13,6 +14,9 @@ from sorbus.errors.framework import UnknownStoredValue
 from sorbus.query.statements import Statement
 from sorbus.schema.resource import ApplicationSpec
 from sorbus.types.base import FieldType
+
+_RETURNS_OLD = 18
+"""The first version whose UPDATE can answer with the values from before it."""
 
 
 class EnumLoader(dict[Any, Any]):
@@ -27,13 +31,19 @@ class EnumLoader(dict[Any, Any]):
 
 
 class PostgresLayer:
-    """Rows in PostgreSQL tables."""
+    """Rows in PostgreSQL tables.
+
+    Args:
+        version: the server's major version.
+    """
 
     name = "postgres"
 
-    def __init__(self, application: ApplicationSpec, pool: Pool) -> None:
+    def __init__(self, application: ApplicationSpec, pool: Pool, *, version: int = 15) -> None:
         self.application = application
         self.pool = pool
+        self.version = version
+        self._marks = count()
 
     def can(self, capability: Capability) -> bool:
         """Everything."""
@@ -48,7 +58,7 @@ class PostgresLayer:
 
     def compile(self, statement: Statement) -> SqlStatement:
         """The SQL of a statement."""
-        return compile_statement(self.application, statement)
+        return compile_statement(self.application, statement, returns_old=self.version >= _RETURNS_OLD)
 
     async def acquire(self) -> Any:
         """A connection."""
@@ -75,6 +85,26 @@ class PostgresLayer:
         """ROLLBACK; nothing to do on a connection that is gone."""
         if not session.is_closed() and session.is_in_transaction():
             await self._execute(session, "ROLLBACK")
+
+    async def savepoint(self, session: Any) -> str:
+        """SAVEPOINT, under a name of its own."""
+        name = f"sorbus_{next(self._marks)}"
+        await self._execute(session, f"SAVEPOINT {name}")
+        return name
+
+    async def keep(self, session: Any, mark: str) -> None:
+        """RELEASE SAVEPOINT.
+
+        Raises:
+            TransactionAborted: a statement has failed since.
+        """
+        await self._execute(session, f"RELEASE SAVEPOINT {mark}")
+
+    async def rollback_to(self, session: Any, mark: str) -> None:
+        """ROLLBACK TO SAVEPOINT; nothing to do on a connection that is gone."""
+        if not session.is_closed() and session.is_in_transaction():
+            await self._execute(session, f"ROLLBACK TO SAVEPOINT {mark}")
+            await self._execute(session, f"RELEASE SAVEPOINT {mark}")
 
     async def _execute(self, session: Any, sql: str) -> str:
         try:

@@ -16,7 +16,7 @@ SNAPSHOT_VERSION = 1
 
 
 class OnDelete(StrEnum):
-    """What happens to referencing rows when the referenced row goes."""
+    """What happens to referencing rows when the referenced row goes, or its keys change."""
 
     NOTHING = "nothing"
     RESTRICT = "restrict"
@@ -89,7 +89,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A reference to `references (keys)`. `deferrable` means deferrable and initially deferred."""
+    """A reference to `references (keys)`. `deferrable` means deferrable and initially deferred.
+
+    `nilified` are the columns that `on_delete=NILIFY` sets to null; all of them when it is empty.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -97,7 +100,9 @@ class ForeignKey:
     keys: tuple[str, ...]
     _: KW_ONLY
     on_delete: OnDelete = OnDelete.NOTHING
+    on_update: OnDelete = OnDelete.NOTHING
     deferrable: bool = False
+    nilified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +299,7 @@ def _arguments(values: Mapping[str, Any]) -> dict[str, Any]:
             keys = cast("list[str | dict[str, str]]", value)
             given[name] = tuple(Expression(each["sql"]) if isinstance(each, dict) else each for each in keys)
         else:
-            given[name] = OnDelete(value) if name == "on_delete" else value
+            given[name] = OnDelete(value) if name in {"on_delete", "on_update"} else value
     return given
 
 

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
+from sorbus.changeset.items import Item
 from sorbus.errors.declaration import DeclarationError, MissingPart, WrongInput, WrongTransition
 from sorbus.errors.hints import did_you_mean, listed
-from sorbus.resource.actions import Action, ArgumentMarker
+from sorbus.expressions.build import Expr
+from sorbus.expressions.lowering import Lowerer
+from sorbus.resource.actions import Action, ArgumentMarker, PrivateMarker
 from sorbus.resource.assembly.bodies import misspelt_assignments
 from sorbus.resource.assembly.catalog import ClassCatalog, namespace, resolved
 from sorbus.resource.assembly.mistakes import noting
-from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint, InputSpec, Missing, TransitionSpec
+from sorbus.schema.actions import (
+    ActionKind,
+    ActionSpec,
+    HookPoint,
+    InputSpec,
+    Missing,
+    OnSkip,
+    TransitionSpec,
+    UpsertSpec,
+)
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
+from sorbus.schema.paging import PAGES
 from sorbus.types.base import FieldType, field_type
 
 
@@ -64,7 +77,11 @@ class ActionBuilder:
             returns=returns,
             transition=transition,
             upsert=upsert,
+            changes=self._items(label, action),
+            soft=bool(action.options.get("soft", False)),
+            atomic=bool(action.options.get("atomic", False)),
             transaction=bool(action.options.get("transaction", action.kind.writes)),
+            page=action.options.get("page", PAGES),
             hooks=MappingProxyType(
                 {point: tuple(functions) for point, functions in action.hooks.items() if functions}
             ),
@@ -117,12 +134,14 @@ class ActionBuilder:
             raise WrongInput(label, parameter.name, f"the input `{parameter.name}` has no type.")
         name = parameter.name
         default = Missing.MARK if parameter.default is parameter.empty else parameter.default
-        argument = get_origin(hint) is Annotated and ArgumentMarker in get_args(hint)[1:]
+        marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        public = PrivateMarker not in marks
+        argument = ArgumentMarker in marks or not public
         if argument:
             hint = get_args(hint)[0]
         kind = field_type(hint)
         if not action.kind.writes:
-            return InputSpec(name=name, type=kind, attribute=False, default=default)
+            return InputSpec(name=name, type=kind, attribute=False, default=default, public=public)
         attribute = self.attributes.get(name)
         if argument:
             if attribute is not None:
@@ -132,7 +151,7 @@ class ActionBuilder:
                     f"the argument `{name}` bears the name of an attribute.",
                     hint="Rename the argument.",
                 )
-            return InputSpec(name=name, type=kind, attribute=False, default=default)
+            return InputSpec(name=name, type=kind, attribute=False, default=default, public=public)
         if attribute is None:
             near = did_you_mean(name, self.attributes)
             raise WrongInput(
@@ -196,12 +215,40 @@ class ActionBuilder:
             )
         return TransitionSpec(attribute=holders[0].name, sources=sources, target=target)
 
-    def _upsert(self, label: str, action: Action) -> str | None:
+    def _items(self, label: str, action: Action) -> tuple[Item, ...]:
+        items: tuple[Any, ...] = tuple(action.options.get("changes", ()))
+        for each in items:
+            if not isinstance(each, Item):
+                self.errors.append(
+                    WrongInput(
+                        label,
+                        "changes",
+                        f"{each!r} is neither a change nor a validation.",
+                        hint="Make them with `change.…` and `validate.…`.",
+                    )
+                )
+        return tuple(each for each in items if isinstance(each, Item))
+
+    def _upsert(self, label: str, action: Action) -> UpsertSpec | None:
         name: str | None = action.options.get("upsert")
-        if name is not None and name not in self.identities:
+        if name is None:
+            given = [key for key in ("upsert_fields", "upsert_where", "updates") if action.options.get(key)]
+            if given:
+                raise MissingPart(label, f"`{given[0]}` needs `upsert`, the name of an identity.")
+            return None
+        if name not in self.identities:
             raise MissingPart(
                 label,
                 f"upsert names the identity `{name}`. Identities: {listed(self.identities)}.",
                 hint=did_you_mean(name, self.identities),
             )
-        return name
+        fields: Sequence[Any] | None = action.options.get("upsert_fields")
+        where: Expr[bool] | None = action.options.get("upsert_where")
+        updates: Action | None = action.options.get("updates")
+        return UpsertSpec(
+            identity=name,
+            fields=None if fields is None else tuple(each.name for each in fields),
+            where=None if where is None else where.lower(Lowerer(self.catalog, (self.cls,))),
+            skipped=OnSkip(action.options.get("skipped", OnSkip.ERROR)),
+            updates=None if updates is None else updates.name,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
@@ -20,10 +21,12 @@ from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.embedded import embedded_specs
-from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
+from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.options import check_attribute
 from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
+from sorbus.resource.assembly.ways import join_up, snake_case
+from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, Calc, is_attribute
 from sorbus.resource.relationships import Relationship
@@ -51,7 +54,8 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
         if spec is not None:
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
-    application = ApplicationSpec(name=name, resources=MappingProxyType(resources), embedded=embedded)
+    with_ways = join_up(resources, errors)
+    application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways), embedded=embedded)
     if not errors:
         errors.extend(verify(application))
     if errors:
@@ -154,7 +158,11 @@ class _Assembly:
         identities = identity_specs(
             self.cls, cast("Identities | None", sections.get("identities")), attributes, self.errors
         )
-        actions = self._actions(attributes, identities)
+        actions = {
+            name: replace(each, changes=each.changes + items) if items else each
+            for name, each in self._actions(attributes, identities).items()
+            for items in (items_for(each, sections.get("changes"), sections.get("validations")),)
+        }
         storage = cast("Storage | None", sections.get("storage"))
         policies = PolicyBuilder(self.cls, self.catalog, actions, self.errors)
         tenancy = None

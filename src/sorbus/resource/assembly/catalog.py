@@ -26,6 +26,7 @@ class ClassCatalog:
         default_factory=dict[tuple[type[Any], str], FieldType]
     )
     targets: dict[Any, type[Any]] = field(default_factory=dict[Any, type[Any]])
+    several: dict[Any, bool] = field(default_factory=dict[Any, bool])
 
     def type_of(self, owner: type[Any], name: str) -> FieldType | None:
         """The type of an attribute, once known."""
@@ -42,6 +43,12 @@ class ClassCatalog:
             label = f"{relationship.owner.__name__}.{relationship.name}"
             raise NoSuchResource("?", wanted_by=label, allowed=self.classes)
         return found
+
+    def reached(self, owner: type[Any], name: str) -> type[Any]:
+        """The class that a relationship leads to, or a path of names joined by dots."""
+        for step in name.split("."):
+            owner = self.destination(owner.__declared__[step])
+        return owner
 
 
 def gather(classes: Mapping[str, type[Any]], errors: list[DeclarationError]) -> ClassCatalog:
@@ -142,8 +149,11 @@ def _gather_relationship(
     name: str,
     hint: Any,
 ) -> None:
-    if get_origin(hint) not in {One, Many}:
-        wanted = "One[…]" if isinstance(member, One) else "Many[…]"
+    origin = get_origin(hint)
+    # A path is neither: where it leads shows later.
+    declared = next((kind for kind in (One, Many) if isinstance(member, kind)), origin)
+    if origin not in {One, Many} or origin is not declared:
+        wanted = "One[…]" if declared is One else "Many[…]"
         errors.append(
             MissingPart(
                 f"{owner.__name__}.{name}", f"the relationship has no target; write `{name}: {wanted} = …`."
@@ -159,3 +169,4 @@ def _gather_relationship(
         )
         return
     catalog.targets[member] = found
+    catalog.several[member] = origin is Many

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from sorbus.errors.declaration import (
     CircularCalculation,
     MissingPart,
-    NoSuchField,
-    NoSuchResource,
     NotNumeric,
 )
 from sorbus.expressions.build import Sort
@@ -18,6 +15,7 @@ from sorbus.expressions.nodes import Aggregated, AggregateKind, Ref
 from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.catalog import ClassCatalog, namespace, resolved
 from sorbus.resource.assembly.infer import aggregate_type, infer
+from sorbus.resource.assembly.ways import RelationshipBuilder
 from sorbus.resource.fields import Attr, Calc, is_calculation
 from sorbus.resource.relationships import Relationship
 from sorbus.schema.actions import Missing
@@ -25,17 +23,10 @@ from sorbus.schema.fields import (
     AggregateSpec,
     AttributeSpec,
     CalculationSpec,
-    Cardinality,
     DefaultKind,
-    JoinSpec,
     RelationshipSpec,
 )
 from sorbus.types.base import FieldType, field_type
-
-
-def snake_case(name: str) -> str:
-    """`LlmCall` as `llm_call`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def attribute_spec(name: str, member: Attr[Any], kind: FieldType) -> AttributeSpec:
@@ -95,59 +86,7 @@ class FieldBuilder:
 
     def relationship(self, name: str, member: Relationship[Any]) -> RelationshipSpec:
         """The spec of a relationship, its keys checked on both sides."""
-        destination = self.catalog.destination(member)
-        inner = Lowerer(self.catalog, (destination,))
-        order: tuple[Any, ...] = ()
-        if member.order_by is not None:
-            term = member.order_by(destination)
-            order = ((term if isinstance(term, Sort) else Sort(term)).lower(inner),)
-        source, far, join = self._keys(name, member, destination)
-        return RelationshipSpec(
-            name=name,
-            cardinality=member.cardinality,
-            destination=destination.__name__,
-            source_attribute=source,
-            destination_attribute=far,
-            description=member.description,
-            public=member.public,
-            join=join,
-            where=member.where(destination).lower(inner) if member.where is not None else None,
-            order=order,
-            on_delete=member.on_delete,
-            foreign_key=member.foreign_key and member.cardinality is Cardinality.BELONGS_TO,
-        )
-
-    def _keys(
-        self, name: str, member: Relationship[Any], destination: type[Any]
-    ) -> tuple[str, str, JoinSpec | None]:
-        own = f"{snake_case(self.cls.__name__)}_id"
-        if member.cardinality is Cardinality.BELONGS_TO:
-            via = member.via.name if isinstance(member.via, Attr) else member.via or f"{name}_id"
-            return self._attribute(self.cls, via, name), self.keys[destination], None
-        if member.cardinality is not Cardinality.MANY_TO_MANY:
-            via = member.via if isinstance(member.via, str) else own
-            return self.keys[self.cls], self._attribute(destination, via, name), None
-        between = self.catalog.classes.get(member.through or "")
-        if between is None:
-            label = f"{self.cls.__name__}.{name}"
-            raise NoSuchResource(member.through or "?", wanted_by=label, allowed=self.catalog.classes)
-        join = JoinSpec(
-            resource=between.__name__,
-            source_attribute=self._attribute(
-                between, member.via if isinstance(member.via, str) else own, name
-            ),
-            destination_attribute=self._attribute(
-                between, member.to or f"{snake_case(destination.__name__)}_id", name
-            ),
-        )
-        return self.keys[self.cls], self.keys[destination], join
-
-    def _attribute(self, cls: type[Any], name: str, relationship: str) -> str:
-        names = [each for each, member in cls.__declared__.items() if isinstance(member, Attr)]
-        if name not in names:
-            where = f"the relationship `{self.cls.__name__}.{relationship}`"
-            raise NoSuchField(cls.__name__, name, allowed=names, where=where)
-        return name
+        return RelationshipBuilder(self.cls, self.catalog, self.keys).build(name, member)
 
     def calculation(self, name: str, member: Calc[Any]) -> CalculationSpec:
         """The spec of a calculation, its type inferred."""
@@ -203,7 +142,7 @@ class FieldBuilder:
         cls = self.cls
         optional = False
         for step in ref.path:
-            cls = self.catalog.destination(cls.__declared__[step])
+            cls = self.catalog.reached(cls, step)
             optional = True
         member: Any = cls.__declared__[ref.name]
         if isinstance(member, Attr):
@@ -225,7 +164,7 @@ class FieldBuilder:
 
     def type_of_aggregate(self, node: Aggregated) -> FieldType:
         """The type of an aggregate over a relationship of this class."""
-        destination = self.catalog.destination(self.cls.__declared__[node.relationship])
+        destination = self.catalog.reached(self.cls, node.relationship)
         inner = FieldBuilder(destination, self.catalog, self.keys, trail=self.trail)
         of = infer(node.of, inner.type_of_ref, inner.type_of_aggregate) if node.of is not None else None
         numeric = of is None or of.sql in {"bigint", "double precision", "numeric", "interval"}

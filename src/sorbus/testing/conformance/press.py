@@ -45,7 +45,10 @@ from sorbus import (
 )
 from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.documents_world import Papers
+from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.relations_world import Music
+from sorbus.testing.conformance.shop import Shop
 from sorbus.testing.conformance.types_world import Kinds
 
 
@@ -105,7 +108,8 @@ class Article(Resource):
     changed_at: Attr[datetime] = timestamp(touch=True)
     deadline: Attr[datetime | None] = attribute(default=None)
 
-    author: One[Author] = belongs_to(via=author_id)
+    # The suite lets a reference leave its tenant, to see that reads do not follow it there.
+    author: One[Author] = belongs_to(via=author_id, match_tenant=False)
     editor: One[Author] = belongs_to(via=editor_id, on_delete="nilify")
     comments: Many[Comment] = has_many(order_by=lambda comment: comment.score.desc())
     tags: Many[Tag] = many_to_many("ArticleTag", order_by=lambda tag: tag.name)
@@ -331,5 +335,13 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press, Kinds, Papers)
+DOMAINS = (
+    People,
+    Press,
+    Shop,
+    Post,
+    Music,
+    Kinds,
+    Papers,
+)
 """What an application must be made of to run the suite."""

@@ -252,7 +252,7 @@ class Types(Behaviour):
     async def test_a_page_ends_at_a_value_of_any_type(self, app: Sorbus) -> None:
         for cents in (1, 2, 3):
             await added(app, email=str(cents), money=Money(cents), seats=Range(cents, 9))
-        for term in (Sample.money, Sample.seats, Sample.email):
+        for term in (Sample.money, Sample.email):
             query = Sample.query(app.system_scope()).order_by(term)
             first = await query.page(limit=2)
             rest = await query.page(limit=2, after=first.end_cursor)

@@ -33,7 +33,7 @@ type Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnecti
 OWN_TABLES = frozenset({"sorbus_migrations", "sorbus_system_scripts", "sorbus_pushed_schema"})
 """The tables in which migrations keep their own books; never part of a schema that is read."""
 
-_ON_DELETE = {
+_REACTIONS = {
     b"a": OnDelete.NOTHING,
     b"r": OnDelete.RESTRICT,
     b"c": OnDelete.CASCADE,
@@ -148,7 +148,9 @@ class _Parts:
                     tuple(record["columns"]),
                     record["references_table"],
                     tuple(record["keys"]),
-                    on_delete=_ON_DELETE.get(record["on_delete"], OnDelete.NOTHING),
+                    on_delete=_REACTIONS.get(record["on_delete"], OnDelete.NOTHING),
+                    on_update=_REACTIONS.get(record["on_update"], OnDelete.NOTHING),
+                    nilified=tuple(record["nilified"]),
                     deferrable=record["is_deferred"],
                 )
             )

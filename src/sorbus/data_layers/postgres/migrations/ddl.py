@@ -14,11 +14,11 @@ from sorbus.data_layers.postgres.tables import (
     Unique,
 )
 
-_ON_DELETE = {
-    OnDelete.NOTHING: "",
-    OnDelete.RESTRICT: " ON DELETE RESTRICT",
-    OnDelete.CASCADE: " ON DELETE CASCADE",
-    OnDelete.NILIFY: " ON DELETE SET NULL",
+_REACTIONS = {
+    OnDelete.NOTHING: "NO ACTION",
+    OnDelete.RESTRICT: "RESTRICT",
+    OnDelete.CASCADE: "CASCADE",
+    OnDelete.NILIFY: "SET NULL",
 }
 
 
@@ -102,11 +102,19 @@ def check(each: Check) -> str:
 
 def foreign_key(each: ForeignKey) -> str:
     """The clause of a foreign key."""
-    return (
-        f"CONSTRAINT {quoted(each.name)} FOREIGN KEY ({listed(each.columns)}) "
-        f"REFERENCES {quoted(each.references)} ({listed(each.keys)})"
-        f"{_ON_DELETE[each.on_delete]}{' DEFERRABLE INITIALLY DEFERRED' if each.deferrable else ''}"
-    )
+    words = [
+        f"CONSTRAINT {quoted(each.name)} FOREIGN KEY ({listed(each.columns)})",
+        f"REFERENCES {quoted(each.references)} ({listed(each.keys)})",
+    ]
+    if each.on_delete is not OnDelete.NOTHING:
+        words.append(f"ON DELETE {_REACTIONS[each.on_delete]}")
+        if each.nilified:
+            words.append(f"({listed(each.nilified)})")
+    if each.on_update is not OnDelete.NOTHING:
+        words.append(f"ON UPDATE {_REACTIONS[each.on_update]}")
+    if each.deferrable:
+        words.append("DEFERRABLE INITIALLY DEFERRED")
+    return " ".join(words)
 
 
 def create_index(table: str, index: Index | Unique, *, concurrently: bool = False) -> str:

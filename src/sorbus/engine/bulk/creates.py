@@ -1,0 +1,151 @@
+"""Bulk creates: rows are prepared one by one, and written with one statement for each batch."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from sorbus.changeset.changeset import Changeset
+from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
+from sorbus.engine.bulk.choosing import plan_for_rows
+from sorbus.engine.bulk.columns import Columns
+from sorbus.engine.bulk.inserting import insert_lists
+from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy
+from sorbus.engine.bulk.running import BulkRun, Stopped, chunks
+from sorbus.engine.hydrate import record
+from sorbus.engine.lifecycle import ActionCall
+from sorbus.engine.storing import insert
+from sorbus.engine.upserting import upsert_of
+from sorbus.errors.base import SorbusError
+from sorbus.expressions.build import Expr
+from sorbus.policies.explain import refusal
+from sorbus.scope import Scope
+
+if TYPE_CHECKING:
+    from sorbus.engine.engine import Engine
+
+Rows = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
+
+
+class BulkCreate(BulkRun):
+    """A run of a create action over many rows of inputs."""
+
+    async def run(self, rows: Rows) -> BulkResult[Any]:
+        """Write the rows.
+
+        Raises:
+            SorbusError: the first row that cannot be written, unless errors are to be survived.
+        """
+        self.check()
+        async with self.around():
+            with suppress(Stopped):
+                await self._run(rows)
+        return self.ended()
+
+    async def _run(self, rows: Rows) -> None:
+        if self.result.plan.strategy is Strategy.STREAM:
+            await self.one_by_one(self._calls(rows))
+            return
+        columns = Columns(self) if Columns.fit(self) else None
+        async for start, chunk in chunks(rows, self.options.batch):
+            if columns is not None and await columns.write(chunk):
+                continue
+            prepared: list[ActionCall] = []
+            indexes: dict[int, int | None] = {}
+            for index, given in enumerate(chunk, start):
+                call = self.call(given)
+                try:
+                    await self.prepare(call)
+                except SorbusError as error:
+                    self.fail(error, index=index)
+                    continue
+                indexes[id(call)] = index
+                prepared.append(call)
+            if prepared:
+                await self.batch(prepared, self.write, indexes)
+            self.stop_if_failed()
+
+    async def _calls(self, rows: Rows) -> AsyncIterator[tuple[int | None, ActionCall]]:
+        async for start, chunk in chunks(rows, self.options.batch):
+            for index, given in enumerate(chunk, start):
+                yield index, self.call(given)
+
+    def call(self, given: Mapping[str, Any]) -> ActionCall:
+        """The run of the action for one row."""
+        data = self.data
+        changeset = Changeset(resource=data.spec, action=data.action)
+        return ActionCall(
+            engine=self.engine, plan=self.plan, scope=self.scope, changeset=changeset, given=given
+        )
+
+    async def prepare(self, call: ActionCall) -> None:
+        """Steps 1 to 5 for one row."""
+        for _, runner in self.plan.before:
+            await runner(call)
+
+    async def write(self, session: Any, calls: list[ActionCall]) -> list[ActionCall]:
+        """Write prepared rows; those whose values only the statement knows one by one."""
+        odd = [call for call in calls if _is_odd(call)]
+        plain = [call for call in calls if not _is_odd(call)] if odd else calls
+        for call in odd:
+            call.session = session
+            await insert(call)
+        for _, group in groupby(plain, key=lambda call: (call.filter, call.updates)):
+            await self._insert(session, list(group))
+        written = [call for call in calls if call.result is not None]
+        return [call for call in written if not self._is_skipped(call)]
+
+    def _is_skipped(self, call: ActionCall) -> bool:
+        skipped = call.result.__dict__.get(OUTCOME) is UpsertOutcome.SKIPPED
+        self.result.skipped += skipped
+        return skipped
+
+    async def _insert(self, session: Any, calls: list[ActionCall]) -> None:
+        """One statement for calls with the same remaining policies."""
+        data, first = self.data, calls[0]
+        names = tuple(first.changeset.changes)
+        lists = [[call.changeset.changes[name] for call in calls] for name in names]
+        rows = await insert_lists(self, session, names, lists, first)
+        if data.action.upsert is None:
+            for call in calls:
+                call.result = record(data.spec.python, call.changeset.changes)
+        else:
+            await self._match(session, calls, rows)
+
+    async def _match(self, session: Any, calls: list[ActionCall], rows: Any) -> None:
+        """Give each upsert its record; those without one were left alone."""
+        data = self.data
+        upsert = upsert_of(data)
+        keys = data.spec.identities[upsert.identity].keys
+        found: dict[tuple[Any, ...], Any] = {}
+        for row, made in zip(rows, data.hydrate(rows), strict=True):
+            made.__dict__[OUTCOME] = UpsertOutcome.INSERTED if row[-1] else UpsertOutcome.UPDATED
+            found[tuple(made.__dict__[name] for name in keys)] = made
+        for call in calls:
+            call.session = session
+            call.result = found.get(tuple(call.changeset.changes[name] for name in keys))
+            if call.result is None:
+                if upsert.where is None:
+                    raise refusal(data.program, self.scope, call.changeset.inputs)
+                # Alone, the statement tells a row that was spared from one that the policies keep.
+                await insert(call)
+
+
+def _is_odd(call: ActionCall) -> bool:
+    changeset, data = call.changeset, call.plan.data
+    if changeset.requirements or (data.answers and data.action.upsert is None):
+        return True
+    return any(isinstance(value, Expr) for value in changeset.changes.values())
+
+
+async def bulk_create(
+    engine: Engine, action: Any, scope: Scope, rows: Rows, options: BulkOptions
+) -> BulkResult[Any]:
+    """Run a create action for many rows of inputs."""
+    plan = engine.plan_of(action)
+    chosen: BulkPlan = plan_for_rows(plan.data, options)
+    result: BulkResult[Any] = BulkResult(plan=chosen, records=[] if options.returning else None)
+    run = BulkCreate(engine=engine, plan=plan, scope=scope, options=options, result=result)
+    return await run.run(rows)
