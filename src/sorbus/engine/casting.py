@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sorbus.changeset.changeset import Changeset
 from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Required
-from sorbus.expressions.build import Expr
+from sorbus.expressions.build import is_expression
 from sorbus.schema.actions import UNCHANGED, ActionSpec, InputSpec
 from sorbus.types.base import FieldType
 
@@ -115,7 +115,7 @@ def place_in(value: Any, loc: Sequence[str | int], *, missing: bool = False) -> 
             path.append(step)
         elif isinstance(value, Mapping) and step in value:
             path.append(step)
-            value = value[step]
+            value = cast("Any", value)[step]
         elif (
             isinstance(step, int)
             and isinstance(value, (list, tuple))
@@ -152,7 +152,7 @@ def check_changes(changeset: Changeset, cast_already: Mapping[str, Any]) -> None
         if name in cast_already and cast_already[name] is value:
             continue
         attribute = changeset.resource.attributes[name]
-        if isinstance(value, Expr):
+        if is_expression(value):
             rule = attribute.type.rule
             if rule is not None:
                 changeset.changes[name] = rule.atomic(value)

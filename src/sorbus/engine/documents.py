@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
 from sorbus.changeset.changeset import Changeset
 from sorbus.engine.casting import InputCaster, check_changes
 from sorbus.engine.drafts import draft_class, make_draft
+from sorbus.engine.hydrate import record
 from sorbus.errors.access import NotLoaded
 from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import InvalidAction, InvalidInput, Required
@@ -323,9 +324,7 @@ class _Run:
             and not each.type.nullable
         ]
         self._place(missing, at)
-        made: Any = object.__new__(plan.spec.python)
-        made.__dict__.update({**({} if old is None else old.__dict__), **changes})
-        return made
+        return record(plan.spec.python, {**({} if old is None else old.__dict__), **changes})
 
     def _body(self, plan: DocumentPlan, changeset: Changeset, at: Path) -> None:
         body = changeset.action.body

@@ -101,7 +101,10 @@ def negative_inner_product(one: VectorExpr, other: NearTo) -> Expr[float]:
 
 
 def _vector(value: Any) -> Any:
-    return value if isinstance(value, (Expr, Vector)) else Vector(value)
+    if is_expression(value) or isinstance(value, Vector):
+        return value
+    numbers: Sequence[float] = value
+    return Vector(numbers)
 
 
 class TagOf(Expr[str]):

@@ -19,6 +19,34 @@ def _contains(outer: Range[Any], inner: Any) -> bool:
     return inner in outer
 
 
+def _overlaps(one: Range[Any], other: Range[Any]) -> bool:
+    return one.overlaps(other)
+
+
+def _before(one: Range[Any], other: Range[Any]) -> bool:
+    return one.before(other)
+
+
+def _adjacent(one: Range[Any], other: Range[Any]) -> bool:
+    return one.adjacent(other)
+
+
+def _intersection(one: Range[Any], other: Range[Any]) -> Range[Any]:
+    return one.intersection(other)
+
+
+def _lower(value: Range[Any]) -> Any:
+    return value.lower
+
+
+def _upper(value: Range[Any]) -> Any:
+    return value.upper
+
+
+def _is_empty(value: Range[Any]) -> bool:
+    return value.empty
+
+
 def _pairs(one: Vector, other: Vector) -> list[tuple[float, float]]:
     if len(one) != len(other):
         raise ValueNotStorable(f"vectors of {len(one)} and {len(other)} dimensions have no distance")
@@ -55,13 +83,13 @@ def _tag(document: Mapping[str, Any], key: str) -> Any:
 
 ROWS: tuple[Row, ...] = (
     ("range_contains", "range_contains", "{0} @> {1}", _contains, bool),
-    ("range_overlaps", "range_overlaps", "{0} && {1}", Range.overlaps, bool),
-    ("range_before", "range_before", "{0} << {1}", Range.before, bool),
-    ("range_adjacent", "range_adjacent", "{0} -|- {1}", Range.adjacent, bool),
-    ("range_intersection", "range_intersection", "{0} * {1}", Range.intersection, None),
-    ("range_lower", "range_lower", "lower({0})", lambda value: value.lower, None),
-    ("range_upper", "range_upper", "upper({0})", lambda value: value.upper, None),
-    ("range_is_empty", "range_is_empty", "isempty({0})", lambda value: value.empty, bool),
+    ("range_overlaps", "range_overlaps", "{0} && {1}", _overlaps, bool),
+    ("range_before", "range_before", "{0} << {1}", _before, bool),
+    ("range_adjacent", "range_adjacent", "{0} -|- {1}", _adjacent, bool),
+    ("range_intersection", "range_intersection", "{0} * {1}", _intersection, None),
+    ("range_lower", "range_lower", "lower({0})", _lower, None),
+    ("range_upper", "range_upper", "upper({0})", _upper, None),
+    ("range_is_empty", "range_is_empty", "isempty({0})", _is_empty, bool),
     ("cosine_distance", "cosine_distance", "{0} <=> {1}", _cosine, float),
     ("l2_distance", "l2_distance", "{0} <-> {1}", _l2, float),
     ("inner_product", "inner_product", "- ({0} <#> {1})", _inner, float),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Never, Self, cast, dataclass_transform
 
 from sorbus.errors.access import ImmutableRecord, NoSuchMember, NotLoaded
@@ -57,8 +57,7 @@ class EmbeddedRule(TypeRule["Embedded"]):
             return cast("Embedded", value)
         if not isinstance(value, Mapping):
             raise ValueError(f"it should be an object, a {self.python.__name__}")  # noqa: TRY004  # the contract
-        fields: Mapping[Any, Any] = value
-        given = {str(name): each for name, each in fields.items()}
+        given = {str(name): each for name, each in _items(value)}
         return made(cast("type[Embedded]", self.python), {**given, GIVEN: True})
 
     def dump(self, value: Embedded) -> dict[str, Any]:
@@ -115,6 +114,11 @@ def _described(attribute_: AttributeSpec, definitions: dict[str, Any]) -> dict[s
     if attribute_.description and "$ref" not in schema:
         schema["description"] = attribute_.description
     return schema
+
+
+def _items(value: Any) -> Iterable[tuple[object, Any]]:
+    found: Iterable[tuple[object, Any]] = value.items()
+    return found
 
 
 def made(python: type[Embedded], values: dict[str, Any]) -> Embedded:

@@ -29,7 +29,7 @@ class CiStrRule(TypeRule["CiStr"]):
 
     def dump(self, value: CiStr) -> Any:
         # A plain text may stand for one in an expression, and must then compare as one.
-        return value if isinstance(value, CiStr) else CiStr(value)
+        return CiStr(value)
 
     def load(self, stored: Any) -> CiStr:
         return CiStr(stored)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import mimetypes
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self, cast
@@ -89,6 +87,8 @@ class File:
         path: Path | None = None,
     ) -> None:
         self.name = plain_name(name)
+        import mimetypes
+
         guessed = mimetypes.guess_type(self.name)[0] or "application/octet-stream"
         self.content_type = content_type.partition(";")[0].strip().lower() if content_type else guessed
         self.size = size
@@ -122,7 +122,9 @@ class File:
         """
         if self._bytes is not None:
             return self._bytes
-        return await asyncio.to_thread(self._disk.read_bytes)
+        from asyncio import to_thread
+
+        return await to_thread(self._disk.read_bytes)
 
     async def chunks(self, size: int = CHUNK) -> AsyncIterator[bytes]:
         """Its bytes, part by part, so that a large file is never in memory as a whole.
@@ -134,9 +136,11 @@ class File:
             for start in range(0, len(self._bytes), size):
                 yield self._bytes[start : start + size]
             return
-        stream = await asyncio.to_thread(self._disk.open, "rb")
+        from asyncio import to_thread
+
+        stream = await to_thread(self._disk.open, "rb")
         try:
-            while part := await asyncio.to_thread(stream.read, size):
+            while part := await to_thread(stream.read, size):
                 yield part
         finally:
             stream.close()

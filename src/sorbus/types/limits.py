@@ -144,7 +144,10 @@ class Limits:
 def _shown(value: Any) -> str:
     if value is True:
         return "true"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        several: tuple[object, ...] = value  # pyright: ignore[reportUnknownVariableType]
+        return ", ".join(map(str, several))
+    return str(value)
 
 
 _PLAIN: dict[str, tuple[Callable[[Any, Any], bool], str]] = {

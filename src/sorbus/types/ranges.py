@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Generic, Literal, Self, TypeVar, cast, get_args
+from typing import Any, Generic, Literal, Self, TypeGuard, TypeVar, cast, get_args
 
 from sorbus.errors.declaration import MissingPart
 from sorbus.errors.hints import listed
@@ -37,6 +37,11 @@ ELEMENTS: Mapping[str, str] = MappingProxyType(
 """The type of the bounds of each range type."""
 
 
+def is_range(value: object) -> TypeGuard[Range[Any]]:
+    """Whether a value is a range."""
+    return isinstance(value, Range)
+
+
 class Range(Generic[T_co]):
     """Everything from `lower` to `upper`: `Range(1, 5)` is 1, 2, 3 and 4.
 
@@ -62,7 +67,9 @@ class Range(Generic[T_co]):
         *,
         empty: bool = False,
     ) -> None:
-        self._parts = (None, None, "[)", True) if empty else _canonical(lower, upper, bounds)
+        self._parts: tuple[Any, Any, Bounds, bool] = (
+            (None, None, "[)", True) if empty else _canonical(lower, upper, bounds)
+        )
 
     @property
     def lower(self) -> T_co | None:
@@ -77,7 +84,7 @@ class Range(Generic[T_co]):
     @property
     def bounds(self) -> Bounds:
         """Which ends belong to it."""
-        return cast("Bounds", self._parts[2])
+        return self._parts[2]
 
     @property
     def empty(self) -> bool:
@@ -110,10 +117,9 @@ class Range(Generic[T_co]):
 
     def __contains__(self, value: object) -> bool:
         """Whether a value, or every value of another range, lies in it."""
-        if isinstance(value, Range):
-            inner: Range[Any] = value
-            return inner.empty or (
-                not self.empty and _low(self) <= _low(inner) and _high(inner) <= _high(self)
+        if is_range(value):
+            return value.empty or (
+                not self.empty and _low(self) <= _low(value) and _high(value) <= _high(self)
             )
         if self.empty:
             return False
@@ -227,6 +233,14 @@ def _above(lower: Any, upper: Any) -> bool:
         raise ValueError(f"its ends {lower!r} and {upper!r} cannot be compared") from None
 
 
+_BOUNDS: dict[tuple[bool, bool], Bounds] = {
+    (True, True): "[]",
+    (True, False): "[)",
+    (False, True): "(]",
+    (False, False): "()",
+}
+
+
 class RangeRule(TypeRule[Range[Any]]):
     """Ranges of one type of bounds."""
 
@@ -237,9 +251,8 @@ class RangeRule(TypeRule[Range[Any]]):
         self.sql = RANGE_TYPES[element]
 
     def cast(self, value: Any) -> Range[Any]:
-        if isinstance(value, Range):
-            given: Range[Any] = value
-            lower, upper, bounds, empty = given.lower, given.upper, given.bounds, given.empty
+        if is_range(value):
+            lower, upper, bounds, empty = value.lower, value.upper, value.bounds, value.empty
         elif isinstance(value, Mapping):
             lower, upper, bounds, empty = _members(cast("Mapping[str, Any]", value))
         elif isinstance(value, (list, tuple)) and len(cast("list[Any]", value)) == 2:
@@ -273,15 +286,13 @@ class RangeRule(TypeRule[Range[Any]]):
 
     def load(self, stored: Any) -> Range[Any]:
         """A range as memory keeps it, or as the driver answers with it, whose ends have other names."""
-        if isinstance(stored, Range):
-            whole: Range[Any] = stored
-            return whole
+        if is_range(stored):
+            return stored
         if isinstance(stored, Mapping):
-            return self.cast(stored)
+            return self.cast(cast("Mapping[str, Any]", stored))
         if stored.isempty:
             return Range(empty=True)
-        bounds = ("[" if stored.lower_inc else "(") + ("]" if stored.upper_inc else ")")
-        return Range(stored.lower, stored.upper, cast("Bounds", bounds))
+        return Range(stored.lower, stored.upper, _BOUNDS[(bool(stored.lower_inc), bool(stored.upper_inc))])
 
     def to_json(self, value: Range[Any]) -> Any:
         if value.empty:
@@ -318,8 +329,8 @@ def _members(value: Mapping[str, Any]) -> tuple[Any, Any, Any, bool]:
 
 
 def _reason(error: ValueError) -> str:
-    errors = getattr(error, "errors", None)
-    text = str(errors()[0]["msg"]) if callable(errors) else str(error)
+    errors: Any = getattr(error, "errors", None)
+    text = str(error) if errors is None else str(errors()[0]["msg"])
     return text[:1].lower() + text[1:]
 
 

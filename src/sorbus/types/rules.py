@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar, get_args, get_origin
 
 from sorbus.errors.declaration import MissingPart
 from sorbus.types.limits import Limits
@@ -59,6 +59,16 @@ class TypeRule(Generic[T]):
         """The rule for what it stands beside in `Annotated`; most are the same beside anything."""
         del annotation
         return self
+
+    def __eq__(self, other: object) -> bool:
+        """Rules of one class with the same options are one: a type may be written out in two places."""
+        return type(self) is type(other) and self._options() == other._options()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def _options(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def cast(self, value: Any) -> T:
         """A value from outside as one of the type; its own values come back as they are.
@@ -145,6 +155,11 @@ class TypeRule(Generic[T]):
             raise ValueError(shown) from error
 
 
+def is_rule(value: object) -> TypeGuard[TypeRule[Any]]:
+    """Whether a value is the rule of a type."""
+    return isinstance(value, TypeRule)
+
+
 def teach(python: type[Any]) -> None:
     """Let Pydantic treat a class by the rule that its annotation has."""
 
@@ -159,9 +174,7 @@ def rule_of(annotation: Any) -> TypeRule[Any] | None:
     """The rule of an annotation: the last in its `Annotated`, else that of its class."""
     if get_origin(annotation) is not None and hasattr(annotation, "__metadata__"):
         inner, *metadata = get_args(annotation)
-        found: TypeRule[Any] | None = next(
-            (each for each in reversed(metadata) if isinstance(each, TypeRule)), None
-        )
+        found = next(filter(is_rule, reversed(metadata)), None)
         return found.bound(inner) if found is not None else rule_of(inner)
     maker = getattr(get_origin(annotation) or annotation, "__rule_for__", None)
     if maker is not None:
@@ -173,7 +186,7 @@ def rule_of(annotation: Any) -> TypeRule[Any] | None:
 def carried(python: type) -> TypeRule[Any] | None:
     """The rule that a class carries."""
     found = getattr(python, ON_CLASS, None)
-    return found if isinstance(found, TypeRule) else None
+    return found if is_rule(found) else None
 
 
 def own_method(rule: TypeRule[Any], name: str) -> Callable[[Any], Any] | None:
@@ -187,8 +200,8 @@ def shown(value: Any) -> Any:
     Raises:
         NotImplementedError: the class carries none.
     """
-    rule = getattr(value.__class__, ON_CLASS, None)
-    if not isinstance(rule, TypeRule):
+    rule = carried(value.__class__)
+    if rule is None:
         raise NotImplementedError(f"a `{type(value).__name__}` has no JSON form")
     return rule.to_json(value)
 
@@ -196,4 +209,4 @@ def shown(value: Any) -> Any:
 def stored_form(value: Any) -> Any:
     """The stored form of a value whose class carries its rule; anything else as it is."""
     rule = getattr(value.__class__, ON_CLASS, None)
-    return rule.dump(value) if isinstance(rule, TypeRule) else value
+    return rule.dump(value) if is_rule(rule) else value

@@ -8,8 +8,6 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 LARGEST_INTEGER = 2**63 - 1
 MOST_DIGITS = 131_072
 """Digits of a numeric before the point; after it there may be 16383."""
@@ -94,6 +92,8 @@ def document(value: Any) -> Any:
     Raises:
         ValueError: something in it is no JSON that PostgreSQL can hold.
     """
+    import msgspec
+
     try:
         encoded = msgspec.json.encode(value)
     except (UnicodeEncodeError, OverflowError, RecursionError, TypeError, ValueError) as error:

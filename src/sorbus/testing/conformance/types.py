@@ -149,7 +149,8 @@ REFUSED: Mapping[str, tuple[Any, tuple[str | int, ...], str]] = {
 
 async def added(app: Sorbus, **inputs: Any) -> Sample:
     """A new sample, as it was given back."""
-    return await Sample.add(app.system_scope(), **{"email": uuid4().hex, **inputs})
+    inputs.setdefault("email", uuid4().hex)
+    return await Sample.add(app.system_scope(), **inputs)
 
 
 async def found(app: Sorbus, *conditions: Any) -> list[str]:

@@ -101,8 +101,14 @@ _ZONES = {
     ("timestamp with time zone", "timestamp without time zone"),
     ("date", "timestamp with time zone"),
 }
-_ROUNDED = {"numeric", "timestamp with time zone", "timestamp without time zone", "interval"}
-_ROUNDED |= {"time with time zone", "time without time zone"}
+_ROUNDED = {
+    "numeric",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "time with time zone",
+    "time without time zone",
+    "interval",
+}
 _PLAIN_SAFE = {
     ("date", "timestamp without time zone"),
     ("json", "jsonb"),
