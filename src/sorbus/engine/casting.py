@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -113,20 +113,25 @@ def place_in(value: Any, loc: Sequence[str | int], *, missing: bool = False) -> 
     for number, step in enumerate(loc):
         if missing and number == len(loc) - 1:
             path.append(step)
-        elif isinstance(value, Mapping) and step in value:
+            continue
+        found = _inside(value, step)
+        if found is not _NOWHERE:
             path.append(step)
-            value = cast("Any", value)[step]
-        elif (
-            isinstance(step, int)
-            and isinstance(value, (list, tuple))
-            and step < len(cast("list[Any]", value))
-        ):
-            path.append(step)
-            value = cast("list[Any]", value)[step]
-        elif isinstance(step, str) and step.isidentifier() and step in getattr(value, "__dict__", ()):
-            path.append(step)
-            value = getattr(value, step)
+            value = found
     return tuple(path)
+
+
+_NOWHERE: Any = object()
+
+
+def _inside(value: Any, step: str | int) -> Any:
+    """What lies under a step: a member of a map, an item of a list, a field of an object."""
+    kind: type[Any] = value.__class__
+    if issubclass(kind, Mapping):
+        return value.get(step, _NOWHERE)
+    if isinstance(step, int):
+        return value[step] if issubclass(kind, (list, tuple)) and step < len(value) else _NOWHERE
+    return getattr(value, "__dict__", {}).get(step, _NOWHERE)
 
 
 def _lowered(message: str) -> str:

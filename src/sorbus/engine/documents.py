@@ -216,7 +216,7 @@ class _Run:
     def _key_of(self, document: Any) -> Any:
         if type(document) not in self.documents.application.embedded:
             return None
-        key = self.documents.plan(type(document)).key
+        key = self.documents.plan(document.__class__).key
         return None if key is None else document.__dict__.get(key)
 
     def _match(
@@ -225,7 +225,7 @@ class _Run:
         """The document of the record that an item of a list stands for."""
         if type(value) not in self.documents.application.embedded:
             return None
-        plan = self.documents.plan(type(value))
+        plan = self.documents.plan(value.__class__)
         if plan.key is None:
             # Without a key only what was read and handed back untouched is still the same.
             same = (each for each in old if each == value and not any(each is one for one in kept))
@@ -238,7 +238,7 @@ class _Run:
             key = kind.adapter.validate_python(given)
         except ValueError:
             return self._wrong_key(plan, at, f"{given!r} is no key")
-        there = known.get((type(value), key))
+        there = known.get((value.__class__, key))
         if (
             there is None
             and plan.actions[ActionKind.CREATE].input(plan.key) is None
@@ -258,7 +258,7 @@ class _Run:
     # one document
 
     def _one(self, value: Any, old: Any, at: Path) -> Finish:
-        plan = self.documents.plan(type(value))
+        plan = self.documents.plan(value.__class__)
         kind = ActionKind.CREATE if old is None else ActionKind.UPDATE
         if _GIVEN not in value.__dict__:
             if value == old:
@@ -293,7 +293,7 @@ class _Run:
         """The end of a document, or of what lies in a union that was none."""
         if type(old) not in self.documents.application.embedded:
             return lambda: None
-        plan = self.documents.plan(type(old))
+        plan = self.documents.plan(old.__class__)
         action = plan.actions[ActionKind.DESTROY]
         self._authorise(plan, ActionKind.DESTROY, old.__dict__, {})
         changeset = Changeset(resource=plan.spec, action=action, record=old)

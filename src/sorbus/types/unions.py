@@ -194,15 +194,15 @@ class TaggedUnion(TypeRule[Any]):
         return self._written(value, "dump")
 
     def _written(self, value: Any, conversion: Literal["dump", "show"]) -> Any:
-        if isinstance(value, Mapping):
-            tag = cast("Mapping[str, Any]", value).get(self.key)
+        if issubclass(value.__class__, Mapping):
+            tag = value.get(self.key)
             member = self.members.get(tag) if isinstance(tag, str) else None
         else:
             member = self._member_of(value)
         if member is None:
             raise ValueError(f"it is of no type of the union; tags: {listed(self.tags)}")
         convert: Convert | None = getattr(self._codecs[member.tag], conversion)
-        inner: Any = value if convert is None else convert(value)
+        inner = value if convert is None else convert(value)
         if member.own:
             return inner
         return {self.key: member.tag, **inner} if member.flat else {self.key: member.tag, VALUE: inner}

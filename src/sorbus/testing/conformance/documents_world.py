@@ -1,7 +1,5 @@
 """The conformance domain of embedded documents."""
 
-# ruff: noqa: ARG002 - the signatures are the contract of the actions
-
 from __future__ import annotations
 
 from datetime import datetime

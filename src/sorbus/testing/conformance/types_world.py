@@ -1,7 +1,5 @@
 """The conformance domain of types: one resource with an attribute of every kind."""
 
-# ruff: noqa: ARG002 - the signatures are the contract of the actions
-
 from __future__ import annotations
 
 from dataclasses import dataclass
