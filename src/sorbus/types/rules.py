@@ -62,7 +62,7 @@ class TypeRule(Generic[T]):
 
     def __eq__(self, other: object) -> bool:
         """Rules of one class with the same options are one: a type may be written out in two places."""
-        return type(self) is type(other) and self._options() == other._options()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        return is_rule(other) and type(self) is type(other) and self._options() == other._options()
 
     def __hash__(self) -> int:
         return hash(type(self))
