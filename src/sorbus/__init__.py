@@ -2,7 +2,19 @@
 
 from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.engine.topics import topic
-from sorbus.expressions.build import Expr, coalesce, concat, if_, incoming, now, tenant
+from sorbus.expressions import fn
+from sorbus.expressions.build import (
+    Expr,
+    coalesce,
+    concat,
+    fragment,
+    if_,
+    incoming,
+    lazy,
+    now,
+    parent,
+    tenant,
+)
 from sorbus.expressions.type_functions import (
     cosine_distance,
     inner_product,
@@ -23,17 +35,17 @@ from sorbus.query.query import Query
 from sorbus.resource import action, agg, change, validate
 from sorbus.resource.actions import Arg, PrivateArg
 from sorbus.resource.application import Sorbus
+from sorbus.resource.calculations import calculate, calculation, computed, nested
 from sorbus.resource.changes import Changes, Validations
 from sorbus.resource.domain import Domain
 from sorbus.resource.embedded import Embedded
-from sorbus.resource.fields import (
-    Attr,
-    attribute,
-    calculate,
-    computed,
-    integer_primary_key,
-    timestamp,
-    uuid_primary_key,
+from sorbus.resource.fields import Attr, attribute, integer_primary_key, timestamp, uuid_primary_key
+from sorbus.resource.managing import (
+    cascade_destroy,
+    cascade_update,
+    manage,
+    manage_relationship,
+    relate_actor,
 )
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
@@ -59,7 +71,6 @@ from sorbus.resource.sections import (
     JsonApi,
     Policies,
     Postgres,
-    Tenancy,
     actor,
     actor_present,
     authorize_if,
@@ -67,9 +78,11 @@ from sorbus.resource.sections import (
     bypass,
     forbid_if,
     forbid_unless,
+    identity,
     input_value,
     policy,
 )
+from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
 from sorbus.types.cistr import CiStr
@@ -97,6 +110,7 @@ __all__ = [
     "Json",
     "JsonApi",
     "Limits",
+    "ManageTenants",
     "Many",
     "Notifications",
     "One",
@@ -107,6 +121,7 @@ __all__ = [
     "Query",
     "Range",
     "Resource",
+    "SchemaTenancy",
     "Scope",
     "Sorbus",
     "Tagged",
@@ -125,16 +140,22 @@ __all__ = [
     "belongs_to",
     "bypass",
     "calculate",
+    "calculation",
+    "cascade_destroy",
+    "cascade_update",
     "change",
     "coalesce",
     "computed",
     "concat",
     "cosine_distance",
     "exists",
+    "fn",
     "forbid_if",
     "forbid_unless",
+    "fragment",
     "has_many",
     "has_one",
+    "identity",
     "if_",
     "incoming",
     "inner_product",
@@ -142,12 +163,17 @@ __all__ = [
     "integer_primary_key",
     "join_of",
     "l2_distance",
+    "lazy",
+    "manage",
+    "manage_relationship",
     "manual",
     "manual_one",
     "many_to_many",
     "negative_inner_product",
+    "nested",
     "now",
     "outcome_of",
+    "parent",
     "policy",
     "publish",
     "range_adjacent",
@@ -158,6 +184,7 @@ __all__ = [
     "range_lower",
     "range_overlaps",
     "range_upper",
+    "relate_actor",
     "related",
     "require",
     "tag_of",

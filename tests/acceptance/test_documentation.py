@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md",
     "docs/tutorial/first-hour.md",
+    "docs/guides/extensions.md",
+    "docs/guides/notifications.md",
     "docs/guides/pipelines.md",
+    "docs/guides/state-machines.md",
     "docs/guides/writing.md",
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")

@@ -40,4 +40,6 @@ class TestPostgres(DataLayerSuite):
                 await connection.execute(
                     f"SET session_replication_role = replica; {deletes} RESET session_replication_role"
                 )
+            for name in await app.tenants.list():
+                await app.tenants.drop(name, confirm=name)
             yield app

@@ -64,10 +64,25 @@ class Management:
     join_keys: tuple[str, ...] = ()
     authorize: bool = True
 
+    @property
+    def likeness(self) -> Any:
+        """What is equal for managements that do the same: a function in a body is a new one at every call."""
+        said = tuple((role, _likeness(pick)) for role, pick in self.actions)
+        keys = (_likeness(self.value_is_key), _likeness(self.order_is_key))
+        choices = (self.on_match, self.on_lookup, self.on_no_match, self.on_missing, self.authorize)
+        return (choices, said, keys, self.use_identities, self.join_keys)
+
     def action(self, *roles: str) -> Any:
         """What was said for the first of some roles that anything was said for, or None."""
         said = dict(self.actions)
         return next((said[role] for role in roles if role in said), None)
+
+
+def _likeness(given: Any) -> Any:
+    code = getattr(given, "__code__", None)
+    if code is None:
+        return given
+    return (code, tuple(id(cell.cell_contents) for cell in given.__closure__ or ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +127,7 @@ def management(preset: str | None, where: str, **options: Any) -> Management:
             f"there is no preset `{preset}`. Presets: {listed(PRESETS)}.",
             hint=did_you_mean(preset, PRESETS),
         )
-    chosen = dict(PRESETS[preset]) if preset is not None else {}
+    chosen: dict[str, Any] = dict(PRESETS[preset]) if preset is not None else {}
     chosen |= {name: value for name, value in options.items() if value is not None}
     for name, allowed in _CHOICES.items():
         if name in chosen and chosen[name] not in allowed:
@@ -180,7 +195,7 @@ def roles(relationship: RelationshipSpec, how: Management) -> Iterator[Role]:
         if "unrelate" in choices:
             yield Role(
                 name="unrelate", resource=far, kind=ActionKind.UPDATE,
-                said=how.action("unrelate", "update"), silent=True, sets=sets,
+                said=how.action("unrelate", "relate", "update"), silent=True, sets=sets,
             )  # fmt: skip
 
 
@@ -197,19 +212,22 @@ def chosen(application: ApplicationSpec, where: str, role: Role) -> ActionSpec:
         action = spec.actions.get(str(getattr(found, "name", found)))
         if action is None or action.kind is not role.kind:
             raise WrongRelationship(
-                where, f"`{role.name}` is no {role.kind.value} action of {spec.name}. "
+                where,
+                f"`{role.name}` is no {role.kind.value} action of {spec.name}. "
                 f"There are: {listed(_of_kind(spec, role.kind))}.",
             )  # fmt: skip
     else:
         names = _of_kind(spec, role.kind)
         if len(names) != 1:
-            problem = f"has several {role.kind.value} actions ({listed(names)})" if names else (
-                f"has no {role.kind.value} action"
+            problem = f"has several ({listed(names)})" if names else (
+                "has none"
             )  # fmt: skip
             raise WrongRelationship(
                 where,
-                f"it needs a {role.kind.value} action of {spec.name} (`{role.name}`), which {problem}.",
-                hint=hint if names else f"Declare an `@action.{role.kind.value}`, or choose other options.",
+                f"it needs {_article(role.kind)} action of {spec.name} (`{role.name}`), which {problem}.",
+                hint=hint
+                if names
+                else f"Declare one with `@action.{role.kind.value}`, or choose other options.",
             )
         action = spec.actions[names[0]]
     needed = [each.name for each in action.inputs if each.required and each.name not in role.sets]
@@ -218,6 +236,10 @@ def chosen(application: ApplicationSpec, where: str, role: Role) -> ActionSpec:
             where, f"`{role.name}` runs without inputs; {action.label} needs {listed(needed)}.", hint=hint
         )
     return action
+
+
+def _article(kind: ActionKind) -> str:
+    return f"an {kind.value}" if kind is ActionKind.UPDATE else f"a {kind.value}"
 
 
 def _of_kind(spec: ResourceSpec, kind: ActionKind) -> list[str]:

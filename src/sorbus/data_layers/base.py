@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sorbus.data_layers.tenants import TenantTables
 from sorbus.query.statements import Statement
 from sorbus.types.base import FieldType
 
@@ -59,6 +60,15 @@ class DataLayer(Protocol):
     """A place where rows live."""
 
     name: str
+
+    @property
+    def tenants(self) -> TenantTables:
+        """What makes, renames and drops tenants that have tables of their own."""
+        ...
+
+    async def look(self, session: Any, tenant: Any) -> None:
+        """Let static SQL on a session see the rows of a tenant, or of all when it is `EveryTenant`."""
+        ...
 
     def can(self, capability: Capability) -> bool:
         """Whether the layer has a capability."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
@@ -11,7 +11,7 @@ from sorbus.changeset.changeset import Changeset
 from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Required
 from sorbus.expressions.build import is_expression
-from sorbus.schema.actions import UNCHANGED, ActionSpec, InputSpec
+from sorbus.schema.actions import UNCHANGED, InputSpec
 from sorbus.types.base import FieldType
 
 MOST_PROBLEMS = 16
@@ -21,10 +21,24 @@ _STORED_ONLY = frozenset({"jsonb", "bigint", "numeric"})
 _OUR_WORDS = "Value error, "
 
 
-class InputCaster:
-    """Casts the inputs of one action; built once."""
+class Contract(Protocol):
+    """What has inputs: an action, or a calculation with arguments."""
 
-    def __init__(self, action: ActionSpec) -> None:
+    @property
+    def label(self) -> str:
+        """How errors name it."""
+        ...
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """The inputs, in written order."""
+        ...
+
+
+class InputCaster:
+    """Casts the inputs of one action or calculation; built once."""
+
+    def __init__(self, action: Contract) -> None:
         self.action = action
         self.names = tuple(each.name for each in action.inputs)
         self.known = frozenset(self.names)

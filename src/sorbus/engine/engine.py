@@ -24,6 +24,7 @@ from sorbus.engine.generic import GenericPlan, generic_plan, run_generic
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, run
 from sorbus.engine.planning import Planner
 from sorbus.engine.reading import Reader
+from sorbus.engine.related_writes import RelatedWriter
 from sorbus.engine.transaction import Transaction, current, transaction
 from sorbus.engine.writing import write_plan
 from sorbus.errors.framework import UnknownResource
@@ -36,6 +37,7 @@ from sorbus.query.query import Query
 from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.schema.tenant_names import TenantNames
 from sorbus.scope import Scope
 
 Effect = Callable[[ActionCall], Awaitable[None]]
@@ -62,6 +64,7 @@ class Engine:
         self.trace: Callable[[Step], None] | None = None
         self.effect_sources: list[EffectSource] = []
         self.notice_sources: list[EffectSource] = []
+        self.tenant_names = TenantNames(application)
         self._statements = 0
         self._programs: dict[tuple[str, str], PolicyProgram] = {}
         self._plans: dict[Any, ActionPlan] = {}
@@ -69,6 +72,7 @@ class Engine:
         self._casters: dict[Any, InputCaster] = {}
         self.planner = Planner(application, self.layer_of, self.program)
         self.reader = Reader(self)
+        self.related = RelatedWriter(self)
 
     @property
     def compiled(self) -> int:

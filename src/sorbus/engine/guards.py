@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
     FALSE,
+    PARENT,
     TRUE,
     UNTRUSTED,
     Aggregated,
@@ -20,6 +20,7 @@ from sorbus.expressions.nodes import (
     Ref,
     TenantRef,
     conjunction,
+    outward,
 )
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
@@ -32,7 +33,7 @@ def tenancy(spec: ResourceSpec) -> Node | None:
     """The condition that a row is the tenant's."""
     if spec.tenancy is None:
         return None
-    return Call("eq", (Ref(spec.tenancy.attribute), TenantRef()))
+    return Call("eq", (Ref(spec.tenancy.attribute), TenantRef(spec.tenancy.cast)))
 
 
 @dataclass(slots=True)
@@ -49,6 +50,8 @@ class Securer:
                 return self._ref(node, stack)
             case Call(operator, (marked,)) if operator == UNTRUSTED:
                 return self.secure(marked, stack)
+            case Call(operator, (outer,)) if operator == PARENT:
+                return outward(self.secure(outer, stack[:-1]))
             case Call(operator, args):
                 return Call(operator, tuple(self.secure(arg, stack) for arg in args))
             case Exists(name, where, _):
@@ -85,6 +88,10 @@ class Securer:
         guard = None if inner else self.guard(self.application.resources[relationship.destination])
         return guard, tuple(hops) if changed else None
 
+    def _tenancy_alone(self, spec: ResourceSpec) -> Node | None:
+        """The guard of whoever opts out of the read policy, which is no way out of the tenancy."""
+        return tenancy(spec) if self.guard(spec) is not None else None
+
     def _destination(self, spec: ResourceSpec, name: str) -> ResourceSpec:
         return self.application.destination(spec.relationships[name])
 
@@ -92,7 +99,8 @@ class Securer:
         destination = self._destination(stack[-1], node.relationship)
         inner = (*stack, destination)
         where = self.secure(node.where, inner) if node.where is not None else None
-        guard, hops = self.way(stack[-1], stack[-1].relationships[node.relationship])
+        guarded = self if node.authorize else Securer(self.application, self._tenancy_alone)
+        guard, hops = guarded.way(stack[-1], stack[-1].relationships[node.relationship])
         return replace(
             node,
             of=self.secure(node.of, inner) if node.of is not None else None,
@@ -114,22 +122,11 @@ class Securer:
             if guard is None and hops is None and isinstance(inner, Ref):
                 return ref
             first = Aggregated(AggregateKind.FIRST, ref.path[0], inner, guard, hops=hops)
-            return first if ref.outer == 0 else ref
+            return outward(first, ref.outer)
         derived = spec.calculations.get(ref.name) or spec.aggregates.get(ref.name)
         if derived is None or derived.node is None:
             return ref
-        secured = self.secure(derived.node, stack[: position + 1])
-        if ref.outer == 0:
-            return secured
-        if secured != Securer(self.application, _open).secure(derived.node, stack[: position + 1]):
-            # Nodes speak of the innermost row: the guarded node cannot be written for an enclosing one.
-            raise NotCompilable(f"{spec.name}.{ref.name} of an enclosing row")
-        return ref
-
-
-def _open(spec: ResourceSpec) -> Node | None:
-    del spec
-    return None
+        return outward(self.secure(derived.node, stack[: position + 1]), ref.outer)
 
 
 def is_open(node: Node | None) -> bool:

@@ -8,7 +8,7 @@ together.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
@@ -74,6 +74,7 @@ class ActionCall:
     session: Any = None
     together: bool = False
     reread: bool = False
+    forced: Mapping[str, Any] = field(default_factory=dict[str, Any])
     guard: Any = None
     alongside: Callable[[ActionCall], Awaitable[None]] | None = None
     previous: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -176,7 +177,7 @@ async def take(call: ActionCall) -> Any:
         await _inside(call, trace)
         outer.on_commit.append(lambda: _after(call, trace))
         return call.result
-    if plan.transactional or call.together:
+    if plan.transactional or call.together or call.changeset.related:
         async with transaction(engine.layers) as opened:
             if trace:
                 trace(Step.BEGIN)
@@ -196,10 +197,17 @@ async def take(call: ActionCall) -> Any:
 
 
 async def _inside(call: ActionCall, trace: Any) -> None:
+    related = call.changeset.related
     for step, runner in call.plan.inside:
+        if related and step is Step.WRITE:
+            await call.engine.related.first([call])
         if trace:
             trace(step)
         await runner(call)
+        if related and step is Step.WRITE:
+            if trace:
+                trace(Step.RELATED_WRITES)
+            await call.engine.related.then([call])
     if call.alongside is not None:
         await call.alongside(call)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ async def load_related(
         return
     destination = application.destination(relationship)
     inner: Query[Any] = item.query if item.query is not None else Query(resource=destination.python)
-    reader.check_query(inner, destination, scope)
+    scope = reader.check_query(inner, destination, scope)
     own = start_of(application, spec, relationship)
     keys = keys_of(records, spec, own)
     if item.page is not None:
@@ -244,12 +244,15 @@ async def load(
     """
     query: Query[Any] = Query(resource=spec.python, loads=tuple(items))
     lowered = reader.planner.lower(query, spec)
-    fields = lowered.shape.fields
+    fields = lowered.asked
     if reuse:
-        fields = tuple(name for name in fields if any(name not in each.__dict__ for each in records))
+        fields = {
+            name: item for name, item in fields.items() if any(name not in each.__dict__ for each in records)
+        }
     if fields:
         await _load_fields(reader, records, spec, scope, fields)
-    for relationship, item in lowered.loads:
+    after = lowered.python.after if lowered.python is not None else ()
+    for relationship, item in (*lowered.loads, *after):
         missing = [each for each in records if not reuse or relationship.name not in each.__dict__]
         if missing:
             await load_related(reader, missing, spec, relationship, item, scope)
@@ -276,17 +279,16 @@ async def _load_further(
 
 
 async def _load_fields(
-    reader: Reader, records: Sequence[Any], spec: ResourceSpec, scope: Scope, fields: tuple[str, ...]
+    reader: Reader, records: Sequence[Any], spec: ResourceSpec, scope: Scope, fields: Mapping[str, LoadItem]
 ) -> None:
     """Derived fields, by one read of the records' keys; what the actor may not read stays unloaded."""
     key = spec.primary_key.name
     python: Any = spec.python
     field = getattr(python, key)
-    targets = tuple(LoadItem(target=name) for name in fields)
     query: Query[Any] = Query(
         resource=python,
         conditions=(field.is_in([each.__dict__[key] for each in records]),),
-        loads=targets,
+        loads=tuple(fields.values()),
         only=(field,),
     )
     reader.check_query(query, spec, scope)

@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from sorbus.data_layers.messages import Courier, Message, Outbox, Route
 from sorbus.engine.subscriptions import Subscription
+from sorbus.engine.tenants import topic_tenant
 from sorbus.engine.topics import Template, fitted
 from sorbus.errors.notifications import NoSuchTopic, NotResumable, TopicNeedsTenant
 from sorbus.schema.resource import ResourceSpec
@@ -88,12 +89,12 @@ class Hub:
             backlog=backlog,
         )
 
-    @staticmethod
-    def _routes(topic: str, scope: Scope, found: Sequence[Channel]) -> tuple[Route, ...]:
-        owned = sorted({each.spec.name for each in found if each.spec.tenancy is not None})
+    def _routes(self, topic: str, scope: Scope, found: Sequence[Channel]) -> tuple[Route, ...]:
+        specs = [each.spec for each in found]
+        owned = sorted({each.name for each in specs if each.tenancy or each.schema_tenancy})
         if owned and scope.tenant is None:
             raise TopicNeedsTenant(topic, owned)
-        tenants = {str(scope.tenant) if each.spec.tenancy is not None else None for each in found}
+        tenants = {topic_tenant(each, scope, self.engine.tenant_names) for each in specs}
         return tuple((tenant, fitted(topic)) for tenant in tenants)
 
     def join(self, subscription: Subscription) -> None:

@@ -21,7 +21,7 @@ from sorbus.query.query import Query
 from sorbus.query.statements import CombineKind
 from sorbus.schema.paging import Paging
 from sorbus.schema.resource import ResourceSpec
-from sorbus.scope import Scope
+from sorbus.scope import Scope, tenant_key
 
 if TYPE_CHECKING:
     from sorbus.engine.reading import Reader
@@ -67,7 +67,7 @@ class Pager:
         rules = self.rules(query, spec)
         size, counted = rules.limit_of(limit), rules.count_of(count)
         check_offset(offset)
-        self.reader.check_query(query, spec, scope)
+        scope = self.reader.check_query(query, spec, scope)
         query = whole(query)
         lowered = self.reader.planner.lower(query.limit(size + 1).offset(offset), spec)
         if counted:
@@ -102,7 +102,7 @@ class Pager:
         spec = self.reader.engine.spec_of(query.resource)
         rules = self.rules(query, spec)
         size, counted = rules.limit_of(limit), rules.count_of(count)
-        self.reader.check_query(query, spec, scope)
+        scope = self.reader.check_query(query, spec, scope)
         query = whole(query)
         return await self.page_of(query, spec, scope, size=size, after=after, before=before, counted=counted)
 
@@ -181,7 +181,9 @@ class Pager:
             raise InvalidPage("sort", problem, allowed="what has one order; use `offset_page` for others")
         digest, positions = self._digest(lowered.shape)
         values = [lowered.values[each] for each in positions]
-        seal = Seal(self.reader.engine.secret, cursors.binding(digest, [*values, of], scope.tenant))
+        seal = Seal(
+            self.reader.engine.secret, cursors.binding(digest, [*values, of], tenant_key(scope.tenant))
+        )
         cursor = before if before is not None else after
         return Place(lowered.shape, seal, cursor, before is not None)
 

@@ -11,6 +11,7 @@ from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
+from sorbus.engine.tenants import looks_everywhere
 from sorbus.engine.totals import summary_of, value_type
 from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction
 from sorbus.expressions.rewriting import rewritten
@@ -28,7 +29,6 @@ class ReadPlan:
     """A compiled read.
 
     Attributes:
-        computed: the calculations that run in Python, by name.
         marks: where the sort values of a row stand in it, for its cursor.
         key: where the key of a row stands in it.
         loaders: from stored values to Python's, when single values are read.
@@ -38,7 +38,6 @@ class ReadPlan:
     layer: DataLayer
     executable: Executable
     hydrate: Hydrate = list
-    computed: tuple[tuple[str, Callable[[Any], Any]], ...] = ()
     marks: tuple[int, ...] = ()
     key: int = 0
     loaders: tuple[Loader | None, ...] = ()
@@ -53,11 +52,16 @@ class Family:
         programs: the policies of the shape's own action, or of the actions of its parts from left to right,
             each with the places of its inputs; then those of the related resources.
         own: how many of them are not of related resources.
+        plans: those that look at one tenant.
+        everywhere: those that look at all tenants.
     """
 
     programs: tuple[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None], ...]
     own: int
     plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
+        default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
+    )
+    everywhere: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
 
@@ -94,9 +98,10 @@ class Planner(Shaper):
         if family is None:
             family = self._family(shape)
         key = _decided(family, scope, inputs, values)
-        plan = family.plans.get(key)
+        plans = family.everywhere if looks_everywhere(scope) else family.plans
+        plan = plans.get(key)
         if plan is None:
-            plan = family.plans[key] = self._compile(shape, family, key)
+            plan = plans[key] = self._compile(shape, family, key, tenants=plans is family.plans)
         return plan
 
     def guarded(
@@ -104,9 +109,9 @@ class Planner(Shaper):
     ) -> tuple[Node | None, Any]:
         """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
         family = self.families.get(shape) or self._family(shape)
-        key = _decided(family, scope, inputs, values)
-        _, _, rows = self._guarded(shape, family, key)
-        return rows.where, key
+        key, everywhere = _decided(family, scope, inputs, values), looks_everywhere(scope)
+        _, _, rows = self._guarded(shape, family, key, tenants=not everywhere)
+        return rows.where, (key, everywhere)
 
     def _family(self, shape: Shape) -> Family:
         """The policies that a shape touches, found by securing its nodes once without effect."""
@@ -155,25 +160,26 @@ class Planner(Shaper):
         )
 
     def _derived(self, shape: Shape, spec: ResourceSpec, securer: Securer) -> tuple[Output, ...]:
+        # An attribute that is not read unasked may be asked for in either way.
+        chosen = shape.only or ()
+        plain = ((name, name, _node(spec, name)) for name in shape.fields if name not in chosen)
+        extras = ((each.slot, each.name, each.node) for each in shape.extras)
         return tuple(
-            Output(name=name, node=securer.secure(node, (spec,)), type=spec.field(name).type)
-            for name in shape.fields
-            if (node := self._node(spec, name)) is not None
+            Output(name=slot, node=securer.secure(node, (spec,)), type=spec.field(name).type)
+            for slot, name, node in (*plain, *extras)
+            if node is not None
         )
 
-    def _node(self, spec: ResourceSpec, name: str) -> Node | None:
-        if name in spec.attributes:
-            return Ref(name)
-        found = spec.calculations.get(name) or spec.aggregates.get(name)
-        return found.node if found is not None else None
-
     def _guarded(
-        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
     ) -> tuple[Shape, Securer, Select]:
-        """The secured shape, what secured it, and its rows as far as the actor may see them."""
+        """The secured shape, what secured it, and its rows as far as the actor may see them.
+
+        Args:
+            key: what the policies come to; None when nobody asks them.
+            tenants: whether the rows of one tenant are looked at, or those of all.
+        """
         spec = self.application.resources[shape.resource]
-        # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
-        tenants = key != ()
         found = [
             program.fold(variant) for (program, _), variant in zip(family.programs, key or (), strict=False)
         ]
@@ -190,10 +196,12 @@ class Planner(Shaper):
         own: list[Node | None] = [*found[: family.own]] or [None] * family.own
         return secured, securer, self._rows_of(secured, spec, iter(own), tenancy(spec) if tenants else None)
 
-    def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
+    def _compile(
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
+    ) -> ReadPlan:
         self.compiled += 1
         spec = self.application.resources[shape.resource]
-        secured, securer, rows = self._guarded(shape, family, key)
+        secured, securer, rows = self._guarded(shape, family, key, tenants=tenants)
         layer = self.layer_of(spec)
         if shape.summaries:
             return self._compile_summaries(secured, spec, layer, rows)
@@ -280,17 +288,11 @@ class Planner(Shaper):
             if page.cursors:
                 outputs, marks = _marked(outputs, shape.order)
             select = replace(select, outputs=outputs, seek=page.seek, total=page.total, earlier=page.earlier)
-        computed = tuple(
-            (name, function)
-            for name in shape.fields
-            if (found := spec.calculations.get(name)) and (function := found.function) is not None
-        )
         shown = outputs[: len(outputs) - sum(each.name == "" for each in outputs)]
         return ReadPlan(
             layer,
             layer.compile(select),
             hydrator(spec.python, shown, layer, first=front),
-            computed,
             tuple(front + each for each in marks),
             front + next(place for place, each in enumerate(shown) if each.name == spec.primary_key.name),
             carried=self._carried(rows.related, layer, front + len(outputs)),
@@ -303,16 +305,26 @@ class Planner(Shaper):
         return hydrator(between.python, related.carried, layer, first=first)
 
 
+def _node(spec: ResourceSpec, name: str) -> Node | None:
+    """What the data layer gives for a field that was asked for; None when Python computes it."""
+    if name in spec.attributes:
+        return Ref(name)
+    calculation = spec.calculations.get(name)
+    if calculation is not None:
+        return calculation.node if calculation.function is None else None
+    return spec.aggregates[name].node
+
+
 def _decided(
     family: Family, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
 ) -> tuple[Variant, ...] | None:
-    """What the policies of a family come to before any row is seen."""
-    if scope.authorize:
-        return tuple(
-            program.variant(scope, inputs if places is None else _given(places, values))
-            for program, places in family.programs
-        )
-    return () if scope.tenant is None else None
+    """What the policies of a family come to before any row is seen; None when nobody asks them."""
+    if not scope.authorize:
+        return None
+    return tuple(
+        program.variant(scope, inputs if places is None else _given(places, values))
+        for program, places in family.programs
+    )
 
 
 def _given(places: tuple[tuple[str, int], ...], values: Sequence[Any]) -> dict[str, Any]:

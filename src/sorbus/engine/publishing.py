@@ -13,6 +13,7 @@ from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.data_layers.messages import Message
 from sorbus.engine.notifications import Notification, notification_of
 from sorbus.engine.notify import Hub
+from sorbus.engine.tenants import topic_tenant
 from sorbus.engine.topics import Template, fitted
 from sorbus.expressions.evaluate import Environment, evaluate
 from sorbus.expressions.nodes import Node
@@ -124,8 +125,9 @@ class Publisher:
         python: Any = self.resource.spec.python
         keys = [call.result.__dict__[name] for call in calls]
         scope = calls[0].scope.as_system()
-        query: Query[Any] = Query(resource=python, scope=scope).where(getattr(python, name).is_in(keys))
-        found = {row.__dict__[name]: row for row in await query.load(*self.load).all()}
+        rows: Query[Any] = Query(resource=python, scope=scope)
+        query = rows.where(getattr(python, name).is_in(keys)).load(*self.load)
+        found = {row.__dict__[name]: row for row in await query.all()}
         return [found.get(key) for key in keys]
 
     def _messages(self, call: Written, record: Any) -> list[Message]:
@@ -168,9 +170,10 @@ class Publisher:
 
         spec = self.resource.spec
         row = call.result.__dict__
-        tenant = None
         if spec.tenancy is not None:
-            tenant = row.get(getattr(spec.tenancy, "attribute", None), call.scope.tenant)
+            tenant = row.get(spec.tenancy.attribute, call.scope.tenant)
+        else:
+            tenant = topic_tenant(spec, call.scope, call.engine.tenant_names)
         return Message(
             id=uuid7(),
             resource=spec.name,
@@ -259,7 +262,7 @@ def actor_id(actor: Any) -> str | None:
     """Who acted, as text: the key of a record, a plain id as it is; None for others."""
     if actor is None or isinstance(actor, (str, int)):
         return None if actor is None else str(actor)
-    declared = getattr(type(actor), "__declared__", {})
+    declared = getattr(actor.__class__, "__declared__", {})
     key = next((name for name, each in declared.items() if _is_key(each)), None)
     return str(actor.__dict__[key]) if key in getattr(actor, "__dict__", {}) else None
 

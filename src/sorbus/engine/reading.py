@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings, Row
+from sorbus.engine.gathering import Python
 from sorbus.engine.loading import load, load_related
 from sorbus.engine.paging import Pager
 from sorbus.engine.planning import ReadPlan
 from sorbus.engine.shapes import Shape
 from sorbus.engine.shaping import Lowered
 from sorbus.engine.streaming import stream
+from sorbus.engine.tenants import need_tenant, reaching
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NoSuchIdentity
@@ -53,19 +55,27 @@ class Reader:
         """
         if not scope.authorize:
             return
-        if spec.tenancy is not None and scope.tenant is None:
-            raise TenantRequired(spec.name, action)
+        if scope.tenant is None:
+            need_tenant(spec, action, scope)
         program = self.engine.program(spec, action)
         if program.fold(program.variant(scope, inputs)) == FALSE:
             raise refusal(program, scope, inputs)
 
-    def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> None:
-        """The same for a query: for its action, or for those of the parts that its rows come from."""
+    def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Scope:
+        """The same for a query: for its action, or for those of the parts that its rows come from.
+
+        Returns:
+            The scope in which it is read: an action may look at more tenants than the caller's.
+        """
+        actions = list(self._checked(query, spec, scope))
+        return scope if spec.tenancy is None and scope.tenant is not None else reaching(spec, actions, scope)
+
+    def _checked(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Iterator[str]:
         if not query.parts:
             self.check(spec, query.action, scope, dict(query.inputs))
-            return
+            yield query.action
         for _, part in query.parts:
-            self.check_query(part, spec, scope)
+            yield from self._checked(part, spec, scope)
 
     # one record
 
@@ -82,6 +92,8 @@ class Reader:
         """The record with a key, or None."""
         if scope.authorize:
             self.check(spec, PRIMARY_READ, scope, None)
+        if scope.tenant is None:
+            scope = reaching(spec, (PRIMARY_READ,), scope)
         shape = self._get_shapes.get(spec.name)
         if shape is None:
             shape = self._get_shape(spec)
@@ -203,12 +215,12 @@ class Reader:
     async def everything(self, query: Query[Any], scope: Scope) -> list[Any]:
         """Every record of a query, whatever its action says about pages."""
         spec = self.engine.spec_of(query.resource)
-        self.check_query(query, spec, scope)
+        scope = self.check_query(query, spec, scope)
         lowered = self.planner.lower(query, spec)
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
         records = plan.hydrate(await self.run(plan, scope, lowered.values, inputs))
-        if lowered.loads or plan.computed:
+        if lowered.loads or lowered.python is not None:
             await self.finish(plan, records, lowered, spec, scope)
         return records
 
@@ -237,16 +249,32 @@ class Reader:
         return rows, plan, records
 
     async def finish(
-        self, plan: ReadPlan, records: list[Any], lowered: Lowered, spec: ResourceSpec, scope: Scope
+        self,
+        plan: ReadPlan,  # noqa: ARG002
+        records: list[Any],
+        lowered: Lowered,
+        spec: ResourceSpec,
+        scope: Scope,
     ) -> None:
         """Step 15: related rows, then the calculations that run in Python."""
         if not records:
             return
         for relationship, item in lowered.loads:
             await load_related(self, records, spec, relationship, item, scope)
-        for name, function in plan.computed:
+        if lowered.python is not None:
+            await self._compute(lowered.python, records, spec, scope)
+
+    async def _compute(self, python: Python, records: list[Any], spec: ResourceSpec, scope: Scope) -> None:
+        """The calculations in Python, after what they need; what nobody else asked for goes again."""
+        for relationship, item in python.before:
+            await load_related(self, records, spec, relationship, item, scope)
+        for each in python.computations:
+            await each.run(records, scope)
+        for name in python.dropped:
             for record in records:
-                record.__dict__[name] = function(record)
+                record.__dict__.pop(name, None)
+        for relationship, item in python.after:
+            await load_related(self, records, spec, relationship, item, scope)
 
     async def load_related(
         self, records: list[Any], spec: ResourceSpec, names: tuple[str, ...], scope: Scope
@@ -290,7 +318,7 @@ class Reader:
             whole: whether its limit and offset are left out.
         """
         spec = self.engine.spec_of(query.resource)
-        self.check_query(query, spec, scope)
+        scope = self.check_query(query, spec, scope)
         lowered = self.planner.totals(query, spec, totals, whole=whole)
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
@@ -303,7 +331,7 @@ class Reader:
     async def values(self, query: Query[Any], scope: Scope, field: Expr[Any]) -> list[Any]:
         """One value of every row of a query."""
         spec = self.engine.spec_of(query.resource)
-        self.check_query(query, spec, scope)
+        scope = self.check_query(query, spec, scope)
         lowered = self.planner.single(query, spec, field)
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
@@ -321,7 +349,7 @@ class Reader:
     async def exists(self, query: Query[Any], scope: Scope) -> bool:
         """Whether a query has a row."""
         spec = self.engine.spec_of(query.resource)
-        self.check_query(query, spec, scope)
+        scope = self.check_query(query, spec, scope)
         lowered = self.planner.there(query, spec)
         inputs = dict(query.inputs)
         plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)

@@ -46,6 +46,21 @@ class PageShape:
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """A calculation that is loaded with arguments or under another name.
+
+    Attributes:
+        slot: the name of its value on the record.
+        name: the calculation's.
+        node: its expression; None when it runs in Python.
+    """
+
+    slot: str
+    name: str
+    node: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RelatedShape:
     """A read of related rows.
 
@@ -71,6 +86,7 @@ class Shape:
 
     Attributes:
         fields: the derived fields to load besides the attributes.
+        extras: the calculations to load with arguments or under other names.
         limit, offset: their positions among the values.
         related: what leads to the rows, when related rows are read.
         only: the attributes to read; None reads all of them.
@@ -95,6 +111,7 @@ class Shape:
     page: PageShape | None = None
     summaries: tuple[SummaryShape, ...] = ()
     value: Node | None = None
+    extras: tuple[Extra, ...] = ()
 
     def every_part(self) -> Iterator[Shape]:
         """The reads that rows come from at the bottom, from left to right."""

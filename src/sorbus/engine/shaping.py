@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
+from sorbus.engine.casting import InputCaster
+from sorbus.engine.gathering import Gathering, Loads, Python
 from sorbus.engine.shapes import DistinctShape, PageShape, Shape, SummaryShape
 from sorbus.errors.declaration import NoSuchField
+from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.build import Expr, Sort
 from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Ordering, Ref, conjunction
 from sorbus.query.inputs import FilterInput, InputReader, SortInput
 from sorbus.query.query import LoadItem, Query
 from sorbus.query.totals import Total
-from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.fields import CalculationSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
-
-Loads = tuple[tuple[RelationshipSpec, LoadItem], ...]
 
 
 class Lowered:
     """A query as a shape and its values."""
 
-    __slots__ = ("loads", "shape", "values")
+    __slots__ = ("asked", "loads", "python", "shape", "values")
 
-    def __init__(self, shape: Shape, values: list[Any], loads: Loads = ()) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        values: list[Any],
+        loads: Loads = (),
+        python: Python | None = None,
+        asked: Mapping[str, LoadItem] = MappingProxyType({}),
+    ) -> None:
         self.shape = shape
         self.values = values
         self.loads = loads
+        self.python = python
+        self.asked = asked
 
     def paged(self, page: PageShape) -> None:
         """Make it the read of a page."""
@@ -40,6 +51,7 @@ class EngineCatalog:
 
     def __init__(self, application: ApplicationSpec) -> None:
         self.application = application
+        self._casters: dict[str, InputCaster] = {}
 
     def type_of(self, owner: type[Any], name: str) -> Any:
         """The type of a field."""
@@ -51,6 +63,30 @@ class EngineCatalog:
         """The class that a relationship leads to."""
         spec = self.application.by_class[relationship.owner]
         return self.application.destination(spec.relationships[relationship.name]).python
+
+    def arguments(self, spec: CalculationSpec, call: Any) -> dict[str, Any]:
+        """The arguments of a calculation, cast.
+
+        Raises:
+            InvalidAction: they do not fit.
+        """
+        caster = self._casters.get(spec.label)
+        if caster is None:
+            caster = self._casters[spec.label] = InputCaster(spec)
+        return caster.cast_or_raise(call.arguments, call.args)
+
+    def calculation(self, owner: type[Any], call: Any) -> Expr[Any]:
+        """The expression of a calculation with arguments.
+
+        Raises:
+            NotCompilable: only Python computes it.
+            InvalidAction: the arguments do not fit.
+        """
+        spec = self.application.by_class[owner].calculations[call.name]
+        if spec.maker is None:
+            raise NotCompilable(spec.label)
+        made: Expr[Any] = spec.maker(owner, **self.arguments(spec, call))
+        return made
 
 
 class Shaper:
@@ -78,10 +114,19 @@ class Shaper:
         shape = self._rows(query, spec, lowerer, values, otherwise=otherwise, ordered=True)
         if not (query.loads or query.only is not None or query.locking):
             return Lowered(shape, values)
-        fields, loads = self._loads(query, spec)
-        only = _only(query, spec, fields, loads) if query.only is not None else None
-        shape = replace(shape, fields=fields, only=only, lock=query.locking)
-        return Lowered(shape, values, loads)
+        found = Gathering(spec, lowerer, self.catalog)
+        for item in query.loads:
+            found.ask(item)
+        loads, python = found.loads(), found.python()
+        only = _only(query, spec, found.attributes, loads) if query.only is not None else None
+        shape = replace(
+            shape,
+            fields=tuple(found.fields),
+            extras=tuple(found.extras.values()),
+            only=only,
+            lock=query.locking,
+        )
+        return Lowered(shape, values, loads, python, found.asked)
 
     def condition(self, query: Query[Any], spec: ResourceSpec) -> Lowered:
         """The rows of a query, unsorted, for a write over them."""
@@ -194,25 +239,6 @@ class Shaper:
             terms.extend(term.lower(lowerer) for term in found)
         return tuple(terms)
 
-    def _loads(self, query: Query[Any], spec: ResourceSpec) -> tuple[tuple[str, ...], Loads]:
-        fields: dict[str, None] = {}
-        related: dict[str, tuple[RelationshipSpec, LoadItem]] = {}
-        for item in query.loads:
-            name: str = item.target if isinstance(item.target, str) else item.target.name
-            if name in spec.relationships:
-                # The last word counts when a relationship is asked for twice.
-                related[name] = (spec.relationships[name], item)
-            elif name in spec.calculations or name in spec.aggregates:
-                fields.update(dict.fromkeys(_with_needs(spec, name)))
-            elif name in spec.attributes:
-                chosen = spec.attributes[name].select_by_default or name in _names(query.only or ())
-                fields.update({} if chosen else {name: None})
-            else:
-                raise NoSuchField(
-                    spec.name, name, allowed=[*spec.fields, *spec.relationships], where="a load"
-                )
-        return tuple(fields), tuple(related.values())
-
 
 def whole(query: Query[Any]) -> Query[Any]:
     """A query whose rows can be paged: one with a limit or offset of its own becomes a set of rows first."""
@@ -238,31 +264,13 @@ def _total(order: tuple[Ordering, ...], spec: ResourceSpec) -> tuple[Ordering, .
     return (*order, Ordering(key))
 
 
-def _only(query: Query[Any], spec: ResourceSpec, fields: tuple[str, ...], loads: Loads) -> tuple[str, ...]:
+def _only(query: Query[Any], spec: ResourceSpec, needed: set[str], loads: Loads) -> tuple[str, ...]:
     """The attributes to read, in the order of their declaration: those asked for, and what the rest needs."""
-    wanted = {spec.primary_key.name}
+    wanted = {spec.primary_key.name, *needed}
     for each in query.only or ():
         name: str = each if isinstance(each, str) else each.name
         if name not in spec.attributes:
             raise NoSuchField(spec.name, name, allowed=spec.attributes, where="a select")
         wanted.add(name)
-    for name in fields:
-        calculation = spec.calculations.get(name)
-        wanted.update(each for each in (calculation.loads if calculation else ()) if each in spec.attributes)
     wanted.update(relationship.source_attribute for relationship, _ in loads)
     return tuple(name for name in spec.attributes if name in wanted)
-
-
-def _names(fields: Iterable[Any]) -> set[str]:
-    return {each if isinstance(each, str) else each.name for each in fields}
-
-
-def _with_needs(spec: ResourceSpec, name: str) -> Iterator[str]:
-    """A derived field after the derived fields that it is made from in Python."""
-    calculation = spec.calculations.get(name)
-    for each in calculation.loads if calculation is not None else ():
-        if each not in spec.attributes:
-            yield from _with_needs(spec, each)
-        elif not spec.attributes[each].select_by_default:
-            yield each
-    yield name

@@ -30,7 +30,7 @@ async def stream(
     if not 1 <= batch <= _LARGEST_BATCH:
         raise InvalidPage("batch", batch, allowed=f"1 to {_LARGEST_BATCH}")
     spec = reader.engine.spec_of(query.resource)
-    reader.check_query(query, spec, scope)
+    scope = reader.check_query(query, spec, scope)
     left = query.take
     # Counting the rows is cheaper than to find the same limited set of rows again for each batch.
     whole_query = whole(query) if query.skip is not None else replace(query, take=None)

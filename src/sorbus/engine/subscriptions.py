@@ -234,9 +234,9 @@ class Subscription:
             return {}
         name = spec.primary_key.name
         key: Any = getattr(spec.python, name)
-        query: Query[Any] = Query(resource=spec.python, scope=self._scope).where(key.is_in(keys))
+        query: Query[Any] = Query(resource=spec.python, scope=self._scope)
         try:
-            rows = await query.all()
+            rows = await query.where(key.is_in(keys)).all()
         except Forbidden:
             return {}
         return {(resource, row.__dict__[name]): row for row in rows}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from sorbus.data_layers.memory.kinds import kind_of
 from sorbus.engine.shapes import SummaryShape
 from sorbus.errors.declaration import NotNumeric
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.describe import describe
 from sorbus.expressions.nodes import Node, Ref
 from sorbus.query.statements import Summary, SummaryKind
+from sorbus.schema.kinds import kind_of
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import FieldType, field_type
 

@@ -14,11 +14,14 @@ from sorbus.engine.documents import Documents
 from sorbus.engine.guards import tenancy
 from sorbus.engine.hydrate import Hydrate
 from sorbus.engine.lifecycle import ActionCall
+from sorbus.engine.states import chooses
+from sorbus.engine.tenants import reach
 from sorbus.expressions.nodes import Call, Const, Node, Param, Ref
 from sorbus.policies.fold import PolicyProgram
 from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionSpec
 from sorbus.schema.resource import ResourceSpec
+from sorbus.scope import EveryTenant
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
@@ -50,6 +53,7 @@ class WriteData:
         documents: the embedded documents of the resource, when the action can write some.
         answers: whether a create learns from the statement what was written.
         unselected: the attributes that records have only when they are asked for.
+        chooses: whether its body must choose the state that follows.
         previous: the attributes whose values from before an update its effects ask for.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
@@ -68,6 +72,7 @@ class WriteData:
     row_first: bool
     changes_later: bool
     previous: frozenset[str] = frozenset()
+    chooses: bool = False
     accepted: frozenset[str] = frozenset()
     documents: Documents | None = None
     answers: bool = False
@@ -76,6 +81,7 @@ class WriteData:
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
 
     def __post_init__(self) -> None:
+        self.chooses = chooses(self.action.transition)
         self.accepted = frozenset(each.name for each in self.action.inputs if each.attribute)
         attributes = self.spec.attributes.items()
         self.answers = self.action.upsert is not None or any(each.generated for _, each in attributes)
@@ -122,10 +128,11 @@ def before(data: WriteData, names: tuple[str, ...], values: Row) -> dict[str, An
 
 
 def tenancy_for(call: ActionCall) -> Node | None:
-    """The tenant's condition; inner work without a tenant sees all of them."""
-    if call.scope.tenant is None and not call.scope.authorize:
+    """The tenant's condition; none where the action, or inner work without a tenant, looks at all of them."""
+    data: WriteData = call.plan.data
+    if data.spec.tenancy is None or reach(data.action, call.scope).__class__ is EveryTenant:
         return None
-    return tenancy(call.plan.data.spec)
+    return tenancy(data.spec)
 
 
 def key_is(spec: ResourceSpec, index: int) -> Node:
@@ -144,4 +151,5 @@ def guarded(data: WriteData) -> Node | None:
 
 def bindings(call: ActionCall, params: list[Any]) -> Bindings:
     """What a statement of this call is run with."""
-    return Bindings(params, call.scope.actor, call.scope.tenant, call.changeset.inputs)
+    tenant = reach(call.plan.data.action, call.scope)
+    return Bindings(params, call.scope.actor, tenant, call.changeset.inputs)

@@ -17,8 +17,8 @@ from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
+from sorbus.engine.tenants import need_tenant
 from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, previous_of, tenancy_for
-from sorbus.errors.authorization import TenantRequired
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.build import Expr
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
@@ -65,7 +65,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         draft=draft_class(spec),
         sync_body=sync_body,
         needs_draft=bool(sync_body or hooked or action.changes),
-        prepares=bool(sync_body or hooked or action.changes or documents),
+        prepares=bool(sync_body or hooked or action.changes or documents or _bounded(action)),
         documents=documents,
         row_first=hooked,
         changes_later=bool(hooked or action.upsert),
@@ -83,7 +83,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         (Step.AUTHORISE, _authorise),
         (Step.WRITE, write),
     ]
-    if spec.tenancy is not None:
+    if spec.tenancy is not None or spec.schema_tenancy is not None:
         steps.append((Step.SCOPE, _scope))
     if slow:
         steps.append((Step.BEFORE_TRANSACTION, _before_transaction))
@@ -91,8 +91,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         steps.append((Step.BEFORE_WRITE, _before_write))
     if HookPoint.AFTER_WRITE in hooks:
         steps.append((Step.AFTER_WRITE, _after_write))
-    if effects:
-        steps.append((Step.EFFECTS, _run_effects(effects)))
+    steps.extend((Step.EFFECTS, effect) for effect in effects)
     steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
     steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
     inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
@@ -105,6 +104,11 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     )
 
 
+def _bounded(action: ActionSpec) -> bool:
+    """Whether an input may hold a value that the action must not set."""
+    return any(each.attribute and each.name == name for each in action.inputs for name, _ in action.bounds)
+
+
 def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
@@ -113,21 +117,12 @@ def may_need_row(program: PolicyProgram) -> bool:
     )
 
 
-def _run_effects(effects: tuple[Callable[[ActionCall], Any], ...]) -> StepRunner:
-    async def run(call: ActionCall) -> None:
-        for effect in effects:
-            await effect(call)
-
-    return run
-
-
 # 1 scope
 
 
 async def _scope(call: ActionCall) -> None:
     data: WriteData = call.plan.data
-    if call.scope.tenant is None and call.scope.authorize:
-        raise TenantRequired(data.spec.name, data.action.name)
+    need_tenant(data.spec, data.action.name, call.scope)
 
 
 # 2 cast and defaults, 3 accept check
@@ -176,6 +171,9 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
     )
     if any(isinstance(value, Expr) for value in row.values()):
         return None
+    if call.changeset.pending:
+        # What related writes will set is not known yet.
+        row = {name: value for name, value in row.items() if name not in call.changeset.pending}
     try:
         return evaluate(node, call.plan.data.spec.stored(row), environment) is True
     except Unevaluable:

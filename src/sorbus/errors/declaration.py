@@ -232,6 +232,68 @@ class BrokenExpression(DeclarationError):
         )
 
 
+class BrokenFragment(DeclarationError):
+    """A piece of SQL does not fit its arguments."""
+
+    code = "broken-fragment"
+
+    def __init__(self, where: str, sql: str, problem: str) -> None:
+        super().__init__(
+            f"{where}: {problem}: `{sql}`.",
+            hint="Write `{0}`, `{1}`… for the arguments, each at least once, and `{{` or `}}` for a brace.",
+        )
+
+
+class NoParentRow(DeclarationError):
+    """`parent(…)` was used where no row encloses the row in question."""
+
+    code = "no-parent-row"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "`parent(…)` steps out of the lambda of a relationship, and here is none.",
+            hint="Name the field itself; inside `exists(rel, lambda row: …)` write `parent(Thing.field)`.",
+        )
+
+
+class WrongOperand(DeclarationError):
+    """A function or operator is given what it surely cannot take."""
+
+    code = "wrong-operand"
+
+    def __init__(self, function: str, *, found: str, takes: str, place: int | None = None) -> None:
+        which = "" if place is None else f" as its {_ORDINALS[min(place, len(_ORDINALS) - 1)]} argument"
+        super().__init__(
+            f"`{function}` takes {takes}{which}, not {found}.",
+            hint="Cast it with `fn.cast(…)`, or use a function of its type.",
+        )
+
+
+_ORDINALS = ("first", "second", "third", "next")
+
+
+class WrongCalculation(DeclarationError):
+    """A calculation's function does not have the form that its kind needs."""
+
+    code = "wrong-calculation"
+
+    def __init__(self, calculation: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(f"{calculation}: {problem}.", path=tuple(calculation.split(".")), hint=hint)
+
+
+class UnusableAlias(DeclarationError):
+    """A calculation is loaded under a name that it cannot have."""
+
+    code = "unusable-alias"
+
+    def __init__(self, calculation: str, alias: str, problem: str) -> None:
+        super().__init__(
+            f"{calculation} cannot be loaded as `{alias}`: {problem}.",
+            path=tuple(calculation.split(".")),
+            hint='Give it a name of its own: `.as_("sale")`.',
+        )
+
+
 class HookNeverRuns(DeclarationError):
     """A hook hangs on an action that has no step at which it could run."""
 

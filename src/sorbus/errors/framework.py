@@ -99,10 +99,11 @@ class NotCompilable(FrameworkError):
 
     code = "not-compilable"
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, hint: str = "") -> None:
         super().__init__(
             f"`{what}` cannot be computed by the data layer.",
-            hint="Calculations written as Python functions can be loaded, but not filtered or sorted by.",
+            hint=hint
+            or "Calculations written as Python functions can be loaded, but not filtered or sorted by.",
         )
 
 

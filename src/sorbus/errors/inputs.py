@@ -130,15 +130,24 @@ class NotUnique(Invalid):
 
 
 class WrongState(Invalid):
-    """A transition was tried from a state that it does not start from."""
+    """A transition was tried from a state that it does not start from.
+
+    Attributes:
+        current: the record's state.
+        possible: the actions that start from it.
+    """
 
     code = "wrong-state"
 
-    def __init__(self, action: str, *, current: str, sources: Sequence[str], target: str) -> None:
+    def __init__(
+        self, action: str, *, current: str, sources: Sequence[str], target: str, possible: Sequence[str] = ()
+    ) -> None:
         self.current = current
+        self.possible = tuple(possible)
         super().__init__(
             f"{action} goes from {listed(sources)} to {target}; the record is {current}.",
             path=("state",),
+            hint=f"Possible from {current}: {listed(possible)}.",
         )
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import fsum, nan, sqrt
-from typing import Any
+from typing import Any, get_args
 
 from sorbus.errors.database import ValueNotStorable
+from sorbus.expressions.rule import Kinds, Operator, first
 from sorbus.types.ranges import Range
 from sorbus.types.vector import Vector
-
-Row = tuple[str, str, str, Callable[..., Any], type | None]
-"""Name, symbol, SQL, Python and result, as `Operator` takes them."""
 
 
 def _contains(outer: Range[Any], inner: Any) -> bool:
@@ -81,24 +79,28 @@ def _tag(document: Mapping[str, Any], key: str) -> Any:
     return document.get(key)
 
 
-ROWS: tuple[Row, ...] = (
-    ("range_contains", "range_contains", "{0} @> {1}", _contains, bool),
-    ("range_overlaps", "range_overlaps", "{0} && {1}", _overlaps, bool),
-    ("range_before", "range_before", "{0} << {1}", _before, bool),
-    ("range_adjacent", "range_adjacent", "{0} -|- {1}", _adjacent, bool),
-    ("range_intersection", "range_intersection", "{0} * {1}", _intersection, None),
-    ("range_lower", "range_lower", "lower({0})", _lower, None),
-    ("range_upper", "range_upper", "upper({0})", _upper, None),
-    ("range_is_empty", "range_is_empty", "isempty({0})", _is_empty, bool),
-    ("cosine_distance", "cosine_distance", "{0} <=> {1}", _cosine, float),
-    ("l2_distance", "l2_distance", "{0} <-> {1}", _l2, float),
-    ("inner_product", "inner_product", "- ({0} <#> {1})", _inner, float),
-    ("negative_inner_product", "negative_inner_product", "{0} <#> {1}", _negative_inner, float),
-    ("union_tag", "tag_of", "{0} ->> {1}", _tag, str),
+def _end(kinds: Kinds) -> Any:
+    """The type of the ends of a range."""
+    found = get_args(kinds[0])
+    return found[0] if found else None
+
+
+ROWS: tuple[Operator, ...] = (
+    Operator("range_contains", "range_contains", "{0} @> {1}", _contains, bool),
+    Operator("range_overlaps", "range_overlaps", "{0} && {1}", _overlaps, bool),
+    Operator("range_before", "range_before", "{0} << {1}", _before, bool),
+    Operator("range_adjacent", "range_adjacent", "{0} -|- {1}", _adjacent, bool),
+    Operator("range_intersection", "range_intersection", "{0} * {1}", _intersection, first),
+    Operator("range_lower", "range_lower", "lower({0})", _lower, _end, nullable=True),
+    Operator("range_upper", "range_upper", "upper({0})", _upper, _end, nullable=True),
+    Operator("range_is_empty", "range_is_empty", "isempty({0})", _is_empty, bool),
+    Operator("cosine_distance", "cosine_distance", "{0} <=> {1}", _cosine, float),
+    Operator("l2_distance", "l2_distance", "{0} <-> {1}", _l2, float),
+    Operator("inner_product", "inner_product", "- ({0} <#> {1})", _inner, float),
+    Operator("negative_inner_product", "negative_inner_product", "{0} <#> {1}", _negative_inner, float),
+    Operator("union_tag", "tag_of", "{0} ->> {1}", _tag, str),
 )
+"""Every one of them."""
 
-ENDS = frozenset({"range_lower", "range_upper"})
-"""What answers with an end of a range."""
-
-OVER_RANGES = frozenset(row[0] for row in ROWS if row[0].startswith("range_"))
+OVER_RANGES = frozenset(each.name for each in ROWS if each.name.startswith("range_"))
 """What is asked of ranges."""

@@ -166,9 +166,7 @@ class InputReader:
 
 def _computable(field: Any) -> bool:
     """A calculation in Python has no value before the row is here, one with arguments none without them."""
-    if not isinstance(field, CalculationSpec):
-        return True
-    return field.node is not None and not getattr(field, "arguments", ())
+    return not isinstance(field, CalculationSpec) or field.node is not None
 
 
 class _ConditionReader:

@@ -14,6 +14,7 @@ from sorbus.errors.framework import ApplicationClosed
 from sorbus.errors.notifications import NoSuchTopic
 from sorbus.resource.actions import Action
 from sorbus.resource.domain import Domain
+from sorbus.resource.tenants import Tenants
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Sorbus:
             on the embedded database or with `SORBUS_AUTO_MIGRATE=1`. A database that is managed by migration
             files is left to them.
         migrations_folder: where `sorbus migrate` keeps its files.
+        row_level_security: whether PostgreSQL itself keeps tenants apart too, by policies made of `Tenancy`. The
+            application then acts as a role that obeys them: the one named here, by default `sorbus_app`.
 
     Raises:
         DefinitionErrors: the declarations have mistakes.
@@ -81,6 +84,7 @@ class Sorbus:
         home: Path | None = None,
         auto_migrate: bool | None = None,
         migrations_folder: Path | str = "migrations",
+        row_level_security: bool | str = False,
     ) -> None:
         self.name = name
         self.domains = tuple(domains)
@@ -96,11 +100,13 @@ class Sorbus:
         self._pool_size = pool_size
         self._secret = secret
         self._auto_migrate = auto_migrate
+        self.row_level_security = row_level_security
         self.migrations_folder = Path(migrations_folder)
         self._database: Database | None = None
         self._engine: Engine | None = None
         self._hub: Hub | None = None
         self._stack = AsyncExitStack()
+        self.tenants = Tenants(self)
 
     # life
 
@@ -111,13 +117,17 @@ class Sorbus:
             components: False leaves job runners and the like alone; commands use it.
         """
         from sorbus.engine.engine import Engine
+        from sorbus.resource.extensions import install_extensions
 
         if self._engine is not None:
             return self
         try:
             layers = await self._open_layers()
             await self._prepare()
+            await self._prove_wall(layers.get("postgres"))
             self._engine = Engine(self.spec, layers, secret=self._secret or _secret(self.home))
+            install_extensions(self._engine)
+            self._engine.effect_sources.append(self.tenants.effect)
             await self._open_hub(relay=components)
             if components:
                 await self.start_components()
@@ -142,11 +152,59 @@ class Sorbus:
             async with database.pool.connection() as asking:
                 await check_extensions(asking, self.schema())
             return
-        connection = await database.pool.connect(application_name="sorbus-migrate")
+        connection = await database.connect_as_login(application_name="sorbus-migrate")
         try:
             await push(connection, self.schema(), system_scripts=self.system_scripts())
+            await self._push_tenants(connection)
         except ManagedByFiles:
             return
+        finally:
+            await connection.close()
+
+    async def _push_tenants(self, connection: Any) -> None:
+        from sorbus.data_layers.postgres.migrations import push_tenants
+
+        if self.spec.schema_tenants:
+            await push_tenants(connection, self.tenant_schema())
+
+    async def migrate_tenants(self) -> None:
+        """Bring the tables of every tenant up to date; `app.tenants.migrate()` calls it.
+
+        Raises:
+            TenantNotMigrated: those of one could not be.
+        """
+        from sorbus.data_layers.postgres.migrations import load, migrate_tenants
+
+        database = self._database
+        if database is None:
+            return
+        connection = await database.connect_as_login(application_name="sorbus-migrate")
+        try:
+            if load(self.tenants_folder):
+                await migrate_tenants(connection, self.tenants_folder)
+            else:
+                await self._push_tenants(connection)
+        finally:
+            await connection.close()
+
+    @property
+    def role(self) -> str | None:
+        """The role that the application acts as; None when row-level security is off."""
+        given = self.row_level_security
+        return given if isinstance(given, str) else "sorbus_app" if given else None
+
+    async def _prove_wall(self, layer: DataLayer | None) -> None:
+        """Refuse to open with a wall that keeps nothing out."""
+        from sorbus.data_layers.postgres.layer import PostgresLayer
+        from sorbus.data_layers.postgres.roles import prove_wall
+
+        if self.role is None or self._database is None:
+            return
+        if not isinstance(layer, PostgresLayer) or layer.wall is None:
+            return
+        connection = await self._database.connect_as_login()
+        try:
+            await prove_wall(connection, self.role, layer.wall.tables)
         finally:
             await connection.close()
 
@@ -169,17 +227,30 @@ class Sorbus:
         from sorbus.data_layers.memory.layer import MemoryLayer
         from sorbus.data_layers.postgres.database import Database
         from sorbus.data_layers.postgres.layer import PostgresLayer
+        from sorbus.data_layers.postgres.migrations import load
+        from sorbus.data_layers.postgres.row_security import Wall
 
         memory = MemoryLayer(self.spec)
         if self._storage == "memory":
             return MappingProxyType({"memory": memory, "postgres": memory})
         layers: dict[str, DataLayer] = {"memory": memory}
         if any(each.layer == "postgres" for each in self.spec.resources.values()) or self.components:
+            wall = Wall(self.spec) if self.role is not None else None
+            options: dict[str, Any] = {
+                "size": self._pool_size,
+                **(wall.pool_options if wall is not None else {}),
+            }
             self._database = Database.from_environment(
-                self.database_url, home=self.home, name=self.name, pool={"size": self._pool_size}
+                self.database_url, home=self.home, name=self.name, pool=options, role=self.role
             )
             await self._stack.enter_async_context(self._database)
-            layers["postgres"] = PostgresLayer(self.spec, self._database.pool, version=self._database.version)
+            layers["postgres"] = PostgresLayer(
+                self.spec,
+                self._database.pool,
+                version=self._database.version,
+                tenant_chain=lambda: load(self.tenants_folder),
+                wall=wall,
+            )
         return MappingProxyType(layers)
 
     async def close(self) -> None:
@@ -291,17 +362,35 @@ class Sorbus:
 
     def system_scripts(self) -> Sequence[SystemScript]:
         """The tables that parts of the application need besides those of the resources."""
+        from sorbus.data_layers.postgres.migrations import REGISTRY
         from sorbus.resource.messaging import system_scripts
 
         parts = (each.system_scripts() for each in self.components)
-        found = (script for scripts in (system_scripts(self.spec), *parts) for script in scripts)
+        found = [script for scripts in (system_scripts(self.spec), *parts) for script in scripts]
+        if self.spec.schema_tenants:
+            found.append(REGISTRY)
+        if self.role is not None:
+            from sorbus.data_layers.postgres.roles import role_script
+
+            found.insert(0, role_script(self.role, makes_schemas=bool(self.spec.schema_tenants)))
         return tuple({(script.name, script.version): script for script in found}.values())
 
     def schema(self) -> Schema:
-        """The tables that the declarations need."""
+        """The tables that the declarations need, but for those that each tenant has for itself."""
         from sorbus.data_layers.postgres.ddl import schema_of
 
-        return schema_of(self.spec)
+        return schema_of(self.spec, row_security=self.role is not None)
+
+    def tenant_schema(self) -> Schema:
+        """The tables that each tenant has for itself."""
+        from sorbus.data_layers.postgres.ddl import tenant_schema_of
+
+        return tenant_schema_of(self.spec)
+
+    @property
+    def tenants_folder(self) -> Path:
+        """Where the migrations of tenants' tables lie."""
+        return self.migrations_folder / "tenants"
 
 
 def _secret(home: Path) -> bytes:

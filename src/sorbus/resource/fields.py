@@ -89,34 +89,9 @@ class Attr(Field[T]):
         def __set__(self, obj: object, value: T | Expr[T]) -> None: ...
 
 
-class Calc(Field[T]):
-    """A calculation: an expression that the data layer computes, or a Python function over loaded fields."""
-
-    __slots__ = ("expression", "function", "loads")
-
-    def __init__(
-        self,
-        expression: Expr[T] | None = None,
-        *,
-        function: Callable[[Any], T] | None = None,
-        loads: tuple[Field[Any], ...] = (),
-        public: bool = False,
-        description: str = "",
-    ) -> None:
-        super().__init__(public=public, description=description)
-        self.expression = expression
-        self.function = function
-        self.loads = loads
-
-
 def is_attribute(member: object) -> TypeGuard[Attr[Any]]:
     """Whether a member of a declaration is an attribute."""
     return isinstance(member, Attr)
-
-
-def is_calculation(member: object) -> TypeGuard[Calc[Any]]:
-    """Whether a member of a declaration is a calculation."""
-    return isinstance(member, Calc)
 
 
 _ABSENT: Any = object()
@@ -223,18 +198,3 @@ def timestamp(*, public: bool = False, touch: bool = False, description: str = "
         limits={},
     )
     return Attr[datetime](options, public=public, description=description)
-
-
-def calculate(expression: Expr[T], *, public: bool = False, description: str = "") -> Calc[T]:
-    """A value that the data layer computes from an expression over this resource's fields."""
-    return Calc(expression, public=public, description=description)
-
-
-def computed(*, loads: list[Field[Any]], public: bool = False) -> Callable[[Callable[[Any], T]], Calc[T]]:
-    """A value that a Python method computes from the fields in `loads`, which are loaded along with it."""
-
-    def wrap(function: Callable[[Any], T]) -> Calc[T]:
-        text = (function.__doc__ or "").strip().split("\n")[0]
-        return Calc(function=function, loads=tuple(loads), public=public, description=text)
-
-    return wrap

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Sequence
+from copy import copy
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeAliasType, overload
 
 from sorbus.errors.access import ImmutableRecord, NoConstructor
 from sorbus.errors.declaration import HidesMember, UnknownMember
+from sorbus.errors.extensions import MemberTaken
 from sorbus.query.query import Query
 from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr, Field
@@ -29,6 +31,7 @@ class Resource:
 
     __declared__: ClassVar[dict[str, Any]] = {}
     __locals__: ClassVar[dict[str, Any]] = {}
+    __added__: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls, *, draft: bool = False, **kwargs: Any) -> None:
         """Check that every public name in the body is something that a resource can have.
@@ -50,7 +53,9 @@ class Resource:
                 continue
             _check_member(cls, name, value)
             own[name] = value
+        _take_over_actions(cls, inherited, own)
         cls.__declared__ = {**inherited, **own}
+        _add_members(cls, own)
 
     if TYPE_CHECKING:
         # No call can satisfy this, so that type checkers refuse `Run(…)`.
@@ -154,6 +159,38 @@ class Resource:
 def _fields(values: dict[str, Any]) -> dict[str, Any]:
     """The fields of a record without what Sorbus notes about it."""
     return {name: value for name, value in values.items() if not name.startswith("__")}
+
+
+def _take_over_actions(cls: type[Resource], inherited: dict[str, Any], own: dict[str, Any]) -> None:
+    """Give a class actions of its own for those that its bases declare: who calls one means this resource."""
+    for name, member in inherited.items():
+        if isinstance(member, Action) and name not in own:
+            mine = copy(member)
+            mine.__set_name__(cls, name)
+            setattr(cls, name, mine)
+            inherited[name] = mine
+
+
+def _add_members(cls: type[Resource], own: dict[str, Any]) -> None:
+    """Add what the sections in a body bring along, as if it stood in the body.
+
+    Raises:
+        MemberTaken: the body has a member of that name.
+    """
+    added: dict[str, str] = {}
+    for section_name, section in [(name, each) for name, each in own.items() if isinstance(each, Section)]:
+        for name, given in section.members(cls).items():
+            if name in own or name in added:
+                raise MemberTaken(cls.__name__, name, extension=type(section).__name__)
+            member = getattr(given, "member", given)
+            if hasattr(given, "annotation"):
+                cls.__annotations__ = {**inspect.get_annotations(cls), name: given.annotation}
+            _check_member(cls, name, member)
+            setattr(cls, name, member)
+            member.__set_name__(cls, name)
+            added[name] = section_name
+            cls.__declared__[name] = member
+    cls.__added__ = {**cls.__added__, **added}
 
 
 def _copy[T](record: T) -> T:

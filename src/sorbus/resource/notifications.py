@@ -14,7 +14,6 @@ from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Aggregated, Exists, Node, Ref, walk
 from sorbus.resource.actions import Action
-from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.fields import Attr
 from sorbus.resource.sections import ActionType, Section
 from sorbus.schema.actions import ActionKind
@@ -207,6 +206,8 @@ def _topic_errors(each: Published, spec: ResourceSpec, lowerer: Lowerer) -> Iter
 
 
 def _payload_errors(each: Published, spec: ResourceSpec, lowerer: Lowerer) -> Iterator[DeclarationError]:
+    from sorbus.resource.assembly.mistakes import noting  # the assembly is no part of a declaration
+
     label, where = f"{spec.name}.notifications", f"the payload of `{each.topic}`"
     yield from _field_errors((field.name for field in each.payload), spec, label, where=where)
     for field in each.payload:
@@ -238,6 +239,8 @@ def _field_errors(
 def _where_errors(each: Published, spec: ResourceSpec, lowerer: Lowerer) -> Iterator[DeclarationError]:
     if each.where is None:
         return
+    from sorbus.resource.assembly.mistakes import noting
+
     label = f"{spec.name}.notifications"
     errors: list[DeclarationError] = []
     with noting(errors, spec.python, "notifications"):

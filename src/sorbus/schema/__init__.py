@@ -23,13 +23,15 @@ from sorbus.schema.fields import (
     ReferenceSpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import CheckSpec, Effect, PolicySpec, TenancySpec
-from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, FieldSpec, ResourceSpec
+from sorbus.schema.policies import CheckSpec, Effect, PolicySpec
+from sorbus.schema.resource import PRIMARY_READ, AdditionSpec, ApplicationSpec, FieldSpec, ResourceSpec
+from sorbus.schema.tenancy import SchemaTenancySpec, TenancyMode, TenancySpec
 
 __all__ = [
     "PRIMARY_READ",
     "ActionKind",
     "ActionSpec",
+    "AdditionSpec",
     "AggregateSpec",
     "ApplicationSpec",
     "AttributeSpec",
@@ -51,6 +53,8 @@ __all__ = [
     "ReferenceSpec",
     "RelationshipSpec",
     "ResourceSpec",
+    "SchemaTenancySpec",
+    "TenancyMode",
     "TenancySpec",
     "TransitionSpec",
     "UpsertSpec",

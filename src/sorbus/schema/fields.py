@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sorbus.expressions.nodes import Aggregated, Node, Ordering
+from sorbus.schema.actions import InputSpec
 from sorbus.types.base import FieldType
 from sorbus.types.vector import Hnsw
 
@@ -234,15 +235,44 @@ class RelationshipSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalculationSpec:
-    """A value computed from others: by the data layer (`node`), or in Python (`function` after `loads`)."""
+    """A value computed from others: by the data layer (`node`), or in Python (`function` after `loads`).
+
+    Attributes:
+        node: its expression, with the defaults of its arguments; None where only Python computes it, or where an
+            argument has no default.
+        function: computes it in Python, of one record or (`batch`) of all.
+        maker: makes the expression from the class and the arguments.
+        loads: the names of what the function reads; `needs` are the fields, relationships and calls themselves.
+    """
 
     name: str
     type: FieldType
+    resource: str = ""
     node: Node | None = None
-    function: Callable[[Any], Any] | None = None
+    function: Callable[..., Any] | None = None
+    maker: Callable[..., Any] | None = None
+    arguments: tuple[InputSpec, ...] = ()
+    batch: bool = False
+    is_async: bool = False
     loads: tuple[str, ...] = ()
+    needs: tuple[Any, ...] = ()
     description: str = ""
     public: bool = False
+
+    @property
+    def label(self) -> str:
+        """Resource and calculation, as in `Article.discounted`."""
+        return f"{self.resource}.{self.name}"
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """Its arguments, as the inputs of an action."""
+        return self.arguments
+
+    @property
+    def plain(self) -> bool:
+        """Whether it can be used by its name alone: no argument must be given."""
+        return all(not each.required for each in self.arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,8 +288,14 @@ class AggregateSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySpec:
-    """Attributes that together tell rows apart; a unique index keeps it so."""
+    """Attributes that together tell rows apart; a unique index keeps it so.
+
+    Attributes:
+        keys: the attributes of the index, the tenant's first where rows are told apart in each tenant.
+        names: those that a caller gives, without the tenant's.
+    """
 
     name: str
     keys: tuple[str, ...]
+    names: tuple[str, ...] = ()
     message: str = "has already been taken"

@@ -17,7 +17,8 @@ from sorbus.schema.fields import (
     IdentitySpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import PolicySpec, TenancySpec
+from sorbus.schema.policies import PolicySpec
+from sorbus.schema.tenancy import ManagedTenantsSpec, SchemaTenancySpec, TenancySpec
 from sorbus.schema.ways import Segment, segments
 
 FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
@@ -25,6 +26,22 @@ FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
 
 PRIMARY_READ = "read"
 """The name of the read action that every resource has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdditionSpec:
+    """Something that an extension has added or changed.
+
+    Attributes:
+        section: the name of its section in the resource's body.
+        extension: the name of the extension's class.
+        kind: what it is, such as `field`, `action` or `action changed`.
+    """
+
+    section: str
+    extension: str
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +52,11 @@ class ResourceSpec:
         python: the declaring class; opaque here, records are its instances.
         table: the table's name; None when another data layer holds the rows.
         policies: None when there is no policies section, and everything is forbidden.
+        tenancy: to which tenant a row belongs, when the tenant stands in an attribute.
+        schema_tenancy: that each tenant has a table of its own.
+        manages_tenants: that the rows are the tenants themselves.
         sections: the sections of interfaces and extensions, by their name.
+        additions: what extensions have added and changed.
     """
 
     name: str
@@ -52,7 +73,10 @@ class ResourceSpec:
     actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
     policies: tuple[PolicySpec, ...] | None = None
     tenancy: TenancySpec | None = None
+    schema_tenancy: SchemaTenancySpec | None = None
+    manages_tenants: ManagedTenantsSpec | None = None
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    additions: tuple[AdditionSpec, ...] = ()
 
     @cached_property
     def primary_key(self) -> AttributeSpec:
@@ -111,6 +135,11 @@ class ApplicationSpec:
     def by_class(self) -> Mapping[type, ResourceSpec]:
         """The resources by their declaring classes."""
         return MappingProxyType({spec.python: spec for spec in self.resources.values()})
+
+    @cached_property
+    def schema_tenants(self) -> frozenset[str]:
+        """The names of the resources of which each tenant has a table of its own."""
+        return frozenset(name for name, spec in self.resources.items() if spec.schema_tenancy is not None)
 
     def destination(self, relationship: RelationshipSpec) -> ResourceSpec:
         """The resource at the far end of a relationship."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sorbus.expressions.nodes import Aggregated, Exists, Node, Ordering, Ref, children
+from sorbus.expressions.nodes import PARENT, Aggregated, Call, Exists, Node, Ordering, Ref, children
 from sorbus.schema.fields import Cardinality, RelationshipSpec
 
 
@@ -81,8 +81,10 @@ def sees(node: Node, out: int) -> bool:
     match node:
         case Ref():
             return node.outer == out
+        case Call(operator, (inner,)) if operator == PARENT:
+            return out > 0 and sees(inner, out - 1)
         case Exists() | Aggregated():
-            return any(sees(each, out + 1) for each in children(node))
+            return out == 0 or any(sees(each, out + 1) for each in children(node))
         case _:
             return any(sees(each, out) for each in children(node))
 

@@ -16,11 +16,15 @@ from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.documents import Documents
+from sorbus.testing.conformance.expressions import Expressions
+from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
+from sorbus.testing.conformance.states import States
+from sorbus.testing.conformance.tenants import Tenants
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.types import Types
 from sorbus.testing.conformance.writes import Writes
@@ -34,11 +38,15 @@ class DataLayerSuite(
     Bulk,
     Reads,
     Derived,
+    Expressions,
     Relationships,
+    Managing,
     Rules,
+    Tenants,
     Transactions,
     Notices,
     Types,
     Documents,
+    States,
 ):
     """Everything that a data layer must do."""

@@ -94,7 +94,11 @@ async def test_many_writes_share_few_statements(nodes: tuple[Sorbus, Sorbus]) ->
     async with app.subscribe("letters:a", app.scope()) as events:
         listener = await asyncpg.connect(app.database.url)
         payloads: list[str] = []
-        await listener.add_listener(CHANNEL, lambda *args: payloads.append(str(args[3])))
+
+        def hear(connection: object, process: int, channel: str, payload: object) -> None:
+            payloads.append(str(payload))
+
+        await listener.add_listener(CHANNEL, hear)
         async with app.transaction():
             for _ in range(100):
                 await Letter.write(app.scope(), box="a")

@@ -88,5 +88,6 @@ def test_without_guards_nothing_changes() -> None:
 
 
 def test_the_tenants_condition() -> None:
-    assert tenancy(ARTICLE) == Call("eq", (Ref("org_id"), TenantRef()))
+    assert ARTICLE.tenancy is not None
+    assert tenancy(ARTICLE) == Call("eq", (Ref("org_id"), TenantRef(ARTICLE.tenancy.cast)))
     assert tenancy(APPLICATION.resources["Org"]) is None

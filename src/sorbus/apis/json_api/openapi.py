@@ -93,7 +93,7 @@ class _Writer:
         transition = route.action.transition
         if transition is not None and route.exposed.spec.attributes[transition.attribute].public:
             sources = ", ".join(str(getattr(each, "value", each)) for each in transition.sources)
-            target = getattr(transition.target, "value", transition.target)
+            target = " or ".join(str(getattr(each, "value", each)) for each in transition.targets)
             made["description"] = f"Moves `{transition.attribute}` from {sources} to {target}."
         if route.kind.takes_body and (route.action.public_inputs or route.kind is RouteKind.CREATE):
             required = any(each.required for each in route.action.public_inputs)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 from typing import Any
 
 from sorbus.data_layers.memory.session import Writing
 from sorbus.data_layers.memory.tables import Names, Row, Table, frozen
+from sorbus.data_layers.memory.tenants import Tables, places
 from sorbus.data_layers.memory.values import stored
 from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
 from sorbus.schema.fields import AttributeSpec, IdentitySpec, OnDelete, OnUpdate, RelationshipSpec
@@ -80,7 +81,7 @@ class Constraints:
             UniqueViolation, ForeignKeyViolation: a constraint does not allow it.
         """
         key = spec.primary_key
-        if frozen(row[key.name]) in writing.tables[spec.name].rows:
+        if frozen(row[key.name]) in writing.table(spec.name).rows:
             raise _unique(spec, fitted(f"{spec.table}_pkey"), (key.column,))
         for identity in spec.identities.values():
             if self.conflicting(writing, spec, identity, row) is not None:
@@ -105,8 +106,8 @@ class Constraints:
                 self._check_reference(writing, spec, reference, after)
         for other, reference in self._referrers.get(spec.name, ()):
             if any(before[far] != after[far] for _, far in pairs(reference)):
-                for referring in self._referring(writing, other, reference, before):
-                    self._follow(writing, spec, other, reference, referring, after)
+                for there, referring in self._referring(writing, spec, other, reference, before):
+                    self._follow(there, spec, other, reference, referring, after)
 
     def remove(self, writing: Writing, spec: ResourceSpec, row: Row) -> None:
         """Take a row away, and do with the rows that refer to it what their references say.
@@ -115,21 +116,30 @@ class Constraints:
             ForeignKeyViolation: a reference does not allow it.
         """
         key = frozen(row[spec.primary_key.name])
-        if key not in writing.tables[spec.name].rows:
+        if key not in writing.table(spec.name).rows:
             return
         writing.remove(spec.name, key)
         for other, reference in self._referrers.get(spec.name, ()):
-            for referring in self._referring(writing, other, reference, row):
-                self._let_go(writing, spec, other, reference, referring)
+            for there, referring in self._referring(writing, spec, other, reference, row):
+                self._let_go(there, spec, other, reference, referring)
 
     def _referring(
-        self, writing: Writing, other: ResourceSpec, reference: RelationshipSpec, row: Row
-    ) -> Iterator[Row]:
-        """The rows of another resource that refer to a row."""
+        self,
+        writing: Writing,
+        spec: ResourceSpec,
+        other: ResourceSpec,
+        reference: RelationshipSpec,
+        row: Row,
+    ) -> Iterator[tuple[Writing, Row]]:
+        """The rows of another resource that refer to a row, each with the tables in which it lies."""
         value = row[reference.destination_attribute]
-        for each in writing.tables[other.name].find((reference.source_attribute,), (value,)):
-            if all(each[own] == row[far] for own, far in pairs(reference)):
-                yield each
+        shared = other.schema_tenancy is not None and spec.schema_tenancy is None
+        # A row that all tenants share may be referred to from the tables of each.
+        for place in places(writing, other.name) if shared else (writing.place,):
+            there = replace(writing, place=place)
+            for each in there.table(other.name).find((reference.source_attribute,), (value,)):
+                if all(each[own] == row[far] for own, far in pairs(reference)):
+                    yield there, each
 
     def _let_go(
         self,
@@ -181,8 +191,10 @@ class Constraints:
     ) -> None:
         """Look at a reference at the end of the statement or, when it is deferrable, of the transaction."""
         key = frozen(row[spec.primary_key.name])
+        place = writing.place
 
-        def check(tables: Mapping[str, Table]) -> None:
+        def check(whole: Mapping[str, Table]) -> None:
+            tables = Tables(whole, place)
             now = tables[spec.name].rows.get(key)
             if now is not None and not self._refers(tables, reference, now):
                 raise (
@@ -199,7 +211,7 @@ class Constraints:
     ) -> Row | None:
         """Another row with the same values in an identity; nulls are never the same."""
         key = spec.primary_key.name
-        found = writing.tables[spec.name].find(identity.keys, tuple(row[each] for each in identity.keys))
+        found = writing.table(spec.name).find(identity.keys, tuple(row[each] for each in identity.keys))
         return next((each for each in found if each[key] != row[key]), None)
 
     def _check_reference(
@@ -207,7 +219,7 @@ class Constraints:
     ) -> None:
         if reference.reference is not None and reference.reference.deferrable:
             self._later(writing, spec, reference, row)
-        elif not self._refers(writing.tables, reference, row):
+        elif not self._refers(Tables(writing.tables, writing.place), reference, row):
             raise _missing(self.application, spec, reference)
 
     def _refers(self, tables: Mapping[str, Table], reference: RelationshipSpec, row: Row) -> bool:

@@ -25,6 +25,7 @@ class Writing:
     Attributes:
         own: the tables that nobody else sees yet; the others are copied before the first write.
         private: whether the writes stay invisible to others for now.
+        place: from a resource to the name of its table, which may be the scope's tenant's.
         later: what is looked at when the statement is done.
         deferred: what is looked at when the transaction is committed.
     """
@@ -32,9 +33,14 @@ class Writing:
     tables: dict[str, Table]
     own: set[str]
     private: bool
+    place: Callable[[str], str] = str
     later: list[Check] = field(default_factory=list[Check])
     deferred: list[Check] = field(default_factory=list[Check])
     _undo: list[tuple[str, Any, Row | None]] = field(default_factory=list[tuple[str, Any, Row | None]])
+
+    def table(self, resource: str) -> Table:
+        """The rows of a resource."""
+        return self.tables[self.place(resource)]
 
     def _table(self, name: str) -> Table:
         if self.private and name not in self.own:
@@ -42,15 +48,17 @@ class Writing:
             self.own.add(name)
         return self.tables[name]
 
-    def put(self, name: str, row: Row) -> None:
+    def put(self, resource: str, row: Row) -> None:
         """Add or replace a row."""
+        name = self.place(resource)
         table = self._table(name)
         key = row[table.key]
         self._undo.append((name, key, table.rows.get(key)))
         table.put(row)
 
-    def remove(self, name: str, key: Any) -> None:
+    def remove(self, resource: str, key: Any) -> None:
         """Take a row away."""
+        name = self.place(resource)
         table = self._table(name)
         self._undo.append((name, key, table.rows[key]))
         table.remove(key)

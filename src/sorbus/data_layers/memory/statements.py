@@ -12,10 +12,24 @@ from sorbus.data_layers.memory.selects import Lookup, lookup_of, matching, read,
 from sorbus.data_layers.memory.session import MemorySession
 from sorbus.data_layers.memory.summaries import summarize
 from sorbus.data_layers.memory.tables import Table
+from sorbus.data_layers.memory.tenants import Place, Placing, Tables
 from sorbus.data_layers.memory.ways import Frame, joinable
 from sorbus.data_layers.memory.writes import write
 from sorbus.errors.framework import NotCompilable
-from sorbus.expressions.nodes import Aggregated, Exists, Node, Ref, children
+from sorbus.expressions.describe import describe
+from sorbus.expressions.evaluate import BY_CODE_POINT
+from sorbus.expressions.nodes import (
+    COLLATE,
+    FRAGMENT,
+    PARENT,
+    Aggregated,
+    Call,
+    Const,
+    Exists,
+    Node,
+    Ref,
+    children,
+)
 from sorbus.query.statements import (
     Delete,
     Insert,
@@ -38,6 +52,7 @@ class MemoryStatement:
     """
 
     constraints: Constraints
+    placing: Placing
     statement: Statement
     lookup: Lookup | None
 
@@ -64,7 +79,12 @@ class MemoryStatement:
 
     def rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
         """How expressions see the rows of some tables in this run."""
-        return MemoryRows(self.constraints.application, tables, bindings, session.now)
+        seen = Tables(tables, self.place(tables, bindings)) if self.placing.resources else tables
+        return MemoryRows(self.constraints.application, seen, bindings, session.now)
+
+    def place(self, tables: dict[str, Table], bindings: Bindings) -> Place:
+        """From a resource to the name of its table, which may be the tenant's."""
+        return self.placing.place(tables, bindings.tenant, type(self.statement).__name__.lower())
 
     async def _read(self, statement: Select, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
         if statement.lock is not None and not await session.hold(statement.lock):
@@ -76,7 +96,7 @@ class MemoryStatement:
         return matching(spec, where, rows, self.lookup)
 
 
-def compile_statement(constraints: Constraints, statement: Statement) -> MemoryStatement:
+def compile_statement(constraints: Constraints, placing: Placing, statement: Statement) -> MemoryStatement:
     """A statement, checked and with the index that its condition can use.
 
     Raises:
@@ -87,7 +107,7 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
     for node in _nodes(statement):
         _check(constraints.application, node, (spec,))
     table = constraints.empty_table(spec)
-    return MemoryStatement(constraints, statement, lookup_of(table, where))
+    return MemoryStatement(constraints, placing, statement, lookup_of(table, where))
 
 
 def _nodes(statement: Statement) -> Iterator[Node]:
@@ -121,6 +141,12 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
             calculation = spec.calculations.get(name)
             if calculation is not None and calculation.node is None:
                 raise NotCompilable(f"{spec.name}.{name}")
+        case Call(operator, args) if operator == FRAGMENT:
+            raise NotCompilable(describe(Call(operator, args)), hint=_FRAGMENTS)
+        case Call(operator, (_, Const(name))) if operator == COLLATE and name not in BY_CODE_POINT:
+            raise NotCompilable(f"the collation {name}", hint=_COLLATIONS)
+        case Call(operator, (inner,)) if operator == PARENT:
+            _check(application, inner, stack[:-1])
         case Exists(relationship) | Aggregated(relationship=relationship):
             joinable(application, stack[-1], stack[-1].relationships[relationship])
             destination = application.destination(stack[-1].relationships[relationship])
@@ -129,3 +155,7 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
         case _:
             for child in children(node):
                 _check(application, child, stack)
+
+
+_FRAGMENTS = "A fragment of SQL runs on PostgreSQL only; in memory use the functions of `sorbus.fn`."
+_COLLATIONS = "Memory compares texts by their code points: `fn.collate(text)`."

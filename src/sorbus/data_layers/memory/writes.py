@@ -12,6 +12,7 @@ from sorbus.data_layers.memory.selects import outputs
 from sorbus.data_layers.memory.session import MemorySession, Writing
 from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table
+from sorbus.data_layers.memory.tenants import Place
 from sorbus.data_layers.memory.values import stored
 from sorbus.data_layers.memory.ways import Frame
 from sorbus.errors.database import GuardViolation
@@ -34,6 +35,10 @@ class Compiled(Protocol):
         """How expressions see the rows of some tables in this run."""
         ...
 
+    def place(self, tables: dict[str, Table], bindings: Bindings) -> Place:
+        """From a resource to the name of its table, which may be the tenant's."""
+        ...
+
     def matching(self, spec: ResourceSpec, where: Node | None, rows: MemoryRows) -> Iterator[Frame]:
         """The rows that meet a condition, by an index where one fits."""
         ...
@@ -49,6 +54,7 @@ async def write(
     """
     writing = await session.writing()
     try:
+        writing.place = compiled.place(writing.tables, bindings)
         rows = compiled.rows(session, writing.tables, bindings)
         run: Callable[[Compiled, Any, Writing, MemoryRows], Sequence[Row]] = _RUNNERS[type(statement)]
         answer = run(compiled, statement, writing, rows)
@@ -141,7 +147,7 @@ def _update_many(
     lists = rows.environment.params[: len(names)]
     changed: list[tuple[Frame, Frame]] = []
     for key, *cells in zip(*lists, strict=True):
-        row: StoredRow | None = writing.tables[spec.name].rows.get(key)
+        row: StoredRow | None = writing.table(spec.name).rows.get(key)
         frame = Frame(spec, row) if row is not None else None
         if frame is None or not rows.holds(statement.where, frame):
             continue

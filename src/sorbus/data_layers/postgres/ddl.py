@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.postgres.frames import quote
+from sorbus.data_layers.postgres.row_security import policies_of
 from sorbus.data_layers.postgres.tables import (
     Check,
     Column,
@@ -30,12 +32,36 @@ from sorbus.types.vector import Hnsw
 _NUMBERS = frozenset({"bigint", "double precision", "numeric"})
 
 
-def schema_of(application: ApplicationSpec) -> Schema:
-    """The tables of every resource that PostgreSQL holds."""
+def schema_of(application: ApplicationSpec, *, row_security: bool = False) -> Schema:
+    """The tables of every resource that PostgreSQL holds, but for those of which each tenant has its own.
+
+    Args:
+        row_security: whether PostgreSQL itself keeps tenants apart, by a policy for each tenancy.
+    """
+    schema = _schema(application, tenants=False)
+    if not row_security:
+        return schema
+    by_table = {each.table or each.name: each for each in application.resources.values()}
+    tables = (replace(each, policies=policies_of(by_table[each.name])) for each in schema.tables)
+    return replace(schema, tables=tuple(tables))
+
+
+def tenant_schema_of(application: ApplicationSpec) -> Schema:
+    """The tables that each tenant has for itself."""
+    return _schema(application, tenants=True)
+
+
+def _schema(application: ApplicationSpec, *, tenants: bool) -> Schema:
     specs = [each for each in application.resources.values() if each.layer == "postgres"]
-    needed = {name for spec in specs for each in spec.attributes.values() for name in each.type.extensions}
-    tables = tuple(table_of(application, spec) for spec in specs)
-    return Schema(tables=tables, extensions=tuple(sorted(needed)))
+    own = [each for each in specs if (each.schema_tenancy is not None) is tenants]
+    # An extension belongs to the database, so it is made once, with the tables that all tenants share.
+    needed = {} if tenants else {name for each in specs for name in extensions_for(each)}
+    return Schema(tables=tuple(table_of(application, spec) for spec in own), extensions=tuple(sorted(needed)))
+
+
+def extensions_for(spec: ResourceSpec) -> frozenset[str]:
+    """The extensions that the columns of a resource need."""
+    return frozenset().union(*(each.type.extensions for each in spec.attributes.values()))
 
 
 def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:

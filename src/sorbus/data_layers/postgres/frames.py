@@ -22,9 +22,14 @@ class Frame:
     alias: str
 
 
+TENANT = "\0tenant\0"
+"""Stands in a statement where the schema of the scope's tenant will stand. No text for PostgreSQL can hold it."""
+
+
 def table_of(spec: ResourceSpec) -> str:
-    """The table of a resource."""
-    return quote(spec.table or spec.name)
+    """The table of a resource; one of which each tenant has its own is named with the tenant's schema."""
+    name = quote(spec.table or spec.name)
+    return name if spec.schema_tenancy is None else f"{TENANT}.{name}"
 
 
 class NodeCompiler(Protocol):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
-from sorbus.data_layers.base import Capability, Loader
+from sorbus.data_layers.base import Capability, Executable, Loader
+from sorbus.data_layers.postgres.ddl import tenant_schema_of
 from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.frames import TENANT, table_of
+from sorbus.data_layers.postgres.migrations.files import Migration
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.data_layers.postgres.statements import SqlStatement, compile_statement
+from sorbus.data_layers.postgres.row_security import Wall
+from sorbus.data_layers.postgres.statements import compile_statement
+from sorbus.data_layers.postgres.tenants import KnownTenants, PostgresTenants, TenantStatement
 from sorbus.errors.database import TransactionAborted
 from sorbus.errors.framework import UnknownStoredValue
 from sorbus.query.statements import Statement
@@ -35,15 +41,31 @@ class PostgresLayer:
 
     Args:
         version: the server's major version.
+        tenant_chain: reads the migrations of the tables that each tenant has for itself.
+        wall: tells PostgreSQL the tenant, where row-level security is on; its pool then opens `WalledConnection`s.
+
+    Attributes:
+        tenants: makes, renames and drops the schemas of tenants.
     """
 
     name = "postgres"
 
-    def __init__(self, application: ApplicationSpec, pool: Pool, *, version: int = 15) -> None:
+    def __init__(
+        self,
+        application: ApplicationSpec,
+        pool: Pool,
+        *,
+        version: int = 15,
+        tenant_chain: Callable[[], Sequence[Migration]] = tuple,
+        wall: Wall | None = None,
+    ) -> None:
         self.application = application
         self.pool = pool
         self.version = version
+        self.wall = wall
         self._marks = count()
+        self._known = KnownTenants(application)
+        self.tenants = PostgresTenants(tenant_schema_of(application), tenant_chain, self._known)
 
     def can(self, capability: Capability) -> bool:
         """Everything."""
@@ -56,9 +78,20 @@ class PostgresLayer:
             return EnumLoader(kind).__getitem__
         return kind.codec.load
 
-    def compile(self, statement: Statement) -> SqlStatement:
+    def compile(self, statement: Statement) -> Executable:
         """The SQL of a statement."""
-        return compile_statement(self.application, statement, returns_old=self.version >= _RETURNS_OLD)
+        compiled = compile_statement(self.application, statement, returns_old=self.version >= _RETURNS_OLD)
+        found: Executable = compiled
+        if TENANT in compiled.sql:
+            own = (self.application.resources[name] for name in self.application.schema_tenants)
+            touched = next((each.name for each in own if table_of(each) in compiled.sql), "")
+            found = TenantStatement(compiled, self._known, touched, type(statement).__name__.lower())
+        return found if self.wall is None else self.wall.around(found, compiled.sql)
+
+    async def look(self, session: Any, tenant: Any) -> None:
+        """Let SQL of one's own on this session see the rows of a tenant, or of all when it is `EveryTenant`."""
+        if self.wall is not None:
+            await self.wall.tell(session, tenant)
 
     async def acquire(self) -> Any:
         """A connection."""
@@ -70,7 +103,7 @@ class PostgresLayer:
 
     async def begin(self, session: Any) -> None:
         """BEGIN."""
-        await self._execute(session, "BEGIN")
+        await self._execute(session, "BEGIN" if self.wall is None else self.wall.begin)
 
     async def commit(self, session: Any) -> None:
         """COMMIT.

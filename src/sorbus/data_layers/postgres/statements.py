@@ -16,7 +16,7 @@ from sorbus.data_layers.postgres.summaries import SummaryWriter
 from sorbus.data_layers.postgres.wire import DRIVER_FORMS
 from sorbus.data_layers.postgres.writes import WriteCompiler
 from sorbus.expressions.evaluate import actor_value
-from sorbus.expressions.nodes import ActorRef, Const, InputRef, Param, TenantRef
+from sorbus.expressions.nodes import ActorRef, Const, InputRef, Lazy, Param, TenantRef
 from sorbus.query.statements import (
     Delete,
     Insert,
@@ -28,6 +28,7 @@ from sorbus.query.statements import (
     UpdateMany,
 )
 from sorbus.schema.resource import ApplicationSpec
+from sorbus.scope import tenant_key
 from sorbus.types.base import FieldType
 from sorbus.types.rules import stored_form
 
@@ -158,16 +159,22 @@ def binder(sources: Sequence[Source]) -> Bind:
 def _term(source: Source, number: int, names: dict[str, Any]) -> str:
     match source:
         case Param(index, python):
-            simple = not issubclass(python, (Enum, tuple, *DRIVER_FORMS)) or issubclass(python, (str, int))
+            scalar = isinstance(python, type) and not issubclass(python, (Enum, tuple, *DRIVER_FORMS))
+            simple = scalar or (isinstance(python, type) and issubclass(python, (str, int)))
             return f"p[{index}]" if simple and python is not tuple else f"plain(p[{index}])"
         case Const(value):
             names[f"c{number}"] = plain(value)
             return f"c{number}"
+        case Lazy(function):
+            names[f"f{number}"] = function
+            return f"plain(f{number}())"
         case ActorRef(name):
             names[f"n{number}"] = name
             return f"plain(actor_value(b.actor, n{number}))"
-        case TenantRef():
-            return "b.tenant"
+        case TenantRef(cast):
+            names[f"t{number}"] = cast or tenant_key
+            enum = issubclass(getattr(cast, "python", object), Enum)
+            return f"plain(t{number}(b.tenant))" if enum else f"t{number}(b.tenant)"
         case InputRef(name):
             names[f"n{number}"] = name
             return f"plain(stored_form((b.inputs or {{}}).get(n{number})))"

@@ -114,6 +114,20 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class RowPolicy:
+    """A rule of row-level security. A table with one has it enabled and forced, so that its owner obeys too.
+
+    `using` says which rows are seen, `check` which may be written. `enforced` is False for one that the database
+    has, but does not apply.
+    """
+
+    name: str
+    using: str
+    check: str
+    enforced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table in the schema that the connection's search path names first."""
 
@@ -125,6 +139,7 @@ class Table:
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
+    policies: tuple[RowPolicy, ...] = ()
     comment: str | None = None
 
     @property
@@ -159,6 +174,7 @@ class Table:
             indexes=tuple(sorted(indexes.values(), key=_name)),
             foreign_keys=tuple(sorted(self.foreign_keys, key=_name)),
             checks=tuple(sorted(self.checks, key=_name)),
+            policies=tuple(sorted(self.policies, key=_name)),
         )
 
 
@@ -242,11 +258,14 @@ def identifier(*parts: str) -> str:
     return (head + tail).encode()[:_IDENTIFIER_BYTES].decode(errors="ignore")
 
 
-def _name(part: Table | Column | Unique | Index | ForeignKey | Check) -> str:
+type _Part = Column | Unique | Index | ForeignKey | Check | RowPolicy
+
+
+def _name(part: Table | _Part) -> str:
     return part.name
 
 
-def _part_data(part: Column | Unique | Index | ForeignKey | Check) -> dict[str, Any]:
+def _part_data(part: _Part) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for each in fields(part):
         value = getattr(part, each.name)
@@ -263,12 +282,13 @@ def _key_data(key: str | Expression) -> str | dict[str, str]:
     return {"sql": key.sql} if isinstance(key, Expression) else key
 
 
-_PARTS: Mapping[str, type[Column | Unique | Index | ForeignKey | Check]] = {
+_PARTS: Mapping[str, type[_Part]] = {
     "columns": Column,
     "uniques": Unique,
     "indexes": Index,
     "foreign_keys": ForeignKey,
     "checks": Check,
+    "policies": RowPolicy,
 }
 
 
@@ -311,6 +331,7 @@ def named_parts(table: Table) -> Iterator[tuple[str, str]]:
         ("index", table.indexes),
         ("foreign key", table.foreign_keys),
         ("check", table.checks),
+        ("policy", table.policies),
     ):
         for each in parts:
             yield kind, each.name

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sorbus.data_layers.postgres.compiler import SqlCompiler
-from sorbus.data_layers.postgres.frames import quote
+from sorbus.data_layers.postgres.frames import quote, table_of
 from sorbus.data_layers.postgres.lists import travels_as_text
 from sorbus.data_layers.postgres.wire import driver_cast
 from sorbus.expressions.nodes import Node, Param
@@ -21,7 +21,7 @@ _INSERTED = "(xmax = 0)"
 
 def table_name(spec: ResourceSpec) -> str:
     """A resource's table, quoted."""
-    return quote(spec.table or spec.name)
+    return table_of(spec)
 
 
 def needs_cast(node: Node) -> bool:

@@ -46,6 +46,8 @@ class Columns:
             or data.action.hooks
         ):
             return False
+        if data.spec.tenancy is not None and data.spec.tenancy.attribute in data.accepted:
+            return False  # what an input says about the tenant is checked row by row
         conditions = (check.condition for each in data.program.policies for check in each.checks)
         return not any(isinstance(node, InputRef) for each in conditions for node in walk(each))
 
@@ -92,7 +94,7 @@ class Columns:
         data, name = self.run.data, attribute.name
         tenant = self.run.scope.tenant
         if data.spec.tenancy is not None and data.spec.tenancy.attribute == name and tenant is not None:
-            return [tenant] * len(inputs)
+            return [data.spec.tenancy.cast(tenant)] * len(inputs)
         if data.action.transition is not None and data.action.transition.attribute == name:
             return [data.action.transition.target] * len(inputs)
         make = attribute.make_default if attribute.has_default else _nothing

@@ -18,6 +18,7 @@ from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.storing import insert
 from sorbus.engine.upserting import upsert_of
+from sorbus.engine.write_data import guarded
 from sorbus.errors.base import SorbusError
 from sorbus.expressions.build import Expr
 from sorbus.policies.explain import refusal
@@ -127,7 +128,7 @@ class BulkCreate(BulkRun):
             call.session = session
             call.result = found.get(tuple(call.changeset.changes[name] for name in keys))
             if call.result is None:
-                if upsert.where is None:
+                if upsert.where is None and guarded(data) is None:
                     raise refusal(data.program, self.scope, call.changeset.inputs)
                 # Alone, the statement tells a row that was spared from one that the policies keep.
                 await insert(call)

@@ -44,7 +44,7 @@ async def insert_lists(
         )
         executable = data.keep(key, statement)
     columns = [data.column(name, cells) for name, cells in zip(names, lists, strict=True)]
-    bound = Bindings(columns, run.scope.actor, run.scope.tenant, call.changeset.inputs)
+    bound = Bindings(columns, run.scope.actor, run.tenant, call.changeset.inputs)
     try:
         rows = await executable.fetch(session, bound)
     except ConstraintViolation as error:
@@ -73,5 +73,5 @@ async def _all_allowed(
         statement = Select(resource=data.spec, outputs=(), where=conjunction(among, folded))
         executable = data.keep(("allowed", folded), statement)
     keys = lists[names.index(key.name)]
-    rows = await executable.fetch(session, Bindings([keys], run.scope.actor, run.scope.tenant))
+    rows = await executable.fetch(session, Bindings([keys], run.scope.actor, run.tenant))
     return len(rows) == len(set(keys))

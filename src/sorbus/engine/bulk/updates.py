@@ -131,7 +131,7 @@ class BulkChange(BulkRun):
                 lock=Lock(),
             )
             executable = data.keep(key, statement)
-        bound = Bindings([keys], self.scope.actor, self.scope.tenant)
+        bound = Bindings([keys], self.scope.actor, self.tenant)
         found = data.hydrate(await self.engine.fetch(data.layer, executable, bound))
         return {each.__dict__[name]: each for each in found}
 

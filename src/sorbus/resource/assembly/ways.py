@@ -25,6 +25,7 @@ from sorbus.schema.fields import (
     RelationshipSpec,
 )
 from sorbus.schema.resource import ResourceSpec
+from sorbus.schema.tenancy import share_tenants
 from sorbus.schema.ways import Relationships, keyed_order, segments
 
 _KEYLESS = frozenset({Cardinality.THROUGH, Cardinality.UNRELATED, Cardinality.MANUAL})
@@ -239,6 +240,8 @@ def _inside_tenant(spec: ResourceSpec, destination: ResourceSpec, each: Relation
     }
     if each.cardinality in _KEYLESS or each.join is not None or own is None or theirs is None or True in keys:
         return each
+    if not share_tenants(spec.tenancy, destination.tenancy):
+        return each
     same = Call("eq", (Ref(theirs), Ref(own, outer=1)))
     return replace(each, where=conjunction(each.where, same))
 
@@ -257,7 +260,8 @@ def _finished_reference(
             f"match_tenant=True needs a tenancy over an attribute on both sides; {lacking} has none.",
             hint="Drop match_tenant, or give the resource a `tenancy`.",
         )
-    tenant = (own, theirs) if own and theirs and both and reference.match_tenant is not False else None
+    matched = both and (reference.match_tenant or share_tenants(spec.tenancy, destination.tenancy))
+    tenant = (own, theirs) if own and theirs and matched and reference.match_tenant is not False else None
     far = each.destination_attribute
     keys = [set(one.keys) - {theirs} for one in destination.identities.values()]
     if far != destination.primary_key.name and {far} not in keys:

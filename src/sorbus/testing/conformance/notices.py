@@ -208,6 +208,36 @@ class Notices(Behaviour):
         assert [each.room for each in await Parcel.query(here.system).all()] == ["c"]
         assert len(heard) == 2
 
+    # bulk
+
+    async def test_bulk_tells_of_each_row_with_its_old_values(
+        self, here: Tenant, heard: list[Notification]
+    ) -> None:
+        await Parcel.pack.bulk(here.scope, [{"room": f"r{number}"} for number in range(3)])
+        assert actions(heard[::2]) == ["pack"] * 3
+        heard.clear()
+        await Parcel.move.bulk(here.scope, Parcel.query(), {"room": "hall"})
+        moved = heard[::2]
+        assert sorted(str(each.previous["room"]) for each in moved) == ["r0", "r1", "r2"]
+        assert all({"room:hall", f"room:{each.previous['room']}"} <= set(each.topics) for each in moved)
+        heard.clear()
+        keys = [each.key for each in moved]
+        pairs = [(key, {"room": f"x{number}"}) for number, key in enumerate(keys)]
+        await Parcel.move.bulk_rows(here.scope, pairs)
+        told_of = {each.key: (each.previous["room"], each.data["room"]) for each in heard[::2]}
+        assert told_of == {key: ("hall", f"x{number}") for number, key in enumerate(keys)}
+        heard.clear()
+        await Parcel.burn.bulk(here.scope, keys)
+        assert sorted(topic for each in heard[::2] for topic in each.topics if "room:" in topic) == [
+            "room:x0", "room:x1", "room:x2",
+        ]  # fmt: skip
+
+    async def test_bulk_keeps_durable_notifications_in_order(self, here: Tenant) -> None:
+        async with here.app.subscribe("letters", here.system) as events:
+            await Letter.write.bulk(here.scope, [{"box": str(number)} for number in range(250)])
+            found = await told(events, 250)
+        assert [each.data["box"] for each in found] == [str(number) for number in range(250)]
+
     # who fails
 
     async def test_callbacks_that_fail_lose_no_other_and_undo_nothing(

@@ -201,7 +201,10 @@ class Letter(Resource):
     identities = Identities(box=[org_id, box])
     policies = Policies(policy("any", authorize_if(actor_present())))
     notifications = Notifications(
-        publish("box:{box}", payload=[box, stamp], previous=True), publish("letter:{id}"), durable=True
+        publish("box:{box}", payload=[box, stamp], previous=True),
+        publish("letter:{id}"),
+        publish("letters", on="create", payload=[box]),
+        durable=True,
     )
 
 

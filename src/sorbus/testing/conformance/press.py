@@ -45,10 +45,14 @@ from sorbus import (
 )
 from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.documents_world import Papers
+from sorbus.testing.conformance.expressions_world import Gallery
+from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
+from sorbus.testing.conformance.states_world import Trade
+from sorbus.testing.conformance.tenants_world import Firms
 from sorbus.testing.conformance.types_world import Kinds
 
 
@@ -338,10 +342,14 @@ Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag,
 DOMAINS = (
     People,
     Press,
+    Gallery,
     Shop,
     Post,
     Music,
     Kinds,
     Papers,
+    Kitchen,
+    Trade,
+    Firms,
 )
 """What an application must be made of to run the suite."""

@@ -29,6 +29,7 @@ from sorbus import (
     manual,
     manual_one,
     many_to_many,
+    parent,
     policy,
     related,
     through,
@@ -306,13 +307,19 @@ class Folder(Resource):
     name: Attr[str] = attribute()
     parent_id: Attr[UUID | None] = attribute(default=None)
 
-    parent: One[Folder | None] = belongs_to(via=parent_id, on_delete="nothing", deferrable=True)
+    above: One[Folder | None] = belongs_to(via=parent_id, on_delete="nothing", deferrable=True)
     children: Many[Folder] = has_many(via="parent_id", order_by=lambda each: each.name)
     grandchildren: Many[Folder] = through(
         children, lambda each: each.children, order_by=lambda each: each.name
     )
-    grandparent: One[Folder | None] = through(parent, lambda each: each.parent)
+    grandparent: One[Folder | None] = through(above, lambda each: each.above)
+    siblings: Many[Folder] = unrelated(
+        where=lambda each: (each.parent_id == parent(Folder.parent_id)) & (each.id != parent(Folder.id)),
+        order_by=lambda each: each.name,
+    )
+    sibling_count = agg.count(siblings)
     child_count = agg.count(children)
+    has_many_below = calculate(agg.count(through(children, lambda each: each.children)) > 3)
     grandchild_count = agg.count(grandchildren)
 
     @action.create

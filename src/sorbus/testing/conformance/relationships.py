@@ -341,6 +341,20 @@ class Paths(WithMusic):
         assert leaf.grandparent is not None
         assert (leaf.grandparent.name, found.grandparent) == ("top", None)
 
+    async def test_a_condition_steps_out_to_a_row_of_the_same_resource(self, here: Tenant) -> None:
+        top = await Folder.make(here.scope, name="top")
+        for name in ("a", "b", "c"):
+            middle = await Folder.make(here.scope, name=name, parent_id=top.id)
+            for number in (1, 2):
+                await Folder.make(here.scope, name=f"{name}{number}", parent_id=middle.id)
+        query = Folder.query(here.scope).where(Folder.name.is_in(["b", "c1", "top"])).order_by(Folder.name)
+        found = await query.load(Folder.siblings, Folder.sibling_count, Folder.has_many_below).all()
+        assert [(names(each.siblings), each.sibling_count, each.has_many_below) for each in found] == [
+            (["a", "c"], 2, False), (["c2"], 1, False), ([], 0, True),
+        ]  # fmt: skip
+        other = exists(Folder.siblings, lambda each: each.name == "c2")
+        assert names(await Folder.query(here.scope).where(other).all()) == ["c1"]
+
     async def test_further_loads_and_limits_of_a_path(self, music: Music) -> None:
         inner = Song.query().order_by(Song.seconds.desc()).limit(1).load(Song.album)
         found = await Band.query(music.here.scope).load_with(Band.songs, inner).one()

@@ -23,6 +23,7 @@ from sorbus.data_layers.postgres.tables import (
     ForeignKey,
     Index,
     OnDelete,
+    RowPolicy,
     Schema,
     Table,
 )
@@ -30,7 +31,9 @@ from sorbus.errors.migrations import CannotBuildSchema, CatalogForbidden
 
 type Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
-OWN_TABLES = frozenset({"sorbus_migrations", "sorbus_system_scripts", "sorbus_pushed_schema"})
+OWN_TABLES = frozenset(
+    {"sorbus_migrations", "sorbus_system_scripts", "sorbus_pushed_schema", "sorbus_tenants"}
+)
 """The tables in which migrations keep their own books; never part of a schema that is read."""
 
 _REACTIONS = {
@@ -82,6 +85,8 @@ async def read_catalog(
         parts.index(record)
     for record in await conn.fetch(sql("constraints"), oid, only):
         parts.constraint(record)
+    for record in await conn.fetch(sql("policies"), oid, only):
+        parts.policy(record)
     extensions = [str(each["extname"]) for each in await conn.fetch(sql("extensions"))]
     found = (each for each in parts.tables() if each.name not in OWN_TABLES)
     return Schema(tuple(found), tuple(extensions)).canonical()
@@ -96,6 +101,7 @@ class _Parts:
         self._indexes: defaultdict[str, list[Index]] = defaultdict(list)
         self._checks: defaultdict[str, list[Check]] = defaultdict(list)
         self._foreign_keys: defaultdict[str, list[ForeignKey]] = defaultdict(list)
+        self._policies: defaultdict[str, list[RowPolicy]] = defaultdict(list)
         self._primary_keys: dict[str, tuple[str, ...]] = {}
 
     def column(self, record: Any) -> None:
@@ -155,6 +161,16 @@ class _Parts:
                 )
             )
 
+    def policy(self, record: Any) -> None:
+        self._policies[record["table_name"]].append(
+            RowPolicy(
+                record["name"],
+                record["using_sql"] or "true",
+                record["check_sql"] or "true",
+                enforced=record["enforced"],
+            )
+        )
+
     def tables(self) -> list[Table]:
         return [
             Table(
@@ -164,6 +180,7 @@ class _Parts:
                 indexes=tuple(self._indexes[name]),
                 foreign_keys=tuple(self._foreign_keys[name]),
                 checks=tuple(self._checks[name]),
+                policies=tuple(self._policies[name]),
                 comment=comment,
             )
             for name, comment in self._comments.items()

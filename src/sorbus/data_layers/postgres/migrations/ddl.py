@@ -9,6 +9,7 @@ from sorbus.data_layers.postgres.tables import (
     ForeignKey,
     Index,
     OnDelete,
+    RowPolicy,
     Schema,
     Table,
     Unique,
@@ -76,12 +77,35 @@ def create_table(table: Table) -> list[str]:
     ]
     made += [create_index(table.name, each) for each in table.uniques]
     made += [create_index(table.name, each) for each in table.indexes]
+    if table.policies:
+        made += enforce(table.name, table.policies)
     if table.comment is not None:
         made.append(comment(table.name, None, table.comment))
     made += [
         comment(table.name, each.name, each.comment) for each in table.columns if each.comment is not None
     ]
     return made
+
+
+def enforce(table: str, policies: tuple[RowPolicy, ...]) -> list[str]:
+    """The statements that switch row-level security on, for the owner too, and say which rows are whose."""
+    return [
+        alter(table, "ENABLE ROW LEVEL SECURITY"),
+        alter(table, "FORCE ROW LEVEL SECURITY"),
+        *(
+            f"CREATE POLICY {quoted(each.name)} ON {quoted(table)} USING ({each.using}) WITH CHECK ({each.check})"
+            for each in policies
+        ),
+    ]
+
+
+def release(table: str, policies: tuple[RowPolicy, ...]) -> list[str]:
+    """The statements that undo `enforce`."""
+    return [
+        *(f"DROP POLICY {quoted(each.name)} ON {quoted(table)}" for each in reversed(policies)),
+        alter(table, "NO FORCE ROW LEVEL SECURITY"),
+        alter(table, "DISABLE ROW LEVEL SECURITY"),
+    ]
 
 
 def create_schema(schema: Schema) -> list[str]:
