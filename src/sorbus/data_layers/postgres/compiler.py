@@ -42,6 +42,7 @@ from sorbus.expressions.operators import OPERATORS
 from sorbus.schema.kinds import kind_of
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import sql_type
+from sorbus.types.ranges import Range
 
 Source = Const | Param | Lazy | ActorRef | TenantRef | InputRef
 """Where a parameter's value comes from when the statement runs."""
@@ -201,7 +202,8 @@ class SqlCompiler:
             return self._field_type(node)
         stack = tuple(frame.spec for frame in self.frames)
         kind = kind_of(self.application, node, stack, values=values)
-        return None if kind is None else sql_type(kind)
+        # A bare range has no type by itself: the range beside it tells that of its ends.
+        return None if kind is None or kind is Range else sql_type(kind)
 
     def _field_type(self, ref: Ref) -> str:
         spec = self.frames[len(self.frames) - 1 - ref.outer].spec
