@@ -84,6 +84,7 @@ from sorbus.resource.sections import (
 )
 from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
+from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
 from sorbus.types.cistr import CiStr
 from sorbus.types.files import File
@@ -115,6 +116,7 @@ __all__ = [
     "Notifications",
     "One",
     "Page",
+    "Paging",
     "Policies",
     "Postgres",
     "PrivateArg",

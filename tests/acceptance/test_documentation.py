@@ -22,6 +22,7 @@ PAGES = (
     "docs/guides/pipelines.md",
     "docs/guides/state-machines.md",
     "docs/guides/writing.md",
+    "docs/guides/relationships.md",
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 

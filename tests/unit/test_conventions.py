@@ -38,6 +38,7 @@ EXPORTED = [
     "Notifications",
     "One",
     "Page",
+    "Paging",
     "Policies",
     "Postgres",
     "PrivateArg",

@@ -22,7 +22,7 @@ from sorbus.expressions.build import Expr
 from sorbus.expressions.nodes import FALSE, Call, Param, Ref
 from sorbus.policies.explain import refusal
 from sorbus.query.input_fields import storable
-from sorbus.query.query import Fallback, LoadItem, Query, load_item
+from sorbus.query.query import Fallback, LoadItem, Query, load_items
 from sorbus.query.statements import SummaryKind
 from sorbus.query.totals import Total
 from sorbus.schema.fields import AttributeSpec
@@ -79,14 +79,21 @@ class Reader:
 
     # one record
 
-    async def get(self, spec: ResourceSpec, scope: Scope, key: Any, items: Sequence[LoadItem] = ()) -> Any:
+    async def get(self, spec: ResourceSpec, scope: Scope, key: Any, targets: Sequence[Any] = ()) -> Any:
         """The record with a key, by the primary read."""
-        record = await self.find(spec, scope, key)
+        record = await (self._loaded(spec, scope, key, targets) if targets else self.find(spec, scope, key))
         if record is None:
             raise NotFound(spec.name, key)
-        if items:
-            await load(self, [record], spec, scope, items, reuse=False)
         return record
+
+    async def _loaded(self, spec: ResourceSpec, scope: Scope, key: Any, targets: Sequence[Any]) -> Any:
+        """The record with a key and more loaded, or None."""
+        field: Expr[Any] = getattr(spec.python, spec.primary_key.name)
+        query: Query[Any] = Query(
+            resource=spec.python, conditions=(field == self.cast_key(spec, key),), loads=load_items(targets)
+        )
+        records = await self.everything(query, scope)
+        return records[0] if records else None
 
     async def find(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key, or None."""
@@ -109,7 +116,7 @@ class Reader:
             return None
 
     async def get_by(
-        self, spec: ResourceSpec, scope: Scope, values: Mapping[str, Any], items: Sequence[LoadItem]
+        self, spec: ResourceSpec, scope: Scope, values: Mapping[str, Any], targets: Sequence[Any]
     ) -> Any:
         """The record with the values of an identity.
 
@@ -124,7 +131,7 @@ class Reader:
             field: Expr[Any] = getattr(spec.python, name)
             conditions.append(field == _identifying(spec, spec.attributes[name], values[name]))
         query: Query[Any] = Query(
-            resource=spec.python, conditions=tuple(conditions), loads=tuple(items), take=2
+            resource=spec.python, conditions=tuple(conditions), loads=load_items(targets), take=2
         )
         records = await self.everything(query, scope)
         if not records:
@@ -295,10 +302,8 @@ class Reader:
         reuse: bool,
     ) -> None:
         """Load fields and relationships on records that are at hand; a query gives all its loads."""
-        items: list[LoadItem] = []
-        for each in targets:
-            items.extend(each.loads if isinstance(each, Query) else (load_item(each),))
         if records:
+            items = load_items(targets)
             await load(self, records, self.engine.spec_of(resource), scope, items, reuse=reuse)
 
     def stream(

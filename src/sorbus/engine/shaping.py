@@ -10,15 +10,16 @@ from typing import Any
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.gathering import Gathering, Loads, Python
 from sorbus.engine.shapes import DistinctShape, PageShape, Shape, SummaryShape
+from sorbus.engine.ways import start_of
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.build import Expr, Sort
 from sorbus.expressions.lowering import Lowerer
-from sorbus.expressions.nodes import Ordering, Ref, conjunction
+from sorbus.expressions.nodes import Call, Ordering, Ref, conjunction
 from sorbus.query.inputs import FilterInput, InputReader, SortInput
 from sorbus.query.query import LoadItem, Query
 from sorbus.query.totals import Total
-from sorbus.schema.fields import CalculationSpec
+from sorbus.schema.fields import CalculationSpec, Cardinality
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 
@@ -118,7 +119,7 @@ class Shaper:
         for item in query.loads:
             found.ask(item)
         loads, python = found.loads(), found.python()
-        only = _only(query, spec, found.attributes, loads) if query.only is not None else None
+        only = self._only(query, spec, found.attributes, loads) if query.only is not None else None
         shape = replace(
             shape,
             fields=tuple(found.fields),
@@ -158,13 +159,12 @@ class Shaper:
         order: tuple[Ordering, ...] = ()
         if total.kind.ordered:
             order = _total(self._order(total.order_by or query.sorts, lowerer), spec)
-        return SummaryShape(
-            total.kind,
-            total.of.lower(lowerer) if total.of is not None else None,
-            total.where.lower(lowerer) if total.where is not None else None,
-            order,
-            total.unique,
-        )
+        of = total.of.lower(lowerer) if total.of is not None else None
+        where = total.where.lower(lowerer) if total.where is not None else None
+        if total.kind.ordered and of is not None:
+            # As in every other aggregate, nulls are left out.
+            where = conjunction(where, Call("not", (Call("is_null", (of,)),)))
+        return SummaryShape(total.kind, of, where, order, total.unique)
 
     def single(self, query: Query[Any], spec: ResourceSpec, field: Expr[Any]) -> Lowered:
         """One value of every row."""
@@ -239,6 +239,20 @@ class Shaper:
             terms.extend(term.lower(lowerer) for term in found)
         return tuple(terms)
 
+    def _only(self, query: Query[Any], spec: ResourceSpec, needed: set[str], loads: Loads) -> tuple[str, ...]:
+        """The attributes to read, as they are declared: those asked for, and what the rest needs."""
+        wanted = {spec.primary_key.name, *needed}
+        for each in query.only or ():
+            name: str = each if isinstance(each, str) else each.name
+            owner = getattr(each, "owner", spec.python)
+            if name not in spec.attributes or not issubclass(spec.python, owner):
+                raise NoSuchField(spec.name, name, allowed=spec.attributes, where="a select")
+            wanted.add(name)
+        for relationship, _ in loads:
+            if relationship.cardinality is not Cardinality.MANUAL:
+                wanted.add(start_of(self.application, spec, relationship))
+        return tuple(name for name in spec.attributes if name in wanted)
+
 
 def whole(query: Query[Any]) -> Query[Any]:
     """A query whose rows can be paged: one with a limit or offset of its own becomes a set of rows first."""
@@ -262,15 +276,3 @@ def _total(order: tuple[Ordering, ...], spec: ResourceSpec) -> tuple[Ordering, .
         if term.node == key:
             return order[: place + 1]
     return (*order, Ordering(key))
-
-
-def _only(query: Query[Any], spec: ResourceSpec, needed: set[str], loads: Loads) -> tuple[str, ...]:
-    """The attributes to read, in the order of their declaration: those asked for, and what the rest needs."""
-    wanted = {spec.primary_key.name, *needed}
-    for each in query.only or ():
-        name: str = each if isinstance(each, str) else each.name
-        if name not in spec.attributes:
-            raise NoSuchField(spec.name, name, allowed=spec.attributes, where="a select")
-        wanted.add(name)
-    wanted.update(relationship.source_attribute for relationship, _ in loads)
-    return tuple(name for name in spec.attributes if name in wanted)

@@ -6,8 +6,9 @@ Every function here takes arguments that are not null; `evaluate` handles nulls 
 from __future__ import annotations
 
 import operator as op
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +18,17 @@ from sorbus.expressions.rule import Operator
 from sorbus.expressions.type_rows import ROWS as TYPE_ROWS
 
 __all__ = ["COMPARISONS", "OPERATORS", "SPECIAL", "Operator"]
+
+
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """A comparison in which the member of an enumeration counts as its value, as it is stored."""
+
+    def compared(one: Any, other: Any) -> bool:
+        if isinstance(one, Enum):
+            one = one.value
+        return compare(one, other.value if isinstance(other, Enum) else other)
+
+    return compared
 
 
 def _is_null(value: Any) -> bool:
@@ -47,10 +59,10 @@ def _addition(kinds: Sequence[str | None]) -> str:
 _ALL = (
     Operator("eq", "==", "{0} = {1}", op.eq, bool, same=True),
     Operator("ne", "!=", "{0} <> {1}", op.ne, bool, same=True),
-    Operator("lt", "<", "{0} < {1}", op.lt, bool, same=True),
-    Operator("le", "<=", "{0} <= {1}", op.le, bool, same=True),
-    Operator("gt", ">", "{0} > {1}", op.gt, bool, same=True),
-    Operator("ge", ">=", "{0} >= {1}", op.ge, bool, same=True),
+    Operator("lt", "<", "{0} < {1}", _ordered(op.lt), bool, same=True),
+    Operator("le", "<=", "{0} <= {1}", _ordered(op.le), bool, same=True),
+    Operator("gt", ">", "{0} > {1}", _ordered(op.gt), bool, same=True),
+    Operator("ge", ">=", "{0} >= {1}", _ordered(op.ge), bool, same=True),
     Operator("add", "+", _addition, numeric.add),
     Operator("sub", "-", _subtraction, numeric.subtract),
     Operator("mul", "*", "{0} * {1}", numeric.multiply),

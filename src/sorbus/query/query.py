@@ -134,7 +134,7 @@ class Query(Generic[R_co]):
 
     def load(self, *targets: Any) -> Self:
         """Load calculations, aggregates and relationships along with the rows."""
-        return self._with(loads=self.loads + tuple(map(load_item, targets)))
+        return self._with(loads=self.loads + load_items(targets))
 
     def load_with(self, relationship: Any, query: Query[Any]) -> Self:
         """Load related rows through a query of their own: filtered, sorted, limited, with further loads.
@@ -408,6 +408,17 @@ class Query(Generic[R_co]):
 
 def _terms(sorts: Sequence[Sort | Expr[Any]]) -> tuple[Sort, ...]:
     return tuple(each if isinstance(each, Sort) else Sort(each) for each in sorts)
+
+
+def load_items(targets: Sequence[Any]) -> tuple[LoadItem, ...]:
+    """What to load, from fields, relationships and queries, whose loads are taken."""
+    items: list[LoadItem] = []
+    for each in targets:
+        if isinstance(each, Query):
+            items.extend(each.loads)
+        else:
+            items.append(load_item(each))
+    return tuple(items)
 
 
 def load_item(target: Any) -> LoadItem:

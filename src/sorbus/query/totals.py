@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -27,3 +28,17 @@ class Total(Generic[T_co]):
     where: Expr[bool] | None = None
     order_by: tuple[Sort, ...] = ()
     unique: bool = False
+
+
+def total(
+    kind: SummaryKind,
+    of: Expr[Any] | None = None,
+    *,
+    where: Expr[bool] | None = None,
+    order_by: Sort | Expr[Any] | Sequence[Sort | Expr[Any]] = (),
+    unique: bool = False,
+) -> Total[Any]:
+    """A value over the rows of a query; `agg.count()`, `agg.sum(Article.price)` and the like make them."""
+    sorts = (order_by,) if isinstance(order_by, (Sort, Expr)) else order_by
+    terms = tuple(each if isinstance(each, Sort) else Sort(each) for each in sorts)
+    return Total(kind=kind, of=of, where=where, order_by=terms, unique=unique)

@@ -20,6 +20,8 @@ from sorbus.errors.declaration import ForeignField
 from sorbus.expressions.expr import Expr, Lowering, Sort, is_expression
 from sorbus.expressions.nodes import Aggregated, AggregateKind, Custom, Node, Ordering, outward
 from sorbus.expressions.templates import template
+from sorbus.query.statements import SummaryKind
+from sorbus.query.totals import Total, total
 from sorbus.resource.fields import Field
 from sorbus.resource.relationships import Many
 
@@ -33,7 +35,8 @@ Numbers = (
     Expr[int] | Expr[float] | Expr[Decimal] | Expr[int | None] | Expr[float | None] | Expr[Decimal | None]
 )
 Where = Callable[[type[R]], Expr[bool]]
-Order = Callable[[type[R]], Sort | Expr[Any] | Sequence[Sort | Expr[Any]]]
+Terms = Sort | Expr[Any] | Sequence[Sort | Expr[Any]]
+Order = Callable[[type[R]], Terms]
 
 
 class Agg(Field[T]):
@@ -120,17 +123,30 @@ def _terms(order_by: Callable[[Any], Any], destination: Any, inner: Lowering) ->
     return tuple((each if isinstance(each, Sort) else Sort(each)).lower(inner) for each in terms)
 
 
+def _of_query(what: Any) -> bool:
+    """Whether an aggregate is over a query's own rows: its first argument is no relationship."""
+    return what is None or isinstance(what, Expr)
+
+
+@overload
 def count(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[Any]] | None = None,
+    of: Callable[[type[R]], Expr[Any]] | None = ...,
     *,
-    where: Callable[[type[R]], Expr[bool]] | None = None,
-    unique: bool = False,
-    authorize: bool = True,
-    public: bool = False,
-    description: str = "",
-) -> Agg[int]:
+    where: Callable[[type[R]], Expr[bool]] | None = ...,
+    unique: bool = ...,
+    authorize: bool = ...,
+    public: bool = ...,
+    description: str = ...,
+) -> Agg[int]: ...
+@overload
+def count(
+    of: Expr[Any] | None = ..., /, *, where: Expr[bool] | None = ..., unique: bool = ...
+) -> Total[int]: ...
+def count(relationship: Any = None, of: Any = None, **options: Any) -> Any:
     """How many related rows there are; with `of`, how many of its values are not null.
+
+    Without a relationship it counts the rows, or the values of a field, of a query: `query.aggregate(n=agg.count())`.
 
     Args:
         of: a field of the rows whose values are counted.
@@ -138,42 +154,47 @@ def count(
         unique: whether equal values count once.
         authorize: whether only rows count that the actor may read. Rows of other tenants never count.
     """
-    return Agg(
-        AggregateKind.COUNT, relationship, of, where=where, unique=unique, authorize=authorize, public=public,
-        description=description,
-    )  # fmt: skip
+    if _of_query(relationship):
+        return total(SummaryKind.COUNT, relationship, **options)
+    return Agg(AggregateKind.COUNT, relationship, of, **options)
 
 
+@overload
 def exists(
     relationship: Many[R],
     *,
-    where: Callable[[type[R]], Expr[bool]] | None = None,
-    authorize: bool = True,
-    public: bool = False,
-    description: str = "",
-) -> Agg[bool]:
-    """Whether there is a related row."""
-    return Agg(
-        AggregateKind.EXISTS, relationship, None, where=where, authorize=authorize, public=public,
-        description=description,
-    )  # fmt: skip
+    where: Callable[[type[R]], Expr[bool]] | None = ...,
+    authorize: bool = ...,
+    public: bool = ...,
+    description: str = ...,
+) -> Agg[bool]: ...
+@overload
+def exists(*, where: Expr[bool] | None = ...) -> Total[bool]: ...
+def exists(relationship: Any = None, **options: Any) -> Any:
+    """Whether there is a related row; without a relationship, whether there is a row of a query."""
+    if _of_query(relationship):
+        return total(SummaryKind.EXISTS, **options)
+    return Agg(AggregateKind.EXISTS, relationship, None, **options)
 
 
+@overload
 def sum(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[N | None]],
     *,
-    where: Callable[[type[R]], Expr[bool]] | None = None,
-    default: N | None = None,
-    authorize: bool = True,
-    public: bool = False,
-    description: str = "",
-) -> Agg[N]:
-    """The sum of a field over the related rows; `default`, else zero, when there are none."""
-    return Agg(
-        AggregateKind.SUM, relationship, of, where=where, default=default, authorize=authorize, public=public,
-        description=description,
-    )  # fmt: skip
+    where: Callable[[type[R]], Expr[bool]] | None = ...,
+    default: N | None = ...,
+    authorize: bool = ...,
+    public: bool = ...,
+    description: str = ...,
+) -> Agg[N]: ...
+@overload
+def sum(of: Expr[N | None], /, *, where: Expr[bool] | None = ..., unique: bool = ...) -> Total[N]: ...
+def sum(relationship: Any, of: Any = None, **options: Any) -> Any:
+    """The sum of a field over the related rows, or over those of a query; `default`, else zero, without any."""
+    if _of_query(relationship):
+        return total(SummaryKind.SUM, relationship, **options)
+    return Agg(AggregateKind.SUM, relationship, of, **options)
 
 
 @overload
@@ -197,8 +218,12 @@ def min(
     public: bool = ...,
     description: str = ...,
 ) -> Agg[U | None]: ...
-def min(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
+@overload
+def min(of: Expr[U] | Expr[U | None], /, *, where: Expr[bool] | None = ...) -> Total[U | None]: ...
+def min(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The least value of a field over the related rows; `default`, else null, when there is none."""
+    if _of_query(relationship):
+        return total(SummaryKind.MIN, relationship, **options)
     return Agg(AggregateKind.MIN, relationship, of, **options)
 
 
@@ -223,8 +248,12 @@ def max(
     public: bool = ...,
     description: str = ...,
 ) -> Agg[U | None]: ...
-def max(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
+@overload
+def max(of: Expr[U] | Expr[U | None], /, *, where: Expr[bool] | None = ...) -> Total[U | None]: ...
+def max(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The greatest value of a field over the related rows; `default`, else null, when there is none."""
+    if _of_query(relationship):
+        return total(SummaryKind.MAX, relationship, **options)
     return Agg(AggregateKind.MAX, relationship, of, **options)
 
 
@@ -250,11 +279,19 @@ def avg(
     public: bool = ...,
     description: str = ...,
 ) -> Agg[M | None]: ...
-def avg(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
+@overload
+def avg(
+    of: Expr[int | None] | Expr[Decimal | None], /, *, where: Expr[bool] | None = ..., unique: bool = ...
+) -> Total[Decimal | None]: ...
+@overload
+def avg(of: Expr[M | None], /, *, where: Expr[bool] | None = ..., unique: bool = ...) -> Total[M | None]: ...
+def avg(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The mean of a field over the related rows; `default`, else null, when there is none.
 
     That of integers is a decimal.
     """
+    if _of_query(relationship):
+        return total(SummaryKind.AVG, relationship, **options)
     return Agg(AggregateKind.AVG, relationship, of, **options)
 
 
@@ -282,7 +319,11 @@ def first(
     public: bool = ...,
     description: str = ...,
 ) -> Agg[U | None]: ...
-def first(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
+@overload
+def first(
+    of: Expr[U] | Expr[U | None], /, *, order_by: Terms = ..., where: Expr[bool] | None = ...
+) -> Total[U | None]: ...
+def first(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The first value of a field over the related rows; `default`, else null, when there is none.
 
     Args:
@@ -290,32 +331,45 @@ def first(relationship: Any, of: Any, **options: Any) -> Agg[Any]:
         include_null: whether the value is that of the first row even where it is null; otherwise nulls are
             left out, as in every other aggregate.
     """
+    if _of_query(relationship):
+        return total(SummaryKind.FIRST, relationship, **options)
     return Agg(AggregateKind.FIRST, relationship, of, **options)
 
 
+@overload
 def list(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[U] | Expr[U | None]],
     *,
-    order_by: Order[R] | None = None,
-    unique: bool = False,
-    limit: int | None = None,
-    where: Callable[[type[R]], Expr[bool]] | None = None,
-    authorize: bool = True,
-    public: bool = False,
-    description: str = "",
-) -> Agg[builtins.list[U]]:
+    order_by: Order[R] | None = ...,
+    unique: bool = ...,
+    limit: int | None = ...,
+    where: Callable[[type[R]], Expr[bool]] | None = ...,
+    authorize: bool = ...,
+    public: bool = ...,
+    description: str = ...,
+) -> Agg[builtins.list[U]]: ...
+@overload
+def list(
+    of: Expr[U] | Expr[U | None],
+    /,
+    *,
+    order_by: Terms = ...,
+    where: Expr[bool] | None = ...,
+    unique: bool = ...,
+) -> Total[builtins.list[U]]: ...
+def list(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The values of a field over the related rows that are not null, as a list; empty when there are none.
 
     Args:
         order_by: how they are sorted; without it by the relationship's own order, and then by key.
-        unique: whether an equal value stands only once, at its first place.
+        unique: whether an equal value stands only once, at its first place; over the rows of a query such
+            values come in their own order.
         limit: how many at most.
     """
-    return Agg(
-        AggregateKind.LIST, relationship, of, order_by=order_by, unique=unique, limit=limit, where=where,
-        authorize=authorize, public=public, description=description,
-    )  # fmt: skip
+    if _of_query(relationship):
+        return total(SummaryKind.LIST, relationship, **options)
+    return Agg(AggregateKind.LIST, relationship, of, **options)
 
 
 @overload

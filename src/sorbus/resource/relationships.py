@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, Self, TypeGuard, TypeVar, overload
 
 from sorbus.errors.access import NotLoaded
 from sorbus.expressions.build import ExistsExpr, Expr, Related, Sort
+from sorbus.query.page import Page
 from sorbus.resource.fields import Attr
 from sorbus.schema.fields import Cardinality
 
@@ -110,6 +111,18 @@ class Many(Relationship[R]):
         if obj is None:
             return self
         raise NotLoaded(owner.__name__, self.name)
+
+    def page_of(self, record: object) -> Page[R]:
+        """The page of related rows that `load_page` has put on a record.
+
+        Raises:
+            NotLoaded: no page was loaded for this relationship.
+        """
+        found = record.__dict__.get(self.name)
+        if not isinstance(found, Page):
+            raise NotLoaded(type(record).__name__, self.name)
+        page: Page[R] = found
+        return page
 
 
 def belongs_to(

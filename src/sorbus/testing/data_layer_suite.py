@@ -19,7 +19,10 @@ from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.notices import Notices
+from sorbus.testing.conformance.outside import Outside
+from sorbus.testing.conformance.paging import Paging
 from sorbus.testing.conformance.press import DOMAINS
+from sorbus.testing.conformance.queries import Queries
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
@@ -37,6 +40,9 @@ class DataLayerSuite(
     Changing,
     Bulk,
     Reads,
+    Queries,
+    Paging,
+    Outside,
     Derived,
     Expressions,
     Relationships,

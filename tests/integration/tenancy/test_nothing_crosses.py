@@ -53,6 +53,8 @@ class Crossing(RuleBasedStateMachine):
     kit: ClassVar[Kit]
     rows: ClassVar[type[Any]]
     parts: ClassVar[type[Any]]
+    removal: ClassVar[str]
+    text: ClassVar[str]
 
     @initialize()
     def found(self) -> None:
@@ -87,7 +89,7 @@ class Crossing(RuleBasedStateMachine):
             assert not foreign & set(ids(answer))
             return answer
 
-        answer = self.kit.runner.run(run())
+        answer: Any = self.kit.runner.run(run())
         for each in answer if isinstance(answer, list) else [answer]:
             if isinstance(each, self.rows):
                 self.records.append(each)
@@ -169,11 +171,54 @@ class Crossing(RuleBasedStateMachine):
 
         self.act(number, held)
 
+    @rule(number=who, keys=st.lists(pick, min_size=1, max_size=4), label=label, way=st.integers(0, 2))
+    def relabel_many(self, number: int, keys: list[int], label: str, way: int) -> None:
+        wanted = [self.key(each) for each in keys]
+
+        async def many(scope: Scope) -> list[Any]:
+            over: Any = [
+                wanted,
+                self.rows.query(scope).where(self.rows.id.is_in(wanted)),
+                self.rows.query(scope),
+            ]
+            inputs: dict[str, Any] = {self.text: label}
+            done = await self.rows.relabel.bulk(scope, over[way], inputs, returning=True, on_error="continue")
+            return list(done.records or ())
+
+        self.act(number, many)
+
+    @rule(number=who, keys=st.lists(pick, min_size=1, max_size=3), way=st.integers(0, 1))
+    def remove_many(self, number: int, keys: list[int], way: int) -> None:
+        wanted = [self.key(each) for each in keys]
+
+        async def many(scope: Scope) -> None:
+            over: Any = [wanted, self.rows.query(scope).where(self.rows.id.is_in(wanted))]
+            await getattr(self.rows, self.removal).bulk(scope, over[way], on_error="continue")
+
+        self.act(number, many)
+
+    @rule(number=who)
+    def summarize(self, number: int) -> None:
+        async def there(scope: Scope) -> bool:
+            return await self.rows.query(scope).exists()
+
+        rows, _ = self.kit.runner.run(self.owned(number))
+        assert self.act(number, there) is bool(rows)
+
+    @rule(number=who, key=pick)
+    def combine(self, number: int, key: int) -> None:
+        async def joined(scope: Scope) -> list[Any]:
+            every = self.rows.query(scope)
+            found: list[Any] = await every.where(self.rows.id == self.key(key)).union(every).all()
+            return found
+
+        self.act(number, joined)
+
 
 class ByAttribute(Crossing):
     """Shelves and boxes in shared tables."""
 
-    rows, parts = Shelf, Box
+    rows, parts, removal, text = Shelf, Box, "take_down", "label"
 
     def scope(self, number: int) -> Scope:
         return self.kit.app.scope(tenant=self.firms[number].id)
@@ -189,6 +234,16 @@ class ByAttribute(Crossing):
             number,
             lambda scope: Shelf.put_up(scope, label=label, serial=serial and f"{serial}{self.firms[0].id}"),
         )
+
+    @rule(number=who, labels=st.lists(label, min_size=1, max_size=3, unique=True), serial=label)
+    def put_up_many(self, number: int, labels: list[str], serial: str) -> None:
+        rows = [{"label": each, "serial": f"{each}{serial}{self.firms[0].id}"} for each in labels]
+
+        async def many(scope: Scope) -> list[Any]:
+            done = await Shelf.put_up.bulk(scope, rows, returning=True, on_error="continue")
+            return list(done.records or ())
+
+        self.act(number, many)
 
     @rule(number=who, label=label, serial=label)
     def register(self, number: int, label: str, serial: str) -> None:
@@ -243,7 +298,7 @@ class ByAttribute(Crossing):
 class BySchema(Crossing):
     """Ledgers and entries in tables of each firm's own."""
 
-    rows, parts = Ledger, Entry
+    rows, parts, removal, text = Ledger, Entry, "close", "name"
 
     def scope(self, number: int) -> Scope:
         return self.kit.app.scope(tenant=self.firms[number])

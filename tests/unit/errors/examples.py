@@ -32,11 +32,12 @@ from sorbus.errors.declaration import (
     WrongCalculation,
     WrongInput,
     WrongOperand,
+    WrongRelationship,
     WrongSection,
     WrongTransition,
 )
 from sorbus.errors.extensions import ExtensionFailed, ExtensionOrder, MemberTaken, NoSuchPart
-from sorbus.errors.framework import AfterCommitFailed, NoSuchService
+from sorbus.errors.framework import AfterCommitFailed, CannotJoin, NoSuchService, WrongRelated
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejected, Required, WrongState
 from sorbus.errors.llm import AllModelsFailed, RateLimited
 from sorbus.errors.notifications import BadTopic, NoSuchTopic, NotResumable, PositionGone, TopicNeedsTenant
@@ -70,6 +71,7 @@ SAMPLES: Mapping[str, Any] = {
     "context": 2048,
     "creates": ["submit"],
     "current": "done",
+    "default": 200,
     "destination": "Content",
     "detail": "the server closed the connection",
     "differences": ["the table runs is missing"],
@@ -92,6 +94,7 @@ SAMPLES: Mapping[str, Any] = {
     "key": "0193a0c4",
     "kind": "runs",
     "known": ["email_analysis"],
+    "largest": 100,
     "limit": 1_000_000,
     "line": 3,
     "log": Path("/srv/sorbus/postgres.log"),
@@ -112,6 +115,7 @@ SAMPLES: Mapping[str, Any] = {
     "of": "Content",
     "offered": "application/vnd.api+json",
     "option": "max_attempts",
+    "other": "Content",
     "package": "sorbus-model",
     "packages": ["sorbus-model"],
     "parent": "0001_first",
@@ -304,6 +308,14 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
         "loud",
         "the input `loud` is no attribute of `Run`. Attributes: id, prompt.",
         hint="For an argument that is not stored write `loud: Arg[…]`.",
+    ),
+    WrongRelationship: lambda: WrongRelationship(
+        "Content.calls",
+        "its path leads over `Run.content_id`, which is no relationship. Relationships of Run: calls, content.",
+    ),
+    CannotJoin: lambda: CannotJoin("Gig.venue", "the rows of Venue live in another data layer (memory)"),
+    WrongRelated: lambda: WrongRelated(
+        "Band.rivals", found="list", expected="a mapping from keys to records"
     ),
     WrongSection: lambda: WrongSection("Run.policies", "`Step.skip` is an action of another resource."),
     AllModelsFailed: lambda: AllModelsFailed(

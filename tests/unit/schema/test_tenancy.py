@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -16,7 +16,7 @@ from sorbus.scope import EveryTenant, tenant_key
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.types.base import field_type
 
-KEY = uuid4()
+KEY = UUID("0193a0c4-0000-7000-8000-000000000001")
 
 
 class Region(StrEnum):

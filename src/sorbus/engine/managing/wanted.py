@@ -87,7 +87,7 @@ def _items(
     if several and not isinstance(value, (list, tuple, set, frozenset)):
         errors.append(_wrong(label, path, "it is no list", "a list"))
         return
-    items = list(cast("Sequence[Any]", value)) if several else [value]
+    items: list[Any] = list(cast("Sequence[Any]", value)) if several else [cast("Any", value)]
     for index, item in enumerate(items):
         read = _values(plan, item)
         if read is None:

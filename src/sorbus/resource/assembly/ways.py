@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from sorbus.errors.declaration import DeclarationError, NoSuchField, NoSuchResource, WrongRelationship
 from sorbus.errors.hints import did_you_mean, listed
-from sorbus.expressions.build import Sort
+from sorbus.expressions.build import Expr, Sort
 from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Call, Node, Ordering, Ref, conjunction
 from sorbus.resource.assembly.catalog import ClassCatalog
-from sorbus.resource.fields import Attr
+from sorbus.resource.fields import Attr, is_attribute
 from sorbus.resource.relationships import Far, Order, Relationship, is_relationship
 from sorbus.schema.fields import (
     Cardinality,
@@ -89,8 +89,8 @@ class RelationshipBuilder:
     def _order(self, order_by: Order | None, stack: tuple[type[Any], ...]) -> tuple[Ordering, ...]:
         if order_by is None:
             return ()
-        given: Any = order_by(stack[-1])
-        terms: Sequence[Any] = given if isinstance(given, (list, tuple)) else (given,)
+        given = order_by(stack[-1])
+        terms: Sequence[Sort | Expr[Any]] = (given,) if isinstance(given, (Sort, Expr)) else given
         lowerer = Lowerer(self.catalog, stack)
         return tuple((term if isinstance(term, Sort) else Sort(term)).lower(lowerer) for term in terms)
 
@@ -128,7 +128,7 @@ class RelationshipBuilder:
             return self._attribute(cls, otherwise, relationship)
         if isinstance(given, str):
             return self._attribute(cls, given, relationship)
-        found: object = given if isinstance(given, Attr) else given(cls)  # pyright: ignore[reportUnknownVariableType]
+        found: Any = given if is_attribute(given) else cast("Callable[[Any], Any]", given)(cls)
         return self._attribute(cls, str(getattr(found, "name", found)), relationship)
 
     def _attribute(self, cls: type[Any], name: str, relationship: str) -> str:

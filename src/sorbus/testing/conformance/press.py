@@ -49,6 +49,7 @@ from sorbus.testing.conformance.expressions_world import Gallery
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.reads_world import Library
 from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
 from sorbus.testing.conformance.states_world import Trade
@@ -342,6 +343,7 @@ Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag,
 DOMAINS = (
     People,
     Press,
+    Library,
     Gallery,
     Shop,
     Post,
