@@ -15,6 +15,21 @@ from sorbus.expressions.build import (
     parent,
     tenant,
 )
+from sorbus.expressions.type_functions import (
+    cosine_distance,
+    inner_product,
+    l2_distance,
+    negative_inner_product,
+    range_adjacent,
+    range_before,
+    range_contains,
+    range_intersection,
+    range_is_empty,
+    range_lower,
+    range_overlaps,
+    range_upper,
+    tag_of,
+)
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.resource import action, agg, change, validate
@@ -38,7 +53,8 @@ from sorbus.resource.checks import (
     selecting,
 )
 from sorbus.resource.domain import Domain
-from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
+from sorbus.resource.embedded import Embedded
+from sorbus.resource.fields import Attr, attribute, integer_primary_key, timestamp, uuid_primary_key
 from sorbus.resource.managing import (
     cascade_destroy,
     cascade_update,
@@ -85,22 +101,33 @@ from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.schema.paging import Paging
 from sorbus.scope import Scope
+from sorbus.types.cistr import CiStr
+from sorbus.types.files import File
 from sorbus.types.hidden import HIDDEN, is_hidden
 from sorbus.types.json import Json
+from sorbus.types.limits import Limits
+from sorbus.types.ranges import Range
+from sorbus.types.rules import TypeRule
+from sorbus.types.unions import Tagged
+from sorbus.types.vector import Hnsw, Vector
 
 __all__ = [
-    "HIDDEN",
-    "UNCHANGED",
     "Arg",
     "Attr",
     "Changes",
+    "CiStr",
     "Domain",
+    "Embedded",
     "Expr",
     "FieldPolicies",
+    "File",
+    "HIDDEN",
+    "Hnsw",
     "Identities",
     "InMemory",
     "Json",
     "JsonApi",
+    "Limits",
     "ManageTenants",
     "Many",
     "Notifications",
@@ -111,13 +138,18 @@ __all__ = [
     "Postgres",
     "PrivateArg",
     "Query",
+    "Range",
     "Resource",
     "SchemaTenancy",
     "Scope",
     "Sorbus",
+    "Tagged",
     "Tenancy",
+    "TypeRule",
+    "UNCHANGED",
     "UpsertOutcome",
     "Validations",
+    "Vector",
     "accessing_from",
     "action",
     "action_is",
@@ -141,6 +173,7 @@ __all__ = [
     "computed",
     "concat",
     "context_equals",
+    "cosine_distance",
     "exists",
     "field_bypass",
     "field_policy",
@@ -155,9 +188,12 @@ __all__ = [
     "identity",
     "if_",
     "incoming",
+    "inner_product",
     "input_value",
+    "integer_primary_key",
     "is_hidden",
     "join_of",
+    "l2_distance",
     "lazy",
     "loading",
     "manage",
@@ -167,18 +203,28 @@ __all__ = [
     "many_to_many",
     "matches",
     "may_read",
+    "negative_inner_product",
     "nested",
     "now",
     "outcome_of",
     "parent",
     "policy",
     "publish",
+    "range_adjacent",
+    "range_before",
+    "range_contains",
+    "range_intersection",
+    "range_is_empty",
+    "range_lower",
+    "range_overlaps",
+    "range_upper",
     "relate_actor",
     "related",
     "relates_to_actor_via",
     "relating_to_actor",
     "require",
     "selecting",
+    "tag_of",
     "tenant",
     "through",
     "timestamp",

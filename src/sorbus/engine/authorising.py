@@ -199,7 +199,7 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
         # What related writes will set is not known yet.
         row = {name: value for name, value in row.items() if name not in call.changeset.pending}
     try:
-        return evaluate(node, row, _environment(call)) is True
+        return evaluate(node, call.plan.data.spec.stored(row), _environment(call)) is True
     except Unevaluable:
         return None
 

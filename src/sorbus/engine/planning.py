@@ -224,7 +224,9 @@ class Planner(Shaper):
         self, shape: Shape, spec: ResourceSpec, securer: Securer, masker: Masker
     ) -> tuple[Output, ...]:
         stack = (spec,)
-        plain = ((name, name, _node(spec, name)) for name in shape.fields)
+        # An attribute that is not read unasked may be asked for in either way.
+        chosen = shape.only or ()
+        plain = ((name, name, _node(spec, name)) for name in shape.fields if name not in chosen)
         extras = ((each.slot, each.name, each.node) for each in shape.extras)
         return tuple(
             Output(
@@ -473,7 +475,9 @@ Known = tuple[tuple[Variant, ...], Wanted] | None
 
 
 def _node(spec: ResourceSpec, name: str) -> Node | None:
-    """What the data layer computes for a derived field; None when Python does."""
+    """What the data layer gives for a field that was asked for; None when Python computes it."""
+    if name in spec.attributes:
+        return Ref(name)
     calculation = spec.calculations.get(name)
     if calculation is not None:
         return calculation.node if calculation.function is None else None
@@ -559,9 +563,9 @@ def related_read(
 
 
 def attribute_outputs(spec: ResourceSpec, only: tuple[str, ...] | None = None) -> tuple[Output, ...]:
-    """The attributes as outputs, or some of them."""
+    """The attributes that are read unasked as outputs, or some."""
     return tuple(
         Output(name=each.name, node=Ref(each.name), type=each.type)
         for each in spec.attributes.values()
-        if only is None or each.name in only
+        if (each.select_by_default if only is None else each.name in only)
     )

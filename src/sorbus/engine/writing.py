@@ -13,6 +13,7 @@ from sorbus.engine.authorising import answer, authorise, authorise_again, row_al
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.changing import change_create, change_destroy, change_update, check_required, settle
 from sorbus.engine.diagnosis import nothing_written
+from sorbus.engine.documents import documents_for
 from sorbus.engine.drafts import draft_class
 from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
@@ -44,6 +45,9 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     sync_body = bool(action.body and not action.body_async and not is_empty(action.body))
     slow = action.body_async or HookPoint.BEFORE_TRANSACTION in hooks
     hooked = slow or HookPoint.BEFORE_WRITE in hooks
+    documents = documents_for(
+        engine.application, spec, action, runs=bool(sync_body or hooked or action.changes)
+    )
     effects, notices = engine.effects_for(spec, action), engine.notices_for(spec, action)
     data = WriteData(
         engine=engine,
@@ -56,7 +60,8 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         draft=draft_class(spec),
         sync_body=sync_body,
         needs_draft=bool(sync_body or hooked or action.changes),
-        prepares=bool(sync_body or hooked or action.changes or _bounded(action)),
+        prepares=bool(sync_body or hooked or action.changes or documents or _bounded(action)),
+        documents=documents,
         row_first=hooked,
         changes_later=bool(hooked or action.upsert),
         previous=previous_of((*effects, *notices)),

@@ -36,6 +36,7 @@ from sorbus.expressions.nodes import (
 from sorbus.expressions.operators import OPERATORS
 from sorbus.scope import tenant_key
 from sorbus.types.hidden import HIDDEN
+from sorbus.types.rules import stored_form
 
 
 class Unevaluable(Exception):
@@ -109,7 +110,7 @@ def actor_value(actor: Any, name: str, owner: type[Any] | None = None) -> Any:
         raise WrongActor(kind.__name__, name, expected=expected, fields=fields) from None
     if value is HIDDEN:
         raise ActorFieldHidden(kind.__name__, name)
-    return value
+    return stored_form(value)
 
 
 def evaluate(node: Node, row: Any, environment: Environment) -> Any:  # noqa: C901, PLR0911, PLR0912  # one case for each kind
@@ -135,7 +136,7 @@ def evaluate(node: Node, row: Any, environment: Environment) -> Any:  # noqa: C9
         case TenantRef(cast):
             return (cast or tenant_key)(environment.tenant)
         case InputRef(name):
-            return (environment.inputs or {}).get(name)
+            return stored_form((environment.inputs or {}).get(name))
         case Lazy(function):
             if node not in environment.lazy:
                 environment.lazy[node] = function()

@@ -140,6 +140,7 @@ class Sorbus:
     async def _prepare(self) -> None:
         """Bring the tables to the declarations, where that is wanted."""
         from sorbus.data_layers.postgres.migrations import push
+        from sorbus.data_layers.postgres.migrations.extensions import check_extensions
         from sorbus.errors.migrations import ManagedByFiles
 
         database = self._database
@@ -149,6 +150,8 @@ class Sorbus:
         if wanted is None:
             wanted = database.server is not None or os.environ.get("SORBUS_AUTO_MIGRATE") == "1"
         if not wanted:
+            async with database.pool.connection() as asking:
+                await check_extensions(asking, self.schema())
             return
         connection = await database.connect_as_login(application_name="sorbus-migrate")
         try:

@@ -77,6 +77,10 @@ def _field(spec: ResourceSpec, name: str, each: FieldSpec) -> dict[str, Any]:
             "writable": attribute.writable,
             "sensitive": attribute.sensitive,
             "has_default": attribute.default_kind is not DefaultKind.NONE,
+            "generated": attribute.generated,
+            "filterable": attribute.filterable,
+            "sortable": attribute.sortable,
+            "select_by_default": attribute.select_by_default,
         }
         return data
     calculation = spec.calculations.get(name)

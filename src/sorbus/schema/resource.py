@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -90,6 +90,21 @@ class ResourceSpec:
         """Attributes, calculations and aggregates by name."""
         return MappingProxyType({**self.attributes, **self.calculations, **self.aggregates})
 
+    @cached_property
+    def dumps(self) -> Mapping[str, Callable[[Any], Any]]:
+        """The conversions to stored forms, of those attributes that need one."""
+        found = {name: each.type.codec.dump for name, each in self.attributes.items()}
+        return MappingProxyType({name: dump for name, dump in found.items() if dump is not None})
+
+    def stored(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values of attributes as a row keeps them; expressions stay."""
+        if not self.dumps:
+            return values
+        return {
+            name: self.attributes[name].type.stored(each) if name in self.dumps else each
+            for name, each in values.items()
+        }
+
     def field(self, name: str, *, where: str = "") -> FieldSpec:
         """The field of a name.
 
@@ -108,10 +123,15 @@ class ResourceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ApplicationSpec:
-    """All resources of an application, by name."""
+    """All resources of an application, by name.
+
+    Attributes:
+        embedded: the resources that live inside others, by class.
+    """
 
     name: str
     resources: Mapping[str, ResourceSpec]
+    embedded: Mapping[type, ResourceSpec] = field(default_factory=dict[type, ResourceSpec])
 
     @cached_property
     def by_class(self) -> Mapping[type, ResourceSpec]:

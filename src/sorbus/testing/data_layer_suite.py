@@ -16,6 +16,7 @@ from sorbus.testing.conformance.access import Kinds
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.hidden import Hiding
 from sorbus.testing.conformance.managing import Managing
@@ -30,6 +31,7 @@ from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.states import States
 from sorbus.testing.conformance.tenants import Tenants
 from sorbus.testing.conformance.transactions import Transactions
+from sorbus.testing.conformance.types import Types
 from sorbus.testing.conformance.writes import Writes
 
 __all__ = ["DOMAINS", "DataLayerSuite"]
@@ -53,6 +55,8 @@ class DataLayerSuite(
     Tenants,
     Transactions,
     Notices,
+    Types,
+    Documents,
     States,
 ):
     """Everything that a data layer must do."""

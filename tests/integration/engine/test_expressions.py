@@ -140,4 +140,3 @@ async def test_other_collations_are_postgresqls() -> None:
         ):
             with pytest.raises(NotCompilable):
                 await use.all()
-

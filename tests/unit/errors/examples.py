@@ -179,6 +179,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "database-too-old": {"where": "db.example.org", "version": "13.4"},
     "duplicate-name": {"what": "resources", "name": "runs"},
     "embedded-version-mismatch": {"found": "17", "needed": "18"},
+    "extension-unavailable": {"names": ["vector"], "version": "15.14"},
     "hidden-field": {"name": "salary"},
     "hides-member": {"name": "query"},
     "id-conflict": {"given": "7", "expected": "8"},

@@ -13,6 +13,8 @@ from pydantic_core import to_jsonable_python
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.types.hidden import HIDDEN
+from sorbus.types.rules import ON_CLASS
+from sorbus.types.rules import shown as shown_value
 
 INCLUDED_LIMIT = 1000
 """The most related records that are included for each record; of more, the relationship says `truncated`."""
@@ -21,12 +23,14 @@ Encode = Callable[[Any], dict[str, Any]]
 """From a record to its resource object."""
 
 
-def _jsonable(value: Any) -> Any:
-    """What msgspec cannot write by itself; what the client may not see is null."""
-    return None if value is HIDDEN else to_jsonable_python(value)
+def _other(value: Any) -> Any:
+    """What msgspec does not know: what the client may not see is null; our own types, and what Pydantic knows."""
+    if value is HIDDEN:
+        return None
+    return shown_value(value) if hasattr(value, ON_CLASS) else to_jsonable_python(value)
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_jsonable)
+_encoder = msgspec.json.Encoder(enc_hook=_other)
 _SAFE_IN_PATHS = (UUID, int)
 
 
@@ -67,7 +71,7 @@ class EncoderFactory:
         key = exposed.spec.primary_key
         shown = [name for name in exposed.attributes if fields is None or name in fields]
         shown += [name for name in exposed.derived if fields is not None and name in fields]
-        attributes = ", ".join(f"{name!r}: d[{name!r}]" for name in shown)
+        attributes = ", ".join(self._value(exposed, name, names) for name in shown)
         members = [f"'type': {exposed.type!r}", "'id': i", f"'attributes': {{{attributes}}}"]
         relationships = [
             term
@@ -90,6 +94,15 @@ class EncoderFactory:
         exec(code, names)  # noqa: S102  # built from field names that were checked when the class was declared
         encode: Encode = names["encode"]
         return encode
+
+    def _value(self, exposed: Exposed, name: str, names: dict[str, Any]) -> str:
+        """The code of one attribute; a type with a form of its own is brought to it."""
+        convert = exposed.spec.fields[name].type.codec.show
+        if convert is None:
+            return f"{name!r}: d[{name!r}]"
+        holder = f"show{len(names)}"
+        names[holder] = convert
+        return f"{name!r}: None if (v := d[{name!r}]) is None else {holder}(v)"
 
     def _relationship(self, exposed: Exposed, spec: RelationshipSpec, loaded: frozenset[str]) -> str:
         """The code of one relationship object; empty when nothing is known about it."""

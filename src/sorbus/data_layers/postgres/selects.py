@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sorbus.data_layers.postgres.compiler import SqlCompiler
 from sorbus.data_layers.postgres.frames import Frame, quote
 from sorbus.data_layers.postgres.joins import Joins, Keys, Reached
-from sorbus.data_layers.postgres.writes import needs_cast, table_name
+from sorbus.data_layers.postgres.writes import output_cast, table_name
 from sorbus.query.statements import (
     Combined,
     CombineKind,
@@ -79,9 +79,7 @@ class SelectWriter:
 
     def _output(self, output: Output) -> str:
         text = self.compiler.node(output.node)
-        if output.type is not None and needs_cast(output.node):
-            text += f"::{output.type.sql}"
-        return text
+        return text if output.type is None else text + output_cast(output.node, output.type)
 
     def select(self, statement: Select) -> str:
         """The SQL of a select."""

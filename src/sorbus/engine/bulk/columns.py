@@ -38,7 +38,15 @@ class Columns:
         data: WriteData = run.data
         if data.program.about_call or data.program.about_readable:
             return False  # its policies look at what each row asks for
-        if data.prepares or data.action.upsert is not None or run.tail or run.plan.after or data.action.hooks:
+        if (
+            data.answers
+            or data.unselected
+            or data.prepares
+            or data.action.upsert is not None
+            or run.tail
+            or run.plan.after
+            or data.action.hooks
+        ):
             return False
         if data.spec.tenancy is not None and data.spec.tenancy.attribute in data.accepted:
             return False  # what an input says about the tenant is checked row by row
@@ -54,7 +62,8 @@ class Columns:
             if errors:
                 return False
             inputs.append(values)
-        lists = [self._column(each, inputs) for each in data.spec.attributes.values()]
+        shared: dict[Any, list[Any]] = {}
+        lists = [self._column(each, inputs, shared) for each in data.spec.attributes.values()]
         for attribute, cells in zip(data.spec.attributes.values(), lists, strict=True):
             if not attribute.type.nullable and None in cells:
                 return False
@@ -75,7 +84,14 @@ class Columns:
             )
         return True
 
-    def _column(self, attribute: AttributeSpec, inputs: list[dict[str, Any]]) -> list[Any]:
+    def _column(
+        self, attribute: AttributeSpec, inputs: list[dict[str, Any]], shared: dict[Any, list[Any]]
+    ) -> list[Any]:
+        """The values of an attribute.
+
+        Args:
+            shared: the defaults of the rows by the function that makes them, for attributes that share one.
+        """
         data, name = self.run.data, attribute.name
         tenant = self.run.scope.tenant
         if data.spec.tenancy is not None and data.spec.tenancy.attribute == name and tenant is not None:
@@ -83,11 +99,15 @@ class Columns:
         if data.action.transition is not None and data.action.transition.attribute == name:
             return [data.action.transition.target] * len(inputs)
         make = attribute.make_default if attribute.has_default else _nothing
+        if attribute.share_default and attribute.default_kind is DefaultKind.FACTORY:
+            made = shared.get(attribute.default)
+            if made is None:
+                made = shared[attribute.default] = [make() for _ in inputs]
+            return [row.get(name, value) for row, value in zip(inputs, made, strict=True)]
         if name in data.accepted:
             return [row[name] if name in row else make() for row in inputs]
         if attribute.default_kind is DefaultKind.FACTORY:
-            factory = attribute.default
-            return [factory() for _ in inputs]
+            return [make() for _ in inputs]
         return [make()] * len(inputs)
 
 

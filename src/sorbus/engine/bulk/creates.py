@@ -140,8 +140,8 @@ class BulkCreate(BulkRun):
 
 
 def _is_odd(call: ActionCall) -> bool:
-    changeset = call.changeset
-    if changeset.requirements:
+    changeset, data = call.changeset, call.plan.data
+    if changeset.requirements or (data.answers and data.action.upsert is None):
         return True
     return any(isinstance(value, Expr) for value in changeset.changes.values())
 

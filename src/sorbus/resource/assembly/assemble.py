@@ -22,10 +22,12 @@ from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.arguments import expression_of
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.derived import DerivedBuilder
+from sorbus.resource.assembly.embedded import embedded_specs
 from sorbus.resource.assembly.extending import extended, verdicts
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
 from sorbus.resource.assembly.managing import related_mistakes
 from sorbus.resource.assembly.mistakes import noting
+from sorbus.resource.assembly.options import check_attribute
 from sorbus.resource.assembly.policies import FieldPolicyBuilder, PolicyBuilder, warn_about_silence
 from sorbus.resource.assembly.rules import identity_specs
 from sorbus.resource.assembly.tenancy import (
@@ -59,6 +61,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
     classes, homes = _classes(tuple(domains), errors)
     catalog = gather(classes, errors)
     catalog.maker = partial(expression_of, catalog)
+    embedded = embedded_specs(catalog, errors)
     keys = {cls: _primary_key(cls, errors) for cls in classes.values()}
     resources: dict[str, ResourceSpec] = {}
     for label, cls in classes.items():
@@ -68,7 +71,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
     with_ways = join_up(resources, errors)
-    application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways))
+    application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways), embedded=embedded)
     if not errors:
         errors.extend(verify(application))
         errors.extend(related_mistakes(application))
@@ -162,11 +165,12 @@ class _Assembly:
 
     def build(self) -> ResourceSpec | None:
         """The spec; None when it cannot even be begun."""
-        attributes = {
-            name: attribute_spec(name, member, kind)
-            for name, member in self.members.items()
-            if is_attribute(member) and (kind := self.catalog.type_of(self.cls, name)) is not None
-        }
+        attributes: dict[str, AttributeSpec] = {}
+        for name, member in self.members.items():
+            if is_attribute(member) and (kind := self.catalog.type_of(self.cls, name)) is not None:
+                with self.note(name):
+                    check_attribute(self.cls, name, member, kind)
+                    attributes[name] = attribute_spec(name, member, kind)
         stateless = not attributes and not any(isinstance(each, Attr) for each in self.members.values())
         if not stateless and not any(each.primary_key for each in attributes.values()):
             return None

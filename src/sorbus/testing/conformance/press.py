@@ -44,6 +44,7 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.documents_world import Papers
 from sorbus.testing.conformance.expressions_world import Gallery
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.notices_world import Post
@@ -54,6 +55,7 @@ from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
 from sorbus.testing.conformance.states_world import Trade
 from sorbus.testing.conformance.tenants_world import Firms
+from sorbus.testing.conformance.types_world import Kinds
 
 
 class Status(StrEnum):
@@ -348,6 +350,8 @@ DOMAINS = (
     Post,
     Music,
     *POLICY_DOMAINS,
+    Kinds,
+    Papers,
     Kitchen,
     Trade,
     Firms,
