@@ -97,7 +97,7 @@ def actor_value(actor: Any, name: str, owner: type[Any] | None = None) -> Any:
         return actor is not None
     if actor is None:
         return None
-    kind = type(actor)
+    kind: type[Any] = actor.__class__
     if owner is not None and not isinstance(actor, owner) and hasattr(kind, "__declared__"):
         raise WrongActor(kind.__name__, name, expected=owner.__name__)
     try:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar, get_args, get_origin
+from typing import Any, Generic, TypeGuard, TypeVar, get_args, get_origin
 
 from sorbus.errors.declaration import MissingPart
 from sorbus.types.limits import Limits
-
-if TYPE_CHECKING:
-    from sorbus.expressions.build import Expr
 
 T = TypeVar("T")
 
@@ -113,7 +110,7 @@ class TypeRule(Generic[T]):
         del limits
         return self.sql
 
-    def atomic(self, expression: Expr[T]) -> Expr[T]:
+    def atomic(self, expression: Any) -> Any:
         """What is written when a body assigns an expression, which is computed by the statement and never cast."""
         return expression
 

@@ -55,13 +55,13 @@ def _schema(application: ApplicationSpec, *, tenants: bool) -> Schema:
     specs = [each for each in application.resources.values() if each.layer == "postgres"]
     own = [each for each in specs if (each.schema_tenancy is not None) is tenants]
     # An extension belongs to the database, so it is made once, with the tables that all tenants share.
-    needed = {} if tenants else {name for each in specs for name in extensions_for(each)}
+    needed: set[str] = set() if tenants else {name for each in specs for name in extensions_for(each)}
     return Schema(tables=tuple(table_of(application, spec) for spec in own), extensions=tuple(sorted(needed)))
 
 
 def extensions_for(spec: ResourceSpec) -> frozenset[str]:
     """The extensions that the columns of a resource need."""
-    return frozenset().union(*(each.type.extensions for each in spec.attributes.values()))
+    return frozenset(name for each in spec.attributes.values() for name in each.type.extensions)
 
 
 def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:
