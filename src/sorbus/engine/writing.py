@@ -16,6 +16,7 @@ from sorbus.engine.diagnosis import nothing_written
 from sorbus.engine.documents import documents_for
 from sorbus.engine.drafts import draft_class
 from sorbus.engine.hydrate import hydrator
+from sorbus.engine.identities import early_checks
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
@@ -80,6 +81,9 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     ]
     if spec.tenancy is not None or spec.schema_tenancy is not None:
         steps.append((Step.SCOPE, _scope))
+    early = early_checks(spec, action)
+    if early is not None:
+        steps.append((Step.BEFORE_TRANSACTION, early))
     if slow:
         steps.append((Step.BEFORE_TRANSACTION, _before_transaction))
     looked_at = data.program.runtime and action.kind is not ActionKind.CREATE

@@ -134,15 +134,20 @@ class Identity:
 
     keys: tuple[Attr[Any], ...]
     all_tenants: bool = False
+    message: str = ""
+    early: bool = False
 
 
-def identity(*keys: Attr[Any], all_tenants: bool = False) -> Identity:
+def identity(*keys: Attr[Any], all_tenants: bool = False, message: str = "", early: bool = False) -> Identity:
     """An identity with options: `Identities(email=identity(email, all_tenants=True))`.
 
     Args:
         all_tenants: whether the values are unique among the rows of all tenants, not only of each one.
+        message: what the error says of the names, instead of "has already been taken".
+        early: whether writes ask for such a row before hooks and async bodies run, so that slow work is not done
+            in vain. The unique index decides in any case.
     """
-    return Identity(keys, all_tenants)
+    return Identity(keys, all_tenants, message, early)
 
 
 class Identities(Section):

@@ -296,9 +296,11 @@ class IdentitySpec:
     Attributes:
         keys: the attributes of the index, the tenant's first where rows are told apart in each tenant.
         names: those that a caller gives, without the tenant's.
+        early: whether writes ask for such a row before hooks and async bodies run.
     """
 
     name: str
     keys: tuple[str, ...]
     names: tuple[str, ...] = ()
     message: str = "has already been taken"
+    early: bool = False

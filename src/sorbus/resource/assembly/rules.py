@@ -35,5 +35,6 @@ def identity_specs(
             own = tenant is not None and tenant not in names and not each.all_tenants
             keys = (tenant, *names) if own and tenant is not None else names
             shown = tuple(key for key in names if key != tenant) or names
-            found[name] = IdentitySpec(name=name, keys=keys, names=shown)
+            message = each.message or "has already been taken"
+            found[name] = IdentitySpec(name=name, keys=keys, names=shown, message=message, early=each.early)
     return found

@@ -193,6 +193,40 @@ class OptimisticLocks(Behaviour):
         assert sum(isinstance(each, StaleRecord) for each in outcomes) == 9
 
 
+class EarlyChecks(Behaviour):
+    """Identities that are asked for before slow work, and items that are left out once something is wrong."""
+
+    async def test_a_taken_identity_is_told_before_the_body_runs(self, here: Tenant) -> None:
+        first = await Crate.pack(here.scope, label="a")
+        other = await Crate.pack(here.scope, label="b")
+        here.visits.names.clear()
+        for call in (Crate.pack_slowly(here.scope, label="a"), other.relabel(here.scope, label="a")):
+            with pytest.raises(InvalidAction, match="label is on another crate") as caught:
+                await call
+            assert only(caught.value).path == ("input", "label")
+        assert here.visits.names == []
+        assert (await first.relabel(here.scope, label="a")).label == "a", "its own label is free"
+        assert (await Crate.pack_slowly(here.scope, label="c")).label == "c"
+
+    async def test_the_index_decides_when_two_ask_at_once(self, here: Tenant) -> None:
+        outcomes = await asyncio.gather(
+            *(Crate.pack_slowly(here.scope, label="same") for _ in range(5)), return_exceptions=True
+        )
+        assert sum(isinstance(each, Crate) for each in outcomes) == 1
+        assert await Crate.query(here.scope).count() == 1
+
+    async def test_items_can_be_left_out_once_something_is_wrong(self, here: Tenant) -> None:
+        made = await Crate.pack(here.scope, label="a")
+        here.visits.names.clear()
+        with pytest.raises(InvalidAction) as caught:
+            await made.check(here.scope, label="bad", weight=200)
+        assert only(caught.value).path == ("input", "label")
+        assert here.visits.names == []
+        with pytest.raises(InvalidAction, match="too heavy"):
+            await made.check(here.scope, label="good", weight=200)
+        assert here.visits.names == ["validated"]
+
+
 class Upserts(Behaviour):
     """Both branches, conditions, and what is answered."""
 
@@ -270,5 +304,5 @@ class Ends(Behaviour):
         assert (await made.put_out(here.scope)).shelf is Shelf.SHOP
 
 
-class Changing(RulesInStatements, Listed, OptimisticLocks, Upserts, SoftDestroys, Ends):
+class Changing(RulesInStatements, Listed, OptimisticLocks, EarlyChecks, Upserts, SoftDestroys, Ends):
     """Everything that changes and validations do."""

@@ -31,6 +31,7 @@ from sorbus import (
     attribute,
     authorize_if,
     change,
+    identity,
     incoming,
     now,
     policy,
@@ -244,6 +245,10 @@ class Item(Resource):
     )
 
 
+def _note_validated(draft: Any, scope: Scope) -> None:
+    scope.get(Visits).add("validated")
+
+
 class Crate(Resource):
     """Hooks around batches, single rows and ends."""
 
@@ -294,7 +299,28 @@ class Crate(Resource):
     def _fill_before_write(self, scope: Scope) -> None:
         scope.get(Visits).add(f"loading {self.label}")
 
+    @action.create
+    async def pack_slowly(self, scope: Scope, label: str) -> None:
+        """Slow work that a taken label makes needless."""
+        scope.get(Visits).add(f"packing {label}")
+
+    @action.update
+    async def relabel(self, scope: Scope, label: str) -> None:
+        """Slow work too."""
+        scope.get(Visits).add(f"relabelling {label}")
+
+    @action.update(
+        changes=[
+            validate.that(label != "bad", "no such label", field=label),
+            change.run(_note_validated).only_when_valid(),
+            validate.that(weight < 100, "too heavy", field=weight).only_when_valid(),
+        ]
+    )
+    def check(self, scope: Scope, label: str, weight: int) -> None:
+        """Later items are left out once something is wrong."""
+
     storage = Postgres("suite_crates")
+    identities = Identities(label=identity(label, message="is on another crate", early=True))
     policies = Policies(policy("any", authorize_if(True)))
 
 
