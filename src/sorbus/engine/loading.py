@@ -22,7 +22,7 @@ from sorbus.query.page import Page
 from sorbus.query.query import LoadItem, NestedPage, Query
 from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.schema.policies import Wanted
-from sorbus.schema.resource import ResourceSpec
+from sorbus.schema.resource import PRIMARY_READ, ResourceSpec
 from sorbus.schema.ways import looks_around
 from sorbus.scope import Scope
 
@@ -57,7 +57,8 @@ async def load_related(
     try:
         scope, known = reader.checked(inner, destination, scope, (spec.name, relationship.name))
     except ActionForbidden:
-        if relationship.authorize_read == "error":
+        # A read action that the query names itself is the program's own wish, and refused as such.
+        if relationship.authorize_read == "error" or inner.action != PRIMARY_READ:
             raise
         hide(records, relationship.name)
         return
