@@ -39,10 +39,11 @@ class Cast:
 
 
 def _matching(pattern: str, make: Callable[[str], Any]) -> Callable[[str], Any]:
-    compiled = re.compile(pattern.removesuffix("$") + r"\Z")
+    # `re` keeps what it has compiled; an import need not wait for it.
+    whole = pattern.removesuffix("$") + r"\Z"
 
     def convert(text: str) -> Any:
-        return make(text.strip(" ")) if compiled.match(text) else None
+        return make(text.strip(" ")) if re.match(whole, text) else None
 
     return convert
 

@@ -234,7 +234,7 @@ def _cast(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
 
 
 def _item(items: list[Any], step: str) -> Any:
-    place = int(step) if _POSITION.fullmatch(step) else len(items)
+    place = int(step) if re.fullmatch(_POSITION, step) else len(items)
     return items[place] if -len(items) <= place < len(items) else None
 
 
@@ -263,7 +263,7 @@ def _fragment(args: tuple[Node, ...], row: Any, environment: Environment) -> Any
     raise Unevaluable("a fragment of SQL is known to PostgreSQL only")
 
 
-_POSITION = re.compile("-?[0-9]+")
+_POSITION = "-?[0-9]+"
 BY_CODE_POINT = frozenset({"C", "POSIX", "ucs_basic"})
 """The collations that memory knows: they compare texts by their code points."""
 

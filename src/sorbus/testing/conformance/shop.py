@@ -246,6 +246,7 @@ class Item(Resource):
 
 
 def _note_validated(draft: Any, scope: Scope) -> None:
+    del draft
     scope.get(Visits).add("validated")
 
 
