@@ -129,7 +129,9 @@ async def _bulks(
 
 def _overhead(side: Contestant, seconds: float, rounds: int) -> dict[str, Samples]:
     def load(name: str, operation: str) -> dict[str, float]:
-        return side.ask("load", op=operation + ("_open" if name == "open" else ""), seconds=seconds, tasks=TASKS)
+        return side.ask(
+            "load", op=operation + ("_open" if name == "open" else ""), seconds=seconds, tasks=TASKS
+        )
 
     return {
         each: take_turns(("sorbus", "open"), partial(load, operation=each), rounds=rounds)
@@ -147,7 +149,9 @@ def _add(outcome: Outcome, operation: str, samples: Samples, peers: Sequence[str
         ratios.append(f"{ratio:.2f} × {NAMES[peer]}")
     measured = samples.rounds[0]
     figures = (
-        f"{samples.median(name, 'rate'):,.0f} ({samples.median(name, 'cpu_us'):,.0f})" if name in measured else ""
+        f"{samples.median(name, 'rate'):,.0f} ({samples.median(name, 'cpu_us'):,.0f})"
+        if name in measured
+        else ""
         for name in NAMES
     )
     outcome.rows.append((operation, *figures, ", ".join(ratios)))

@@ -29,5 +29,10 @@ def startup(outcome: Outcome, *, rounds: int) -> None:
     )
     blank = [""] * (len(outcome.headings) - 3)
     outcome.rows.append(
-        ("startup200", f"{seconds:.2f} s", *blank, f"{BUDGET / seconds:.2f} × the budget of {BUDGET:.0f} s; {parts}")
+        (
+            "startup200",
+            f"{seconds:.2f} s",
+            *blank,
+            f"{BUDGET / seconds:.2f} × the budget of {BUDGET:.0f} s; {parts}",
+        )
     )

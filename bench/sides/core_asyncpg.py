@@ -28,19 +28,7 @@ CALLS = (
     "SELECT id, org_id, run_id, model, tokens, cost, inserted_at FROM bench_calls "
     "WHERE run_id = ANY($1::uuid[]) AND org_id = $2 ORDER BY id"
 )
-# A lateral join over the fifty rows alone, which counts the runs and sums the calls in one pass.
 AGGREGATE = f"""
-    SELECT c.*, count(DISTINCT r.id) AS run_count, coalesce(sum(l.cost), 0) AS cost
-    FROM (
-        SELECT {COLUMNS} FROM bench_contents
-        WHERE org_id = $1 AND state = $2 ORDER BY inserted_at DESC, id LIMIT $3
-    ) c
-    LEFT JOIN bench_runs r ON r.content_id = c.id AND r.org_id = $1
-    LEFT JOIN bench_calls l ON l.run_id = r.id AND l.org_id = $1
-    GROUP BY {", ".join(f"c.{name}" for name in COLUMNS.split(", "))}
-    ORDER BY c.inserted_at DESC, c.id
-"""
-AGGREGATE_BY_SUBQUERIES = f"""
     SELECT {COLUMNS},
         (SELECT count(*) FROM bench_runs r WHERE r.content_id = c.id AND r.org_id = $1) AS run_count,
         (SELECT coalesce(sum(l.cost), 0) FROM bench_runs r JOIN bench_calls l ON l.run_id = r.id AND l.org_id = $1
@@ -50,10 +38,19 @@ AGGREGATE_BY_SUBQUERIES = f"""
 """
 CREATE = f"INSERT INTO bench_contents ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 UPDATE = f"UPDATE bench_contents SET title = $1 WHERE id = $2 AND org_id = $3 RETURNING {COLUMNS}"
-LETTERS = ("id", "org_id", "owner_id", "kind", "title", "body", "metadata", "label", "revision", "inserted_at")
-RELABEL = (
-    "UPDATE bench_letters SET label = $1, revision = revision + 1 WHERE org_id = $2 AND label IS NULL"
+LETTERS = (
+    "id",
+    "org_id",
+    "owner_id",
+    "kind",
+    "title",
+    "body",
+    "metadata",
+    "label",
+    "revision",
+    "inserted_at",
 )
+RELABEL = "UPDATE bench_letters SET label = $1, revision = revision + 1 WHERE org_id = $2 AND label IS NULL"
 
 
 async def codecs(connection: Any) -> None:
@@ -150,7 +147,7 @@ class AsyncpgSide:
 
     async def aggregate(self, pool: Any) -> Any:
         """The newest fifty that are done, with the number of their runs and what their calls cost."""
-        return [dict(row) for row in await pool.fetch(AGGREGATE_BY_SUBQUERIES, self.org, "done", 50)]
+        return [dict(row) for row in await pool.fetch(AGGREGATE, self.org, "done", 50)]
 
     async def create(self, pool: Any) -> Any:
         """One new row."""
@@ -216,12 +213,16 @@ class AsyncpgSide:
             "list50_nested": [
                 [
                     each["id"],
-                    [[run["id"], [[call["id"], call["cost"]] for call in run["calls"]]] for run in each["runs"]],
+                    [
+                        [run["id"], [[call["id"], call["cost"]] for call in run["calls"]]]
+                        for run in each["runs"]
+                    ],
                 ]
                 for each in await self.nested(pool)
             ],
             "list50_aggregate": [
-                [each[name] for name in ("id", "state", "run_count", "cost")] for each in await self.aggregate(pool)
+                [each[name] for name in ("id", "state", "run_count", "cost")]
+                for each in await self.aggregate(pool)
             ],
             "create": [
                 read[name] for name in ("org_id", "owner_id", "kind", "state", "title", "body", "metadata")

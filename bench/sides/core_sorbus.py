@@ -96,9 +96,7 @@ class SorbusSide:
 
     async def update(self) -> Any:
         """Another title for one row, by its key."""
-        return await Content.rename.by_key(
-            next(self.keys), self.scope, title=f"{TITLE} {next(self.numbers)}"
-        )
+        return await Content.rename.by_key(next(self.keys), self.scope, title=f"{TITLE} {next(self.numbers)}")
 
     async def bulk_create(self) -> int:
         """Ten thousand new rows."""
@@ -138,7 +136,15 @@ class SorbusSide:
             "list50_aggregate": [
                 [each.id, each.state, each.run_count, each.cost] for each in await self.aggregate()
             ],
-            "create": [read.org_id, read.owner_id, read.kind, read.state, read.title, read.body, read.metadata],
+            "create": [
+                read.org_id,
+                read.owner_id,
+                read.kind,
+                read.state,
+                read.title,
+                read.body,
+                read.metadata,
+            ],
             "update": [changed.id, changed.title, changed.state],
         }
 

@@ -193,7 +193,13 @@ class SqlalchemySide:
                 [each.id, each.state, runs, cost] for each, runs, cost in await self.aggregate()
             ],
             "create": [
-                read.org_id, read.owner_id, read.kind, read.state, read.title, read.body, read.metadata_,
+                read.org_id,
+                read.owner_id,
+                read.kind,
+                read.state,
+                read.title,
+                read.body,
+                read.metadata_,
             ],
             "update": [changed.id, changed.title, changed.state],
         }

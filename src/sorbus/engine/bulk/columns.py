@@ -10,27 +10,43 @@ from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.write_data import WriteData
 from sorbus.errors.base import SorbusError
-from sorbus.expressions.nodes import FALSE, TRUE, InputRef, walk
+from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
+from sorbus.expressions.nodes import FALSE, TRUE, InputRef, Node, Ref, walk
 from sorbus.policies.explain import refusal
+from sorbus.policies.rows import DICT_ROW
+from sorbus.schema.actions import UNCHANGED
 from sorbus.schema.fields import AttributeSpec, DefaultKind
+from sorbus.types.uuid7 import uuid7, uuid7s
 
 if TYPE_CHECKING:
     from sorbus.engine.bulk.creates import BulkCreate
 
+Row = Mapping[str, Any]
+
 
 class Columns:
-    """Writes batches of plain rows. A batch with anything wrong in it is left to the way that finds the row."""
+    """Writes batches of plain rows. A batch with anything wrong in it is left to the way that finds the row.
+
+    Attributes:
+        folded: what is left of the policies, and so what every new row must meet.
+        asked: the attributes that it looks at.
+    """
 
     def __init__(self, run: BulkCreate) -> None:
         self.run = run
         data: WriteData = run.data
         self.names = tuple(data.spec.attributes)
         self.call: ActionCall = run.call({})
-        self.call.filter = TRUE
+        self.folded: Node = TRUE
         if run.scope.authorize:
-            self.call.filter = data.program.fold(data.program.variant(run.scope, {}))
-            if self.call.filter == FALSE:
+            self.folded = data.program.fold(data.program.variant(run.scope, {}))
+            if self.folded == FALSE:
                 raise refusal(data.program, run.scope)
+        refs = {each.name for each in walk(self.folded) if isinstance(each, Ref)}
+        self.asked = tuple(name for name in self.names if name in refs)
+        self.environment = Environment(
+            rows=DICT_ROW, actor=run.scope.actor, tenant=run.scope.tenant, inputs={}
+        )
 
     @staticmethod
     def fit(run: BulkCreate) -> bool:
@@ -41,20 +57,17 @@ class Columns:
         conditions = (check.condition for each in data.program.policies for check in each.checks)
         return not any(isinstance(node, InputRef) for each in conditions for node in walk(each))
 
-    async def write(self, chunk: Sequence[Mapping[str, Any]]) -> bool:
+    async def write(self, chunk: Sequence[Row]) -> bool:
         """Write a batch; False when something in it is wrong, and nothing has been written."""
         run, data = self.run, self.run.data
-        inputs: list[dict[str, Any]] = []
-        cast = data.caster.cast
-        for given in chunk:
-            values, errors = cast(given)
-            if errors:
-                return False
-            inputs.append(values)
-        lists = [self._column(each, inputs) for each in data.spec.attributes.values()]
-        for attribute, cells in zip(data.spec.attributes.values(), lists, strict=True):
-            if not attribute.type.nullable and None in cells:
-                return False
+        given = self._cast(chunk)
+        if given is None:
+            given = self._cast_each(chunk)
+        if given is None:
+            return False
+        lists = [self._column(each, given, len(chunk)) for each in data.spec.attributes.values()]
+        if self._lack_values(lists) or not self._allowed(lists):
+            return False
         try:
             async with run.engine.transaction() as opened:
                 session = await opened.session(data.layer)
@@ -72,20 +85,88 @@ class Columns:
             )
         return True
 
-    def _column(self, attribute: AttributeSpec, inputs: list[dict[str, Any]]) -> list[Any]:
+    def _cast(self, chunk: Sequence[Row]) -> dict[str, list[Any]] | None:
+        """The inputs, one list each; None when the rows do not all give the same ones, or when one is wrong."""
+        given: dict[str, list[Any]] = {}
+        width = 0
+        for spec, validate in self.run.data.caster.columns:
+            name = spec.name
+            try:
+                values = [row[name] for row in chunk]
+            except KeyError:
+                if spec.required or any(name in row for row in chunk):
+                    return None
+                if spec.default is not UNCHANGED:
+                    given[name] = [spec.default] * len(chunk)
+                continue
+            width += 1
+            try:
+                given[name] = validate(values)
+            except (ValueError, ArithmeticError, RecursionError):
+                return None
+        # A row that is longer has an input that the action does not know.
+        return given if all(len(row) == width for row in chunk) else None
+
+    def _cast_each(self, chunk: Sequence[Row]) -> dict[str, list[Any]] | None:
+        """The same for rows that give different inputs; None when one is wrong."""
+        data = self.run.data
+        inputs: list[dict[str, Any]] = []
+        for row in chunk:
+            values, errors = data.caster.cast(row)
+            if errors:
+                return None
+            inputs.append(values)
+        attributes = (each for each in data.spec.attributes.values() if each.name in data.accepted)
+        return {each.name: self._given(each, inputs) for each in attributes}
+
+    def _given(self, attribute: AttributeSpec, inputs: list[dict[str, Any]]) -> list[Any]:
+        name = attribute.name
+        make = attribute.make_default if attribute.has_default else _nothing
+        return [row[name] if name in row else make() for row in inputs]
+
+    def _column(self, attribute: AttributeSpec, given: dict[str, list[Any]], count: int) -> list[Any]:
         data, name = self.run.data, attribute.name
         tenant = self.run.scope.tenant
         if data.spec.tenancy is not None and data.spec.tenancy.attribute == name and tenant is not None:
-            return [tenant] * len(inputs)
+            return [tenant] * count
         if data.action.transition is not None and data.action.transition.attribute == name:
-            return [data.action.transition.target] * len(inputs)
-        make = attribute.make_default if attribute.has_default else _nothing
-        if name in data.accepted:
-            return [row[name] if name in row else make() for row in inputs]
+            return [data.action.transition.target] * count
+        if name in data.accepted and name in given:
+            return given[name]
         if attribute.default_kind is DefaultKind.FACTORY:
             factory = attribute.default
-            return [factory() for _ in inputs]
-        return [make()] * len(inputs)
+            return uuid7s(count) if factory is uuid7 else [factory() for _ in range(count)]
+        return [attribute.make_default() if attribute.has_default else None] * count
+
+    def _lack_values(self, lists: list[list[Any]]) -> bool:
+        """Whether an attribute that cannot be null is so in a row."""
+        attributes = self.run.data.spec.attributes.values()
+        return any(
+            any(each is None for each in cells)
+            for attribute, cells in zip(attributes, lists, strict=True)
+            if not attribute.type.nullable
+        )
+
+    def _allowed(self, lists: list[list[Any]]) -> bool:
+        """Whether the policies hold for all rows, as far as memory can tell; else the statement will."""
+        self.call.filter = self.folded
+        if self.folded == TRUE:
+            return True
+        columns = [lists[self.names.index(name)] for name in self.asked]
+        try:
+            # Mostly they are alike in what the policies look at: an owner, a tenant.
+            rows = set(zip(*columns, strict=True)) if columns else {()}
+        except TypeError:  # a value that has no hash
+            rows = zip(*columns, strict=True)
+        try:
+            for row in rows:
+                values = dict(zip(self.asked, row, strict=True))
+                if evaluate(self.folded, values, self.environment) is not True:
+                    return False
+        except Unevaluable:
+            return True
+        self.call.filter = TRUE
+        return True
 
 
 def _nothing() -> None:

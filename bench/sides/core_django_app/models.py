@@ -1,4 +1,4 @@
-"""The tables of the core suite as Django's ORM has them. Django must be configured before this is imported."""
+"""The tables of the core suite as Django's ORM has them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ class Content(models.Model):
     class Meta:
         """Where its rows are."""
 
-        app_label = "bench"
         managed = False
         db_table = "bench_contents"
 
@@ -58,7 +57,6 @@ class Run(models.Model):
     class Meta:
         """Where its rows are."""
 
-        app_label = "bench"
         managed = False
         db_table = "bench_runs"
 
@@ -77,7 +75,6 @@ class Call(models.Model):
     class Meta:
         """Where its rows are."""
 
-        app_label = "bench"
         managed = False
         db_table = "bench_calls"
 
@@ -99,6 +96,5 @@ class Letter(models.Model):
     class Meta:
         """Where its rows are."""
 
-        app_label = "bench"
         managed = False
         db_table = "bench_letters"
