@@ -123,9 +123,6 @@ class Sorbus:
 
     async def _prepare(self) -> None:
         """Bring the tables to the declarations, where that is wanted."""
-        from sorbus.data_layers.postgres.migrations import push
-        from sorbus.errors.migrations import ManagedByFiles
-
         database = self._database
         if database is None:
             return
@@ -134,6 +131,9 @@ class Sorbus:
             wanted = database.server is not None or os.environ.get("SORBUS_AUTO_MIGRATE") == "1"
         if not wanted:
             return
+        from sorbus.data_layers.postgres.migrations import push
+        from sorbus.errors.migrations import ManagedByFiles
+
         connection = await database.pool.connect(application_name="sorbus-migrate")
         try:
             await push(connection, self.schema(), system_scripts=self.system_scripts())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sorbus.engine.bulk.result import BulkFailure, BulkOptions, BulkResult, at_row
@@ -172,19 +173,18 @@ async def awaited(value: Any) -> None:
 
 async def chunks(rows: Iterable[Any] | AsyncIterable[Any], size: int) -> AsyncIterator[tuple[int, list[Any]]]:
     """The rows in lists of a size, each with the position of its first."""
-    chunk: list[Any] = []
     start = 0
-    if isinstance(rows, AsyncIterable):
-        async for row in rows:
-            chunk.append(row)
-            if len(chunk) == size:
-                yield start, chunk
-                start, chunk = start + size, []
-    else:
-        for row in rows:
-            chunk.append(row)
-            if len(chunk) == size:
-                yield start, chunk
-                start, chunk = start + size, []
+    if not isinstance(rows, AsyncIterable):
+        taken = iter(rows)
+        while several := list(islice(taken, size)):
+            yield start, several
+            start += size
+        return
+    chunk: list[Any] = []
+    async for row in rows:
+        chunk.append(row)
+        if len(chunk) == size:
+            yield start, chunk
+            start, chunk = start + size, []
     if chunk:
         yield start, chunk
