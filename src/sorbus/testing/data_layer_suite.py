@@ -15,6 +15,7 @@ from __future__ import annotations
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.reads import Reads
 from sorbus.testing.conformance.rules import Rules
@@ -24,5 +25,5 @@ from sorbus.testing.conformance.writes import Writes
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Changing, Bulk, Reads, Derived, Rules, Transactions):
+class DataLayerSuite(Writes, Changing, Bulk, ManyRows, ManyValues, Reads, Derived, Rules, Transactions):
     """Everything that a data layer must do."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
+
 from sorbus.data_layers.postgres.compiler import plain
 from sorbus.schema.fields import AttributeSpec
 from sorbus.types.base import FieldType
@@ -55,7 +57,8 @@ class Copying:
             sql: the INSERT, which names the table.
 
         Raises:
-            PostgresError: what PostgreSQL refused, as it would have refused the INSERT; nothing is written.
+            asyncpg.PostgresError: what PostgreSQL or the driver refused, as they would have refused the INSERT;
+                nothing is written.
         """
         if not lists or len(lists[0]) < FEWEST:
             return False
@@ -73,6 +76,9 @@ class Copying:
                 columns=self.columns,
                 records=zip(*lists, strict=True),
             )
+        except (ArithmeticError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+            # Of a parameter the driver says so itself.
+            raise asyncpg.DataError(f"a value cannot be sent ({error})") from error
         except Exception:
             # Perhaps the table is not any more what it was: it is looked at again the next time.
             self.known.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorbus.engine.bulk.inserting import insert_lists
@@ -152,14 +152,8 @@ class Columns:
         self.call.filter = self.folded
         if self.folded == TRUE:
             return True
-        columns = [lists[self.names.index(name)] for name in self.asked]
         try:
-            # Mostly they are alike in what the policies look at: an owner, a tenant.
-            rows = set(zip(*columns, strict=True)) if columns else {()}
-        except TypeError:  # a value that has no hash
-            rows = zip(*columns, strict=True)
-        try:
-            for row in rows:
+            for row in self._kinds(lists):
                 values = dict(zip(self.asked, row, strict=True))
                 if evaluate(self.folded, values, self.environment) is not True:
                     return False
@@ -167,6 +161,19 @@ class Columns:
             return True
         self.call.filter = TRUE
         return True
+
+    def _kinds(self, lists: list[list[Any]]) -> Iterable[tuple[Any, ...]]:
+        """The values that the policies look at; mostly a whole batch is alike in them, as in its owner or tenant."""
+        if not self.asked:
+            return [()]
+        columns = [lists[self.names.index(name)] for name in self.asked]
+        attributes = self.run.data.spec.attributes
+        # Documents have no hash, and those that have, as 1 and True, may be equal without being the same.
+        documents = any(attributes[name].type.sql == "jsonb" for name in self.asked)
+        try:
+            return zip(*columns, strict=True) if documents else set(zip(*columns, strict=True))
+        except TypeError:
+            return zip(*columns, strict=True)
 
 
 def _nothing() -> None:

@@ -44,6 +44,7 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.many_rows_world import Yard
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.shop import Shop
 
@@ -330,5 +331,5 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press, Shop)
+DOMAINS = (People, Press, Shop, Yard)
 """What an application must be made of to run the suite."""
