@@ -20,7 +20,6 @@ from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, Subquery, S
 from rows import BODY, LABEL, METADATA, TITLE, letters
 from serving import Command, loads, once, serve
 
-
 THREADS = 8
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -91,8 +93,6 @@ def main() -> None:
 
     marks.append(time.perf_counter())
     module = ModuleType("things")
-    import sys
-
     sys.modules["things"] = module
     exec(code, vars(module))
     things = [getattr(module, f"Thing{n}") for n in range(DOMAINS * EACH)]
@@ -112,7 +112,7 @@ def main() -> None:
 
         asyncio.run(once())
     names = ("import", "declare", "assemble", "open")
-    took = (later - earlier for earlier, later in zip(marks, marks[1:], strict=False))
+    took = (later - earlier for earlier, later in pairwise(marks))
     print(json.dumps(dict(zip(names, took, strict=True))))
 
 

@@ -10,6 +10,39 @@ from sorbus.errors.framework import NoRuntime, NoSuchService
 
 S = TypeVar("S")
 
+_KEYS: dict[type, str | None] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class EveryTenant:
+    """Stands where a tenant stands while rows of all tenants are looked at.
+
+    Attributes:
+        own: the tenant that the scope had, or None.
+    """
+
+    own: Any = None
+
+
+def tenant_key(tenant: Any) -> Any:
+    """The key that a tenant goes by: of a record its primary key, of an object with `tenant_key` that attribute.
+
+    Everything else is a key itself.
+    """
+    kind = tenant.__class__
+    if kind is EveryTenant:
+        return tenant_key(tenant.own)
+    name = _KEYS[kind] if kind in _KEYS else _KEYS.setdefault(kind, _key_name(kind))
+    return tenant if name is None else getattr(tenant, name)
+
+
+def _key_name(kind: type) -> str | None:
+    """The attribute that holds the key of a class's instances. Told by its shape: resources are declared above."""
+    for name, member in getattr(kind, "__declared__", {}).items():
+        if getattr(getattr(member, "options", None), "primary_key", False):
+            return str(name)
+    return "tenant_key" if hasattr(kind, "tenant_key") else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
@@ -17,7 +50,8 @@ class Scope:
 
     Attributes:
         actor: the record or object that acts, or None for an anonymous caller. Policies read its attributes.
-        tenant: the tenant's key, or None. Resources with a tenancy refuse a call without it.
+        tenant: the tenant's key, or a record or object that has one (see `tenant_key`), or None. Resources with a
+            tenancy refuse a call without it.
         authorize: False only for Sorbus' own inner work; policies are then not asked.
         services: what `get` hands out, by type.
         runtime: the application that runs the actions (set by `Sorbus.scope`).

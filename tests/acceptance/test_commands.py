@@ -84,6 +84,18 @@ async def test_a_database_that_cannot_be_reached_is_named(shell: Shell) -> None:
     assert "Traceback" not in said.err
 
 
+async def test_inspect_draws_the_states_of_a_resource(shell: Shell) -> None:
+    said = await shell.run("inspect", "Run", "--chart")
+    assert said.out.startswith("stateDiagram-v2\n")
+    assert "    running --> cancelled: cancel\n" in said.out
+    assert (await shell.run("inspect", "Run", "--chart", "dot")).out.startswith('digraph "Run" {')
+    assert (await shell.run("inspect", "Run", "--chart", "svg")).out.startswith("<svg ")
+    none = await shell.run("inspect", "Content", "--chart")
+    assert (none.code, none.out) == (1, "")
+    assert "it has no transitions" in none.err
+    assert "needs a RESOURCE" in (await shell.run("inspect", "--chart")).err
+
+
 async def test_inspect_shows_resources_and_one_of_them_as_text_and_as_json(shell: Shell) -> None:
     everything = await shell.run("inspect")
     assert everything.code == 0

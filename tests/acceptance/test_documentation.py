@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/tutorial/first-hour.md", "docs/guides/pipelines.md")
+PAGES = (
+    "README.md",
+    "docs/tutorial/first-hour.md",
+    "docs/guides/extensions.md",
+    "docs/guides/notifications.md",
+    "docs/guides/pipelines.md",
+    "docs/guides/state-machines.md",
+    "docs/guides/writing.md",
+    "docs/guides/relationships.md",
+)
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.contracts.things import INPUTS, KINDS, VALUES, Thing, Things, Trees, rows
+from tests.contracts.things import INPUTS, KINDS, TYPES, VALUES, Thing, Things, Trees, rows
 
 from sorbus import Sorbus
 from sorbus.data_layers.base import Bindings, DataLayer
@@ -88,7 +88,7 @@ async def test_memory_and_postgres_agree(app: Sorbus, data: st.DataObject) -> No
     kinds = data.draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=3), label="kinds")
     nodes: list[Node] = [trees.tree(kind) for kind in kinds]
     outputs = tuple(
-        Output(name=f"o{number}", node=node, type=field_type(kind))
+        Output(name=f"o{number}", node=node, type=field_type(TYPES.get(kind, kind)))
         for number, (node, kind) in enumerate(zip(nodes, kinds, strict=True))
     )
     by = trees.tree(data.draw(st.sampled_from([int, str, float])))

@@ -16,7 +16,8 @@ from sorbus.testing.data_layer_suite import DOMAINS, DataLayerSuite
 async def create_tables(url: str) -> None:
     connection = await asyncpg.connect(url)
     try:
-        await push(connection, Sorbus(domains=DOMAINS).schema())
+        suite = Sorbus(domains=DOMAINS)
+        await push(connection, suite.schema(), system_scripts=suite.system_scripts())
     finally:
         await connection.close()
 
@@ -39,4 +40,6 @@ class TestPostgres(DataLayerSuite):
                 await connection.execute(
                     f"SET session_replication_role = replica; {deletes} RESET session_replication_role"
                 )
+            for name in await app.tenants.list():
+                await app.tenants.drop(name, confirm=name)
             yield app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sorbus import (
     Attr,
     Domain,
+    Json,
     Many,
     One,
     Policies,
@@ -30,17 +31,25 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.expressions.nodes import (
+    CAST,
+    COLLATE,
     FALSE,
+    PARENT,
+    PATH,
     TRUE,
     Aggregated,
     AggregateKind,
+    As,
     Call,
+    Const,
+    Custom,
     Exists,
     InputRef,
     Node,
     Ordering,
     Param,
     Ref,
+    Template,
 )
 
 
@@ -62,6 +71,9 @@ class Thing(Resource):
     at: Attr[datetime | None] = attribute(default=None)
     span: Attr[timedelta | None] = attribute(default=None)
     color: Attr[Color | None] = attribute(default=None)
+    day: Attr[date | None] = attribute(default=None)
+    tags: Attr[list[str] | None] = attribute(default=None)
+    doc: Attr[dict[str, Json] | None] = attribute(default=None)
 
     parent: One[Thing] = belongs_to(via=parent_id, foreign_key=False)
     children: Many[Thing] = has_many(via="parent_id")
@@ -72,6 +84,7 @@ class Thing(Resource):
     child_count = agg.count(children)
     total = agg.sum(positive, lambda thing: thing.j)
     deep = calculate(twice + child_count)
+    words = agg.list(children, lambda thing: thing.s, order_by=lambda thing: thing.j.desc(), unique=True)
 
     storage = Postgres("things")
     policies = Policies(policy("read", authorize_if(True)))
@@ -79,7 +92,10 @@ class Thing(Resource):
 
 Things = Domain("things", resources=[Thing])
 
-KINDS: tuple[type, ...] = (int, Decimal, float, str, bool, datetime, timedelta, Color)
+KINDS: tuple[type, ...] = (int, Decimal, float, str, bool, datetime, timedelta, Color, date, list)
+TYPES: dict[type, Any] = {list: list[str]}
+"""How a kind is annotated, where that is not the kind itself."""
+
 INPUTS = ("x", "y")
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -92,7 +108,25 @@ VALUES: dict[type, st.SearchStrategy[Any]] = {
     datetime: st.integers(-90_000, 90_000).map(lambda value: NOON + timedelta(seconds=value)),
     timedelta: st.integers(-200_000, 200_000).map(lambda value: timedelta(seconds=value)),
     Color: st.sampled_from(Color),
+    date: st.integers(-800, 800).map(lambda value: NOON.date() + timedelta(days=value)),
+    list: st.lists(st.sampled_from(["a", "b", "aA", ""]), max_size=3),
 }
+
+DOCUMENTS = st.dictionaries(
+    st.sampled_from(["a", "b", "0"]),
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-9, 9)
+        | st.sampled_from([0.5, 2.0, -1.25])
+        | st.sampled_from(["x", ""]),
+        lambda inner: (
+            st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "0"]), inner, max_size=2)
+        ),
+        max_leaves=3,
+    ),
+    max_size=3,
+)
 
 FIELDS: dict[type, tuple[str, ...]] = {
     int: ("i", "j", "twice", "child_count", "total", "deep"),
@@ -103,9 +137,11 @@ FIELDS: dict[type, tuple[str, ...]] = {
     datetime: ("at",),
     timedelta: ("span",),
     Color: ("color",),
+    date: ("day",),
+    list: ("tags", "words"),
 }
 
-ORDERED = (int, Decimal, float, str, datetime, timedelta)
+ORDERED = (int, Decimal, float, str, datetime, timedelta, date)
 
 
 def rows() -> st.SearchStrategy[list[dict[str, Any]]]:
@@ -122,6 +158,9 @@ def rows() -> st.SearchStrategy[list[dict[str, Any]]]:
             "at": st.none() | VALUES[datetime],
             "span": st.none() | VALUES[timedelta],
             "color": st.none() | VALUES[Color],
+            "day": st.none() | VALUES[date],
+            "tags": st.none() | VALUES[list],
+            "doc": st.none() | DOCUMENTS,
         }
     )
     return st.lists(row, max_size=6).map(_with_keys)
@@ -154,7 +193,7 @@ class Trees:
     def leaf(self, kind: type) -> Node:
         match self.pick("field", "field", "value", "parent", "outer"):
             case "value":
-                return self.param(self.draw(VALUES[kind]))
+                return self.param(self.draw(VALUES[kind]), TYPES.get(kind))
             case "parent":
                 return Ref(self.pick(*FIELDS[kind]), ("parent",))
             case "outer" if self.outer:
@@ -167,7 +206,11 @@ class Trees:
         """An expression of a type."""
         if depth == 0 or self.pick(True, False, False):
             return self.leaf(kind)
-        shared = {"if": self._if, "coalesce": self._coalesce}
+        shared = {"if": self._if, "coalesce": self._coalesce, "nullif": self._nullif}
+        if kind in ORDERED:
+            shared |= {"least": self._chosen}
+        if self.outer:
+            shared |= {"parent": self._parent}
         own = _SHAPES.get(kind, {})
         name = self.pick(*shared, *own, *own)
         return shared[name](kind, depth - 1) if name in shared else own[name](self, depth - 1)
@@ -177,6 +220,20 @@ class Trees:
 
     def _coalesce(self, kind: type, depth: int) -> Node:
         return Call("coalesce", (self.tree(kind, depth), self.tree(kind, depth)))
+
+    def _nullif(self, kind: type, depth: int) -> Node:
+        return Call("nullif", (self.tree(kind, depth), self.tree(kind, depth)))
+
+    def _chosen(self, kind: type, depth: int) -> Node:
+        count = self.draw(st.integers(1, 3))
+        return Call(self.pick("least", "greatest"), tuple(self.tree(kind, depth) for _ in range(count)))
+
+    def _parent(self, kind: type, depth: int) -> Node:
+        self.outer -= 1
+        try:
+            return Call(PARENT, (self.tree(kind, depth),))
+        finally:
+            self.outer += 1
 
     def within(self, make: Callable[[], Any]) -> Any:
         """What is drawn over the rows of a relationship."""
@@ -233,19 +290,97 @@ def _exists(trees: Trees, depth: int) -> Node:
 def _aggregate(*kinds: AggregateKind, of: type) -> Shape:
     def shape(trees: Trees, depth: int) -> Node:
         kind, name = trees.pick(*kinds), trees.pick("children", "positive")
+        bare = kind is AggregateKind.COUNT and trees.pick(True, False)
 
         def inner() -> tuple[Node | None, Node | None, tuple[Ordering, ...]]:
-            value = None if kind is AggregateKind.COUNT else trees.tree(of, min(depth, 1))
+            value = None if bare else trees.tree(of, min(depth, 1))
             where = trees.tree(bool, min(depth, 1)) if trees.pick(True, False) else None
-            first = kind is AggregateKind.FIRST
-            order = (Ordering(Ref("j"), trees.pick(True, False)), Ordering(Ref("id"))) if first else ()
+            ordered = kind in {AggregateKind.FIRST, AggregateKind.LIST, AggregateKind.CUSTOM}
+            order = (Ordering(Ref("j"), trees.pick(True, False)), Ordering(Ref("id"))) if ordered else ()
             return value, where, order
 
         value, where, order = trees.within(inner)
-        return Aggregated(kind, name, value, where, order)
+        several = kind is AggregateKind.LIST
+        result = list if several else int if kind is AggregateKind.COUNT else of
+        return Aggregated(
+            kind,
+            name,
+            value,
+            where,
+            order,
+            unique=kind in {AggregateKind.COUNT, AggregateKind.LIST} and not bare and trees.pick(True, False),
+            limit=trees.param(trees.draw(st.integers(0, 2))) if several and trees.pick(True, False) else None,
+            skip_null=kind is AggregateKind.FIRST and trees.pick(True, False),
+            default=trees.param(trees.draw(VALUES[result])) if trees.pick(True, False, False) else None,
+            custom=JOINED if kind is AggregateKind.CUSTOM else None,
+        )
 
     return shape
 
+
+JOINED = Custom(Template(("string_agg(", ", '-')"), (0,)), "-".join, str)
+
+
+def _substring(trees: Trees, depth: int) -> Node:
+    places = [trees.param(trees.draw(st.integers(-4, 4))) for _ in range(trees.pick(1, 2))]
+    return Call("substring", (trees.tree(str, depth), *places))
+
+
+def _with(operator: str, kind: type, *values: st.SearchStrategy[Any]) -> Shape:
+    """A function of an expression and some plain values."""
+    return lambda trees, depth: Call(
+        operator, (trees.tree(kind, depth), *(trees.param(trees.draw(each)) for each in values))
+    )
+
+
+def _cast(target: type, *sources: type) -> Shape:
+    return lambda trees, depth: Call(CAST, (trees.tree(trees.pick(*sources), depth), Const(As(target))))
+
+
+def _path(target: type) -> Shape:
+    def shape(trees: Trees, depth: int) -> Node:
+        del depth
+        steps = tuple(trees.draw(st.lists(st.sampled_from(["a", "b", "0", "-1"]), min_size=1, max_size=2)))
+        document = Ref("doc", ("parent",) if trees.pick(True, False, False) else ())
+        return Call(PATH, (document, trees.param(steps, list[str]), Const(As(target))))
+
+    return shape
+
+
+def _date_add(kind: type) -> Shape:
+    return lambda trees, depth: Call(
+        "date_add",
+        (
+            trees.tree(kind, depth),
+            trees.param(trees.draw(st.integers(-14, 14))),
+            trees.param(trees.draw(st.integers(-40, 40))),
+            trees.param(trees.draw(st.integers(-90_000, 90_000))),
+        ),
+    )
+
+
+def _collated(trees: Trees, depth: int) -> Node:
+    return Call(COLLATE, (trees.tree(str, depth), Const("C")))
+
+
+def _has(trees: Trees, depth: int) -> Node:
+    if trees.pick(True, False):
+        return Call("in", (trees.tree(str, depth), trees.tree(list, depth)))
+    return Call(trees.pick("has_all", "has_any"), (trees.tree(list, depth), trees.tree(list, depth)))
+
+
+def _has_key(trees: Trees, depth: int) -> Node:
+    del depth
+    return Call("has_key", (Ref("doc"), trees.param(trees.pick("a", "b", "0"))))
+
+
+SMALL = st.integers(-3, 4)
+LETTERS = st.text("aA ", max_size=2)
+UNITS = st.sampled_from(["year", "quarter", "month", "week", "day", "hour", "minute", "second"])
+PARTS = st.sampled_from(
+    ["year", "quarter", "month", "week", "day", "isodow", "doy", "hour", "minute", "second", "epoch"]
+)
+DAY_PARTS = st.sampled_from(["year", "quarter", "month", "week", "day", "isodow", "doy", "epoch"])
 
 _LEAST = (AggregateKind.MIN, AggregateKind.MAX, AggregateKind.FIRST)
 
@@ -254,19 +389,42 @@ _SHAPES: dict[type, dict[str, Shape]] = {
         **{name: _same(name, int) for name in ("add", "sub", "mul", "div", "mod")},
         "neg": _same("neg", int, 1),
         "length": _same("length", str, 1),
+        "size": _same("length", list, 1),
+        "abs": _same("abs", int, 1),
+        "round": _with("round", int, SMALL),
+        "whole": lambda trees, depth: Call(trees.pick("floor", "ceil"), (trees.tree(int, depth),)),
+        "position": _same("position", str),
+        "extract": _with("extract", datetime, PARTS),
+        "part": _with("extract", date, DAY_PARTS),
+        "cast": _cast(int, str, Decimal, float, bool),
+        "path": _path(int),
         "count": _aggregate(AggregateKind.COUNT, of=int),
+        "count of texts": _aggregate(AggregateKind.COUNT, of=str),
         "aggregate": _aggregate(AggregateKind.SUM, *_LEAST, of=int),
     },
     Decimal: {
         **{name: _same(name, Decimal) for name in ("add", "sub", "mul", "div", "mod")},
         **{f"{name} int": _mixed(name, Decimal, int) for name in ("add", "sub", "mul", "div", "mod")},
         "neg": _same("neg", Decimal, 1),
+        "abs": _same("abs", Decimal, 1),
+        "round": _with("round", Decimal, SMALL),
+        "whole": lambda trees, depth: Call(trees.pick("floor", "ceil"), (trees.tree(Decimal, depth),)),
+        "root": _same("sqrt", Decimal, 1),
+        "cast": _cast(Decimal, str, int, float),
+        "path": _path(Decimal),
         "aggregate": _aggregate(AggregateKind.SUM, AggregateKind.AVG, *_LEAST, of=Decimal),
         "mean": _aggregate(AggregateKind.AVG, of=int),
     },
     float: {
         **{name: _same(name, float) for name in ("add", "sub", "mul", "div")},
         "neg": _same("neg", float, 1),
+        "abs": _same("abs", float, 1),
+        "round": _with("round", float, SMALL),
+        "whole": lambda trees, depth: Call(trees.pick("floor", "ceil"), (trees.tree(float, depth),)),
+        "root": lambda trees, depth: Call("sqrt", (trees.tree(trees.pick(int, float), depth),)),
+        "power": _with("power", int, SMALL),
+        "cast": _cast(float, str, int, Decimal),
+        "path": _path(float),
         "aggregate": _aggregate(*_LEAST, of=float),
     },
     str: {
@@ -274,8 +432,27 @@ _SHAPES: dict[type, dict[str, Shape]] = {
         "add": _same("add", str),
         "lower": _same("lower", str, 1),
         "upper": _same("upper", str, 1),
-        "trim": _same("trim", str, 1),
-        "aggregate": _aggregate(*_LEAST, of=str),
+        "trim": lambda trees, depth: Call(
+            trees.pick("trim", "trim_start", "trim_end"),
+            (trees.tree(str, depth), trees.param(trees.draw(LETTERS))),
+        ),
+        "substring": _substring,
+        "replace": _same("replace", str, 3),
+        "reverse": _same("reverse", str, 1),
+        "pad": lambda trees, depth: Call(
+            trees.pick("pad_start", "pad_end"),
+            (
+                trees.tree(str, depth),
+                trees.param(trees.draw(st.integers(-2, 9))),
+                trees.param(trees.draw(LETTERS)),
+            ),
+        ),
+        "join": _with("join", list, LETTERS),
+        "at": _with("at", list, SMALL),
+        "collate": _collated,
+        "cast": _cast(str, int, Decimal, bool, date),
+        "path": _path(str),
+        "aggregate": _aggregate(*_LEAST, AggregateKind.CUSTOM, of=str),
     },
     bool: {
         "compared": _compared,
@@ -289,15 +466,38 @@ _SHAPES: dict[type, dict[str, Shape]] = {
         "starts": _same("starts_with", str),
         "ends": _same("ends_with", str),
         "exists": _exists,
+        "has": _has,
+        "has_key": _has_key,
+        "cast": _cast(bool, str, int),
+        "path": _path(bool),
         "const": lambda trees, depth: trees.pick(TRUE, FALSE),
     },
     datetime: {
         "add": _mixed("add", datetime, timedelta),
         "sub": _mixed("sub", datetime, timedelta),
+        "date_add": _date_add(datetime),
+        "date_trunc": _with("date_trunc", datetime, UNITS),
+        "cast": _cast(datetime, date),
         "aggregate": _aggregate(*_LEAST, of=datetime),
+    },
+    date: {
+        "add": _mixed("add", date, timedelta),
+        "sub": _mixed("sub", date, timedelta),
+        "date_add": _date_add(date),
+        "date_trunc": _with("date_trunc", date, UNITS),
+        "date_of": _same("date_of", datetime, 1),
+        "cast": _cast(date, datetime),
+        "aggregate": _aggregate(*_LEAST, of=date),
+    },
+    list: {
+        "split": _with("split", str, LETTERS),
+        "append": _mixed("append", list, str),
+        "remove": _mixed("remove", list, str),
+        "aggregate": _aggregate(AggregateKind.LIST, of=str),
     },
     timedelta: {
         "between": _same("sub", datetime),
+        "days": _same("sub", date),
         "add": _same("add", timedelta),
         "sub": _same("sub", timedelta),
         "neg": _same("neg", timedelta, 1),

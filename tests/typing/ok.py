@@ -28,6 +28,7 @@ from sorbus import (
     Resource,
     Scope,
     Tenancy,
+    UpsertOutcome,
     action,
     actor,
     actor_present,
@@ -50,6 +51,7 @@ from sorbus import (
     input_value,
     many_to_many,
     now,
+    outcome_of,
     policy,
     related,
     require,
@@ -57,6 +59,7 @@ from sorbus import (
     timestamp,
     uuid_primary_key,
 )
+from sorbus.engine.bulk import BulkPlan, BulkResult
 from sorbus.jobs import Triggers, trigger
 
 
@@ -358,6 +361,18 @@ async def calls(scope: Scope, content: Content) -> None:
     assert_type(await Run.get(scope, run.id), Run)
     assert_type(await User.register(scope, org_id=run.org_id, email="a@b"), User)
     await Run.reset(scope)
+
+
+async def many(scope: Scope, content: Content) -> None:
+    """Bulk runs answer with records of their resource."""
+    made = await Run.submit.bulk(scope, [{"content_id": content.id, "prompt": "x"}], returning=True)
+    assert_type(made, BulkResult[Run])
+    assert_type(made.records, list[Run] | None)
+    done = await Run.edit.bulk(scope, Run.query(scope), {"prompt": "y"}, on_error="continue", batch=100)
+    assert_type(done, BulkResult[Run])
+    assert_type(await Run.edit.bulk_rows(scope, [(content.id, {"prompt": "z"})]), BulkResult[Run])
+    assert_type(Run.edit.explain(scope, Run.query(scope), {"prompt": "y"}), BulkPlan)
+    assert_type(outcome_of(done.errors[0].key), UpsertOutcome | None)
 
 
 async def queries(scope: Scope, content: Content) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rows import uuid7
-
 from django.db import models
 from django.utils import timezone
+from rows import uuid7
 
 
 class Kind(models.TextChoices):

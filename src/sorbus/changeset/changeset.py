@@ -57,6 +57,8 @@ class Changeset:
         requirements: rules that the statement checks.
         filters: conditions that the row must meet when it is written.
         related: what is to be written to other resources along with the row.
+        pending: the attributes that this will set before the row is written.
+        leaving: what is to go once the row refers to it no longer; kept by the engine.
         draft: the `self` of the action's body, when there is one.
         judge, catalog: decide conditions in memory; set by the engine.
     """
@@ -71,6 +73,8 @@ class Changeset:
     requirements: list[Requirement] = field(default_factory=list[Requirement])
     filters: list[RowFilter] = field(default_factory=list[RowFilter])
     related: list[Any] = field(default_factory=list[Any])
+    pending: set[str] = field(default_factory=set[str])
+    leaving: list[Any] = field(default_factory=list[Any])
     draft: Any = None
     judge: Judge | None = None
     catalog: Catalog | None = None
@@ -110,5 +114,5 @@ class Changeset:
     def forget(self) -> None:
         """Take back everything but the inputs, before the changes run anew."""
         self.changes = {}
-        for each in (self.errors, self.requirements, self.filters, self.related):
+        for each in (self.errors, self.requirements, self.filters, self.related, self.pending):
             each.clear()

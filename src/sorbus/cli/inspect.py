@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 from rich.table import Table
@@ -13,6 +14,8 @@ from sorbus.cli.screens import console, plain
 from sorbus.errors.cli import NoSuchResourceName
 from sorbus.expressions.describe import describe
 from sorbus.resource.application import Sorbus
+from sorbus.resource.notifications import templates_of
+from sorbus.schema.fields import CalculationSpec
 from sorbus.schema.manifest import manifest, resource_manifest
 from sorbus.schema.resource import ResourceSpec
 
@@ -20,20 +23,41 @@ from sorbus.schema.resource import ResourceSpec
 @click.command()
 @click.argument("resource", required=False)
 @click.option("--json", "as_json", is_flag=True, help="The manifest as JSON.")
+@click.option(
+    "--chart",
+    type=click.Choice(["mermaid", "dot", "svg"]),
+    is_flag=False,
+    flag_value="mermaid",
+    help="The states and transitions of RESOURCE as a chart (default: mermaid).",
+)
 @app_option
 @reported
-def inspect(*, resource: str | None, as_json: bool, app_name: str | None) -> None:
+def inspect(*, resource: str | None, as_json: bool, chart: str | None, app_name: str | None) -> None:
     """Show the application's resources, or one RESOURCE with its fields, actions and policies."""
+    if chart is not None and resource is None:
+        raise click.UsageError("--chart needs a RESOURCE, as in `sorbus inspect Run --chart`.")
     app = load_application(app_name)
     if resource is not None and resource not in app.spec.resources:
         raise NoSuchResourceName(resource, allowed=app.spec.resources)
-    if as_json:
+    if chart is not None and resource is not None:
+        click.echo(_chart(app.spec.resources[resource], chart), nl=False)
+    elif as_json:
         data = manifest(app.spec) if resource is None else resource_manifest(app.spec.resources[resource])
         click.echo(json.dumps(data, indent=2))
     elif resource is None:
         _show_all(app)
     else:
         _show_one(app.spec.resources[resource])
+
+
+def _chart(spec: ResourceSpec, kind: str) -> str:
+    from sorbus.extensions.state_machine import StateMachine, dot, graph_of, mermaid, svg
+
+    machines: list[StateMachine[Any]] = [
+        each for each in spec.sections.values() if isinstance(each, StateMachine)
+    ]
+    graph = machines[0].graph(spec) if machines else graph_of(spec)
+    return {"mermaid": mermaid, "dot": dot, "svg": svg}[kind](graph)
 
 
 def _show_all(app: Sorbus) -> None:
@@ -57,6 +81,23 @@ def _show_one(spec: ResourceSpec) -> None:
     _relationships(spec)
     _actions(spec)
     _policies(spec)
+    _topics(spec)
+    _extensions(spec)
+
+
+def _topics(spec: ResourceSpec) -> None:
+    topics = templates_of(spec)
+    if topics:
+        console().print(f"Topics: {', '.join(each.text for each in topics)}", markup=False)
+
+
+def _extensions(spec: ResourceSpec) -> None:
+    if not spec.additions:
+        return
+    table = _section("Extensions", "section", "extension", "added or changed", "what")
+    for each in spec.additions:
+        table.add_row(*map(plain, (each.section, each.extension, each.kind, each.name)))
+    console().print(table)
 
 
 def _section(title: str, *headings: str) -> Table:
@@ -72,13 +113,21 @@ def _fields(spec: ResourceSpec) -> None:
         if name in spec.attributes:
             kind = "key" if spec.attributes[name].primary_key else "attribute"
         elif name in spec.calculations:
-            node = spec.calculations[name].node
-            kind = f"calculation {describe(node)}" if node is not None else "computed in Python"
+            kind = _calculation(spec.calculations[name])
         else:
             kind = f"aggregate {describe(spec.aggregates[name].node)}"
         public = "yes" if each.public else ""
         table.add_row(*map(plain, (name, each.type.describe(), kind, public, each.description)))
     console().print(table)
+
+
+def _calculation(spec: CalculationSpec) -> str:
+    """What a calculation is made of, with its arguments."""
+    arguments = ", ".join(f"{each.name}: {each.type.describe()}" for each in spec.arguments)
+    shown = f"({arguments})" if arguments else ""
+    if spec.function is not None:
+        return f"computed in Python{shown}"
+    return f"calculation{shown}" + (f" {describe(spec.node)}" if spec.node is not None else "")
 
 
 def _relationships(spec: ResourceSpec) -> None:

@@ -80,6 +80,10 @@ class Migratable:
         """The tables that the declarations need."""
         return self.app.schema()
 
+    def tenant_schema(self) -> Schema:
+        """The tables that each tenant has for itself."""
+        return self.app.tenant_schema()
+
     def system_scripts(self) -> Sequence[SystemScript]:
         """The tables that parts of the application need."""
         return self.app.system_scripts()

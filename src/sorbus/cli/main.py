@@ -22,6 +22,7 @@ _COMMANDS = {
     "migrate": "sorbus.cli.migrating:migrate",
     "models": "sorbus.cli.models:models",
     "new": "sorbus.cli.new:new",
+    "tenants": "sorbus.cli.tenants:tenants",
 }
 
 

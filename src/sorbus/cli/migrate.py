@@ -6,13 +6,14 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Protocol
 
 import asyncpg
 import click
 
+from sorbus.cli.tenant_part import TenantPart, split
 from sorbus.data_layers.postgres.migrations import (
     Answers,
     Migration,
@@ -46,6 +47,10 @@ class MigratableApp(Protocol):
 
     def schema(self) -> Schema:
         """The tables that the resources declare."""
+        ...
+
+    def tenant_schema(self) -> Schema:
+        """The tables that each tenant has for itself; none where tenants share the application's."""
         ...
 
     def system_scripts(self) -> Sequence[SystemScript]:
@@ -95,7 +100,8 @@ def migrate_command(load_app: LoadApp) -> click.Group:
             return
         app = load_app()
         if only_merge:
-            _merge(app)
+            for part in _parts(app):
+                _merge(part)
         elif only_check:
             context.exit(_check(app, offline=offline))
         else:
@@ -170,6 +176,21 @@ def _pair(option: str, text: str) -> tuple[str, str]:
     return place, sql
 
 
+def _parts(app: MigratableApp) -> list[MigratableApp]:
+    """The application's own tables first, then those that each tenant has, which may refer to the former."""
+    tenants = TenantPart(app)
+    return [app, tenants] if tenants.exists else [app]
+
+
+def _plans(app: MigratableApp, name: str, said: _Said) -> list[tuple[MigratableApp, Plan]]:
+    parts = _parts(app)
+    answers = split(said.answers, TenantPart(app).tables)
+    return [
+        (part, _planned(part, name, _Said(own, said.concurrently)))
+        for part, own in zip(parts, answers, strict=False)
+    ]
+
+
 def _planned(app: MigratableApp, name: str, said: _Said) -> Plan:
     existing = load(app.migrations_folder)
     schema = app.schema()
@@ -192,19 +213,30 @@ def _asked(existing: Sequence[Migration], schema: Schema, answers: Answers) -> A
 
 
 def _write_and_apply(app: MigratableApp, name: str, said: _Said, *, dry_run: bool, yes: bool) -> None:
-    planned = _planned(app, name, said)
+    plans = _plans(app, name, said)
     if dry_run:
-        _with_connection(app, lambda conn: _print_pending(app, conn, planned.migrations))
+        _print_plans(plans)
         return
-    _write(app, planned.migrations, planned)
-    if planned.losses and not yes:
-        lost = "".join(f"\n  - {each}" for each in planned.losses)
+    for part, planned in plans:
+        _write(part, planned.migrations, planned)
+    losses = [loss for _, planned in plans for loss in planned.losses]
+    if losses and not yes:
+        lost = "".join(f"\n  - {each}" for each in losses)
         if not sys.stdin.isatty():
             raise click.ClickException(
                 f"The new migration loses data:{lost}\nRead it, then run `sorbus migrate up` (or use --yes)."
             )
         click.confirm(f"The new migration loses data:{lost}\nApply it now?", abort=True)
     _with_connection(app, lambda conn: _up(app, conn, None))
+
+
+def _print_plans(plans: Sequence[tuple[MigratableApp, Plan]]) -> None:
+    for part, planned in plans:
+        if isinstance(part, TenantPart):
+            for each in planned.migrations:
+                click.echo(f"-- in every tenant\n{each.up}")
+        else:
+            _with_connection(part, partial(_print_pending, part, new=planned.migrations))
 
 
 def _write(app: MigratableApp, migrations: Sequence[Migration], planned: Plan | None = None) -> None:
@@ -226,19 +258,22 @@ def _merge(app: MigratableApp) -> None:
 
 def _check(app: MigratableApp, *, offline: bool) -> int:
     schema, folder = app.schema(), app.migrations_folder
-    if offline:
-        drift = asyncio.run(check(schema, folder))
-    else:
-        drift = _with_connection(app, lambda conn: check(schema, folder, conn))
-    for line in drift.lines():
+    tenants = TenantPart(app)
+
+    async def compare(conn: asyncpg.Connection[asyncpg.Record] | None) -> list[str]:
+        lines = (await check(schema, folder, conn)).lines()
+        return lines + (await tenants.check(conn) if tenants.exists else [])
+
+    lines = asyncio.run(compare(None)) if offline else _with_connection(app, compare)
+    for line in lines:
         click.echo(line)
-    if not drift:
+    if not lines:
         click.echo(
             "Declarations and migrations agree."
             if offline
             else "Declarations, migrations and database agree."
         )
-    return 1 if drift else 0
+    return 1 if lines else 0
 
 
 def _with_connection[R](
@@ -260,6 +295,9 @@ def _runner(app: MigratableApp, conn: asyncpg.Connection[asyncpg.Record]) -> Run
 
 async def _up(app: MigratableApp, conn: asyncpg.Connection[asyncpg.Record], to: str | None) -> None:
     _print_report(await _runner(app, conn).up(to=to))
+    tenants = TenantPart(app)
+    if to is None and tenants.exists:
+        await tenants.up(conn, None)
 
 
 async def _print_pending(
@@ -292,35 +330,43 @@ def _add_new(group: click.Group, load_app: LoadApp) -> None:
     @_answer_options
     @click.argument("name")
     @click.option("--empty", is_flag=True, help="A migration without steps, for SQL that you write.")
+    @click.option(
+        "--tenants", "for_tenants", is_flag=True, help="With --empty: one of the tables of tenants."
+    )
     @click.option("--dry-run", is_flag=True, help="Print the SQL instead of writing it.")
     @_reported
-    def new(*, name: str, empty: bool, dry_run: bool, **answered: Any) -> None:
+    def new(*, name: str, empty: bool, for_tenants: bool, dry_run: bool, **answered: Any) -> None:
         """Write a migration for what changed in the declarations."""
         app = load_app()
+        found: list[tuple[MigratableApp, tuple[Migration, ...], Plan | None]]
         if empty:
-            migrations: tuple[Migration, ...] = (empty_migration(load(app.migrations_folder), name=name),)
-            planned = None
+            part = TenantPart(app) if for_tenants else app
+            found = [(part, (empty_migration(load(part.migrations_folder), name=name),), None)]
         else:
-            planned = _planned(app, name, _answers(**answered))
-            migrations = planned.migrations
-        if not migrations:
+            plans = _plans(app, name, _answers(**answered))
+            found = [(part, planned.migrations, planned) for part, planned in plans]
+        if not any(migrations for _, migrations, _ in found):
             raise NothingToMigrate
-        if dry_run:
-            for each in migrations:
-                click.echo(each.up)
-        else:
-            _write(app, migrations, planned)
+        for part, migrations, planned in found:
+            if dry_run:
+                for each in migrations:
+                    click.echo(each.up)
+            else:
+                _write(part, migrations, planned)
 
 
 def _add_up(group: click.Group, load_app: LoadApp) -> None:
     @group.command("up")
     @click.option("--to", default=None, help="The last migration to apply: name or number.")
     @click.option("--dry-run", is_flag=True, help="Print the SQL instead of running it.")
+    @click.option("--tenants", "for_tenants", is_flag=True, help="Only the tables of tenants.")
     @_reported
-    def up(*, to: str | None, dry_run: bool) -> None:
-        """Apply pending migrations."""
+    def up(*, to: str | None, dry_run: bool, for_tenants: bool) -> None:
+        """Apply pending migrations: the application's, then those of every tenant (not with --to)."""
         app = load_app()
-        if dry_run:
+        if for_tenants and not dry_run:
+            _with_connection(app, lambda conn: TenantPart(app).up(conn, to))
+        elif dry_run:
             _with_connection(app, lambda conn: _print_pending(app, conn))
         else:
             _with_connection(app, lambda conn: _up(app, conn, to))
@@ -332,10 +378,16 @@ def _add_down(group: click.Group, load_app: LoadApp) -> None:
         "--steps", default=1, show_default=True, type=click.IntRange(min=1), help="How many to undo."
     )
     @click.option("--to", default=None, help="Undo everything after this migration; `zero` undoes all.")
+    @click.option(
+        "--tenants", "for_tenants", is_flag=True, help="Those of the tables of tenants, in every tenant."
+    )
     @_reported
-    def down(*, steps: int, to: str | None) -> None:
+    def down(*, steps: int, to: str | None, for_tenants: bool) -> None:
         """Undo the newest migrations."""
         app = load_app()
+        if for_tenants:
+            _with_connection(app, lambda conn: TenantPart(app).down(conn, steps, to))
+            return
 
         async def work(conn: asyncpg.Connection[asyncpg.Record]) -> None:
             _print_report(await _runner(app, conn).down(steps=steps, to=to))
@@ -360,3 +412,6 @@ def _add_status(group: click.Group, load_app: LoadApp) -> None:
             click.echo(f"{each.name:<{width}}  {each.state:<8}  {when}".rstrip())
         if not standings:
             click.echo("There are no migrations.")
+        tenants = TenantPart(app)
+        if tenants.exists:
+            _with_connection(app, tenants.status)

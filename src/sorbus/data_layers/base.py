@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from sorbus.data_layers.tenants import TenantTables
 from sorbus.query.statements import Statement
 from sorbus.types.base import FieldType
 
@@ -60,6 +61,15 @@ class DataLayer(Protocol):
 
     name: str
 
+    @property
+    def tenants(self) -> TenantTables:
+        """What makes, renames and drops tenants that have tables of their own."""
+        ...
+
+    async def look(self, session: Any, tenant: Any) -> None:
+        """Let static SQL on a session see the rows of a tenant, or of all when it is `EveryTenant`."""
+        ...
+
     def can(self, capability: Capability) -> bool:
         """Whether the layer has a capability."""
         ...
@@ -90,4 +100,20 @@ class DataLayer(Protocol):
 
     async def rollback(self, session: Any) -> None:
         """Undo it."""
+        ...
+
+    async def savepoint(self, session: Any) -> Any:
+        """Mark a place in the transaction; the answer is what the next two take."""
+        ...
+
+    async def keep(self, session: Any, mark: Any) -> None:
+        """Forget a mark and keep what was done since.
+
+        Raises:
+            TransactionAborted: a statement has failed since.
+        """
+        ...
+
+    async def rollback_to(self, session: Any, mark: Any) -> None:
+        """Undo what was done since a mark, and go on with the transaction."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator, core_schema
@@ -13,17 +13,31 @@ from sorbus.changeset.changeset import Changeset
 from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Required
 from sorbus.expressions.build import Expr
-from sorbus.schema.actions import UNCHANGED, ActionSpec, InputSpec
+from sorbus.schema.actions import UNCHANGED, InputSpec
 from sorbus.types.base import FieldType
 from sorbus.types.plain_json import quickened
 
 _NULL_IN_TEXT = "\x00"
 
 
-class InputCaster:
-    """Casts the inputs of one action; built once."""
+class Contract(Protocol):
+    """What has inputs: an action, or a calculation with arguments."""
 
-    def __init__(self, action: ActionSpec) -> None:
+    @property
+    def label(self) -> str:
+        """How errors name it."""
+        ...
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """The inputs, in written order."""
+        ...
+
+
+class InputCaster:
+    """Casts the inputs of one action or calculation; built once."""
+
+    def __init__(self, action: Contract) -> None:
         self.action = action
         self.names = tuple(each.name for each in action.inputs)
         self.known = frozenset(self.names)
@@ -124,7 +138,7 @@ def column_validator(kind: FieldType) -> Callable[[list[Any]], list[Any]]:
     if validate is not plain and not texts:
         return lambda values: [validate(each) for each in values]
     schema: Any = kind.adapter.core_schema
-    if not isinstance(schema, dict):  # that of a model which is not complete yet
+    if schema.__class__ is not dict:  # that of a model which is not complete yet
         return lambda values: [validate(each) for each in values]
     # One call for the whole column; the schema of an item is the adapter's own.
     items = SchemaValidator(core_schema.list_schema(schema, strict=True))

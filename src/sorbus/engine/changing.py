@@ -10,6 +10,8 @@ from sorbus.changeset.items import run_items
 from sorbus.engine.casting import check_changes
 from sorbus.engine.drafts import make_draft
 from sorbus.engine.lifecycle import ActionCall
+from sorbus.engine.states import check_bounds
+from sorbus.engine.tenants import reaching
 from sorbus.engine.write_data import WriteData
 from sorbus.errors.access import NotLoaded
 from sorbus.errors.authorization import ActionForbidden
@@ -20,6 +22,7 @@ from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Ref
 from sorbus.policies.rows import NoRows
 from sorbus.schema.actions import ActionKind
+from sorbus.schema.tenancy import TenancyMode
 
 
 async def change_create(call: ActionCall) -> None:
@@ -44,20 +47,27 @@ def begin_create(call: ActionCall) -> None:
         elif attribute.has_default:
             changes[name] = attribute.make_default()
     if spec.tenancy is not None and call.scope.tenant is not None:
-        changes[spec.tenancy.attribute] = call.scope.tenant
-    if data.action.transition is not None:
-        changes[data.action.transition.attribute] = data.action.transition.target
+        name = spec.tenancy.attribute
+        # What an input says is kept: an action for all tenants may say any, the others are checked.
+        if inputs.get(name) is None or name not in data.accepted:
+            changes[name] = spec.tenancy.cast(call.scope.tenant)
+    transition = data.action.transition
+    if transition is not None and transition.target is not None:
+        changes[transition.attribute] = transition.target
+    changes.update(call.forced)
     call.changeset.changes = changes
+    check_tenant(call)
 
 
 def check_required(call: ActionCall) -> None:
     """Every attribute that cannot be null has a value."""
     data: WriteData = call.plan.data
-    changes = call.changeset.changes
+    changes, pending = call.changeset.changes, call.changeset.pending
     missing = [
         Required(data.action.label, each.name, expected=each.type.describe())
         for each in data.spec.attributes.values()
         if each.name not in changes or (changes[each.name] is None and not each.type.nullable)
+        if each.name not in pending
     ]
     if missing:
         raise InvalidAction(data.action.label, missing)
@@ -90,8 +100,10 @@ def begin_update(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     changeset = call.changeset
     changeset.changes = {name: value for name, value in changeset.inputs.items() if name in data.accepted}
-    if data.action.transition is not None:
-        changeset.changes[data.action.transition.attribute] = data.action.transition.target
+    transition = data.action.transition
+    if transition is not None and transition.target is not None:
+        changeset.changes[transition.attribute] = transition.target
+    changeset.changes.update(call.forced)
     check_tenant(call)
 
 
@@ -99,7 +111,8 @@ async def read_row(call: ActionCall) -> None:
     """Read the whole row for a body or hook; step 5 and the statement decide whether the actor may change it."""
     data: WriteData = call.plan.data
     changeset = call.changeset
-    changeset.record = await data.engine.reader.find(data.spec, call.scope.as_system(), changeset.key)
+    scope = reaching(data.spec, (data.action.name,), call.scope).as_system()
+    changeset.record = await data.engine.reader.find(data.spec, scope, changeset.key)
     if changeset.record is None:
         raise NotFound(data.spec.name, changeset.key)
 
@@ -131,6 +144,7 @@ def settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
     data: WriteData = call.plan.data
     changeset = call.changeset
     check_changes(changeset, cast_already)
+    check_bounds(changeset)
     check_tenant(call)
     if changeset.requirements:
         decide(changeset)
@@ -139,13 +153,14 @@ def settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
 
 
 def check_tenant(call: ActionCall) -> None:
-    """No row is moved to another tenant."""
+    """No row is moved to another tenant, unless the action is one for all of them."""
     data: WriteData = call.plan.data
-    if data.spec.tenancy is None or call.scope.tenant is None:
+    tenancy = data.spec.tenancy
+    if tenancy is None or call.scope.tenant is None or data.action.tenancy is TenancyMode.ALL:
         return
-    name = data.spec.tenancy.attribute
+    name = tenancy.attribute
     changes = call.changeset.changes
-    if name in changes and changes[name] != call.scope.tenant:
+    if name in changes and changes[name] != tenancy.cast(call.scope.tenant):
         raise ActionForbidden(
             data.spec.name,
             data.action.name,

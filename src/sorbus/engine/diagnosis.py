@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sorbus.engine.states import wrong_state
+from sorbus.engine.tenants import reaching
 from sorbus.engine.write_data import bindings, guarded, key_is, tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, ForeignKeyViolation, UniqueViolation
@@ -13,7 +15,6 @@ from sorbus.errors.inputs import (
     NoLongerApplies,
     NotFound,
     RelatedMissing,
-    WrongState,
 )
 from sorbus.expressions.describe import describe
 from sorbus.expressions.nodes import conjunction
@@ -32,10 +33,11 @@ def violated(call: ActionCall, error: ConstraintViolation) -> SorbusError:
     if isinstance(error, UniqueViolation):
         for identity in spec.identities.values():
             if error.constraint == constraint_name(spec, identity.name):
-                return InvalidAction(label, [AlreadyTaken(label, identity.keys, message=identity.message)])
-        names = _attributes(spec, error.columns)
-        if names:
-            return InvalidAction(label, [AlreadyTaken(label, names, message="has already been taken")])
+                names = identity.names or identity.keys
+                return InvalidAction(label, [AlreadyTaken(label, names, message=identity.message)])
+        found = _attributes(spec, error.columns)
+        if found:
+            return InvalidAction(label, [AlreadyTaken(label, found, message="has already been taken")])
     if isinstance(error, ForeignKeyViolation):
         if error.still_used:
             key = spec.primary_key.name
@@ -72,7 +74,7 @@ async def nothing_written(call: ActionCall) -> SorbusError:
     What the actor may not see does not exist for it.
     """
     data = call.plan.data
-    scope: Scope = call.scope
+    scope: Scope = reaching(data.spec, (data.action.name,), call.scope)
     key = call.changeset.key
     visible = await data.engine.reader.find_or_none(data.spec, scope, key)
     if visible is None:
@@ -81,14 +83,7 @@ async def nothing_written(call: ActionCall) -> SorbusError:
         return call.changeset.filters[0].error()
     if call.guard is not None:
         return NoLongerApplies(data.action.label, condition=describe(call.guard))
-    transition = data.action.transition
-    if transition is not None:
-        state = visible.__dict__[transition.attribute]
-        if state not in transition.sources:
-            return WrongState(
-                data.action.label,
-                current=str(getattr(state, "value", state)),
-                sources=[str(getattr(each, "value", each)) for each in transition.sources],
-                target=str(getattr(transition.target, "value", transition.target)),
-            )
+    wrong = wrong_state(data.spec, data.action, visible)
+    if wrong is not None:
+        return wrong
     return refusal(data.program, scope, call.changeset.inputs)

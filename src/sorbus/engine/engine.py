@@ -24,6 +24,7 @@ from sorbus.engine.generic import GenericPlan, generic_plan, run_generic
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, run
 from sorbus.engine.planning import Planner
 from sorbus.engine.reading import Reader
+from sorbus.engine.related_writes import RelatedWriter
 from sorbus.engine.transaction import Transaction, current, transaction
 from sorbus.engine.writing import write_plan
 from sorbus.errors.framework import UnknownResource
@@ -36,6 +37,7 @@ from sorbus.query.query import Query
 from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.schema.tenant_names import TenantNames
 from sorbus.scope import Scope
 
 Effect = Callable[[ActionCall], Awaitable[None]]
@@ -49,6 +51,8 @@ class Engine:
     Attributes:
         compiled: how many statements have been compiled so far; a repeated action compiles nothing.
         trace: called with each step of a write or generic action; for tests and for spans.
+        effect_sources: give the work of step 12, which commits together with the write.
+        notice_sources: give the work of step 14, after the commit and before the user's hooks.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class Engine:
         self.secret = secret
         self.trace: Callable[[Step], None] | None = None
         self.effect_sources: list[EffectSource] = []
+        self.notice_sources: list[EffectSource] = []
+        self.tenant_names = TenantNames(application)
         self._statements = 0
         self._programs: dict[tuple[str, str], PolicyProgram] = {}
         self._plans: dict[Any, ActionPlan] = {}
@@ -66,6 +72,7 @@ class Engine:
         self._casters: dict[Any, InputCaster] = {}
         self.planner = Planner(application, self.layer_of, self.program)
         self.reader = Reader(self)
+        self.related = RelatedWriter(self)
 
     @property
     def compiled(self) -> int:
@@ -105,6 +112,11 @@ class Engine:
         found = (source(spec, action) for source in self.effect_sources)
         return tuple(each for each in found if each is not None)
 
+    def notices_for(self, spec: ResourceSpec, action: ActionSpec) -> tuple[Effect, ...]:
+        """The work of step 14 for an action."""
+        found = (source(spec, action) for source in self.notice_sources)
+        return tuple(each for each in found if each is not None)
+
     def action_spec(self, action: Any) -> tuple[ResourceSpec, ActionSpec]:
         """The specs behind a declared action."""
         spec = self.spec_of(action.owner)
@@ -116,9 +128,13 @@ class Engine:
         """The open transaction of this task, or None."""
         return current(self.layers)
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Every action inside the block commits together or not at all."""
-        return transaction(self.layers)
+    def transaction(self, *, nested: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """Every action inside the block commits together or not at all.
+
+        Args:
+            nested: inside an open transaction, an error undoes this block alone.
+        """
+        return transaction(self.layers, nested=nested)
 
     @asynccontextmanager
     async def session(self, layer: DataLayer) -> AsyncGenerator[Any]:
@@ -260,17 +276,23 @@ class Engine:
 
     # reads
 
-    async def get(self, resource: type[Any], scope: Scope, key: Any) -> Any:
+    async def get(self, resource: type[Any], scope: Scope, key: Any, load: Sequence[Any] = ()) -> Any:
         """The record with a key."""
-        return await self.reader.get(self.spec_of(resource), scope, key)
+        return await self.reader.get(self.spec_of(resource), scope, key, load)
+
+    async def get_by(
+        self, resource: type[Any], scope: Scope, values: Mapping[str, Any], load: Sequence[Any] = ()
+    ) -> Any:
+        """The record with the values of an identity."""
+        return await self.reader.get_by(self.spec_of(resource), scope, values, load)
 
     async def read(self, query: Query[Any], scope: Scope) -> list[Any]:
         """Every record of a query."""
         return await self.reader.all(query, scope)
 
-    async def read_exactly_one(self, query: Query[Any], scope: Scope) -> Any:
+    async def read_exactly_one(self, query: Query[Any], scope: Scope, *, optional: bool = False) -> Any:
         """The one record of a query."""
-        return await self.reader.exactly_one(query, scope)
+        return await self.reader.exactly_one(query, scope, optional=optional)
 
     async def count(self, query: Query[Any], scope: Scope) -> int:
         """How many records a query has."""
@@ -278,11 +300,11 @@ class Engine:
 
     async def keyset_page(self, query: Query[Any], scope: Scope, **options: Any) -> Page[Any]:
         """One keyset page of a query."""
-        return await self.reader.keyset_page(query, scope, **options)
+        return await self.reader.pages.keyset_page(query, scope, **options)
 
     async def offset_page(self, query: Query[Any], scope: Scope, **options: Any) -> Page[Any]:
         """One page of a query by position."""
-        return await self.reader.offset_page(query, scope, **options)
+        return await self.reader.pages.offset_page(query, scope, **options)
 
     # policies
 

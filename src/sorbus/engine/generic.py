@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.lifecycle import Step
+from sorbus.engine.tenants import need_tenant
 from sorbus.engine.transaction import transaction
-from sorbus.errors.authorization import TenantRequired
 from sorbus.errors.framework import RowPolicyOnGeneric
 from sorbus.errors.inputs import InvalidAnswer
 from sorbus.expressions.nodes import FALSE, TRUE
@@ -57,8 +57,7 @@ async def run_generic(
     """
     trace = engine.trace or _untraced
     trace(Step.SCOPE)
-    if plan.spec.tenancy is not None and scope.tenant is None and scope.authorize:
-        raise TenantRequired(plan.spec.name, plan.action.name)
+    need_tenant(plan.spec, plan.action.name, scope)
     trace(Step.CAST)
     inputs = plan.caster.cast_or_raise(given, positional)
     trace(Step.AUTHORISE)

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
     FALSE,
+    PARENT,
     TRUE,
     UNTRUSTED,
     Aggregated,
     AggregateKind,
     Call,
     Exists,
+    Hops,
     Node,
     Ordering,
     Ref,
     TenantRef,
     conjunction,
+    outward,
 )
+from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 Guard = Callable[[ResourceSpec], Node | None]
@@ -30,7 +33,7 @@ def tenancy(spec: ResourceSpec) -> Node | None:
     """The condition that a row is the tenant's."""
     if spec.tenancy is None:
         return None
-    return Call("eq", (Ref(spec.tenancy.attribute), TenantRef()))
+    return Call("eq", (Ref(spec.tenancy.attribute), TenantRef(spec.tenancy.cast)))
 
 
 @dataclass(slots=True)
@@ -47,16 +50,47 @@ class Securer:
                 return self._ref(node, stack)
             case Call(operator, (marked,)) if operator == UNTRUSTED:
                 return self.secure(marked, stack)
+            case Call(operator, (outer,)) if operator == PARENT:
+                return outward(self.secure(outer, stack[:-1]))
             case Call(operator, args):
                 return Call(operator, tuple(self.secure(arg, stack) for arg in args))
-            case Exists(name, where):
+            case Exists(name, where, _):
                 destination = self._destination(stack[-1], name)
                 inner = self.secure(where, (*stack, destination)) if where is not None else None
-                return Exists(name, conjunction(inner, self.guard(destination)))
+                guard, hops = self.way(stack[-1], stack[-1].relationships[name])
+                return Exists(name, conjunction(inner, guard), hops)
             case Aggregated():
                 return self._aggregated(node, stack)
             case _:
                 return node
+
+    def way(
+        self, source: ResourceSpec, relationship: RelationshipSpec, *, loading: bool = False
+    ) -> tuple[Node | None, Hops | None]:
+        """What the rows on a way must meet: the far row's guard, or the conditions of every hop.
+
+        Args:
+            loading: whether the far rows are read as such, so that what reads them guards them already.
+        """
+        segments = self.application.segments(source, relationship)
+        hops: list[Node | None] = []
+        for segment in segments:
+            last = segment is segments[-1] and not segment.relationship.limited
+            for hop in segment.hops:
+                stack = tuple(self.application.resources[name] for name in hop.stack)
+                where = self.secure(hop.where, stack) if hop.where is not None else None
+                far = last and hop is segment.hops[-1]
+                hops.append(conjunction(where, None if far else self.guard(stack[-1])))
+        declared = tuple(hop.where for segment in segments for hop in segment.hops)
+        changed = tuple(hops) != declared
+        # Where rows are counted one by one, the guard of the far row is one more condition on it.
+        inner = segments[-1].relationship.limited or loading
+        guard = None if inner else self.guard(self.application.resources[relationship.destination])
+        return guard, tuple(hops) if changed else None
+
+    def _tenancy_alone(self, spec: ResourceSpec) -> Node | None:
+        """The guard of whoever opts out of the read policy, which is no way out of the tenancy."""
+        return tenancy(spec) if self.guard(spec) is not None else None
 
     def _destination(self, spec: ResourceSpec, name: str) -> ResourceSpec:
         return self.application.destination(spec.relationships[name])
@@ -65,10 +99,13 @@ class Securer:
         destination = self._destination(stack[-1], node.relationship)
         inner = (*stack, destination)
         where = self.secure(node.where, inner) if node.where is not None else None
+        guarded = self if node.authorize else Securer(self.application, self._tenancy_alone)
+        guard, hops = guarded.way(stack[-1], stack[-1].relationships[node.relationship])
         return replace(
             node,
             of=self.secure(node.of, inner) if node.of is not None else None,
-            where=conjunction(where, self.guard(destination)),
+            where=conjunction(where, guard),
+            hops=hops,
             order=tuple(
                 Ordering(self.secure(term.node, inner), term.descending, term.nulls_first)
                 for term in node.order
@@ -80,27 +117,16 @@ class Securer:
         spec = stack[position]
         if ref.path:
             destination = self._destination(spec, ref.path[0])
-            guard = self.guard(destination)
+            guard, hops = self.way(spec, spec.relationships[ref.path[0]])
             inner = self._ref(Ref(ref.name, ref.path[1:]), (*stack[: position + 1], destination))
-            if guard is None and isinstance(inner, Ref):
+            if guard is None and hops is None and isinstance(inner, Ref):
                 return ref
-            first = Aggregated(AggregateKind.FIRST, ref.path[0], inner, guard)
-            return first if ref.outer == 0 else ref
+            first = Aggregated(AggregateKind.FIRST, ref.path[0], inner, guard, hops=hops)
+            return outward(first, ref.outer)
         derived = spec.calculations.get(ref.name) or spec.aggregates.get(ref.name)
         if derived is None or derived.node is None:
             return ref
-        secured = self.secure(derived.node, stack[: position + 1])
-        if ref.outer == 0:
-            return secured
-        if secured != Securer(self.application, _open).secure(derived.node, stack[: position + 1]):
-            # Nodes speak of the innermost row: the guarded node cannot be written for an enclosing one.
-            raise NotCompilable(f"{spec.name}.{ref.name} of an enclosing row")
-        return ref
-
-
-def _open(spec: ResourceSpec) -> Node | None:
-    del spec
-    return None
+        return outward(self.secure(derived.node, stack[: position + 1]), ref.outer)
 
 
 def is_open(node: Node | None) -> bool:

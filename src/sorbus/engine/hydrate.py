@@ -21,7 +21,7 @@ def hydrator(python: type, outputs: Sequence[Output], layer: DataLayer, *, first
     names: dict[str, Any] = {"new": object.__new__, "cls": python, "fill": _dictionary_setter(python)}
     terms: list[str] = []
     for position, output in enumerate(outputs, first):
-        loader = layer.loader(output.type)
+        loader = layer.loader(output.type) if output.type is not None else None
         value = f"r[{position}]"
         if loader is not None:
             names[f"l{position}"] = loader

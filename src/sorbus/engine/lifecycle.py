@@ -8,13 +8,14 @@ together.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.changeset import Changeset
-from sorbus.engine.transaction import transaction
+from sorbus.engine.transaction import run_after_commit, transaction
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class ActionCall:
         guard: a further condition that the row must meet when it is written, or None.
         alongside: work that commits together with the write, or not at all.
         reread: whether the row was read because the action's body or changes look at it.
+        previous: what an update's effects asked for and the update changed, as it was before.
     """
 
     engine: Engine
@@ -72,8 +74,10 @@ class ActionCall:
     session: Any = None
     together: bool = False
     reread: bool = False
+    forced: Mapping[str, Any] = field(default_factory=dict[str, Any])
     guard: Any = None
     alongside: Callable[[ActionCall], Awaitable[None]] | None = None
+    previous: dict[str, Any] = field(default_factory=dict[str, Any])
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
 
     def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -173,7 +177,7 @@ async def take(call: ActionCall) -> Any:
         await _inside(call, trace)
         outer.on_commit.append(lambda: _after(call, trace))
         return call.result
-    if plan.transactional or call.together:
+    if plan.transactional or call.together or call.changeset.related:
         async with transaction(engine.layers) as opened:
             if trace:
                 trace(Step.BEGIN)
@@ -193,18 +197,29 @@ async def take(call: ActionCall) -> Any:
 
 
 async def _inside(call: ActionCall, trace: Any) -> None:
+    related = call.changeset.related
     for step, runner in call.plan.inside:
+        if related and step is Step.WRITE:
+            await call.engine.related.first([call])
         if trace:
             trace(step)
         await runner(call)
+        if related and step is Step.WRITE:
+            if trace:
+                trace(Step.RELATED_WRITES)
+            await call.engine.related.then([call])
     if call.alongside is not None:
         await call.alongside(call)
 
 
 async def _after(call: ActionCall, trace: Any) -> None:
-    for step, runner in call.plan.after:
-        if trace:
-            trace(step)
-        await runner(call)
-    for callback in call.after:
-        await callback()
+    if not call.plan.after and not call.after:
+        return
+    steps = [partial(_step, call, step, runner, trace) for step, runner in call.plan.after]
+    await run_after_commit([*steps, *call.after])
+
+
+async def _step(call: ActionCall, step: Step, runner: StepRunner, trace: Any) -> None:
+    if trace:
+        trace(step)
+    await runner(call)

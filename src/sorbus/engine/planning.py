@@ -1,56 +1,47 @@
-"""Read plans: a query is lowered to a shape, a shape is compiled once for each decision of the policies."""
+"""Read plans: a shape is compiled once for each decision of the policies that it touches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sorbus.data_layers.base import DataLayer, Executable
-from sorbus.engine.guards import Guard, Securer, tenancy
+from sorbus.data_layers.base import DataLayer, Executable, Loader
+from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
-from sorbus.errors.declaration import NoSuchField
-from sorbus.expressions.lowering import Lowerer
-from sorbus.expressions.nodes import Node, Ordering, Param, Ref, conjunction
+from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
+from sorbus.engine.shaping import Shaper
+from sorbus.engine.tenants import looks_everywhere
+from sorbus.engine.totals import summary_of, value_type
+from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction
+from sorbus.expressions.rewriting import rewritten
 from sorbus.policies.fold import PolicyProgram, Variant
-from sorbus.query.query import Query
-from sorbus.query.statements import Count, Output, Related, Select
-from sorbus.schema.fields import RelationshipSpec
+from sorbus.query.statements import Combined, Distinct, Output, Related, Select, Summarize, SummaryKind
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
+from sorbus.schema.ways import load_key
 from sorbus.scope import Scope
 
 _LARGEST_CACHE = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What of a query decides its SQL: everything but the values.
-
-    Attributes:
-        fields: the derived fields to load besides the attributes.
-        related: the relationship and the position of its keys among the values, when related rows are read.
-    """
-
-    resource: str
-    action: str
-    where: Node | None = None
-    order: tuple[Ordering, ...] = ()
-    fields: tuple[str, ...] = ()
-    limit: int | None = None
-    offset: int | None = None
-    lock: bool = False
-    count: bool = False
-    related: tuple[str, str, int] | None = None
-
-
 @dataclass(slots=True)
 class ReadPlan:
-    """A compiled read."""
+    """A compiled read.
+
+    Attributes:
+        marks: where the sort values of a row stand in it, for its cursor.
+        key: where the key of a row stands in it.
+        loaders: from stored values to Python's, when single values are read.
+        carried: from rows to the rows between that led to them.
+    """
 
     layer: DataLayer
     executable: Executable
-    hydrate: Hydrate
-    computed: tuple[tuple[str, Callable[[Any], Any]], ...]
+    hydrate: Hydrate = list
+    marks: tuple[int, ...] = ()
+    key: int = 0
+    loaders: tuple[Loader | None, ...] = ()
+    carried: Hydrate | None = None
 
 
 @dataclass(slots=True)
@@ -58,47 +49,24 @@ class Family:
     """The plans of one shape, one for each decision of the policies that it touches.
 
     Attributes:
-        programs: the policies of the resources in the shape; the first is the action's own.
+        programs: the policies of the shape's own action, or of the actions of its parts from left to right,
+            each with the places of its inputs; then those of the related resources.
+        own: how many of them are not of related resources.
+        plans: those that look at one tenant.
+        everywhere: those that look at all tenants.
     """
 
-    programs: tuple[PolicyProgram, ...]
+    programs: tuple[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None], ...]
+    own: int
     plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
+        default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
+    )
+    everywhere: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
 
 
-class Lowered:
-    """A query as a shape and its values."""
-
-    __slots__ = ("loads", "shape", "values")
-
-    def __init__(
-        self, shape: Shape, values: list[Any], loads: tuple[tuple[RelationshipSpec, Any], ...]
-    ) -> None:
-        self.shape = shape
-        self.values = values
-        self.loads = loads
-
-
-class EngineCatalog:
-    """The types and targets of declared fields, from the application's spec."""
-
-    def __init__(self, application: ApplicationSpec) -> None:
-        self.application = application
-
-    def type_of(self, owner: type[Any], name: str) -> Any:
-        """The type of a field."""
-        spec = self.application.by_class.get(owner)
-        found = spec.fields.get(name) if spec is not None else None
-        return found.type if found is not None else None
-
-    def destination(self, relationship: Any) -> type[Any]:
-        """The class that a relationship leads to."""
-        spec = self.application.by_class[relationship.owner]
-        return self.application.destination(spec.relationships[relationship.name]).python
-
-
-class Planner:
+class Planner(Shaper):
     """Turns queries into plans, and counts how often it really compiles."""
 
     def __init__(
@@ -107,87 +75,43 @@ class Planner:
         layer_of: Callable[[ResourceSpec], DataLayer],
         program: Callable[[ResourceSpec, str], PolicyProgram],
     ) -> None:
-        self.application = application
+        super().__init__(application)
         self.layer_of = layer_of
         self.program = program
-        self.catalog = EngineCatalog(application)
         self.families: dict[Shape, Family] = {}
         self.compiled = 0
 
-    def lower(self, query: Query[Any], spec: ResourceSpec, *, count: bool = False) -> Lowered:
-        """The shape and values of a query."""
-        values: list[Any] = []
-        lowerer = Lowerer(self.catalog, (spec.python,), values)
-        where = conjunction(*(condition.lower(lowerer) for condition in query.conditions))
-        if count:
-            return Lowered(Shape(spec.name, query.action, where, count=True), values, ())
-        order = tuple(term.lower(lowerer) for term in query.sorts)
-        fields, loads = self._loads(query, spec)
-        if query.take is not None:
-            values.append(query.take)
-        limit = len(values) - 1 if query.take is not None else None
-        if query.skip is not None:
-            values.append(query.skip)
-        offset = len(values) - 1 if query.skip is not None else None
-        shape = Shape(spec.name, query.action, where, order, fields, limit, offset, query.locked)
-        return Lowered(shape, values, loads)
+    def plan(
+        self,
+        shape: Shape,
+        scope: Scope,
+        inputs: dict[str, Any] | None = None,
+        values: Sequence[Any] = (),
+    ) -> ReadPlan:
+        """The compiled plan of a shape for a scope; its policies are folded for the scope's actor.
 
-    def _loads(
-        self, query: Query[Any], spec: ResourceSpec
-    ) -> tuple[tuple[str, ...], tuple[tuple[RelationshipSpec, Any], ...]]:
-        fields: dict[str, None] = {}
-        related: list[tuple[RelationshipSpec, Any]] = []
-        for item in query.loads:
-            name: str = item.target if isinstance(item.target, str) else item.target.name
-            if name in spec.relationships:
-                related.append((spec.relationships[name], item.query))
-            elif name in spec.calculations or name in spec.aggregates:
-                fields.update(dict.fromkeys(_with_needs(spec, name)))
-            elif name not in spec.attributes:
-                raise NoSuchField(
-                    spec.name, name, allowed=[*spec.fields, *spec.relationships], where="a load"
-                )
-        return tuple(fields), tuple(related)
-
-    def plan(self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None = None) -> ReadPlan:
-        """The compiled plan of a shape for a scope; its policies are folded for the scope's actor."""
+        Args:
+            inputs: those of the shape's own action.
+            values: those of the query, where the inputs of its parts are found.
+        """
         family = self.families.get(shape)
         if family is None:
             family = self._family(shape)
-        key = self._key(family, scope, inputs)
-        plan = family.plans.get(key)
+        key = _decided(family, scope, inputs, values)
+        plans = family.everywhere if looks_everywhere(scope) else family.plans
+        plan = plans.get(key)
         if plan is None:
-            plan = family.plans[key] = self._compile(shape, family, key)
+            plan = plans[key] = self._compile(shape, family, key, tenants=plans is family.plans)
         return plan
 
     def guarded(
-        self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None = None
+        self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
     ) -> tuple[Node | None, Any]:
         """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
-        spec = self.application.resources[shape.resource]
         family = self.families.get(shape) or self._family(shape)
-        key = self._key(family, scope, inputs)
-        guard, own = self._guards(family, key)
-        where, _, _ = self._secured(shape, spec, Securer(self.application, guard))
-        return conjunction(where, tenancy(spec) if key != () else None, own), key
-
-    def _key(self, family: Family, scope: Scope, inputs: dict[str, Any] | None) -> tuple[Variant, ...] | None:
-        key = tuple(each.variant(scope, inputs) for each in family.programs) if scope.authorize else None
-        return () if key is None and scope.tenant is None else key
-
-    def _guards(self, family: Family, key: tuple[Variant, ...] | None) -> tuple[Guard, Node | None]:
-        """The guard of every resource in a shape, and what is left of the action's own policies."""
-        # Three modes: authorised (a tuple of variants), system in a tenant (None), system in all (()).
-        tenants = key != ()
-        folds = {
-            program.resource.name: program.fold(variant)
-            for program, variant in zip(family.programs[1:], (key or ())[1:], strict=False)
-        }
-
-        def guard(resource: ResourceSpec) -> Node | None:
-            return conjunction(tenancy(resource) if tenants else None, folds.get(resource.name))
-
-        return guard, family.programs[0].fold(key[0]) if key else None
+        key, everywhere = _decided(family, scope, inputs, values), looks_everywhere(scope)
+        _, _, rows = self._guarded(shape, family, key, tenants=not everywhere)
+        return rows.where, (key, everywhere)
 
     def _family(self, shape: Shape) -> Family:
         """The policies that a shape touches, found by securing its nodes once without effect."""
@@ -200,88 +124,267 @@ class Planner:
             touched[resource.name] = self.program(resource, PRIMARY_READ)
             return None
 
-        self._secured(shape, spec, Securer(self.application, note))
-        own = self.program(spec, shape.action)
-        family = self.families[shape] = Family((own, *touched.values()))
+        securer = Securer(self.application, note)
+        self._secured(shape, spec, securer)
+        self._derived(shape, spec, securer)
+        related_read(self.application, shape.related, securer)
+        own: list[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None]] = [
+            (self.program(spec, part.action), part.inputs) for part in shape.every_part()
+        ] or [(self.program(spec, shape.action), None)]
+        programs = (*own, *((each, None) for each in touched.values()))
+        family = self.families[shape] = Family(programs, len(own))
         return family
 
-    def _secured(
-        self, shape: Shape, spec: ResourceSpec, securer: Securer
-    ) -> tuple[Node | None, tuple[Ordering, ...], tuple[Output, ...]]:
-        where = securer.secure(shape.where, (spec,)) if shape.where is not None else None
-        order = tuple(
-            Ordering(securer.secure(term.node, (spec,)), term.descending, term.nulls_first)
-            for term in shape.order
-        )
-        derived = tuple(
-            Output(name=name, node=securer.secure(node, (spec,)), type=spec.field(name).type)
-            for name in shape.fields
-            if (node := self._node(spec, name)) is not None
-        )
-        return where, order, derived
+    def _secured(self, shape: Shape, spec: ResourceSpec, securer: Securer) -> Shape:
+        """The shape with every condition and term secured."""
 
-    def _node(self, spec: ResourceSpec, name: str) -> Node | None:
-        found = spec.calculations.get(name) or spec.aggregates.get(name)
-        return found.node if found is not None else None
+        def node(each: Node | None) -> Node | None:
+            return securer.secure(each, (spec,)) if each is not None else None
 
-    def _compile(self, shape: Shape, family: Family, key: tuple[Variant, ...] | None) -> ReadPlan:
+        def order(terms: tuple[Ordering, ...]) -> tuple[Ordering, ...]:
+            return tuple(replace(term, node=securer.secure(term.node, (spec,))) for term in terms)
+
+        secured = replace(shape, where=node(shape.where), order=order(shape.order), value=node(shape.value))
+        if shape.distinct is not None:
+            on = tuple(securer.secure(each, (spec,)) for each in shape.distinct.on)
+            secured = replace(secured, distinct=DistinctShape(on, order(shape.distinct.order)))
+        if shape.page is not None:
+            secured = replace(secured, page=replace(shape.page, seek=node(shape.page.seek)))
+        return replace(
+            secured,
+            parts=tuple((kind, self._secured(part, spec, securer)) for kind, part in shape.parts),
+            summaries=tuple(
+                SummaryShape(each.kind, node(each.of), node(each.where), order(each.order), each.unique)
+                for each in shape.summaries
+            ),
+        )
+
+    def _derived(self, shape: Shape, spec: ResourceSpec, securer: Securer) -> tuple[Output, ...]:
+        plain = ((name, name, _node(spec, name)) for name in shape.fields)
+        extras = ((each.slot, each.name, each.node) for each in shape.extras)
+        return tuple(
+            Output(name=slot, node=securer.secure(node, (spec,)), type=spec.field(name).type)
+            for slot, name, node in (*plain, *extras)
+            if node is not None
+        )
+
+    def _guarded(
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
+    ) -> tuple[Shape, Securer, Select]:
+        """The secured shape, what secured it, and its rows as far as the actor may see them.
+
+        Args:
+            key: what the policies come to; None when nobody asks them.
+            tenants: whether the rows of one tenant are looked at, or those of all.
+        """
+        spec = self.application.resources[shape.resource]
+        found = [
+            program.fold(variant) for (program, _), variant in zip(family.programs, key or (), strict=False)
+        ]
+        folds = {
+            program.resource.name: fold
+            for (program, _), fold in zip(family.programs[family.own :], found[family.own :], strict=False)
+        }
+
+        def guard(resource: ResourceSpec) -> Node | None:
+            return conjunction(tenancy(resource) if tenants else None, folds.get(resource.name))
+
+        securer = Securer(self.application, guard)
+        secured = self._secured(shape, spec, securer)
+        own: list[Node | None] = [*found[: family.own]] or [None] * family.own
+        return secured, securer, self._rows_of(secured, spec, iter(own), tenancy(spec) if tenants else None)
+
+    def _compile(
+        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
+    ) -> ReadPlan:
         self.compiled += 1
         spec = self.application.resources[shape.resource]
-        guard, own = self._guards(family, key)
-        where, order, derived = self._secured(shape, spec, Securer(self.application, guard))
-        where = conjunction(where, tenancy(spec) if key != () else None, own)
+        secured, securer, rows = self._guarded(shape, family, key, tenants=tenants)
         layer = self.layer_of(spec)
-        if shape.count:
-            return ReadPlan(layer, layer.compile(Count(resource=spec, where=where)), list, ())
-        return self._compile_select(shape, spec, layer, where=where, order=order, derived=derived)
+        if shape.summaries:
+            return self._compile_summaries(secured, spec, layer, rows)
+        if secured.value is not None:
+            kind = value_type(self.application, secured.value, spec)
+            select = replace(rows, outputs=(Output(name="value", node=secured.value, type=kind),))
+            return ReadPlan(layer, layer.compile(select), loaders=(layer.loader(kind),))
+        related = related_read(self.application, shape.related, securer)
+        rows = replace(rows, related=related)
+        return self._compile_select(secured, spec, layer, rows, self._derived(shape, spec, securer))
+
+    def _rows_of(
+        self, shape: Shape, spec: ResourceSpec, own: Iterator[Node | None], tenant: Node | None
+    ) -> Select:
+        """The rows of a secured shape: those of its parts, or those that the policies of its action allow."""
+        within: Combined | None = None
+        allowed: Node | None = None
+        if shape.parts:
+            _, first = shape.parts[0]
+            within = Combined(
+                first=self._rows_of(first, spec, own, tenant),
+                steps=tuple(
+                    (kind, self._rows_of(part, spec, own, tenant))
+                    for kind, part in shape.parts[1:]
+                    if kind is not None
+                ),
+            )
+        else:
+            allowed = next(own)
+            if allowed is not None and shape.inputs:
+                allowed = self._with_inputs(allowed, shape, spec)
+        distinct = shape.distinct
+        return Select(
+            resource=spec,
+            outputs=(),
+            where=conjunction(shape.where, tenant, allowed),
+            order=shape.order,
+            limit=Param(shape.limit, int) if shape.limit is not None else None,
+            offset=Param(shape.offset, int) if shape.offset is not None else None,
+            within=within,
+            distinct=Distinct(on=distinct.on, order=distinct.order) if distinct is not None else None,
+        )
+
+    def _with_inputs(self, node: Node, shape: Shape, spec: ResourceSpec) -> Node:
+        """A policy of a part with the inputs of its own action: a statement may hold several actions."""
+        places = dict(shape.inputs)
+        action = spec.actions[shape.action]
+
+        def known(each: Node) -> Node | None:
+            if not isinstance(each, InputRef) or each.name not in places:
+                return None
+            declared = action.input(each.name)
+            return Param(places[each.name], declared.type.python if declared is not None else object)
+
+        return rewritten(node, known)
+
+    def _compile_summaries(
+        self, shape: Shape, spec: ResourceSpec, layer: DataLayer, rows: Select
+    ) -> ReadPlan:
+        summaries = tuple(summary_of(self.application, each, spec) for each in shape.summaries)
+        plan = ReadPlan(layer, layer.compile(Summarize(rows=rows, summaries=summaries)))
+        loaders: list[Loader | None] = []
+        for each in summaries:
+            load = layer.loader(each.type)
+            loaders.append(_listed(load) if each.kind is SummaryKind.LIST and load is not None else load)
+        plan.loaders = tuple(loaders)
+        return plan
 
     def _compile_select(
         self,
         shape: Shape,
         spec: ResourceSpec,
         layer: DataLayer,
-        *,
-        where: Node | None,
-        order: tuple[Ordering, ...],
+        rows: Select,
         derived: tuple[Output, ...],
     ) -> ReadPlan:
-        outputs = (*attribute_outputs(spec), *derived)
-        related: Related | None = None
-        if shape.related is not None:
-            source_name, relation, position = shape.related
-            source = self.application.resources[source_name]
-            keys = Param(position, list)
-            related = Related(source=source, relationship=source.relationships[relation], keys=keys)
-        select = Select(
-            resource=spec,
-            outputs=outputs,
-            where=where,
-            order=order,
-            limit=Param(shape.limit, int) if shape.limit is not None else None,
-            offset=Param(shape.offset, int) if shape.offset is not None else None,
-            lock=shape.lock,
-            related=related,
+        outputs = (*attribute_outputs(spec, shape.only), *derived)
+        select = replace(rows, outputs=outputs, lock=shape.lock)
+        front = 1 if rows.related is not None else 0
+        marks: tuple[int, ...] = ()
+        page = shape.page
+        if page is not None:
+            front += page.total + page.earlier
+            if page.cursors:
+                outputs, marks = _marked(outputs, shape.order)
+            select = replace(select, outputs=outputs, seek=page.seek, total=page.total, earlier=page.earlier)
+        shown = outputs[: len(outputs) - sum(each.name == "" for each in outputs)]
+        return ReadPlan(
+            layer,
+            layer.compile(select),
+            hydrator(spec.python, shown, layer, first=front),
+            tuple(front + each for each in marks),
+            front + next(place for place, each in enumerate(shown) if each.name == spec.primary_key.name),
+            carried=self._carried(rows.related, layer, front + len(outputs)),
         )
-        computed = tuple(
-            (name, function)
-            for name in shape.fields
-            if (found := spec.calculations.get(name)) and (function := found.function) is not None
-        )
-        hydrate = hydrator(spec.python, outputs, layer, first=1 if related is not None else 0)
-        return ReadPlan(layer, layer.compile(select), hydrate, computed)
+
+    def _carried(self, related: Related | None, layer: DataLayer, first: int) -> Hydrate | None:
+        between = self.application.join(related.relationship) if related is not None else None
+        if related is None or between is None or not related.carried:
+            return None
+        return hydrator(between.python, related.carried, layer, first=first)
 
 
-def _with_needs(spec: ResourceSpec, name: str) -> Iterator[str]:
-    """A derived field after the derived fields that it is made from in Python."""
+def _node(spec: ResourceSpec, name: str) -> Node | None:
+    """What the data layer computes for a derived field; None when Python does."""
     calculation = spec.calculations.get(name)
-    for each in calculation.loads if calculation is not None else ():
-        if each not in spec.attributes:
-            yield from _with_needs(spec, each)
-    yield name
+    if calculation is not None:
+        return calculation.node if calculation.function is None else None
+    return spec.aggregates[name].node
 
 
-def attribute_outputs(spec: ResourceSpec) -> tuple[Output, ...]:
-    """Every attribute as an output."""
+def _decided(
+    family: Family, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
+) -> tuple[Variant, ...] | None:
+    """What the policies of a family come to before any row is seen; None when nobody asks them."""
+    if not scope.authorize:
+        return None
     return tuple(
-        Output(name=each.name, node=Ref(each.name), type=each.type) for each in spec.attributes.values()
+        program.variant(scope, inputs if places is None else _given(places, values))
+        for program, places in family.programs
+    )
+
+
+def _given(places: tuple[tuple[str, int], ...], values: Sequence[Any]) -> dict[str, Any]:
+    return {name: values[place] for name, place in places}
+
+
+def _listed(load: Loader) -> Loader:
+    return lambda values: [None if each is None else load(each) for each in values]
+
+
+def _marked(
+    outputs: tuple[Output, ...], order: tuple[Ordering, ...]
+) -> tuple[tuple[Output, ...], tuple[int, ...]]:
+    """The outputs with the sort values that are not among them, and where each term's value stands.
+
+    The values come from the statement itself and as it sorts by them: one that was made for the record may
+    have another type, or be hidden from the actor.
+    """
+    known: dict[Node, int] = {
+        each.node: place for place, each in enumerate(outputs) if isinstance(each.node, Ref)
+    }
+    marks: list[int] = []
+    for term in order:
+        place = known.get(term.node)
+        if place is None:
+            place = known[term.node] = len(outputs)
+            outputs = (*outputs, Output(name="", node=term.node, type=None))
+        marks.append(place)
+    return outputs, tuple(marks)
+
+
+def related_read(
+    application: ApplicationSpec, shape: RelatedShape | None, securer: Securer
+) -> Related | None:
+    """The part of a select that reads the rows of a relationship, its conditions guarded."""
+    if shape is None:
+        return None
+    source = application.resources[shape.source]
+    relationship = source.relationships[shape.relationship]
+    way = application.segments(source, relationship)
+    _, hops = securer.way(source, relationship, loading=True)
+    if hops is None:
+        hops = tuple(hop.where for segment in way for hop in segment.hops)
+    order: tuple[Ordering, ...] = ()
+    if shape.sorts:
+        stack = tuple(application.resources[each] for each in way[-1].hops[-1].stack)
+        order = tuple(replace(term, node=securer.secure(term.node, stack)) for term in relationship.order)
+    between = application.join(relationship)
+    return Related(
+        source=source,
+        relationship=relationship,
+        keys=Param(shape.keys, list),
+        key=load_key(way, source.primary_key.name),
+        hops=hops,
+        order=order,
+        carried=attribute_outputs(between) if between is not None and shape.carries else (),
+        every=shape.every,
+    )
+
+
+def attribute_outputs(spec: ResourceSpec, only: tuple[str, ...] | None = None) -> tuple[Output, ...]:
+    """The attributes as outputs, or some of them."""
+    return tuple(
+        Output(name=each.name, node=Ref(each.name), type=each.type)
+        for each in spec.attributes.values()
+        if only is None or each.name in only
     )

@@ -1,29 +1,37 @@
-"""Reads: get, list, pages, counts, related rows."""
+"""Reads: get, list, counts and other values over all rows."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings, Row
-from sorbus.engine import cursors
-from sorbus.engine.planning import Lowered, ReadPlan, Shape
+from sorbus.engine.gathering import Python
+from sorbus.engine.loading import load, load_related
+from sorbus.engine.paging import Pager
+from sorbus.engine.planning import ReadPlan
+from sorbus.engine.shapes import Shape
+from sorbus.engine.shaping import Lowered
+from sorbus.engine.streaming import stream
+from sorbus.engine.tenants import need_tenant, reaching
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
-from sorbus.errors.inputs import InvalidInput, InvalidPage, NotFound, NotUnique
-from sorbus.expressions.build import Sort
-from sorbus.expressions.nodes import FALSE, Call, Node, Ordering, Param, Ref, conjunction
+from sorbus.errors.framework import NoSuchIdentity
+from sorbus.errors.inputs import InvalidInput, NotFound, NotUnique, PageRequired
+from sorbus.expressions.build import Expr
+from sorbus.expressions.nodes import FALSE, Call, Param, Ref
 from sorbus.policies.explain import refusal
-from sorbus.query.page import Page
-from sorbus.query.query import Query
-from sorbus.schema.fields import RelationshipSpec
+from sorbus.query.input_fields import storable
+from sorbus.query.query import Fallback, LoadItem, Query, load_items
+from sorbus.query.statements import SummaryKind
+from sorbus.query.totals import Total
+from sorbus.schema.fields import AttributeSpec
 from sorbus.schema.resource import PRIMARY_READ, ResourceSpec
 from sorbus.scope import Scope
+from sorbus.types.base import FieldType
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
-
-LARGEST_PAGE = 1000
 
 
 class Reader:
@@ -32,8 +40,11 @@ class Reader:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.planner = engine.planner
+        self.pages = Pager(self)
         self._get_shapes: dict[str, Shape] = {}
         self._get_keys: dict[str, Any] = {}
+
+    # checks
 
     def check(self, spec: ResourceSpec, action: str, scope: Scope, inputs: dict[str, Any] | None) -> None:
         """Steps 1 and 5 of a read: there is a tenant, and the policies do not refuse outright.
@@ -44,23 +55,52 @@ class Reader:
         """
         if not scope.authorize:
             return
-        if spec.tenancy is not None and scope.tenant is None:
-            raise TenantRequired(spec.name, action)
+        if scope.tenant is None:
+            need_tenant(spec, action, scope)
         program = self.engine.program(spec, action)
         if program.fold(program.variant(scope, inputs)) == FALSE:
             raise refusal(program, scope, inputs)
 
-    async def get(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
+    def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Scope:
+        """The same for a query: for its action, or for those of the parts that its rows come from.
+
+        Returns:
+            The scope in which it is read: an action may look at more tenants than the caller's.
+        """
+        actions = list(self._checked(query, spec, scope))
+        return scope if spec.tenancy is None and scope.tenant is not None else reaching(spec, actions, scope)
+
+    def _checked(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Iterator[str]:
+        if not query.parts:
+            self.check(spec, query.action, scope, dict(query.inputs))
+            yield query.action
+        for _, part in query.parts:
+            yield from self._checked(part, spec, scope)
+
+    # one record
+
+    async def get(self, spec: ResourceSpec, scope: Scope, key: Any, targets: Sequence[Any] = ()) -> Any:
         """The record with a key, by the primary read."""
-        record = await self.find(spec, scope, key)
+        record = await (self._loaded(spec, scope, key, targets) if targets else self.find(spec, scope, key))
         if record is None:
             raise NotFound(spec.name, key)
         return record
+
+    async def _loaded(self, spec: ResourceSpec, scope: Scope, key: Any, targets: Sequence[Any]) -> Any:
+        """The record with a key and more loaded, or None."""
+        field: Expr[Any] = getattr(spec.python, spec.primary_key.name)
+        query: Query[Any] = Query(
+            resource=spec.python, conditions=(field == self.cast_key(spec, key),), loads=load_items(targets)
+        )
+        records = await self.everything(query, scope)
+        return records[0] if records else None
 
     async def find(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key, or None."""
         if scope.authorize:
             self.check(spec, PRIMARY_READ, scope, None)
+        if scope.tenant is None:
+            scope = reaching(spec, (PRIMARY_READ,), scope)
         shape = self._get_shapes.get(spec.name)
         if shape is None:
             shape = self._get_shape(spec)
@@ -74,6 +114,45 @@ class Reader:
             return await self.find(spec, scope, key)
         except (ActionForbidden, TenantRequired):
             return None
+
+    async def get_by(
+        self, spec: ResourceSpec, scope: Scope, values: Mapping[str, Any], targets: Sequence[Any]
+    ) -> Any:
+        """The record with the values of an identity.
+
+        Raises:
+            NoSuchIdentity: the names are those of no identity.
+            InvalidInput: a value is none of its attribute.
+            NotFound: there is no such record that the actor may see.
+        """
+        names = self._identity(spec, values)
+        conditions: list[Expr[bool]] = []
+        for name in names:
+            field: Expr[Any] = getattr(spec.python, name)
+            conditions.append(field == _identifying(spec, spec.attributes[name], values[name]))
+        query: Query[Any] = Query(
+            resource=spec.python, conditions=tuple(conditions), loads=load_items(targets), take=2
+        )
+        records = await self.everything(query, scope)
+        if not records:
+            shown = ", ".join(f"{name} {values[name]}" for name in names)
+            raise NotFound(spec.name, where=f"with {shown}")
+        if len(records) > 1:
+            raise NotUnique(spec.name)
+        return records[0]
+
+    def _identity(self, spec: ResourceSpec, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names, if they are those of an identity; the tenant need not be said."""
+        tenant = {spec.tenancy.attribute} if spec.tenancy is not None else set[str]()
+        known = [(spec.primary_key.name,), *(each.keys for each in spec.identities.values())]
+        for keys in known:
+            if set(keys) - tenant <= set(values) <= set(keys):
+                return tuple(name for name in keys if name in values)
+        raise NoSuchIdentity(
+            spec.name,
+            values,
+            allowed=[", ".join(each for each in keys if each not in tenant) for keys in known],
+        )
 
     def _get_shape(self, spec: ResourceSpec) -> Shape:
         key = spec.primary_key
@@ -103,6 +182,17 @@ class Reader:
                 spec.name, spec.primary_key.name, problem="it is no valid key", expected=kind
             ) from None
 
+    async def exactly_one(self, query: Query[Any], scope: Scope, *, optional: bool = False) -> Any:
+        """The one record of a query; without one None, if it is optional."""
+        records = await self.all(query if query.take is not None else query.limit(2), scope)
+        if len(records) > 1:
+            raise NotUnique(query.resource.__name__)
+        if not records and not optional:
+            raise NotFound(query.resource.__name__)
+        return records[0] if records else None
+
+    # all records
+
     async def run(
         self, plan: ReadPlan, scope: Scope, values: Any, inputs: dict[str, Any] | None = None
     ) -> Any:
@@ -118,228 +208,171 @@ class Reader:
             plan.layer.release(session)
 
     async def all(self, query: Query[Any], scope: Scope) -> list[Any]:
-        """Every record of a query."""
-        spec = self.engine.spec_of(query.resource)
-        inputs = dict(query.inputs)
-        self.check(spec, query.action, scope, inputs)
-        return await self._records(self.planner.lower(_sorted(query, spec), spec), spec, scope, inputs)
+        """Every record of a query.
 
-    async def _records(
-        self, lowered: Lowered, spec: ResourceSpec, scope: Scope, inputs: dict[str, Any]
-    ) -> list[Any]:
-        plan = self.planner.plan(lowered.shape, scope, inputs)
-        rows = await self.run(plan, scope, lowered.values, inputs)
-        records = plan.hydrate(rows)
-        await self._finish(plan, records, lowered, spec, scope)
+        Raises:
+            PageRequired: its action is read in pages only.
+        """
+        spec = self.engine.spec_of(query.resource)
+        rules = self.pages.rules(query, spec)
+        if rules.required and (query.take is None or query.take > rules.largest):
+            raise PageRequired(f"{spec.name}.{query.action}", largest=rules.largest)
+        return await self.everything(query, scope)
+
+    async def everything(self, query: Query[Any], scope: Scope) -> list[Any]:
+        """Every record of a query, whatever its action says about pages."""
+        spec = self.engine.spec_of(query.resource)
+        scope = self.check_query(query, spec, scope)
+        lowered = self.planner.lower(query, spec)
+        inputs = dict(query.inputs)
+        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
+        records = plan.hydrate(await self.run(plan, scope, lowered.values, inputs))
+        if lowered.loads or lowered.python is not None:
+            await self.finish(plan, records, lowered, spec, scope)
         return records
 
-    async def _finish(
-        self, plan: ReadPlan, records: list[Any], lowered: Lowered, spec: ResourceSpec, scope: Scope
+    async def rows_of(
+        self,
+        lowered: Lowered,
+        spec: ResourceSpec,
+        scope: Scope,
+        inputs: Mapping[str, Any],
+        *,
+        most: int,
+        backward: bool = False,
+    ) -> tuple[Sequence[Row], ReadPlan, list[Any]]:
+        """The rows of a page, one more than it shows, and its records.
+
+        Args:
+            most: how many records there are at most.
+            backward: whether the rows were read from the end.
+        """
+        known = dict(inputs)
+        plan = self.planner.plan(lowered.shape, scope, known, lowered.values)
+        rows: Sequence[Row] = await self.run(plan, scope, lowered.values, known)
+        shown = rows[:most]
+        records = plan.hydrate(shown[::-1] if backward else shown)
+        await self.finish(plan, records, lowered, spec, scope)
+        return rows, plan, records
+
+    async def finish(
+        self,
+        plan: ReadPlan,  # noqa: ARG002
+        records: list[Any],
+        lowered: Lowered,
+        spec: ResourceSpec,
+        scope: Scope,
     ) -> None:
         """Step 15: related rows, then the calculations that run in Python."""
         if not records:
             return
-        for relationship, query in lowered.loads:
-            await self._load_related(records, spec, relationship, query, scope)
-        for name, function in plan.computed:
+        for relationship, item in lowered.loads:
+            await load_related(self, records, spec, relationship, item, scope)
+        if lowered.python is not None:
+            await self._compute(lowered.python, records, spec, scope)
+
+    async def _compute(self, python: Python, records: list[Any], spec: ResourceSpec, scope: Scope) -> None:
+        """The calculations in Python, after what they need; what nobody else asked for goes again."""
+        for relationship, item in python.before:
+            await load_related(self, records, spec, relationship, item, scope)
+        for each in python.computations:
+            await each.run(records, scope)
+        for name in python.dropped:
             for record in records:
-                record.__dict__[name] = function(record)
+                record.__dict__.pop(name, None)
+        for relationship, item in python.after:
+            await load_related(self, records, spec, relationship, item, scope)
 
     async def load_related(
         self, records: list[Any], spec: ResourceSpec, names: tuple[str, ...], scope: Scope
     ) -> None:
         """Load relationships on records that are at hand."""
         for name in names:
-            relationship = spec.relationships.get(name)
-            if relationship is None:
+            if name not in spec.relationships:
                 raise NoSuchField(spec.name, name, allowed=spec.relationships, where="a load")
-            await self._load_related(records, spec, relationship, None, scope)
+        await load(self, records, spec, scope, [LoadItem(target=name) for name in names], reuse=False)
 
-    async def _load_related(
+    async def load(
         self,
-        records: list[Any],
-        spec: ResourceSpec,
-        relationship: RelationshipSpec,
-        query: Query[Any] | None,
+        records: Sequence[Any],
+        resource: type[Any],
         scope: Scope,
+        targets: Sequence[Any],
+        *,
+        reuse: bool,
     ) -> None:
-        destination = self.planner.application.destination(relationship)
-        inner: Query[Any] = query if query is not None else Query(resource=destination.python)
-        self.check(destination, inner.action, scope, dict(inner.inputs))
-        own, name = relationship.source_attribute, relationship.name
-        keys = list({key for record in records if (key := record.__dict__[own]) is not None})
-        lowered = self.planner.lower(_sorted(inner, destination, relationship.order), destination)
-        lowered.values.append(keys)
-        related = (spec.name, name, len(lowered.values) - 1)
-        lowered.shape = replace(lowered.shape, related=related)
-        plan = self.planner.plan(lowered.shape, scope, dict(inner.inputs))
-        rows: list[Row] = await self.run(plan, scope, lowered.values, dict(inner.inputs)) if keys else []
-        found = plan.hydrate(rows)
-        await self._finish(plan, found, lowered, destination, scope)
-        _attach(records, rows, found, relationship)
+        """Load fields and relationships on records that are at hand; a query gives all its loads."""
+        if records:
+            items = load_items(targets)
+            await load(self, records, self.engine.spec_of(resource), scope, items, reuse=reuse)
 
-    async def exactly_one(self, query: Query[Any], scope: Scope) -> Any:
-        """The one record of a query."""
-        records = await self.all(query.limit(2), scope)
-        if not records:
-            raise NotFound(query.resource.__name__)
-        if len(records) > 1:
-            raise NotUnique(query.resource.__name__)
-        return records[0]
+    def stream(
+        self, query: Query[Any], scope: Scope, *, batch: int, fallback: Fallback | None
+    ) -> AsyncIterator[Any]:
+        """Every record of a query, in batches."""
+        return stream(self, query, scope, batch=batch, fallback=fallback)
+
+    # values over all rows
+
+    async def summarize(
+        self, query: Query[Any], scope: Scope, totals: Sequence[Total[Any]], *, whole: bool
+    ) -> list[Any]:
+        """Values over the rows of a query.
+
+        Args:
+            whole: whether its limit and offset are left out.
+        """
+        spec = self.engine.spec_of(query.resource)
+        scope = self.check_query(query, spec, scope)
+        lowered = self.planner.totals(query, spec, totals, whole=whole)
+        inputs = dict(query.inputs)
+        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
+        (row,) = await self.run(plan, scope, lowered.values, inputs)
+        return [
+            value if value is None or read is None else read(value)
+            for value, read in zip(row, plan.loaders, strict=True)
+        ]
+
+    async def values(self, query: Query[Any], scope: Scope, field: Expr[Any]) -> list[Any]:
+        """One value of every row of a query."""
+        spec = self.engine.spec_of(query.resource)
+        scope = self.check_query(query, spec, scope)
+        lowered = self.planner.single(query, spec, field)
+        inputs = dict(query.inputs)
+        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
+        rows = await self.run(plan, scope, lowered.values, inputs)
+        (read,) = plan.loaders
+        if read is None:
+            return [row[0] for row in rows]
+        return [None if row[0] is None else read(row[0]) for row in rows]
 
     async def count(self, query: Query[Any], scope: Scope) -> int:
         """How many rows a query has, whatever its limit."""
+        (number,) = await self.summarize(query, scope, (_COUNT,), whole=True)
+        return int(number)
+
+    async def exists(self, query: Query[Any], scope: Scope) -> bool:
+        """Whether a query has a row."""
         spec = self.engine.spec_of(query.resource)
+        scope = self.check_query(query, spec, scope)
+        lowered = self.planner.there(query, spec)
         inputs = dict(query.inputs)
-        self.check(spec, query.action, scope, inputs)
-        lowered = self.planner.lower(query, spec, count=True)
-        plan = self.planner.plan(lowered.shape, scope, inputs)
-        rows = await self.run(plan, scope, lowered.values, inputs)
-        return int(rows[0][0])
-
-    async def offset_page(
-        self, query: Query[Any], scope: Scope, *, limit: int, offset: int, count: bool
-    ) -> Page[Any]:
-        """One page by position; one row more is read to know whether there is a next page."""
-        _check_page(limit=limit, offset=offset)
-        records = await self.all(query.limit(limit + 1).offset(offset), scope)
-        return Page(
-            items=tuple(records[:limit]),
-            has_next=len(records) > limit,
-            has_previous=offset > 0,
-            limit=limit,
-            offset=offset,
-            count=await self.count(query, scope) if count else None,
-        )
-
-    async def keyset_page(
-        self,
-        query: Query[Any],
-        scope: Scope,
-        *,
-        limit: int,
-        after: str | None,
-        before: str | None,
-        count: bool,
-    ) -> Page[Any]:
-        """One page from a signed cursor on."""
-        _check_page(limit=limit)
-        if after is not None and before is not None:
-            raise InvalidPage("before", before, allowed="`after` or `before`, not both")
-        spec = self.engine.spec_of(query.resource)
-        inputs = dict(query.inputs)
-        self.check(spec, query.action, scope, inputs)
-        whole = _sorted(query, spec)
-        lowered = self.planner.lower(whole.limit(limit + 1), spec)
-        terms = _plain_terms(lowered.shape, spec)
-        sort = f"{spec.name}:{terms}"
-        backward = before is not None
-        cursor = before if backward else after
-        if cursor is not None:
-            self._seek(lowered, terms, cursor, sort, spec, backward=backward)
-        records = await self._records(lowered, spec, scope, inputs)
-        more = len(records) > limit
-        records = records[:limit]
-        if backward:
-            records.reverse()
-        return Page(
-            items=tuple(records),
-            has_next=True if backward else more,
-            has_previous=more if backward else after is not None,
-            limit=limit,
-            start_cursor=self._cursor(records[0], terms, sort) if records else None,
-            end_cursor=self._cursor(records[-1], terms, sort) if records else None,
-            count=await self.count(query, scope) if count else None,
-        )
-
-    def _seek(
-        self,
-        lowered: Lowered,
-        terms: tuple[Ordering, ...],
-        cursor: str,
-        sort: str,
-        spec: ResourceSpec,
-        *,
-        backward: bool,
-    ) -> None:
-        """Restrict a lowered query to the rows beyond a cursor."""
-        types = [spec.attributes[_name(term)].type for term in terms]
-        values = cursors.decode(self.engine.secret, sort, cursor, types)
-        order = lowered.shape.order
-        if backward:
-            order = tuple(_reversed(term) for term in order)
-            terms = tuple(_reversed(term) for term in terms)
-        nullable = [kind.nullable for kind in types]
-        beyond: Node = cursors.beyond(terms, values, nullable, lowered.values)
-        lowered.shape = replace(lowered.shape, where=conjunction(lowered.shape.where, beyond), order=order)
-
-    def _cursor(self, record: Any, terms: tuple[Ordering, ...], sort: str) -> str:
-        return cursors.encode(self.engine.secret, sort, [record.__dict__[_name(term)] for term in terms])
+        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
+        return bool(await self.run(plan, scope, lowered.values, inputs))
 
 
-def _name(term: Ordering) -> str:
-    return term.node.name if isinstance(term.node, Ref) else ""
+_COUNT: Total[int] = Total(kind=SummaryKind.COUNT)
 
 
-def _reversed(term: Ordering) -> Ordering:
-    return Ordering(term.node, not term.descending, not term.puts_nulls_first)
-
-
-def _plain_terms(shape: Shape, spec: ResourceSpec) -> tuple[Ordering, ...]:
-    """The sort terms, which a keyset page can only follow over stored fields."""
-    for term in shape.order:
-        if not isinstance(term.node, Ref) or term.node.path or term.node.name not in spec.attributes:
-            raise InvalidPage(
-                "sort",
-                "a derived field",
-                allowed="keyset pages sort by attributes; use `offset_page` for others",
-            )
-    return shape.order
-
-
-def _sorted(query: Query[Any], spec: ResourceSpec, otherwise: tuple[Ordering, ...] = ()) -> Query[Any]:
-    """The query with a total order: its own terms or the relationship's, then the key."""
-    key = getattr(spec.python, spec.primary_key.name)
-    if otherwise and not query.sorts:
-        terms = tuple(_As(term) for term in otherwise)
-        return replace(query, sorts=(*terms, Sort(key)))
-    if any(getattr(term.by, "name", None) == spec.primary_key.name for term in query.sorts):
-        return query
-    return replace(query, sorts=(*query.sorts, Sort(key)))
-
-
-class _As(Sort):
-    """A term that is already lowered."""
-
-    def __init__(self, term: Ordering) -> None:
-        object.__setattr__(self, "by", term)
-        object.__setattr__(self, "descending", term.descending)
-        object.__setattr__(self, "nulls_first", term.nulls_first)
-
-    def lower(self, context: Any) -> Ordering:
-        """The term itself."""
-        del context
-        term: Any = self.by
-        return Ordering(term.node, term.descending, term.nulls_first)
-
-
-def _check_page(*, limit: int, offset: int = 0) -> None:
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise InvalidPage("limit", limit, allowed=f"1 to {LARGEST_PAGE}")
-    if offset < 0:
-        raise InvalidPage("offset", offset, allowed="0 or more")
-
-
-def _attach(records: list[Any], rows: list[Row], found: list[Any], relationship: RelationshipSpec) -> None:
-    """Put related records on their source records."""
-    own, name = relationship.source_attribute, relationship.name
-    if not relationship.to_many:
-        single = {row[0]: record for row, record in zip(rows, found, strict=True)}
-        for record in records:
-            record.__dict__[name] = single.get(record.__dict__[own])
-        return
-    groups: dict[Any, list[Any]] = {}
-    for row, record in zip(rows, found, strict=True):
-        groups.setdefault(row[0], []).append(record)
-    for record in records:
-        record.__dict__[name] = groups.get(record.__dict__[own], [])
+def _identifying(spec: ResourceSpec, attribute: AttributeSpec, value: Any) -> Any:
+    """A value of an identity. What is not a single value of its type is refused: values are no conditions."""
+    kind = attribute.type
+    refused = InvalidInput(
+        spec.name, attribute.name, problem="it is no value to look for", expected=kind.describe()
+    )
+    if value is None or isinstance(value, Expr):
+        raise refused
+    try:
+        return storable(FieldType(annotation=kind.annotation).adapter.validate_python(value), kind)
+    except ValueError:
+        raise refused from None

@@ -10,8 +10,9 @@ from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.states import check_choice
 from sorbus.engine.upserting import answer_of, conflict_of
-from sorbus.engine.write_data import WriteData, bindings, guarded, key_is, tenancy_for
+from sorbus.engine.write_data import WriteData, before, bindings, guarded, key_is, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import InvalidAction, Rejected
 from sorbus.expressions.build import Expr
@@ -26,6 +27,8 @@ _TRUTH = field_type(bool)
 def assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, Node], ...], tuple[Any, ...]]:
     """The values to write as nodes over `params`, and what of them decides the SQL."""
     data: WriteData = call.plan.data
+    if data.chooses:
+        check_choice(call.changeset)
     assigned: list[tuple[str, Node]] = []
     shape: list[Any] = []
     for name, value in call.changeset.changes.items():
@@ -130,6 +133,8 @@ async def update(call: ActionCall) -> None:
     if required and not assigned:
         _hold(call, rows[0][-len(required) :])
     call.result = data.hydrate(rows)[0]
+    if data.previous:
+        call.previous = previous_values(call, rows[0])
 
 
 def _extras(call: ActionCall, params: list[Any]) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
@@ -154,6 +159,18 @@ async def _written(call: ActionCall, executable: Executable, params: list[Any]) 
     return rows
 
 
+def previous_names(call: ActionCall) -> tuple[str, ...]:
+    """The attributes whose old values the statement answers with: those asked for that it changes."""
+    wanted = call.plan.data.previous
+    return tuple(name for name in call.changeset.changes if name in wanted) if wanted else ()
+
+
+def previous_values(call: ActionCall, row: Any) -> dict[str, Any]:
+    """The old values, which stand at the end of a written row."""
+    names = previous_names(call)
+    return before(call.plan.data, names, row[-len(names) :]) if names else {}
+
+
 def touch(call: ActionCall) -> None:
     """Set the attributes that every update sets; an update without changes changes no time either."""
     changes = call.changeset.changes
@@ -172,7 +189,14 @@ def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], ke
     outputs = attribute_outputs(data.spec)
     # An update that changes nothing is still authorised: it reads the row under the same conditions.
     statement: Update | Select = (
-        Update(resource=data.spec, assignments=assigned, where=where, outputs=outputs, guards=required)
+        Update(
+            resource=data.spec,
+            assignments=assigned,
+            where=where,
+            outputs=outputs,
+            guards=required,
+            previous=previous_names(call),
+        )
         if assigned
         else Select(resource=data.spec, outputs=(*outputs, *_truths(required)), where=where)
     )

@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 from sorbus.data_layers.base import DataLayer
-from sorbus.errors.framework import TransactionElsewhere
+from sorbus.errors.framework import AfterCommitFailed, TransactionElsewhere
+
+logger = logging.getLogger(__name__)
 
 OnCommit = Callable[[], Awaitable[None]]
 
 _current: ContextVar[Transaction | None] = ContextVar("sorbus_transaction", default=None)
 
 
+@dataclass(slots=True)
+class Savepoint:
+    """A part of a transaction that can be undone alone.
+
+    Attributes:
+        queued: how many callbacks were queued when it began.
+        marks: the place to go back to, for each layer that has a session.
+    """
+
+    queued: int
+    marks: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
 class Transaction:
-    """An open transaction. Sessions of the layers that take part are opened when first needed."""
+    """An open transaction. Sessions of the layers that take part are opened when first needed.
+
+    Attributes:
+        on_commit: what runs after the commit, in this order; never after a rollback. What a rolled back inner
+            part has queued is forgotten with it.
+    """
 
     def __init__(self, layers: Mapping[str, DataLayer]) -> None:
         self.layers = layers
@@ -25,6 +47,7 @@ class Transaction:
         self.on_commit: list[OnCommit] = []
         self.open = True
         self.task = asyncio.current_task()
+        self._savepoints: list[Savepoint] = []
 
     async def session(self, layer: DataLayer) -> Any:
         """The transaction's session on a layer."""
@@ -33,11 +56,38 @@ class Transaction:
             found = await layer.acquire()
             try:
                 await layer.begin(found)
+                for each in self._savepoints:
+                    each.marks[layer.name] = await layer.savepoint(found)
             except BaseException:
                 layer.release(found)
                 raise
             self.sessions[layer.name] = found
         return found
+
+    async def begin_part(self) -> Savepoint:
+        """Begin a part that can be undone alone; parts end in the reverse order."""
+        part = Savepoint(len(self.on_commit))
+        for name, session in self.sessions.items():
+            part.marks[name] = await self.layers[name].savepoint(session)
+        self._savepoints.append(part)
+        return part
+
+    async def keep_part(self, part: Savepoint) -> None:
+        """End a part; what it did is committed with the whole.
+
+        Raises:
+            TransactionAborted: a statement in it had failed.
+        """
+        for name, mark in part.marks.items():
+            await self.layers[name].keep(self.sessions[name], mark)
+        self._savepoints.pop()
+
+    async def undo_part(self, part: Savepoint) -> None:
+        """Undo a part, and forget what it queued."""
+        self._savepoints.pop()
+        del self.on_commit[part.queued :]
+        for name, mark in part.marks.items():
+            await self.layers[name].rollback_to(self.sessions[name], mark)
 
     async def commit(self) -> None:
         """Commit every session."""
@@ -72,11 +122,24 @@ def current(of: Mapping[str, DataLayer]) -> Transaction | None:
 
 
 @asynccontextmanager
-async def transaction(layers: Mapping[str, DataLayer]) -> AsyncGenerator[Transaction]:
-    """Join the task's transaction, or open one; what was queued for after the commit runs after it."""
+async def transaction(
+    layers: Mapping[str, DataLayer], *, nested: bool = False
+) -> AsyncGenerator[Transaction]:
+    """Join the task's transaction, or open one; what was queued for after the commit runs after it.
+
+    Args:
+        nested: inside an open transaction, an error undoes this block alone.
+
+    Raises:
+        AfterCommitFailed: everything is committed, but callbacks that were queued for after it failed.
+    """
     outer = current(layers)
     if outer is not None:
-        yield outer
+        if nested:
+            async with _part(outer):
+                yield outer
+        else:
+            yield outer
         return
     opened = Transaction(layers)
     token = _current.set(opened)
@@ -91,5 +154,34 @@ async def transaction(layers: Mapping[str, DataLayer]) -> AsyncGenerator[Transac
             opened.release()
     finally:
         _current.reset(token)
-    for callback in opened.on_commit:
-        await callback()
+    await run_after_commit(opened.on_commit)
+
+
+@asynccontextmanager
+async def _part(outer: Transaction) -> AsyncGenerator[None]:
+    part = await outer.begin_part()
+    try:
+        yield
+        await outer.keep_part(part)
+    except BaseException:
+        await outer.undo_part(part)
+        raise
+
+
+async def run_after_commit(callbacks: Iterable[OnCommit]) -> None:
+    """Run every callback, whatever happens to the others: what they follow is committed and stays so.
+
+    Raises:
+        AfterCommitFailed: some failed; each is logged with its trace.
+    """
+    failures: list[Exception] = []
+    for callback in callbacks:
+        try:
+            await callback()
+        except AfterCommitFailed as inner:
+            failures.extend(inner.errors)
+        except Exception as error:
+            logger.exception("a callback failed after the commit")
+            failures.append(error)
+    if failures:
+        raise AfterCommitFailed(failures) from failures[0]

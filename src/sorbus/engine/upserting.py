@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
+from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
-from sorbus.engine.write_data import WriteData, bindings, tenancy_for
+from sorbus.engine.states import wrong_state
+from sorbus.engine.write_data import WriteData, bindings, guarded, tenancy_for
+from sorbus.errors.authorization import ActionForbidden
+from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import UpsertSkipped
 from sorbus.expressions.nodes import TRUE, Call, Node, Ref, conjunction
 from sorbus.policies.explain import refusal
 from sorbus.query.statements import Conflict, Select
 from sorbus.schema.actions import OnSkip, UpsertSpec
-
-OUTCOME = "__outcome__"
-"""Where a record keeps what an upsert did; no field can bear such a name."""
-
-
-class UpsertOutcome(StrEnum):
-    """What an upsert did with its row."""
-
-    INSERTED = "inserted"
-    UPDATED = "updated"
-    SKIPPED = "skipped"
-
-
-def outcome_of(record: Any) -> UpsertOutcome | None:
-    """What the upsert that answered with a record did; None for a record of any other origin."""
-    found: UpsertOutcome | None = record.__dict__.get(OUTCOME)
-    return found
 
 
 def conflict_of(call: ActionCall) -> Conflict:
@@ -45,8 +31,13 @@ def conflict_of(call: ActionCall) -> Conflict:
     if fields is None:
         fields = tuple(each.name for each in data.action.inputs if each.attribute and each.name not in keys)
     touched = tuple(each.name for each in data.spec.attributes.values() if each.touch)
-    where = conjunction(tenancy_for(call), _only(call.filter), _only(call.updates), upsert.where)
-    return Conflict(keys=keys, update=tuple(dict.fromkeys([*fields, *touched])) or keys[:1], where=where)
+    where = conjunction(
+        tenancy_for(call), guarded(data), _only(call.filter), _only(call.updates), upsert.where
+    )
+    transition = data.action.transition
+    moved = (transition.attribute,) if transition is not None and transition.sources else ()
+    update = tuple(dict.fromkeys([*fields, *moved, *touched])) or keys[:1]
+    return Conflict(keys=keys, update=update, where=where)
 
 
 def upsert_of(data: WriteData) -> UpsertSpec:
@@ -64,6 +55,7 @@ async def answer_of(call: ActionCall, rows: Sequence[Any]) -> None:
     """The record of an upsert, tagged with what was done.
 
     Raises:
+        WrongState: the action is a transition that does not start from the state of the row there.
         UpsertSkipped: the upsert's own condition left the row there alone, and the action says that is an error.
         ActionForbidden: the policies do not let the actor update the row there.
     """
@@ -84,8 +76,8 @@ async def _left_alone(call: ActionCall) -> Any:
     """The row that the upsert's own condition spared; a refusal when it was the policies."""
     data: WriteData = call.plan.data
     upsert = upsert_of(data)
-    if upsert.where is None:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
+    if upsert.where is None and guarded(data) is None:
+        raise _refused(call)
     params: list[Any] = []
     parts: list[Node] = []
     for name in data.spec.identities[upsert.identity].keys:
@@ -100,5 +92,18 @@ async def _left_alone(call: ActionCall) -> Any:
         )
     rows = await executable.fetch(call.session, bindings(call, params))
     if not rows:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
-    return data.hydrate(rows)[0]
+        raise _refused(call)
+    there = data.hydrate(rows)[0]
+    wrong = wrong_state(data.spec, data.action, there)
+    if wrong is not None:
+        raise wrong
+    return there
+
+
+def _refused(call: ActionCall) -> SorbusError:
+    """Why the row that is there was not updated: the policies, or it is another tenant's."""
+    data: WriteData = call.plan.data
+    if _only(call.filter) is None and _only(call.updates) is None and tenancy_for(call) is not None:
+        reason = "the row that is there belongs to another tenant."
+        return ActionForbidden(data.spec.name, data.action.name, reason=reason)
+    return refusal(data.program, call.scope, call.changeset.inputs)

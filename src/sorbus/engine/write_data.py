@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sorbus.data_layers.base import Bindings, DataLayer, Executable
+from sorbus.data_layers.base import Bindings, DataLayer, Executable, Row
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.guards import tenancy
 from sorbus.engine.hydrate import Hydrate
 from sorbus.engine.lifecycle import ActionCall
+from sorbus.engine.states import chooses
+from sorbus.engine.tenants import reach
 from sorbus.expressions.nodes import Call, Const, Node, Param, Ref
 from sorbus.policies.fold import PolicyProgram
 from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionSpec
 from sorbus.schema.resource import ResourceSpec
+from sorbus.scope import EveryTenant
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
@@ -46,6 +49,8 @@ class WriteData:
         accepted: the attributes that are set by an input of their name.
         parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
+        chooses: whether its body must choose the state that follows.
+        previous: the attributes whose values from before an update its effects ask for.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
 
@@ -62,11 +67,14 @@ class WriteData:
     prepares: bool
     row_first: bool
     changes_later: bool
+    previous: frozenset[str] = frozenset()
+    chooses: bool = False
     accepted: frozenset[str] = frozenset()
     parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
 
     def __post_init__(self) -> None:
+        self.chooses = chooses(self.action.transition)
         self.accepted = frozenset(each.name for each in self.action.inputs if each.attribute)
 
     def parameter(self, name: str, position: int) -> Param:
@@ -85,11 +93,26 @@ class WriteData:
         return executable
 
 
+def previous_of(effects: Iterable[Any]) -> frozenset[str]:
+    """The attributes whose values from before an update some effects ask for, in their `previous`."""
+    return frozenset(name for effect in effects for name in getattr(effect, "previous", ()))
+
+
+def before(data: WriteData, names: tuple[str, ...], values: Row) -> dict[str, Any]:
+    """The values from before an update, as Python values."""
+    found: dict[str, Any] = {}
+    for name, value in zip(names, values, strict=True):
+        loader = data.layer.loader(data.spec.attributes[name].type)
+        found[name] = value if loader is None or value is None else loader(value)
+    return found
+
+
 def tenancy_for(call: ActionCall) -> Node | None:
-    """The tenant's condition; inner work without a tenant sees all of them."""
-    if call.scope.tenant is None and not call.scope.authorize:
+    """The tenant's condition; none where the action, or inner work without a tenant, looks at all of them."""
+    data: WriteData = call.plan.data
+    if data.spec.tenancy is None or reach(data.action, call.scope).__class__ is EveryTenant:
         return None
-    return tenancy(call.plan.data.spec)
+    return tenancy(data.spec)
 
 
 def key_is(spec: ResourceSpec, index: int) -> Node:
@@ -108,4 +131,5 @@ def guarded(data: WriteData) -> Node | None:
 
 def bindings(call: ActionCall, params: list[Any]) -> Bindings:
     """What a statement of this call is run with."""
-    return Bindings(params, call.scope.actor, call.scope.tenant, call.changeset.inputs)
+    tenant = reach(call.plan.data.action, call.scope)
+    return Bindings(params, call.scope.actor, tenant, call.changeset.inputs)

@@ -16,8 +16,8 @@ from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
-from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, tenancy_for
-from sorbus.errors.authorization import TenantRequired
+from sorbus.engine.tenants import need_tenant
+from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, previous_of, tenancy_for
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.build import Expr
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
@@ -34,7 +34,7 @@ from sorbus.expressions.nodes import (
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
 from sorbus.policies.rows import DICT_ROW
-from sorbus.query.statements import Select
+from sorbus.query.statements import Lock, Select
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
 from sorbus.schema.resource import ResourceSpec
 
@@ -49,7 +49,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     sync_body = bool(action.body and not action.body_async and not is_empty(action.body))
     slow = action.body_async or HookPoint.BEFORE_TRANSACTION in hooks
     hooked = slow or HookPoint.BEFORE_WRITE in hooks
-    effects = engine.effects_for(spec, action)
+    effects, notices = engine.effects_for(spec, action), engine.notices_for(spec, action)
     data = WriteData(
         engine=engine,
         spec=spec,
@@ -61,9 +61,10 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         draft=draft_class(spec),
         sync_body=sync_body,
         needs_draft=bool(sync_body or hooked or action.changes),
-        prepares=bool(sync_body or hooked or action.changes),
+        prepares=bool(sync_body or hooked or action.changes or _bounded(action)),
         row_first=hooked,
         changes_later=bool(hooked or action.upsert),
+        previous=previous_of((*effects, *notices)),
     )
     change = {ActionKind.CREATE: change_create, ActionKind.UPDATE: change_update}.get(
         action.kind, change_destroy
@@ -77,7 +78,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         (Step.AUTHORISE, _authorise),
         (Step.WRITE, write),
     ]
-    if spec.tenancy is not None:
+    if spec.tenancy is not None or spec.schema_tenancy is not None:
         steps.append((Step.SCOPE, _scope))
     if slow:
         steps.append((Step.BEFORE_TRANSACTION, _before_transaction))
@@ -85,10 +86,9 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         steps.append((Step.BEFORE_WRITE, _before_write))
     if HookPoint.AFTER_WRITE in hooks:
         steps.append((Step.AFTER_WRITE, _after_write))
-    if effects:
-        steps.append((Step.EFFECTS, _run_effects(effects)))
-    if HookPoint.AFTER_COMMIT in hooks:
-        steps.append((Step.AFTER_COMMIT, _after_commit))
+    steps.extend((Step.EFFECTS, effect) for effect in effects)
+    steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
+    steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
     inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
     checked = action.kind is ActionKind.CREATE and may_need_row(data.program)
     return arrange(
@@ -99,6 +99,11 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     )
 
 
+def _bounded(action: ActionSpec) -> bool:
+    """Whether an input may hold a value that the action must not set."""
+    return any(each.attribute and each.name == name for each in action.inputs for name, _ in action.bounds)
+
+
 def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
     nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
@@ -107,21 +112,12 @@ def may_need_row(program: PolicyProgram) -> bool:
     )
 
 
-def _run_effects(effects: tuple[Callable[[ActionCall], Any], ...]) -> StepRunner:
-    async def run(call: ActionCall) -> None:
-        for effect in effects:
-            await effect(call)
-
-    return run
-
-
 # 1 scope
 
 
 async def _scope(call: ActionCall) -> None:
     data: WriteData = call.plan.data
-    if call.scope.tenant is None and call.scope.authorize:
-        raise TenantRequired(data.spec.name, data.action.name)
+    need_tenant(data.spec, data.action.name, call.scope)
 
 
 # 2 cast and defaults, 3 accept check
@@ -170,6 +166,9 @@ def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None
     )
     if any(isinstance(value, Expr) for value in row.values()):
         return None
+    if call.changeset.pending:
+        # What related writes will set is not known yet.
+        row = {name: value for name, value in row.items() if name not in call.changeset.pending}
     try:
         return evaluate(node, row, environment) is True
     except Unevaluable:
@@ -189,7 +188,9 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
     executable = data.executables.get(key)
     if executable is None:
         where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
-        executable = data.keep(key, Select(resource=data.spec, outputs=(), where=where, lock=lock))
+        executable = data.keep(
+            key, Select(resource=data.spec, outputs=(), where=where, lock=Lock() if lock else None)
+        )
     rows = await data.engine.fetch(data.layer, executable, bindings(call, [call.changeset.key]))
     if not rows:
         raise await nothing_written(call)
@@ -251,6 +252,10 @@ async def _after_write(call: ActionCall) -> None:
         await _awaited(hook(call.result, call.scope))
 
 
-async def _after_commit(call: ActionCall) -> None:
-    for hook in call.plan.data.action.hooks[HookPoint.AFTER_COMMIT]:
+def _after_commit(hook: Callable[[Any, Any], Any]) -> StepRunner:
+    """One hook is one step, so that a hook that fails takes none of the others with it."""
+
+    async def run(call: ActionCall) -> None:
         await _awaited(hook(call.result, call.scope))
+
+    return run

@@ -137,6 +137,15 @@ class WrongSection(DeclarationError):
         super().__init__(f"{where}: {message}", path=tuple(where.split(".")), hint=hint)
 
 
+class WrongRelationship(DeclarationError):
+    """A relationship's options or path do not fit the resources that it joins."""
+
+    code = "wrong-relationship"
+
+    def __init__(self, where: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{where}: {message}", path=tuple(where.split(".")), hint=hint)
+
+
 class HidesMember(DeclarationError):
     """A name in a resource's body would hide what every resource has."""
 
@@ -157,6 +166,18 @@ class WrongTransition(DeclarationError):
 
     def __init__(self, action: str, message: str, *, hint: str = "") -> None:
         super().__init__(f"{action}: {message}", path=tuple(action.split(".")), hint=hint)
+
+
+class BadPaging(DeclarationError):
+    """A read action's pages have a default size that they may not have."""
+
+    code = "bad-paging"
+
+    def __init__(self, *, default: int, largest: int) -> None:
+        super().__init__(
+            f"Pages of {default} rows by default and {largest} at most cannot be.",
+            hint="Give `Paging` a `default` from 1 up to `largest`.",
+        )
 
 
 class NotNumeric(DeclarationError):
@@ -208,6 +229,68 @@ class BrokenExpression(DeclarationError):
             f"{where}: the expression cannot be built: {problem}.",
             path=tuple(where.split(".")),
             hint="Expressions are made of fields, values, operators and the functions of `sorbus`.",
+        )
+
+
+class BrokenFragment(DeclarationError):
+    """A piece of SQL does not fit its arguments."""
+
+    code = "broken-fragment"
+
+    def __init__(self, where: str, sql: str, problem: str) -> None:
+        super().__init__(
+            f"{where}: {problem}: `{sql}`.",
+            hint="Write `{0}`, `{1}`… for the arguments, each at least once, and `{{` or `}}` for a brace.",
+        )
+
+
+class NoParentRow(DeclarationError):
+    """`parent(…)` was used where no row encloses the row in question."""
+
+    code = "no-parent-row"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "`parent(…)` steps out of the lambda of a relationship, and here is none.",
+            hint="Name the field itself; inside `exists(rel, lambda row: …)` write `parent(Thing.field)`.",
+        )
+
+
+class WrongOperand(DeclarationError):
+    """A function or operator is given what it surely cannot take."""
+
+    code = "wrong-operand"
+
+    def __init__(self, function: str, *, found: str, takes: str, place: int | None = None) -> None:
+        which = "" if place is None else f" as its {_ORDINALS[min(place, len(_ORDINALS) - 1)]} argument"
+        super().__init__(
+            f"`{function}` takes {takes}{which}, not {found}.",
+            hint="Cast it with `fn.cast(…)`, or use a function of its type.",
+        )
+
+
+_ORDINALS = ("first", "second", "third", "next")
+
+
+class WrongCalculation(DeclarationError):
+    """A calculation's function does not have the form that its kind needs."""
+
+    code = "wrong-calculation"
+
+    def __init__(self, calculation: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(f"{calculation}: {problem}.", path=tuple(calculation.split(".")), hint=hint)
+
+
+class UnusableAlias(DeclarationError):
+    """A calculation is loaded under a name that it cannot have."""
+
+    code = "unusable-alias"
+
+    def __init__(self, calculation: str, alias: str, problem: str) -> None:
+        super().__init__(
+            f"{calculation} cannot be loaded as `{alias}`: {problem}.",
+            path=tuple(calculation.split(".")),
+            hint='Give it a name of its own: `.as_("sale")`.',
         )
 
 

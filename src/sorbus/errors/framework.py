@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sorbus.errors.base import FrameworkError
 from sorbus.errors.hints import did_you_mean, listed
@@ -99,10 +99,37 @@ class NotCompilable(FrameworkError):
 
     code = "not-compilable"
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, hint: str = "") -> None:
         super().__init__(
             f"`{what}` cannot be computed by the data layer.",
-            hint="Calculations written as Python functions can be loaded, but not filtered or sorted by.",
+            hint=hint
+            or "Calculations written as Python functions can be loaded, but not filtered or sorted by.",
+        )
+
+
+class CannotJoin(FrameworkError):
+    """A condition, an aggregate or a path goes over a relationship that no single statement can follow."""
+
+    code = "cannot-join"
+
+    def __init__(self, relationship: str, reason: str) -> None:
+        super().__init__(
+            f"`{relationship}` can be loaded, but not be part of a condition, aggregate or path: {reason}.",
+            path=tuple(relationship.split(".")),
+            hint="Load it with `.load(…)` and work with its rows in Python.",
+        )
+
+
+class WrongRelated(FrameworkError):
+    """The function of a manual relationship answered with something that it does not declare."""
+
+    code = "wrong-related"
+
+    def __init__(self, relationship: str, *, found: str, expected: str) -> None:
+        super().__init__(
+            f"`{relationship}`: its function answered with {found}; it answers with {expected}.",
+            path=tuple(relationship.split(".")),
+            hint="Answer with a mapping from the key of each record to its related records.",
         )
 
 
@@ -115,6 +142,26 @@ class TransactionElsewhere(FrameworkError):
         super().__init__(
             "A transaction belongs to the task that opened it; this call comes from a task started in it.",
             hint="Await the calls one after the other, or start the task after the transaction.",
+        )
+
+
+class AfterCommitFailed(FrameworkError):
+    """Work that was to follow a commit failed. What was committed stays.
+
+    Attributes:
+        errors: what went wrong, one exception for each callback that failed.
+    """
+
+    code = "after-commit-failed"
+
+    def __init__(self, errors: Sequence[Exception]) -> None:
+        self.errors = tuple(errors)
+        shown = "; ".join(f"{type(each).__name__}: {each}" for each in self.errors)
+        count = len(self.errors)
+        super().__init__(
+            f"Everything was committed, but {count} callback{'s' if count != 1 else ''} failed "
+            f"afterwards: {shown}.",
+            hint="Do not repeat the action. What must not be lost belongs into the transaction, as a job.",
         )
 
 
@@ -164,4 +211,32 @@ class ApplicationClosed(FrameworkError):
         super().__init__(
             f"The application `{name}` is not open.",
             hint="Use it inside `async with app:` or after `await app.open()`.",
+        )
+
+
+class CannotCombine(FrameworkError):
+    """A combination was made of queries of different resources."""
+
+    code = "cannot-combine"
+
+    def __init__(self, resource: str, other: str) -> None:
+        super().__init__(
+            f"A query of `{resource}` cannot be combined with one of `{other}`.",
+            path=(resource,),
+            hint="The parts of a union, intersection or difference are queries of one resource.",
+        )
+
+
+class NoSuchIdentity(FrameworkError):
+    """A record was asked for by attributes that are no identity."""
+
+    code = "no-such-identity"
+
+    def __init__(self, resource: str, names: Iterable[str], *, allowed: Iterable[str]) -> None:
+        given = listed(names)
+        allowed = list(allowed)
+        super().__init__(
+            f"`{resource}` has no identity of {given}. Identities: {'; '.join(allowed) or 'none'}.",
+            path=(resource,),
+            hint=did_you_mean(given, allowed) or "Declare one: `identities = Identities(slug=[slug])`.",
         )

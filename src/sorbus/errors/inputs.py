@@ -130,15 +130,24 @@ class NotUnique(Invalid):
 
 
 class WrongState(Invalid):
-    """A transition was tried from a state that it does not start from."""
+    """A transition was tried from a state that it does not start from.
+
+    Attributes:
+        current: the record's state.
+        possible: the actions that start from it.
+    """
 
     code = "wrong-state"
 
-    def __init__(self, action: str, *, current: str, sources: Sequence[str], target: str) -> None:
+    def __init__(
+        self, action: str, *, current: str, sources: Sequence[str], target: str, possible: Sequence[str] = ()
+    ) -> None:
         self.current = current
+        self.possible = tuple(possible)
         super().__init__(
             f"{action} goes from {listed(sources)} to {target}; the record is {current}.",
             path=("state",),
+            hint=f"Possible from {current}: {listed(possible)}.",
         )
 
 
@@ -196,6 +205,19 @@ class InvalidPage(Invalid):
 
     def __init__(self, name: str, value: object, *, allowed: str) -> None:
         super().__init__(f"The page's `{name}` is {value!r}; allowed: {allowed}.", path=("page", name))
+
+
+class PageRequired(Invalid):
+    """The rows of an action are read in pages only, and all of them were asked for."""
+
+    code = "page-required"
+
+    def __init__(self, action: str, *, largest: int) -> None:
+        super().__init__(
+            f"{action} is read in pages of at most {largest} rows.",
+            path=("page", "limit"),
+            hint=f"Use `.page()` or `.stream()`, or a `.limit()` of at most {largest}.",
+        )
 
 
 class InvalidFilter(Invalid):

@@ -1,322 +1,61 @@
-"""The typed face of expressions: what a declaration and a query are written with.
-
-An `Expr[T]` remembers what was written; `lower` turns it into plain nodes once the resources are known.
-"""
-
-# Where overloads of nullable operands overlap, both operands are always null, and no field is.
-# mypy: disable-error-code="overload-overlap"
-# pyright: reportOverlappingOverload=false
+"""What a declaration and a query are written with besides fields and operators."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any, Generic, NoReturn, Protocol, TypeGuard, TypeVar, overload
+import inspect
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal, TypeVar, get_type_hints, overload
 
-from sorbus.errors.declaration import ExpressionTruth
+from sorbus.errors.declaration import BrokenExpression, NoParentRow
+from sorbus.expressions.expr import Built, Expr, Lowering, Operand, Sort, is_expression
 from sorbus.expressions.nodes import (
+    FRAGMENT,
     UNTRUSTED,
     ActorRef,
     Aggregated,
     AggregateKind,
+    As,
     Call,
+    Const,
     Exists,
     Incoming,
     InputRef,
     Node,
-    Ordering,
     Ref,
     TenantRef,
+    outward,
 )
-from sorbus.expressions.operators import COMPARISONS
+from sorbus.expressions.templates import template
+from sorbus.types.base import split_optional
+
+__all__ = [
+    "ActorField",
+    "Built",
+    "ExistsExpr",
+    "Expr",
+    "IncomingField",
+    "InputValue",
+    "Lowering",
+    "Operand",
+    "Related",
+    "Sort",
+    "Tenant",
+    "Untrusted",
+    "coalesce",
+    "concat",
+    "fragment",
+    "if_",
+    "incoming",
+    "is_expression",
+    "lazy",
+    "now",
+    "parent",
+    "tenant",
+]
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-type Operand[V] = V | Expr[V]
-"""What may stand beside an expression: a plain value or another expression."""
-
-
-class Lowering(Protocol):
-    """What `Expr` needs to know about the resources to become nodes."""
-
-    def field(self, field: Any) -> Ref:
-        """The reference of a field, seen from the row in question."""
-        ...
-
-    def value(self, value: Any, beside: Any) -> Node:
-        """The node of a plain value compared with, or computed with, `beside` (an `Expr` or None)."""
-        ...
-
-    def into(self, relationship: Any) -> tuple[str, Any, Lowering]:
-        """A relationship's name, its destination class, and the lowering of expressions over its rows."""
-        ...
-
-
-class Expr(Generic[T_co]):
-    """An expression with values of type `T`. Combine conditions with `&`, `|` and `~`."""
-
-    __slots__ = ()
-    __hash__ = object.__hash__
-
-    def lower(self, context: Lowering) -> Node:
-        """The plain node of this expression."""
-        raise NotImplementedError
-
-    def __bool__(self) -> NoReturn:
-        """Always an error: an expression has no truth value until it runs.
-
-        Raises:
-            ExpressionTruth: `and`, `or`, `not` or `if` was used on an expression.
-        """
-        raise ExpressionTruth(type(self).__name__)
-
-    def __eq__(self, other: Operand[T_co] | None) -> Expr[bool]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
-        return Built("eq", self, other)
-
-    def __ne__(self, other: Operand[T_co] | None) -> Expr[bool]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
-        return Built("ne", self, other)
-
-    def __lt__(self, other: Operand[T_co]) -> Expr[bool]:
-        return Built("lt", self, other)
-
-    def __le__(self, other: Operand[T_co]) -> Expr[bool]:
-        return Built("le", self, other)
-
-    def __gt__(self, other: Operand[T_co]) -> Expr[bool]:
-        return Built("gt", self, other)
-
-    def __ge__(self, other: Operand[T_co]) -> Expr[bool]:
-        return Built("ge", self, other)
-
-    def __and__(self: Expr[bool], other: Expr[bool]) -> Expr[bool]:
-        return Built("and", self, other)
-
-    def __or__(self: Expr[bool], other: Expr[bool]) -> Expr[bool]:
-        return Built("or", self, other)
-
-    def __invert__(self: Expr[bool]) -> Expr[bool]:
-        return Built("not", self)
-
-    # One overload for each type instead of a type variable, with which mypy lets text be added to numbers.
-    @overload
-    def __add__(self: Expr[str], other: Operand[str]) -> Expr[str]: ...
-    @overload
-    def __add__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
-    @overload
-    def __add__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
-    @overload
-    def __add__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
-    @overload
-    def __add__(self: Expr[timedelta], other: Operand[timedelta]) -> Expr[timedelta]: ...
-    @overload
-    def __add__(self: Expr[datetime], other: Operand[timedelta]) -> Expr[datetime]: ...
-    @overload
-    def __add__(self: Expr[str | None], other: Operand[str | None]) -> Expr[str | None]: ...
-    @overload
-    def __add__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
-    @overload
-    def __add__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
-    @overload
-    def __add__(self: Expr[Decimal | None], other: Operand[Decimal | int | None]) -> Expr[Decimal | None]: ...
-    @overload
-    def __add__(self: Expr[timedelta | None], other: Operand[timedelta | None]) -> Expr[timedelta | None]: ...
-    @overload
-    def __add__(self: Expr[datetime | None], other: Operand[timedelta | None]) -> Expr[datetime | None]: ...
-    def __add__(self, other: Any) -> Any:
-        return Built("add", self, other)
-
-    @overload
-    def __sub__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
-    @overload
-    def __sub__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
-    @overload
-    def __sub__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
-    @overload
-    def __sub__(self: Expr[timedelta], other: Operand[timedelta]) -> Expr[timedelta]: ...
-    @overload
-    def __sub__(self: Expr[datetime], other: Operand[timedelta]) -> Expr[datetime]: ...
-    @overload
-    def __sub__(self: Expr[datetime], other: Operand[datetime]) -> Expr[timedelta]: ...
-    @overload
-    def __sub__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
-    @overload
-    def __sub__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
-    @overload
-    def __sub__(self: Expr[Decimal | None], other: Operand[Decimal | int | None]) -> Expr[Decimal | None]: ...
-    @overload
-    def __sub__(self: Expr[timedelta | None], other: Operand[timedelta | None]) -> Expr[timedelta | None]: ...
-    @overload
-    def __sub__(self: Expr[datetime | None], other: Operand[timedelta | None]) -> Expr[datetime | None]: ...
-    @overload
-    def __sub__(self: Expr[datetime | None], other: Operand[datetime | None]) -> Expr[timedelta | None]: ...
-    def __sub__(self, other: Any) -> Any:
-        return Built("sub", self, other)
-
-    @overload
-    def __mul__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
-    @overload
-    def __mul__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
-    @overload
-    def __mul__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
-    @overload
-    def __mul__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
-    @overload
-    def __mul__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
-    @overload
-    def __mul__(self: Expr[Decimal | None], other: Operand[Decimal | int | None]) -> Expr[Decimal | None]: ...
-    def __mul__(self, other: Any) -> Any:
-        return Built("mul", self, other)
-
-    @overload
-    def __truediv__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
-    @overload
-    def __truediv__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
-    @overload
-    def __truediv__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
-    @overload
-    def __truediv__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
-    @overload
-    def __truediv__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
-    @overload
-    def __truediv__(
-        self: Expr[Decimal | None], other: Operand[Decimal | int | None]
-    ) -> Expr[Decimal | None]: ...
-    def __truediv__(self, other: Any) -> Any:
-        return Built("div", self, other)
-
-    @overload
-    def __mod__(self: Expr[int], other: Operand[int]) -> Expr[int]: ...
-    @overload
-    def __mod__(self: Expr[float], other: Operand[float]) -> Expr[float]: ...
-    @overload
-    def __mod__(self: Expr[Decimal], other: Operand[Decimal | int]) -> Expr[Decimal]: ...
-    @overload
-    def __mod__(self: Expr[int | None], other: Operand[int | None]) -> Expr[int | None]: ...
-    @overload
-    def __mod__(self: Expr[float | None], other: Operand[float | None]) -> Expr[float | None]: ...
-    @overload
-    def __mod__(self: Expr[Decimal | None], other: Operand[Decimal | int | None]) -> Expr[Decimal | None]: ...
-    def __mod__(self, other: Any) -> Any:
-        return Built("mod", self, other)
-
-    @overload
-    def __neg__(self: Expr[int]) -> Expr[int]: ...
-    @overload
-    def __neg__(self: Expr[float]) -> Expr[float]: ...
-    @overload
-    def __neg__(self: Expr[Decimal]) -> Expr[Decimal]: ...
-    @overload
-    def __neg__(self: Expr[timedelta]) -> Expr[timedelta]: ...
-    @overload
-    def __neg__(self: Expr[int | None]) -> Expr[int | None]: ...
-    @overload
-    def __neg__(self: Expr[float | None]) -> Expr[float | None]: ...
-    @overload
-    def __neg__(self: Expr[Decimal | None]) -> Expr[Decimal | None]: ...
-    @overload
-    def __neg__(self: Expr[timedelta | None]) -> Expr[timedelta | None]: ...
-    def __neg__(self) -> Any:
-        return Built("neg", self)
-
-    def is_in(self, values: Sequence[T_co]) -> Expr[bool]:
-        """Whether the value is one of `values`."""
-        return Built("in", self, list(values))
-
-    def is_null(self) -> Expr[bool]:
-        """Whether there is no value."""
-        return Built("is_null", self)
-
-    def contains(self: Expr[str] | Expr[str | None], part: str | Expr[str]) -> Expr[bool]:
-        """Whether the text contains `part`, to the letter."""
-        return Built("contains", self, part)
-
-    def starts_with(self: Expr[str] | Expr[str | None], part: str | Expr[str]) -> Expr[bool]:
-        """Whether the text starts with `part`, to the letter."""
-        return Built("starts_with", self, part)
-
-    def ends_with(self: Expr[str] | Expr[str | None], part: str | Expr[str]) -> Expr[bool]:
-        """Whether the text ends with `part`, to the letter."""
-        return Built("ends_with", self, part)
-
-    def lower_case(self: Expr[str]) -> Expr[str]:
-        """The text in lower case."""
-        return Built("lower", self)
-
-    def length(self: Expr[str]) -> Expr[int]:
-        """The number of characters."""
-        return Built("length", self)
-
-    def asc(self, *, nulls_first: bool | None = None) -> Sort:
-        """Ascending by this expression; nulls last unless said otherwise."""
-        return Sort(self, descending=False, nulls_first=nulls_first)
-
-    def desc(self, *, nulls_first: bool | None = None) -> Sort:
-        """Descending by this expression; nulls first unless said otherwise."""
-        return Sort(self, descending=True, nulls_first=nulls_first)
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """One term of a sort."""
-
-    by: Expr[Any]
-    descending: bool = False
-    nulls_first: bool | None = None
-
-    def lower(self, context: Lowering) -> Ordering:
-        """The plain ordering."""
-        return Ordering(self.by.lower(context), self.descending, self.nulls_first)
-
-
-def is_expression(value: object) -> TypeGuard[Expr[Any]]:
-    """Whether a value is an expression rather than a plain value."""
-    return isinstance(value, Expr)
-
-
-class Built(Expr[Any]):
-    """An operator on expressions and plain values."""
-
-    __slots__ = ("args", "operator")
-
-    def __init__(self, operator: str, *args: Any) -> None:
-        self.operator = operator
-        self.args = args
-
-    def lower(self, context: Lowering) -> Node:
-        operator = self.operator
-        if operator in {"eq", "ne"} and self.args[1] is None:
-            test = Call("is_null", (self.args[0].lower(context),))
-            return test if operator == "eq" else Call("not", (test,))
-        if operator in {"and", "or"}:
-            return self._flat(context)
-        beside = self._beside(operator)
-        return Call(
-            operator,
-            tuple(
-                arg.lower(context) if isinstance(arg, Expr) else context.value(arg, beside)
-                for arg in self.args
-            ),
-        )
-
-    def _beside(self, operator: str) -> Expr[Any] | None:
-        """The expression whose type a plain value beside it must have."""
-        if operator not in COMPARISONS and operator != "coalesce":
-            return None
-        return next(filter(is_expression, self.args), None)
-
-    def _flat(self, context: Lowering) -> Node:
-        """`a & b & c` as one node with three arguments."""
-        flat: list[Node] = []
-        for arg in self.args:
-            node = arg.lower(context)
-            if isinstance(node, Call) and node.operator == self.operator:
-                flat.extend(node.args)
-            else:
-                flat.append(node)
-        return Call(self.operator, tuple(flat))
+S = TypeVar("S", str, str | None)
 
 
 class ActorField(Expr[T]):
@@ -378,12 +117,13 @@ class Related(Expr[T]):
         self.of = of
 
     def lower(self, context: Lowering) -> Node:
-        name, destination, inner = context.into(self.relationship)
+        outer, at = context.source(self.relationship)
+        name, destination, inner = at.into(self.relationship)
         node = self.of(destination).lower(inner)
         # A plain field becomes a path; only that can be reached through a to-one relationship.
         if isinstance(node, Ref) and node.outer == 0:
-            return Ref(node.name, (name, *node.path))
-        return Aggregated(AggregateKind.FIRST, name, node)
+            return Ref(node.name, (name, *node.path), outer)
+        return outward(Aggregated(AggregateKind.FIRST, name, node), outer)
 
 
 class Untrusted(Expr[T]):
@@ -408,8 +148,55 @@ class ExistsExpr(Expr[bool]):
         self.where = where
 
     def lower(self, context: Lowering) -> Node:
-        name, destination, inner = context.into(self.relationship)
-        return Exists(name, None if self.where is None else self.where(destination).lower(inner))
+        outer, at = context.source(self.relationship)
+        name, destination, inner = at.into(self.relationship)
+        node = Exists(name, None if self.where is None else self.where(destination).lower(inner))
+        return outward(node, outer)
+
+
+class Parent(Expr[T]):
+    """An expression over the row that encloses the row in question."""
+
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: Expr[T]) -> None:
+        self.inner = inner
+
+    def lower(self, context: Lowering) -> Node:
+        outside = context.outside()
+        if outside is None:
+            raise NoParentRow
+        return outward(self.inner.lower(outside))
+
+
+class LazyValue(Expr[T]):
+    """A value that a Python function gives when the expression runs."""
+
+    __slots__ = ("annotation", "function")
+
+    def __init__(self, function: Callable[[], T], annotation: Any) -> None:
+        self.function = function
+        self.annotation = annotation
+
+    def lower(self, context: Lowering) -> Node:
+        return context.computed_value(self.function, self.annotation)
+
+
+class Fragment(Expr[T]):
+    """SQL of the user's own."""
+
+    __slots__ = ("args", "kind", "template")
+
+    def __init__(self, text: str, args: tuple[Any, ...], kind: As) -> None:
+        self.template = template(text, len(args), where="fragment")
+        self.args = args
+        self.kind = kind
+
+    def lower(self, context: Lowering) -> Node:
+        args = (
+            arg.lower(context) if isinstance(arg, Expr) else context.value(arg, None) for arg in self.args
+        )
+        return Call(FRAGMENT, (Const(self.template), Const(self.kind), *args))
 
 
 def if_(condition: Expr[bool], then: T | Expr[T], otherwise: T | Expr[T]) -> Expr[T]:
@@ -422,9 +209,12 @@ def coalesce(first: Expr[T | None], *rest: Operand[T]) -> Expr[T]:
     return Built("coalesce", first, *rest)
 
 
-def concat(first: Expr[str] | str, second: Expr[str] | str) -> Expr[str]:
-    """Two texts joined."""
-    return Built("concat", first, second)
+def concat(first: Operand[S], second: Operand[S], *rest: Operand[S]) -> Expr[S]:
+    """Texts joined; null where one of them is."""
+    joined: Expr[Any] = Built("concat", first, second)
+    for each in rest:
+        joined = Built("concat", joined, each)
+    return joined
 
 
 def now() -> Expr[datetime]:
@@ -440,3 +230,54 @@ def incoming(field: Expr[T]) -> Expr[T]:
 def tenant() -> Expr[Any]:
     """The tenant of the scope."""
     return Tenant()
+
+
+def parent(expression: Expr[T]) -> Expr[T]:
+    """An expression over the enclosing row, inside a lambda over rows of the same resource.
+
+    `exists(Task.subtasks, lambda task: task.size > parent(Task.size))`; two steps out are `parent(parent(…))`.
+
+    Raises:
+        NoParentRow: when it is lowered, and no row encloses the one in question.
+    """
+    return Parent(expression)
+
+
+def lazy(function: Callable[[], T]) -> Expr[T]:
+    """A value that a function without arguments gives each time a query or policy runs, once for each run.
+
+    Raises:
+        BrokenExpression: the function is asynchronous; an expression cannot wait.
+    """
+    name = getattr(function, "__name__", "function")
+    if inspect.iscoroutinefunction(function):
+        raise BrokenExpression(f"lazy({name})", "the function is asynchronous")
+    try:
+        annotation = get_type_hints(function).get("return")
+    except (NameError, TypeError):
+        annotation = None
+    return LazyValue(function, None if annotation is None else split_optional(annotation)[0])
+
+
+@overload
+def fragment(sql: str, *args: Any, type: type[T], nullable: Literal[True]) -> Expr[T | None]: ...
+@overload
+def fragment(sql: str, *args: Any, type: type[T], nullable: bool = ...) -> Expr[T]: ...
+def fragment(
+    sql: str,
+    *args: Any,
+    type: type[Any],  # noqa: A002
+    nullable: bool = False,
+) -> Expr[Any]:
+    """A piece of SQL, for PostgreSQL alone: `fragment("similarity({0}, {1})", Article.title, "bug", type=float)`.
+
+    Args:
+        sql: the text; `{0}`, `{1}`… stand for the arguments, `{{` and `}}` for braces. Never put values into it.
+        args: fields, expressions and plain values; the latter are bound, never written into the text.
+        type: the Python type of the value.
+        nullable: whether the value may be null.
+
+    Raises:
+        BrokenFragment: the braces are wrong, name an argument that there is not, or leave one out.
+    """
+    return Fragment(sql, args, As(type, nullable))

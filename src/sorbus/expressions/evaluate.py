@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Protocol, cast
 
+from sorbus.expressions.casts import cast_value, json_value
+from sorbus.expressions.kinds import type_in
 from sorbus.expressions.nodes import (
+    CAST,
+    COLLATE,
+    FRAGMENT,
+    NAMED,
+    PARENT,
+    PATH,
+    UNTRUSTED,
     ActorRef,
     Aggregated,
     Call,
@@ -15,12 +25,14 @@ from sorbus.expressions.nodes import (
     Exists,
     Incoming,
     InputRef,
+    Lazy,
     Node,
     Param,
     Ref,
     TenantRef,
 )
 from sorbus.expressions.operators import OPERATORS
+from sorbus.scope import tenant_key
 
 
 class Unevaluable(Exception):
@@ -32,6 +44,10 @@ class Rows(Protocol):
 
     def value(self, row: Any, ref: Ref) -> Any:
         """The field's value for a row; raises `Unevaluable` when it is not at hand."""
+        ...
+
+    def enclosing(self, row: Any) -> Any:
+        """The row that encloses a row inside an `Exists` or `Aggregated`."""
         ...
 
     def exists(self, row: Any, node: Exists, environment: Environment) -> bool:
@@ -49,6 +65,7 @@ class Environment:
 
     Attributes:
         now: when the transaction began.
+        lazy: the values of Python functions, each called once.
         incoming: the row that an upsert would have inserted.
     """
 
@@ -58,6 +75,7 @@ class Environment:
     inputs: dict[str, Any] | None = None
     params: Sequence[Any] = ()
     now: datetime | None = None
+    lazy: dict[Lazy, Any] = field(default_factory=dict[Lazy, Any])
     incoming: Mapping[str, Any] | None = None
 
 
@@ -68,7 +86,7 @@ def actor_value(actor: Any, name: str) -> Any:
     return None if actor is None else getattr(actor, name)
 
 
-def evaluate(node: Node, row: Any, environment: Environment) -> Any:
+def evaluate(node: Node, row: Any, environment: Environment) -> Any:  # noqa: C901, PLR0911, PLR0912  # one case for each kind
     """The value of an expression for one row.
 
     Returns:
@@ -88,10 +106,14 @@ def evaluate(node: Node, row: Any, environment: Environment) -> Any:
             return _call(operator, args, row, environment)
         case ActorRef(name):
             return actor_value(environment.actor, name)
-        case TenantRef():
-            return environment.tenant
+        case TenantRef(cast):
+            return (cast or tenant_key)(environment.tenant)
         case InputRef(name):
             return (environment.inputs or {}).get(name)
+        case Lazy(function):
+            if node not in environment.lazy:
+                environment.lazy[node] = function()
+            return environment.lazy[node]
         case Incoming(name) if environment.incoming is not None:
             return environment.incoming[name]
         case Exists():
@@ -167,6 +189,58 @@ def _now(args: tuple[Node, ...], row: Any, environment: Environment) -> datetime
     return environment.now or datetime.now(UTC)
 
 
+def _today(args: tuple[Node, ...], row: Any, environment: Environment) -> date:
+    return _now(args, row, environment).astimezone(UTC).date()
+
+
+def _parent(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    return evaluate(args[0], environment.rows.enclosing(row), environment)
+
+
+def _last(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    return evaluate(args[-1], row, environment)
+
+
+def _cast(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    value = evaluate(args[0], row, environment)
+    return None if value is None else cast_value(value, type_in(args).annotation)
+
+
+def _item(items: list[Any], step: str) -> Any:
+    place = int(step) if _POSITION.fullmatch(step) else len(items)
+    return items[place] if -len(items) <= place < len(items) else None
+
+
+def _path(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    """The value at a path of keys and positions; a position may count from the end."""
+    found = evaluate(args[0], row, environment)
+    for step in evaluate(args[1], row, environment) or ():
+        if isinstance(found, dict):
+            found = cast("dict[str, Any]", found).get(step)
+        elif isinstance(found, list):
+            found = _item(cast("Any", found), step)
+        else:
+            return None
+    return found if found is None or len(args) == 2 else json_value(found, type_in(args).annotation)
+
+
+def _collate(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    name = cast("Const", args[1]).value
+    if name not in BY_CODE_POINT:
+        raise Unevaluable(f"the collation `{name}` is known to PostgreSQL only")
+    return evaluate(args[0], row, environment)
+
+
+def _fragment(args: tuple[Node, ...], row: Any, environment: Environment) -> Any:
+    del args, row, environment
+    raise Unevaluable("a fragment of SQL is known to PostgreSQL only")
+
+
+_POSITION = re.compile("-?[0-9]+")
+BY_CODE_POINT = frozenset({"C", "POSIX", "ucs_basic"})
+"""The collations that memory knows: they compare texts by their code points."""
+
+
 _SPECIAL: dict[str, Callable[[tuple[Node, ...], Any, Environment], Any]] = {
     "and": _and,
     "or": _or,
@@ -175,4 +249,12 @@ _SPECIAL: dict[str, Callable[[tuple[Node, ...], Any, Environment], Any]] = {
     "coalesce": _coalesce,
     "if": _if,
     "now": _now,
+    "today": _today,
+    PARENT: _parent,
+    NAMED: _last,
+    UNTRUSTED: _last,
+    CAST: _cast,
+    PATH: _path,
+    COLLATE: _collate,
+    FRAGMENT: _fragment,
 }

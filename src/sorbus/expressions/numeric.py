@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
@@ -19,7 +20,9 @@ def add(left: Any, right: Any) -> Any:
 
 
 def subtract(left: Any, right: Any) -> Any:
-    """`left - right`; decimals exactly."""
+    """`left - right`; decimals exactly, and of a day less a part of one the day before."""
+    if isinstance(right, timedelta):
+        return left + -right
     return _EXACT.subtract(*_decimals(left, right)) if _any_decimal(left, right) else left - right
 
 
@@ -84,3 +87,27 @@ def _leading(value: Decimal) -> tuple[int, int]:
 def _scale(value: Decimal) -> int:
     exponent = value.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def rounded(value: Decimal, digits: int) -> Decimal:
+    """A decimal with `digits` after the point, half away from zero."""
+    if not value.is_finite():
+        return value
+    return value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP, context=_EXACT)
+
+
+def square_root(value: Decimal) -> Decimal:
+    """The square root with as many digits after the point as PostgreSQL's `numeric_sqrt` gives it."""
+    if not value.is_finite():
+        return value
+    weight = _leading(value)[0]
+    scale = min(max(_SIGNIFICANT - (weight * _DIGITS // 2 + 1), _scale(value), 0), _LARGEST_SCALE)
+    context = Context(prec=scale + abs(value.adjusted()) + 40)
+    return context.sqrt(value).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP, context=_EXACT)
+
+
+def plain_text(value: Decimal) -> str:
+    """A decimal as digits, without zeros at the end and without an exponent."""
+    if not value.is_finite():
+        return str(value)
+    return "0" if value == 0 else format(_EXACT.normalize(value), "f")

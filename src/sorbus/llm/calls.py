@@ -21,11 +21,11 @@ from sorbus.resource.model import Resource
 from sorbus.resource.sections import (
     Policies,
     Postgres,
-    Tenancy,
     actor_present,
     authorize_if,
     policy,
 )
+from sorbus.resource.tenancy import Tenancy
 
 
 class LlmCall(Resource):

@@ -31,6 +31,7 @@ from sorbus.pipelines.resources.run import Definition
 from sorbus.pipelines.sql import sql
 from sorbus.pipelines.starting import Starter
 from sorbus.pipelines.store import RunStore
+from sorbus.scope import EveryTenant
 from sorbus.types.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -204,6 +205,11 @@ class Pipelines(Starter):
             for row in await connection.fetch(sql("job_of_run"), str(run.id)):
                 await cancel_job(connection, row["id"])
 
+    def _need_pool(self) -> Pool:
+        if self._pool is None:
+            raise PipelinesNotStarted
+        return self._pool
+
     def _need_app(self) -> Sorbus:
         if self._app is None:
             raise PipelinesNotStarted
@@ -225,7 +231,7 @@ class Pipelines(Starter):
         A run whose job was claimed too often fails: it took its process down each time.
         """
         app = self._need_app()
-        store = RunStore(app.database.pool)
+        store = RunStore(self._need_pool())
         found = await store.lost(older_than)
         for run_id, tenant, name, version, spent in found:
             if spent:
@@ -233,7 +239,9 @@ class Pipelines(Starter):
                 continue
             try:
                 async with app.transaction() as opened:
-                    connection = await opened.session(app.engine.layers["postgres"])
+                    layer = app.engine.layers["postgres"]
+                    connection = await opened.session(layer)
+                    await layer.look(connection, EveryTenant())
                     # Another node may repair the same run at this moment: the first one gives it its job.
                     held = await connection.fetch(sql("hold_lost_run"), run_id)
                     if held and not await connection.fetch(sql("job_of_run"), str(run_id)):

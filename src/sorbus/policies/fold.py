@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sorbus.expressions.evaluate import Environment, evaluate
-from sorbus.expressions.nodes import FALSE, TRUE, Aggregated, Call, Const, Exists, Node, Ref, walk
+from sorbus.expressions.nodes import FALSE, FRAGMENT, TRUE, Aggregated, Call, Const, Exists, Node, Ref, walk
 from sorbus.policies.rows import NO_ROWS
 from sorbus.schema.policies import CheckSpec, Effect, PolicySpec
 from sorbus.schema.resource import ResourceSpec
@@ -23,8 +23,11 @@ Variant = tuple[bool | None, ...]
 
 
 def depends_on_row(node: Node) -> bool:
-    """Whether a node's value needs a row."""
-    return any(isinstance(each, (Ref, Exists, Aggregated)) for each in walk(node))
+    """Whether a node's value needs a row, or at least the database."""
+    return any(
+        isinstance(each, (Ref, Exists, Aggregated)) or (isinstance(each, Call) and each.operator == FRAGMENT)
+        for each in walk(node)
+    )
 
 
 def atoms(node: Node) -> Iterator[Node]:

@@ -16,6 +16,11 @@ class NoRows:
         del row
         raise Unevaluable(ref.name)
 
+    def enclosing(self, row: Any) -> Any:
+        """Always `Unevaluable`."""
+        del row
+        raise Unevaluable("an enclosing row")
+
     def exists(self, row: Any, node: Exists, environment: Environment) -> bool:
         """Always `Unevaluable`."""
         del row, environment

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from sorbus.expressions.nodes import Node, Ordering
+from sorbus.expressions.nodes import Hops, Node, Ordering
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType
@@ -12,11 +13,15 @@ from sorbus.types.base import FieldType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One value of each row that a statement answers with, in the type that it has in Python."""
+    """One value of each row that a statement answers with.
+
+    Attributes:
+        type: what the value is brought to; None leaves it as the data layer computes it.
+    """
 
     name: str
     node: Node
-    type: FieldType
+    type: FieldType | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +29,90 @@ class Related:
     """Only rows that a relationship leads to from some source rows, whose keys are a list of values.
 
     The key of the source row is put in front of the outputs; `limit` and `offset` count for each source row.
+
+    Attributes:
+        key: the attribute of the source rows whose values `keys` are.
+        hops: what the rows of each hop must meet, as those of `Exists`.
+        order: how the relationship sorts its rows, seen from where its own conditions are; before the select's.
+        carried: outputs of the row between, put after the others.
+        every: whether a row comes once for each row between that leads to it.
     """
 
     source: ResourceSpec
     relationship: RelationshipSpec
     keys: Node
+    key: str
+    hops: Hops
+    order: tuple[Ordering, ...] = ()
+    carried: tuple[Output, ...] = ()
+    every: bool = False
+
+
+class LockMode(StrEnum):
+    """How strong the lock on a row is; each conflicts with fewer others than the one before."""
+
+    UPDATE = "update"
+    NO_KEY_UPDATE = "no_key_update"
+    SHARE = "share"
+    KEY_SHARE = "key_share"
+
+
+class LockWait(StrEnum):
+    """What to do about rows that another transaction has locked."""
+
+    WAIT = "wait"
+    NOWAIT = "nowait"
+    SKIP_LOCKED = "skip_locked"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Rows are locked until the end of the transaction."""
+
+    mode: LockMode = LockMode.UPDATE
+    wait: LockWait = LockWait.WAIT
+
+
+class CombineKind(StrEnum):
+    """How the rows of two reads become one set. Only `UNION_ALL` keeps a row that both have twice."""
+
+    UNION = "union"
+    UNION_ALL = "union_all"
+    INTERSECT = "intersect"
+    DIFFERENCE = "difference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combined:
+    """The rows of several reads of one resource, combined from left to right.
+
+    The outputs of the parts do not matter: the rows are told apart by their keys.
+    """
+
+    first: Select
+    steps: tuple[tuple[CombineKind, Select], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distinct:
+    """One row for each combination of values: the first in `order`."""
+
+    on: tuple[Node, ...]
+    order: tuple[Ordering, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Select:
-    """Read rows."""
+    """Read rows: those of `within` that meet `where`, made `distinct`, beyond `seek`, in `order`.
+
+    Attributes:
+        seek: a condition that picks the rows of a page; `distinct`, `total` and `earlier` do not see it.
+        total: whether the number of all rows, whatever `seek`, `limit` and `offset`, stands in each row.
+        earlier: whether each row says if there are rows that `seek` has left out in front.
+
+    A row of the answer is the key of its source row (with `related`), `total`, `earlier`, then the outputs.
+    With `related` and one of the two, a source row without related rows answers with nulls as outputs.
+    """
 
     resource: ResourceSpec
     outputs: tuple[Output, ...]
@@ -41,16 +120,68 @@ class Select:
     order: tuple[Ordering, ...] = ()
     limit: Node | None = None
     offset: Node | None = None
-    lock: bool = False
+    lock: Lock | None = None
     related: Related | None = None
+    within: Combined | None = None
+    distinct: Distinct | None = None
+    seek: Node | None = None
+    total: bool = False
+    earlier: bool = False
+
+    @property
+    def cut(self) -> bool:
+        """Whether it leaves out rows by their number."""
+        return self.limit is not None or self.offset is not None
+
+
+class SummaryKind(StrEnum):
+    """What becomes of the values of many rows."""
+
+    COUNT = "count"
+    EXISTS = "exists"
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+    AVG = "avg"
+    FIRST = "first"
+    LIST = "list"
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order of the rows matters."""
+        return self in {SummaryKind.FIRST, SummaryKind.LIST}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """Count rows; the answer is one row with one number."""
+class Summary:
+    """One value over many rows.
 
-    resource: ResourceSpec
+    Attributes:
+        of: the values in question, of those rows that meet `where`.
+        order: for the first value and the list of values.
+        unique: whether equal values count once.
+        type: that of one value; a list is made of such.
+    """
+
+    kind: SummaryKind
+    type: FieldType
+    of: Node | None = None
     where: Node | None = None
+    order: tuple[Ordering, ...] = ()
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summarize:
+    """Values over the rows of a select; the answer is one row with one value for each summary."""
+
+    rows: Select
+    summaries: tuple[Summary, ...]
+
+    @property
+    def resource(self) -> ResourceSpec:
+        """Whose rows they are."""
+        return self.rows.resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +237,7 @@ class Update:
     Attributes:
         guards: what each of these rows must meet as it was before; one that does not is a `GuardViolation`.
         counted: whether the answer is one row with the number of changed rows.
+        previous: attributes whose values from before the change follow the outputs.
     """
 
     resource: ResourceSpec
@@ -114,6 +246,7 @@ class Update:
     outputs: tuple[Output, ...] = ()
     guards: tuple[Node, ...] = ()
     counted: bool = False
+    previous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +256,7 @@ class UpdateMany:
     Attributes:
         assignments: what all of the rows get besides.
         where: what the rows must meet; those that do not are left alone.
-        guards: as for `Update`.
+        guards, previous: as for `Update`.
     """
 
     resource: ResourceSpec
@@ -132,6 +265,7 @@ class UpdateMany:
     where: Node | None = None
     outputs: tuple[Output, ...] = ()
     guards: tuple[Node, ...] = ()
+    previous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,4 +283,4 @@ class Delete:
     counted: bool = False
 
 
-Statement = Select | Count | Insert | InsertMany | Update | UpdateMany | Delete
+Statement = Select | Summarize | Insert | InsertMany | Update | UpdateMany | Delete

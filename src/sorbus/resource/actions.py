@@ -33,6 +33,8 @@ from sorbus.expressions.build import Expr
 from sorbus.query.query import Query
 from sorbus.resource.fields import Attr
 from sorbus.schema.actions import ActionKind, HookPoint
+from sorbus.schema.paging import Paging
+from sorbus.schema.tenancy import TenancyName
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -346,6 +348,7 @@ def create(
     skipped: Literal["error", "return"] = ...,
     updates: UpdateAction[Any, Any] | None = ...,
     changes: Sequence[Item] = ...,
+    tenancy: TenancyName = ...,
 ) -> Callable[[Body[R, P]], CreateAction[R, P]]: ...
 def create(function: Any = None, /, **options: Any) -> Any:
     """Declare a create action.
@@ -362,6 +365,7 @@ def create(function: Any = None, /, **options: Any) -> Any:
         skipped: what follows when the condition leaves the row alone: an error, or the row as it is.
         updates: an update action whose policies must allow the update, too.
         changes: changes and validations that run after the body, in this order.
+        tenancy: which tenants it may look at: `"enforce"`, `"optional"` or `"all"`.
     """
     return _decorator(CreateAction, function, options)
 
@@ -370,7 +374,7 @@ def create(function: Any = None, /, **options: Any) -> Any:
 def update(function: Body[R, P], /) -> UpdateAction[R, P]: ...
 @overload
 def update(
-    *, changes: Sequence[Item] = ..., atomic: bool = ...
+    *, changes: Sequence[Item] = ..., atomic: bool = ..., tenancy: TenancyName = ...
 ) -> Callable[[Body[R, P]], UpdateAction[R, P]]: ...
 def update(function: Any = None, /, **options: Any) -> Any:
     """Declare an update action; its inputs and body are read as those of `create`.
@@ -383,20 +387,29 @@ def update(function: Any = None, /, **options: Any) -> Any:
 
 
 def transition(
-    *sources: Enum, to: Enum, changes: Sequence[Item] = ()
+    *sources: Enum | Literal["*"],
+    to: Enum | Sequence[Enum],
+    changes: Sequence[Item] = (),
+    tenancy: TenancyName | None = None,
 ) -> Callable[[Body[R, P]], UpdateAction[R, P]]:
     """Declare an update that moves the state attribute from one of `sources` to `to`.
 
     The guard is in the UPDATE itself: of two that try at once, one gets a `WrongState` error.
+
+    Args:
+        sources: where it starts; `"*"` is every state, with a state machine all but final and deprecated ones.
+        to: where it ends; of several the body sets one on `self`.
+        changes: changes and validations that run after the body, in this order.
     """
-    return lambda function: UpdateAction(function, sources=sources, target=to, changes=changes)
+    options: dict[str, Any] = {"sources": sources, "target": to, "changes": changes, "tenancy": tenancy}
+    return lambda function: UpdateAction(function, **options)
 
 
 @overload
 def destroy(function: Body[R, P], /) -> DestroyAction[R, P]: ...
 @overload
 def destroy(
-    *, soft: bool = ..., changes: Sequence[Item] = ..., atomic: bool = ...
+    *, soft: bool = ..., changes: Sequence[Item] = ..., atomic: bool = ..., tenancy: TenancyName = ...
 ) -> Callable[[Body[R, P]], DestroyAction[R, P]]: ...
 def destroy(function: Any = None, /, **options: Any) -> Any:
     """Declare a destroy action.
@@ -409,16 +422,30 @@ def destroy(function: Any = None, /, **options: Any) -> Any:
     return _decorator(DestroyAction, function, options)
 
 
-def read(function: Callable[Concatenate[type[R], P], Query[R]], /) -> ReadAction[R, P]:
-    """Declare a read action on a class method that answers with a query."""
-    return ReadAction(function)
+ReadBody = Callable[Concatenate[type[R], P], Query[R]]
+
+
+@overload
+def read(function: ReadBody[R, P], /) -> ReadAction[R, P]: ...
+@overload
+def read(
+    *, page: Paging = ..., tenancy: TenancyName = ...
+) -> Callable[[ReadBody[R, P]], ReadAction[R, P]]: ...
+def read(function: Any = None, /, **options: Any) -> Any:
+    """Declare a read action on a class method that answers with a query.
+
+    Args:
+        page: how its rows come in pages.
+        tenancy: which tenants it may look at: `"enforce"`, `"optional"` or `"all"`.
+    """
+    return _decorator(ReadAction, function, options)
 
 
 @overload
 def generic(function: Callable[Concatenate[Any, P], Awaitable[T]], /) -> GenericAction[P, T]: ...
 @overload
 def generic(
-    *, transaction: bool = ...
+    *, transaction: bool = ..., tenancy: TenancyName = ...
 ) -> Callable[[Callable[Concatenate[Any, P], Awaitable[T]]], GenericAction[P, T]]: ...
 def generic(function: Any = None, /, **options: Any) -> Any:
     """Declare an action that is none of the other four, on an `async` class method.
@@ -427,5 +454,6 @@ def generic(function: Any = None, /, **options: Any) -> Any:
 
     Args:
         transaction: whether the body runs inside a transaction (default: no).
+        tenancy: `"optional"` or `"all"` where it needs no tenant.
     """
     return _decorator(GenericAction, function, options)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from sorbus.errors.framework import ApplicationClosed
+from sorbus.errors.notifications import NoSuchTopic
 from sorbus.resource.actions import Action
 from sorbus.resource.domain import Domain
+from sorbus.resource.tenants import Tenants
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from sorbus.data_layers.postgres.migrations import SystemScript
     from sorbus.data_layers.postgres.tables import Schema
     from sorbus.engine.engine import Engine
+    from sorbus.engine.notify import Hub
+    from sorbus.engine.subscriptions import Subscription
     from sorbus.engine.transaction import Transaction
     from sorbus.policies.explain import Explanation
 
@@ -59,6 +63,8 @@ class Sorbus:
             on the embedded database or with `SORBUS_AUTO_MIGRATE=1`. A database that is managed by migration
             files is left to them.
         migrations_folder: where `sorbus migrate` keeps its files.
+        row_level_security: whether PostgreSQL itself keeps tenants apart too, by policies made of `Tenancy`. The
+            application then acts as a role that obeys them: the one named here, by default `sorbus_app`.
 
     Raises:
         DefinitionErrors: the declarations have mistakes.
@@ -78,6 +84,7 @@ class Sorbus:
         home: Path | None = None,
         auto_migrate: bool | None = None,
         migrations_folder: Path | str = "migrations",
+        row_level_security: bool | str = False,
     ) -> None:
         self.name = name
         self.domains = tuple(domains)
@@ -93,10 +100,13 @@ class Sorbus:
         self._pool_size = pool_size
         self._secret = secret
         self._auto_migrate = auto_migrate
+        self.row_level_security = row_level_security
         self.migrations_folder = Path(migrations_folder)
         self._database: Database | None = None
         self._engine: Engine | None = None
+        self._hub: Hub | None = None
         self._stack = AsyncExitStack()
+        self.tenants = Tenants(self)
 
     # life
 
@@ -107,13 +117,18 @@ class Sorbus:
             components: False leaves job runners and the like alone; commands use it.
         """
         from sorbus.engine.engine import Engine
+        from sorbus.resource.extensions import install_extensions
 
         if self._engine is not None:
             return self
         try:
             layers = await self._open_layers()
             await self._prepare()
+            await self._prove_wall(layers.get("postgres"))
             self._engine = Engine(self.spec, layers, secret=self._secret or _secret(self.home))
+            install_extensions(self._engine)
+            self._engine.effect_sources.append(self.tenants.effect)
+            await self._open_hub(relay=components)
             if components:
                 await self.start_components()
         except BaseException:
@@ -134,13 +149,70 @@ class Sorbus:
         from sorbus.data_layers.postgres.migrations import push
         from sorbus.errors.migrations import ManagedByFiles
 
-        connection = await database.pool.connect(application_name="sorbus-migrate")
+        connection = await database.connect_as_login(application_name="sorbus-migrate")
         try:
             await push(connection, self.schema(), system_scripts=self.system_scripts())
+            await self._push_tenants(connection)
         except ManagedByFiles:
             return
         finally:
             await connection.close()
+
+    async def _push_tenants(self, connection: Any) -> None:
+        from sorbus.data_layers.postgres.migrations import push_tenants
+
+        if self.spec.schema_tenants:
+            await push_tenants(connection, self.tenant_schema())
+
+    async def migrate_tenants(self) -> None:
+        """Bring the tables of every tenant up to date; `app.tenants.migrate()` calls it.
+
+        Raises:
+            TenantNotMigrated: those of one could not be.
+        """
+        from sorbus.data_layers.postgres.migrations import load, migrate_tenants
+
+        database = self._database
+        if database is None:
+            return
+        connection = await database.connect_as_login(application_name="sorbus-migrate")
+        try:
+            if load(self.tenants_folder):
+                await migrate_tenants(connection, self.tenants_folder)
+            else:
+                await self._push_tenants(connection)
+        finally:
+            await connection.close()
+
+    @property
+    def role(self) -> str | None:
+        """The role that the application acts as; None when row-level security is off."""
+        given = self.row_level_security
+        return given if isinstance(given, str) else "sorbus_app" if given else None
+
+    async def _prove_wall(self, layer: DataLayer | None) -> None:
+        """Refuse to open with a wall that keeps nothing out."""
+        from sorbus.data_layers.postgres.layer import PostgresLayer
+        from sorbus.data_layers.postgres.roles import prove_wall
+
+        if self.role is None or self._database is None:
+            return
+        if not isinstance(layer, PostgresLayer) or layer.wall is None:
+            return
+        connection = await self._database.connect_as_login()
+        try:
+            await prove_wall(connection, self.role, layer.wall.tables)
+        finally:
+            await connection.close()
+
+    async def _open_hub(self, *, relay: bool) -> None:
+        from sorbus.resource.messaging import open_hub
+
+        self._hub = hub = open_hub(self.engine)
+        if hub is not None:
+            self._stack.push_async_callback(hub.close)
+            if relay and hub.outbox is not None:
+                await hub.outbox.start()
 
     async def start_components(self) -> None:
         """Start every component, in the order in which they were given."""
@@ -152,17 +224,30 @@ class Sorbus:
         from sorbus.data_layers.memory.layer import MemoryLayer
         from sorbus.data_layers.postgres.database import Database
         from sorbus.data_layers.postgres.layer import PostgresLayer
+        from sorbus.data_layers.postgres.migrations import load
+        from sorbus.data_layers.postgres.row_security import Wall
 
         memory = MemoryLayer(self.spec)
         if self._storage == "memory":
             return MappingProxyType({"memory": memory, "postgres": memory})
         layers: dict[str, DataLayer] = {"memory": memory}
         if any(each.layer == "postgres" for each in self.spec.resources.values()) or self.components:
+            wall = Wall(self.spec) if self.role is not None else None
+            options: dict[str, Any] = {
+                "size": self._pool_size,
+                **(wall.pool_options if wall is not None else {}),
+            }
             self._database = Database.from_environment(
-                self.database_url, home=self.home, name=self.name, pool={"size": self._pool_size}
+                self.database_url, home=self.home, name=self.name, pool=options, role=self.role
             )
             await self._stack.enter_async_context(self._database)
-            layers["postgres"] = PostgresLayer(self.spec, self._database.pool)
+            layers["postgres"] = PostgresLayer(
+                self.spec,
+                self._database.pool,
+                version=self._database.version,
+                tenant_chain=lambda: load(self.tenants_folder),
+                wall=wall,
+            )
         return MappingProxyType(layers)
 
     async def close(self) -> None:
@@ -173,6 +258,7 @@ class Sorbus:
             await stack.aclose()
         finally:
             self._engine = None
+            self._hub = None
             self._database = None
 
     async def __aenter__(self) -> Self:
@@ -223,9 +309,49 @@ class Sorbus:
         """A registered service, or None."""
         return self._services.get(service)
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Every action inside the block commits together or not at all."""
-        return self.engine.transaction()
+    def transaction(self, *, nested: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """Every action inside the block commits together or not at all; blocks inside join the outermost.
+
+        Args:
+            nested: inside an open transaction, an error that leaves this block undoes this block alone, with
+                its notifications and callbacks; catch it outside the block to go on.
+        """
+        return self.engine.transaction(nested=nested)
+
+    def subscribe(
+        self,
+        topic: str,
+        scope: Scope,
+        *,
+        after: int | None = None,
+        records: bool = False,
+        known: Iterable[Any] = (),
+        backlog: int = 1000,
+    ) -> Subscription:
+        """What is published to a topic from now on, on any node: `async for event in app.subscribe(…)`.
+
+        An event is a `Notification` or, when some were lost before it, `Lagged`.
+
+        Args:
+            topic: such as `"run:…"`; it belongs to the scope's tenant. `topic(…)` makes one from values that
+                may hold a colon.
+            after: the position of the last durable notification that was dealt with; those after it come
+                first, without a gap.
+            records: whether each comes with its record as the scope may read it at that moment. What the
+                scope may not read is left out.
+            known: keys of records that the subscriber shows already, so that it is told when they go.
+            backlog: how many wait for a slow reader; when it is full they are dropped and `Lagged` says so.
+
+        Raises:
+            NoSuchTopic: nothing is ever published to it.
+            TopicNeedsTenant: it is a tenant's, and the scope names none.
+            NotResumable: `after` is given, and the topic is not durable.
+            ActionForbidden: `records` is asked for, and no policy lets the actor read them.
+        """
+        self.engine  # noqa: B018 - says that the application is closed
+        if self._hub is None:
+            raise NoSuchTopic(topic, allowed=())
+        return self._hub.subscribe(topic, scope, after=after, records=records, known=known, backlog=backlog)
 
     def explain(self, action: Action, scope: Scope, **inputs: Any) -> Explanation:
         """Whether the scope's actor may run an action, and why, as data."""
@@ -233,14 +359,35 @@ class Sorbus:
 
     def system_scripts(self) -> Sequence[SystemScript]:
         """The tables that parts of the application need besides those of the resources."""
-        found = (script for each in self.components for script in each.system_scripts())
+        from sorbus.data_layers.postgres.migrations import REGISTRY
+        from sorbus.resource.messaging import system_scripts
+
+        parts = (each.system_scripts() for each in self.components)
+        found = [script for scripts in (system_scripts(self.spec), *parts) for script in scripts]
+        if self.spec.schema_tenants:
+            found.append(REGISTRY)
+        if self.role is not None:
+            from sorbus.data_layers.postgres.roles import role_script
+
+            found.insert(0, role_script(self.role, makes_schemas=bool(self.spec.schema_tenants)))
         return tuple({(script.name, script.version): script for script in found}.values())
 
     def schema(self) -> Schema:
-        """The tables that the declarations need."""
+        """The tables that the declarations need, but for those that each tenant has for itself."""
         from sorbus.data_layers.postgres.ddl import schema_of
 
-        return schema_of(self.spec)
+        return schema_of(self.spec, row_security=self.role is not None)
+
+    def tenant_schema(self) -> Schema:
+        """The tables that each tenant has for itself."""
+        from sorbus.data_layers.postgres.ddl import tenant_schema_of
+
+        return tenant_schema_of(self.spec)
+
+    @property
+    def tenants_folder(self) -> Path:
+        """Where the migrations of tenants' tables lie."""
+        return self.migrations_folder / "tenants"
 
 
 def _secret(home: Path) -> bytes:

@@ -62,6 +62,8 @@ class AttributeOptions:
     primary_key: bool = False
     touch: bool = False
     column: str = ""
+    filterable: bool = True
+    sortable: bool = True
     limits: Mapping[str, Any]
 
 
@@ -79,34 +81,9 @@ class Attr(Field[T]):
         def __set__(self, obj: object, value: T | Expr[T]) -> None: ...
 
 
-class Calc(Field[T]):
-    """A calculation: an expression that the data layer computes, or a Python function over loaded fields."""
-
-    __slots__ = ("expression", "function", "loads")
-
-    def __init__(
-        self,
-        expression: Expr[T] | None = None,
-        *,
-        function: Callable[[Any], T] | None = None,
-        loads: tuple[Field[Any], ...] = (),
-        public: bool = False,
-        description: str = "",
-    ) -> None:
-        super().__init__(public=public, description=description)
-        self.expression = expression
-        self.function = function
-        self.loads = loads
-
-
 def is_attribute(member: object) -> TypeGuard[Attr[Any]]:
     """Whether a member of a declaration is an attribute."""
     return isinstance(member, Attr)
-
-
-def is_calculation(member: object) -> TypeGuard[Calc[Any]]:
-    """Whether a member of a declaration is a calculation."""
-    return isinstance(member, Calc)
 
 
 _ABSENT: Any = object()
@@ -121,6 +98,8 @@ def attribute(
     sensitive: bool = ...,
     description: str = ...,
     column: str = ...,
+    filterable: bool = ...,
+    sortable: bool = ...,
     **limits: Any,
 ) -> Attr[T]: ...
 @overload
@@ -132,6 +111,8 @@ def attribute(
     sensitive: bool = ...,
     description: str = ...,
     column: str = ...,
+    filterable: bool = ...,
+    sortable: bool = ...,
     min_length: int | None = ...,
     max_length: int | None = ...,
     pattern: str | None = ...,
@@ -150,6 +131,8 @@ def attribute(
     sensitive: bool = ...,
     description: str = ...,
     column: str = ...,
+    filterable: bool = ...,
+    sortable: bool = ...,
     min_length: int | None = ...,
     max_length: int | None = ...,
     pattern: str | None = ...,
@@ -168,6 +151,8 @@ def attribute(
     sensitive: bool = False,
     description: str = "",
     column: str = "",
+    filterable: bool = True,
+    sortable: bool = True,
     **limits: Any,
 ) -> Any:
     """Declare a stored field: `title: Attr[str] = attribute(public=True, max_length=200)`.
@@ -179,6 +164,7 @@ def attribute(
         sensitive: whether its value is hidden in representations, logs and errors.
         description: one line for every interface.
         column: the column's name, when it differs.
+        filterable, sortable: whether interfaces may filter and sort by it, when it is public.
         limits: constraints, as `sorbus.types.Constraints` lists them.
     """
     kind = DefaultKind.VALUE
@@ -192,6 +178,8 @@ def attribute(
         writable=writable,
         sensitive=sensitive,
         column=column,
+        filterable=filterable,
+        sortable=sortable,
         limits={name: value for name, value in limits.items() if value is not None},
     )
     return Attr[Any](options, public=public, description=description)
@@ -215,18 +203,3 @@ def timestamp(*, public: bool = False, touch: bool = False, description: str = "
         default_kind=DefaultKind.FACTORY, default=_now, writable=False, touch=touch, limits={}
     )
     return Attr[datetime](options, public=public, description=description)
-
-
-def calculate(expression: Expr[T], *, public: bool = False, description: str = "") -> Calc[T]:
-    """A value that the data layer computes from an expression over this resource's fields."""
-    return Calc(expression, public=public, description=description)
-
-
-def computed(*, loads: list[Field[Any]], public: bool = False) -> Callable[[Callable[[Any], T]], Calc[T]]:
-    """A value that a Python method computes from the fields in `loads`, which are loaded along with it."""
-
-    def wrap(function: Callable[[Any], T]) -> Calc[T]:
-        text = (function.__doc__ or "").strip().split("\n")[0]
-        return Calc(function=function, loads=tuple(loads), public=public, description=text)
-
-    return wrap

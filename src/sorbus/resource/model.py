@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Sequence
+from copy import copy
 from types import FrameType
-from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeAliasType
+from typing import TYPE_CHECKING, Any, ClassVar, Never, NoReturn, Self, TypeAliasType, overload
 
 from sorbus.errors.access import ImmutableRecord, NoConstructor
 from sorbus.errors.declaration import HidesMember, UnknownMember
+from sorbus.errors.extensions import MemberTaken
 from sorbus.query.query import Query
 from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr, Field
@@ -28,6 +31,7 @@ class Resource:
 
     __declared__: ClassVar[dict[str, Any]] = {}
     __locals__: ClassVar[dict[str, Any]] = {}
+    __added__: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls, *, draft: bool = False, **kwargs: Any) -> None:
         """Check that every public name in the body is something that a resource can have.
@@ -49,7 +53,9 @@ class Resource:
                 continue
             _check_member(cls, name, value)
             own[name] = value
+        _take_over_actions(cls, inherited, own)
         cls.__declared__ = {**inherited, **own}
+        _add_members(cls, own)
 
     if TYPE_CHECKING:
         # No call can satisfy this, so that type checkers refuse `Run(…)`.
@@ -93,20 +99,105 @@ class Resource:
         return Query(resource=cls, scope=scope)
 
     @classmethod
-    async def get(cls, scope: Scope, key: Any) -> Self:
+    async def get(cls, scope: Scope, key: Any, *, load: Sequence[Any] = ()) -> Self:
         """The record with a key.
+
+        Args:
+            load: calculations, aggregates and relationships to load along with it.
 
         Raises:
             NotFound: there is none, or none that the actor may see.
             Forbidden: no policy allows the actor to read here.
         """
-        record: Self = await scope.need_runtime().get(cls, scope, key)
+        record: Self = await scope.need_runtime().get(cls, scope, key, load)
         return record
+
+    @classmethod
+    async def get_by(cls, scope: Scope, *, load: Sequence[Any] = (), **values: Any) -> Self:
+        """The record with the values of an identity: `await Article.get_by(scope, slug="x")`.
+
+        Args:
+            load: calculations, aggregates and relationships to load along with it.
+            values: the attributes of an identity; that of the tenant need not be given.
+
+        Raises:
+            NoSuchIdentity: the names are those of no identity.
+            InvalidInput: a value is none of its attribute's type.
+            NotFound: there is none, or none that the actor may see.
+            Forbidden: no policy allows the actor to read here.
+        """
+        record: Self = await scope.need_runtime().get_by(cls, scope, values, load)
+        return record
+
+    @overload
+    @classmethod
+    async def load(cls, records: Self, scope: Scope, *targets: Any, reuse: bool = ...) -> Self: ...
+    @overload
+    @classmethod
+    async def load(
+        cls, records: Sequence[Self], scope: Scope, *targets: Any, reuse: bool = ...
+    ) -> list[Self]: ...
+    @classmethod
+    async def load(
+        cls, records: Self | Sequence[Self], scope: Scope, *targets: Any, reuse: bool = False
+    ) -> Self | list[Self]:
+        """Records at hand with more loaded: `await Author.load(authors, scope, Author.articles)`.
+
+        The records themselves stay as they are; the answer is copies. A field of a record that the actor may
+        not read any more stays unloaded.
+
+        Args:
+            targets: fields and relationships, or a query of the resource, whose loads are taken.
+            reuse: whether what a record has already is kept instead of being read again.
+        """
+        several = [records] if isinstance(records, Resource) else list(records)
+        copies = [_copy(each) for each in several]
+        await scope.need_runtime().reader.load(copies, cls, scope, targets, reuse=reuse)
+        return copies[0] if isinstance(records, Resource) else copies
 
 
 def _fields(values: dict[str, Any]) -> dict[str, Any]:
     """The fields of a record without what Sorbus notes about it."""
     return {name: value for name, value in values.items() if not name.startswith("__")}
+
+
+def _take_over_actions(cls: type[Resource], inherited: dict[str, Any], own: dict[str, Any]) -> None:
+    """Give a class actions of its own for those that its bases declare: who calls one means this resource."""
+    for name, member in inherited.items():
+        if isinstance(member, Action) and name not in own:
+            mine = copy(member)
+            mine.__set_name__(cls, name)
+            setattr(cls, name, mine)
+            inherited[name] = mine
+
+
+def _add_members(cls: type[Resource], own: dict[str, Any]) -> None:
+    """Add what the sections in a body bring along, as if it stood in the body.
+
+    Raises:
+        MemberTaken: the body has a member of that name.
+    """
+    added: dict[str, str] = {}
+    for section_name, section in [(name, each) for name, each in own.items() if isinstance(each, Section)]:
+        for name, given in section.members(cls).items():
+            if name in own or name in added:
+                raise MemberTaken(cls.__name__, name, extension=type(section).__name__)
+            member = getattr(given, "member", given)
+            if hasattr(given, "annotation"):
+                cls.__annotations__ = {**inspect.get_annotations(cls), name: given.annotation}
+            _check_member(cls, name, member)
+            setattr(cls, name, member)
+            member.__set_name__(cls, name)
+            added[name] = section_name
+            cls.__declared__[name] = member
+    cls.__added__ = {**cls.__added__, **added}
+
+
+def _copy[T](record: T) -> T:
+    """A record with the same values; a further load on it does not change the first."""
+    made = object.__new__(type(record))
+    made.__dict__.update(record.__dict__)
+    return made
 
 
 def _local_types(frame: FrameType) -> dict[str, Any]:

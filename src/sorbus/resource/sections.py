@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from sorbus.errors.declaration import DeclarationError
 from sorbus.expressions.build import ActorField, Expr, InputValue
 from sorbus.expressions.lowering import Lowerer
+from sorbus.expressions.nodes import Node
 from sorbus.resource.actions import Action
+from sorbus.resource.effects import Work
 from sorbus.resource.fields import Attr, Field
+from sorbus.schema.actions import ActionSpec
 from sorbus.schema.policies import Effect
 from sorbus.schema.resource import ResourceSpec
 
@@ -20,11 +23,40 @@ ActionType = Literal["read", "create", "update", "destroy", "generic", "any"]
 ACTION_TYPES: tuple[str, ...] = ("read", "create", "update", "destroy", "generic", "any")
 
 
+class ExtensionContext(Protocol):
+    """What a section's `transform` may ask about its resource.
+
+    Attributes:
+        cls: the declaring class.
+        errors: where it notes mistakes; it may also raise one.
+    """
+
+    @property
+    def cls(self) -> type[Any]: ...
+    @property
+    def errors(self) -> list[DeclarationError]: ...
+
+    def lower(self, expression: Expr[Any]) -> Node:
+        """An expression over this resource's fields as a node."""
+        ...
+
+    def restrict(self, spec: ResourceSpec, *policies: Policy) -> ResourceSpec:
+        """The spec with further policies, which must allow besides its own.
+
+        A resource without policies stays closed: an extension opens nothing.
+        """
+        ...
+
+
 class Section:
     """A part of a declaration. `section_name` is the one name that it may have in a class body."""
 
     section_name: ClassVar[str] = ""
     registry: ClassVar[dict[str, type[Section]]] = {}
+    before: ClassVar[tuple[str, ...]] = ()
+    """The names of sections whose transforms run after this one's."""
+    after: ClassVar[tuple[str, ...]] = ()
+    """The names of sections whose transforms run before this one's."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -32,9 +64,36 @@ class Section:
             Section.registry[cls.section_name] = cls
 
     def check(self, spec: ResourceSpec, lowerer: Lowerer) -> Iterator[DeclarationError]:
-        """The mistakes in this section, seen from the finished spec; extensions add theirs here."""
+        """The mistakes in this section, seen from the spec as it was declared."""
         del spec, lowerer
         yield from ()
+
+    # the door for extensions, see `sorbus.resource.extensions`
+
+    def members(self, cls: type[Any]) -> Mapping[str, Any]:
+        """What this section adds to the body of a class; an attribute comes as `Added`, with its type."""
+        del cls
+        return {}
+
+    def transform(self, spec: ResourceSpec, context: ExtensionContext) -> ResourceSpec:
+        """The spec with what this section changes."""
+        del context
+        return spec
+
+    def verify(self, spec: ResourceSpec) -> Iterator[DeclarationError]:
+        """The mistakes that show when every section has transformed the spec."""
+        del spec
+        yield from ()
+
+    def effects(self, spec: ResourceSpec, action: ActionSpec) -> Work | None:
+        """The work that commits together with a write of an action; asked once for each action."""
+        del spec, action
+        return None
+
+    def notices(self, spec: ResourceSpec, action: ActionSpec) -> Work | None:
+        """The work that follows the commit of a write of an action; asked once for each action."""
+        del spec, action
+        return None
 
 
 class Storage(Section):
@@ -64,21 +123,32 @@ class InMemory(Storage):
     layer = "memory"
 
 
-class Tenancy(Section):
-    """Every row belongs to the tenant whose key stands in this attribute; the tenant comes from the scope."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Attributes that together tell rows apart, with options; made by `identity`."""
 
-    section_name = "tenancy"
+    keys: tuple[Attr[Any], ...]
+    all_tenants: bool = False
 
-    def __init__(self, attribute: Attr[Any]) -> None:
-        self.attribute = attribute
+
+def identity(*keys: Attr[Any], all_tenants: bool = False) -> Identity:
+    """An identity with options: `Identities(email=identity(email, all_tenants=True))`.
+
+    Args:
+        all_tenants: whether the values are unique among the rows of all tenants, not only of each one.
+    """
+    return Identity(keys, all_tenants)
 
 
 class Identities(Section):
-    """Attributes that together tell rows apart: `Identities(email=[email], slug=[org_id, slug])`."""
+    """Attributes that together tell rows apart: `Identities(email=[email], name=[first, last])`.
+
+    On a resource with a tenancy they tell the rows of each tenant apart: its attribute joins the keys by itself.
+    """
 
     section_name = "identities"
 
-    def __init__(self, **identities: list[Attr[Any]]) -> None:
+    def __init__(self, **identities: list[Attr[Any]] | Identity) -> None:
         self.identities = identities
 
 

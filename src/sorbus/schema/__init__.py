@@ -19,15 +19,19 @@ from sorbus.schema.fields import (
     IdentitySpec,
     JoinSpec,
     OnDelete,
+    OnUpdate,
+    ReferenceSpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import CheckSpec, Effect, PolicySpec, TenancySpec
-from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, FieldSpec, ResourceSpec
+from sorbus.schema.policies import CheckSpec, Effect, PolicySpec
+from sorbus.schema.resource import PRIMARY_READ, AdditionSpec, ApplicationSpec, FieldSpec, ResourceSpec
+from sorbus.schema.tenancy import SchemaTenancySpec, TenancyMode, TenancySpec
 
 __all__ = [
     "PRIMARY_READ",
     "ActionKind",
     "ActionSpec",
+    "AdditionSpec",
     "AggregateSpec",
     "ApplicationSpec",
     "AttributeSpec",
@@ -43,10 +47,14 @@ __all__ = [
     "JoinSpec",
     "Missing",
     "OnDelete",
+    "OnUpdate",
     "OnSkip",
     "PolicySpec",
+    "ReferenceSpec",
     "RelationshipSpec",
     "ResourceSpec",
+    "SchemaTenancySpec",
+    "TenancyMode",
     "TenancySpec",
     "TransitionSpec",
     "UpsertSpec",

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from sorbus.expressions.nodes import Node
+from sorbus.schema.paging import PAGES, Paging
+from sorbus.schema.tenancy import TenancyMode
 from sorbus.types.base import FieldType
 
 
@@ -80,11 +82,21 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionSpec:
-    """A guarded change of a state attribute: the write happens only in one of `sources`."""
+    """A guarded change of a state attribute: the write happens only in one of `sources`.
+
+    Attributes:
+        target: the state that follows; None when the body chooses one of `choices`.
+    """
 
     attribute: str
     sources: tuple[Any, ...]
-    target: Any
+    target: Any = None
+    choices: tuple[Any, ...] = ()
+
+    @property
+    def targets(self) -> tuple[Any, ...]:
+        """The states that may follow."""
+        return self.choices or (self.target,)
 
 
 class OnSkip(StrEnum):
@@ -125,7 +137,10 @@ class ActionSpec:
         changes: the changes and validations that run after the body, in order.
         soft: whether a destroy keeps the row and writes what its body sets.
         atomic: whether a bulk run over a query must be one statement.
+        bounds: attributes that this action may give these values only; without any it leaves them alone.
         transaction: whether a generic or read action runs in one.
+        page: how the rows of a read action come in pages.
+        tenancy: which tenants it may look at.
         hooks: the user's hooks at each point, in written order.
     """
 
@@ -142,7 +157,10 @@ class ActionSpec:
     changes: tuple[Any, ...] = ()
     soft: bool = False
     atomic: bool = False
+    bounds: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     transaction: bool = True
+    page: Paging = PAGES
+    tenancy: TenancyMode = TenancyMode.ENFORCE
     hooks: Mapping[HookPoint, tuple[Callable[..., Any], ...]] = field(default_factory=dict[HookPoint, Any])
 
     @property

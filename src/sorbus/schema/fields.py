@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sorbus.expressions.nodes import Aggregated, Node, Ordering
+from sorbus.schema.actions import InputSpec
 from sorbus.types.base import FieldType
 
 
@@ -29,6 +30,7 @@ class AttributeSpec:
         sensitive: whether its value is hidden in representations, logs and errors.
         default: the value or the function that makes it, as `default_kind` says.
         touch: whether every update sets it anew (an `updated_at`).
+        filterable, sortable: whether somebody outside may filter and sort by it, when it is public.
         column: its name in the table.
     """
 
@@ -43,6 +45,8 @@ class AttributeSpec:
     default: Any = None
     touch: bool = False
     column: str = ""
+    filterable: bool = True
+    sortable: bool = True
 
     @property
     def has_default(self) -> bool:
@@ -61,23 +65,67 @@ class Cardinality(StrEnum):
     HAS_ONE = "has_one"
     HAS_MANY = "has_many"
     MANY_TO_MANY = "many_to_many"
+    THROUGH = "through"
+    UNRELATED = "unrelated"
+    MANUAL = "manual"
 
 
 class OnDelete(StrEnum):
-    """What the database does with rows that point to a deleted one."""
+    """What the database does with rows that point to a deleted one.
 
+    `RESTRICT` refuses at once, `NOTHING` at the end of the statement, or of the transaction when the
+    reference is deferrable.
+    """
+
+    NOTHING = "nothing"
     RESTRICT = "restrict"
     CASCADE = "cascade"
     NILIFY = "nilify"
 
 
+class OnUpdate(StrEnum):
+    """What the database does with rows that point to one whose key changes."""
+
+    NOTHING = "nothing"
+    RESTRICT = "restrict"
+    CASCADE = "cascade"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinSpec:
-    """The resource between the two ends of a many_to_many, by name, and its two keys."""
+    """The resource between the two ends of a many_to_many, by name, and its two keys.
+
+    Attributes:
+        where: what else its rows must meet, seen from a row of it; one step out lies the source row.
+        unique: whether an identity allows at most one row for each pair.
+        carried: whether a loaded row carries the row of it that led there.
+    """
 
     resource: str
     source_attribute: str
     destination_attribute: str
+    where: Node | None = None
+    unique: bool = False
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceSpec:
+    """The foreign key of a belongs_to.
+
+    Attributes:
+        match_tenant: what the declaration says about staying inside the tenant; None leaves it to the tenancies.
+        tenant: the tenant's attribute on both sides, when a reference must stay inside the tenant.
+        deferrable: whether it is checked at the end of the transaction only.
+        index: whether its column gets an index.
+    """
+
+    on_delete: OnDelete = OnDelete.RESTRICT
+    on_update: OnUpdate = OnUpdate.NOTHING
+    deferrable: bool = False
+    index: bool = True
+    match_tenant: bool | None = None
+    tenant: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +135,15 @@ class RelationshipSpec:
     Attributes:
         destination: the name of the other resource.
         source_attribute, destination_attribute: the two attributes that are equal (for many_to_many: the keys
-            of the two ends that `join` points to).
-        where: what else the related rows must meet, as a condition over the destination.
-        order: how related rows are sorted.
-        foreign_key: whether the table gets a foreign key (belongs_to only).
+            of the two ends that `join` points to; for a way without keys: the keys of both resources).
+        where: what else the related rows must meet, seen from a row of the destination; one step out lies the
+            source row, or the row of `join` and behind it the source row.
+        order: how related rows are sorted, seen from the same place.
+        limit, offset: how many of the sorted rows count for each source row.
+        path: the relationships that a `through` goes over, one after the other.
+        function: the batch function of a manual one.
+        several: whether a way without keys leads to a list.
+        reference: the foreign key (belongs_to only), or None.
     """
 
     name: str
@@ -103,26 +156,89 @@ class RelationshipSpec:
     join: JoinSpec | None = None
     where: Node | None = None
     order: tuple[Ordering, ...] = ()
-    on_delete: OnDelete = OnDelete.RESTRICT
-    foreign_key: bool = True
+    limit: int | None = None
+    offset: int | None = None
+    path: tuple[str, ...] = ()
+    function: Callable[..., Any] | None = None
+    several: bool = True
+    reference: ReferenceSpec | None = None
 
     @property
     def to_many(self) -> bool:
         """Whether it leads to a list."""
-        return self.cardinality in {Cardinality.HAS_MANY, Cardinality.MANY_TO_MANY}
+        match self.cardinality:
+            case Cardinality.BELONGS_TO | Cardinality.HAS_ONE:
+                return False
+            case Cardinality.HAS_MANY | Cardinality.MANY_TO_MANY:
+                return True
+            case _:
+                return self.several
+
+    @property
+    def foreign_key(self) -> bool:
+        """Whether the table gets a foreign key."""
+        return self.reference is not None
+
+    @property
+    def on_delete(self) -> OnDelete:
+        """What happens to this row when the one that it points to is deleted."""
+        return self.reference.on_delete if self.reference is not None else OnDelete.NOTHING
+
+    @property
+    def limited(self) -> bool:
+        """Whether only some of the rows that meet its conditions count for each source row."""
+        return self.limit is not None or self.offset is not None
+
+    @property
+    def writable(self) -> bool:
+        """Whether its rows can be written through it: its keys say which rows those are."""
+        return not self.limited and self.cardinality not in {
+            Cardinality.THROUGH,
+            Cardinality.UNRELATED,
+            Cardinality.MANUAL,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalculationSpec:
-    """A value computed from others: by the data layer (`node`), or in Python (`function` after `loads`)."""
+    """A value computed from others: by the data layer (`node`), or in Python (`function` after `loads`).
+
+    Attributes:
+        node: its expression, with the defaults of its arguments; None where only Python computes it, or where an
+            argument has no default.
+        function: computes it in Python, of one record or (`batch`) of all.
+        maker: makes the expression from the class and the arguments.
+        loads: the names of what the function reads; `needs` are the fields, relationships and calls themselves.
+    """
 
     name: str
     type: FieldType
+    resource: str = ""
     node: Node | None = None
-    function: Callable[[Any], Any] | None = None
+    function: Callable[..., Any] | None = None
+    maker: Callable[..., Any] | None = None
+    arguments: tuple[InputSpec, ...] = ()
+    batch: bool = False
+    is_async: bool = False
     loads: tuple[str, ...] = ()
+    needs: tuple[Any, ...] = ()
     description: str = ""
     public: bool = False
+
+    @property
+    def label(self) -> str:
+        """Resource and calculation, as in `Article.discounted`."""
+        return f"{self.resource}.{self.name}"
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """Its arguments, as the inputs of an action."""
+        return self.arguments
+
+    @property
+    def plain(self) -> bool:
+        """Whether it can be used by its name alone: no argument must be given."""
+        return all(not each.required for each in self.arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +254,14 @@ class AggregateSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySpec:
-    """Attributes that together tell rows apart; a unique index keeps it so."""
+    """Attributes that together tell rows apart; a unique index keeps it so.
+
+    Attributes:
+        keys: the attributes of the index, the tenant's first where rows are told apart in each tenant.
+        names: those that a caller gives, without the tenant's.
+    """
 
     name: str
     keys: tuple[str, ...]
+    names: tuple[str, ...] = ()
     message: str = "has already been taken"

@@ -46,6 +46,10 @@ def resource_manifest(spec: ResourceSpec) -> dict[str, Any]:
         ],
         "identities": [{"name": each.name, "keys": list(each.keys)} for each in spec.identities.values()],
         "actions": [_action(each) for each in spec.actions.values()],
+        "extensions": [
+            {"section": each.section, "extension": each.extension, "kind": each.kind, "name": each.name}
+            for each in spec.additions
+        ],
         "policies": None if spec.policies is None else [_policy(each) for each in spec.policies],
     }
 
@@ -73,8 +77,21 @@ def _field(spec: ResourceSpec, name: str, each: FieldSpec) -> dict[str, Any]:
     calculation = spec.calculations.get(name)
     if calculation is not None:
         expression = describe(calculation.node) if calculation.node is not None else None
-        return data | {"kind": "calculation", "expression": expression, "loads": list(calculation.loads)}
-    return data | {"kind": "aggregate", "expression": describe(spec.aggregates[name].node)}
+        return data | {
+            "kind": "calculation",
+            "expression": expression,
+            "runs_in": "python" if calculation.function is not None else "data layer",
+            "batch": calculation.batch,
+            "arguments": [_input(each) for each in calculation.arguments],
+            "loads": list(calculation.loads),
+        }
+    node = spec.aggregates[name].node
+    return data | {
+        "kind": "aggregate",
+        "expression": describe(node),
+        "over": node.relationship,
+        "authorize": node.authorize,
+    }
 
 
 def _action(action: ActionSpec) -> dict[str, Any]:
@@ -93,7 +110,7 @@ def _action(action: ActionSpec) -> dict[str, Any]:
         else {
             "attribute": transition.attribute,
             "from": [str(getattr(each, "value", each)) for each in transition.sources],
-            "to": str(getattr(transition.target, "value", transition.target)),
+            "to": [str(getattr(each, "value", each)) for each in transition.targets],
         },
     }
 

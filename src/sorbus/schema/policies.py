@@ -1,4 +1,4 @@
-"""Specs of policies and tenancy."""
+"""Specs of policies."""
 
 from __future__ import annotations
 
@@ -38,10 +38,3 @@ class PolicySpec:
     checks: tuple[CheckSpec, ...]
     bypass: bool = False
     description: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TenancySpec:
-    """Rows belong to the tenant whose key stands in `attribute`."""
-
-    attribute: str

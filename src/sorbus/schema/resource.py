@@ -17,13 +17,31 @@ from sorbus.schema.fields import (
     IdentitySpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import PolicySpec, TenancySpec
+from sorbus.schema.policies import PolicySpec
+from sorbus.schema.tenancy import ManagedTenantsSpec, SchemaTenancySpec, TenancySpec
+from sorbus.schema.ways import Segment, segments
 
 FieldSpec = AttributeSpec | CalculationSpec | AggregateSpec
 """Anything with a value on a record."""
 
 PRIMARY_READ = "read"
 """The name of the read action that every resource has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdditionSpec:
+    """Something that an extension has added or changed.
+
+    Attributes:
+        section: the name of its section in the resource's body.
+        extension: the name of the extension's class.
+        kind: what it is, such as `field`, `action` or `action changed`.
+    """
+
+    section: str
+    extension: str
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +52,11 @@ class ResourceSpec:
         python: the declaring class; opaque here, records are its instances.
         table: the table's name; None when another data layer holds the rows.
         policies: None when there is no policies section, and everything is forbidden.
+        tenancy: to which tenant a row belongs, when the tenant stands in an attribute.
+        schema_tenancy: that each tenant has a table of its own.
+        manages_tenants: that the rows are the tenants themselves.
         sections: the sections of interfaces and extensions, by their name.
+        additions: what extensions have added and changed.
     """
 
     name: str
@@ -51,7 +73,10 @@ class ResourceSpec:
     actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
     policies: tuple[PolicySpec, ...] | None = None
     tenancy: TenancySpec | None = None
+    schema_tenancy: SchemaTenancySpec | None = None
+    manages_tenants: ManagedTenantsSpec | None = None
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    additions: tuple[AdditionSpec, ...] = ()
 
     @cached_property
     def primary_key(self) -> AttributeSpec:
@@ -91,9 +116,26 @@ class ApplicationSpec:
         """The resources by their declaring classes."""
         return MappingProxyType({spec.python: spec for spec in self.resources.values()})
 
+    @cached_property
+    def schema_tenants(self) -> frozenset[str]:
+        """The names of the resources of which each tenant has a table of its own."""
+        return frozenset(name for name, spec in self.resources.items() if spec.schema_tenancy is not None)
+
     def destination(self, relationship: RelationshipSpec) -> ResourceSpec:
         """The resource at the far end of a relationship."""
         return self.resources[relationship.destination]
+
+    @cached_property
+    def _segments(self) -> dict[tuple[str, str], tuple[Segment, ...]]:
+        return {}
+
+    def segments(self, source: ResourceSpec, relationship: RelationshipSpec) -> tuple[Segment, ...]:
+        """The segments of a relationship of a resource, in the order in which they are gone."""
+        key = (source.name, relationship.name)
+        found = self._segments.get(key)
+        if found is None:
+            found = self._segments[key] = tuple(segments(self.resources, source.name, relationship))
+        return found
 
     def join(self, relationship: RelationshipSpec) -> ResourceSpec | None:
         """The resource between the ends of a many_to_many."""

@@ -15,15 +15,43 @@ from __future__ import annotations
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.expressions import Expressions
+from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
+from sorbus.testing.conformance.notices import Notices
+from sorbus.testing.conformance.outside import Outside
+from sorbus.testing.conformance.paging import Paging
 from sorbus.testing.conformance.press import DOMAINS
+from sorbus.testing.conformance.queries import Queries
 from sorbus.testing.conformance.reads import Reads
+from sorbus.testing.conformance.relationships import Relationships
 from sorbus.testing.conformance.rules import Rules
+from sorbus.testing.conformance.states import States
+from sorbus.testing.conformance.tenants import Tenants
 from sorbus.testing.conformance.transactions import Transactions
 from sorbus.testing.conformance.writes import Writes
 
 __all__ = ["DOMAINS", "DataLayerSuite"]
 
 
-class DataLayerSuite(Writes, Changing, Bulk, ManyRows, ManyValues, Reads, Derived, Rules, Transactions):
+class DataLayerSuite(
+    Writes,
+    Changing,
+    Bulk,
+    ManyRows,
+    ManyValues,
+    Reads,
+    Queries,
+    Paging,
+    Outside,
+    Derived,
+    Expressions,
+    Relationships,
+    Managing,
+    Rules,
+    Tenants,
+    Transactions,
+    Notices,
+    States,
+):
     """Everything that a data layer must do."""

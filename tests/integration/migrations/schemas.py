@@ -140,6 +140,7 @@ def schemas(draw: st.DrawFn) -> Schema:
                     other.name,
                     ("id",),
                     on_delete=draw(st.sampled_from(OnDelete)),
+                    on_update=draw(st.sampled_from(OnDelete)),
                     deferrable=draw(st.booleans()),
                 )
             )

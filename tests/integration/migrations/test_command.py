@@ -30,6 +30,9 @@ class App:
     def schema(self) -> Schema:
         return self.declared
 
+    def tenant_schema(self) -> Schema:
+        return Schema()
+
     def system_scripts(self) -> Sequence[SystemScript]:
         return self.scripts
 

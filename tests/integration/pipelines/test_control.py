@@ -14,8 +14,8 @@ from tests.integration.pipelines.workshop import Hands, Piece, craft, workshop
 from sorbus import Sorbus
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.base import Invalid, SorbusError
-from sorbus.errors.inputs import WrongState
-from sorbus.errors.pipelines import NoSuchContent, NoSuchPipeline, PipelinesNotStarted
+from sorbus.errors.inputs import InvalidAction, WrongState
+from sorbus.errors.pipelines import NoSuchPipeline, PipelinesNotStarted
 from sorbus.jobs import Jobs
 from sorbus.pipelines import Content, Result, Run, RunState, StageContext, StageRun, StageState
 from sorbus.pipelines.sources import SourceType
@@ -449,7 +449,7 @@ async def test_another_tenant_sees_nothing_and_can_do_nothing(url: str) -> None:
             assert await resource.query(others).count() == 0
         with pytest.raises(SorbusError):
             await found.cancel(others)
-        with pytest.raises(NoSuchContent):
+        with pytest.raises(InvalidAction, match="no Content"):
             await Run.start(others, content_id=found.content_id, pipeline="craft")
         assert await Run.query(others).count() == 0
 

@@ -18,6 +18,7 @@ from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.base import SorbusError
 from sorbus.errors.declaration import (
     BrokenExpression,
+    BrokenFragment,
     CircularCalculation,
     DefinitionErrors,
     ExpressionTruth,
@@ -27,13 +28,32 @@ from sorbus.errors.declaration import (
     NoSuchField,
     NotNumeric,
     UnknownMember,
+    UnusableAlias,
+    WrongCalculation,
     WrongInput,
+    WrongOperand,
+    WrongRelationship,
     WrongSection,
     WrongTransition,
 )
-from sorbus.errors.framework import NoSuchService
-from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejected, Required
+from sorbus.errors.extensions import ExtensionFailed, ExtensionOrder, MemberTaken, NoSuchPart
+from sorbus.errors.framework import AfterCommitFailed, CannotJoin, NoSuchService, WrongRelated
+from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejected, Required, WrongState
 from sorbus.errors.llm import AllModelsFailed, RateLimited
+from sorbus.errors.notifications import BadTopic, NoSuchTopic, NotResumable, PositionGone, TopicNeedsTenant
+from sorbus.errors.states import BadStateMachine, NoStateChosen, NoSuchState, StateRefused
+from sorbus.errors.tenancy import (
+    InvalidTenant,
+    NoTenantSchemas,
+    RowSecurityBypassed,
+    RowSecurityMissing,
+    RowSecurityRole,
+    TenantExists,
+    TenantNameNotAllowed,
+    TenantNotConfirmed,
+    TenantNotMigrated,
+    UnknownTenant,
+)
 
 SAMPLES: Mapping[str, Any] = {
     "accept": "text/html",
@@ -51,6 +71,7 @@ SAMPLES: Mapping[str, Any] = {
     "context": 2048,
     "creates": ["submit"],
     "current": "done",
+    "default": 200,
     "destination": "Content",
     "detail": "the server closed the connection",
     "differences": ["the table runs is missing"],
@@ -73,6 +94,7 @@ SAMPLES: Mapping[str, Any] = {
     "key": "0193a0c4",
     "kind": "runs",
     "known": ["email_analysis"],
+    "largest": 100,
     "limit": 1_000_000,
     "line": 3,
     "log": Path("/srv/sorbus/postgres.log"),
@@ -93,6 +115,7 @@ SAMPLES: Mapping[str, Any] = {
     "of": "Content",
     "offered": "application/vnd.api+json",
     "option": "max_attempts",
+    "other": "Content",
     "package": "sorbus-model",
     "packages": ["sorbus-model"],
     "parent": "0001_first",
@@ -204,7 +227,6 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "unknown-resource": {"name": "Rum", "allowed": ["Content", "Run"]},
     "unknown-stage-input": {"name": "extarct", "allowed": ["content", "extract"]},
     "unknown-stored-value": {"value": "paused", "allowed": ["done", "pending"]},
-    "wrong-state": {"action": "Run.process"},
     "wrong-value-type": {"value": "done", "expected": "RunState"},
 }
 
@@ -218,10 +240,32 @@ class Mialer:
 
 
 EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
+    AfterCommitFailed: lambda: AfterCommitFailed([LookupError("no printer"), ValueError("no mail")]),
+    BadStateMachine: lambda: BadStateMachine(
+        "Order.machine", "nothing leaves SENT.", hint="Add a transition, or mark it: `final=[Phase.SENT]`."
+    ),
+    BadTopic: lambda: BadTopic("Run.notifications", "run:{id!r}", problem="`{id!r}` is no name of a field"),
+    ExtensionFailed: lambda: ExtensionFailed(
+        "Article", "slug", "Slug", step="transform", problem="KeyError: 'title'"
+    ),
+    ExtensionOrder: lambda: ExtensionOrder("Article", ["audit", "archival", "audit"]),
+    MemberTaken: lambda: MemberTaken("Article", "slug", extension="Slug"),
+    NoStateChosen: lambda: NoStateChosen("Order.decide", "phase", allowed=["refused", "shipped"]),
+    NoSuchPart: lambda: NoSuchPart("Article", "action", "archve", allowed=["archive", "draft"]),
+    NoSuchState: lambda: NoSuchState("Order", "shipd", allowed=["paid", "shipped"]),
+    NoSuchTopic: lambda: NoSuchTopic("rnu:7", allowed=["org:{org_id}:runs", "run:{id}"]),
+    NotResumable: lambda: NotResumable("run:7"),
+    PositionGone: lambda: PositionGone(17, oldest=4711),
+    StateRefused: lambda: StateRefused("Order.decide", "phase", given="ship", allowed=["refused", "shipped"]),
+    TopicNeedsTenant: lambda: TopicNeedsTenant("run:7", ["Run"]),
+    WrongState: lambda: WrongState(
+        "Run.process", current="failed", sources=["pending"], target="running", possible=["retry"]
+    ),
     ActionForbidden: lambda: ActionForbidden("Run", "submit", reason="no policy allows it."),
     BrokenExpression: lambda: BrokenExpression(
         "Run.size", "unsupported operand type(s) for +: 'One' and 'int'"
     ),
+    BrokenFragment: lambda: BrokenFragment("fragment", "lower({1})", "`{1}` names none of its 1 arguments"),
     CircularCalculation: lambda: CircularCalculation("Node", ["Node.depth", "Node.depth"]),
     DefinitionErrors: lambda: DefinitionErrors(
         [
@@ -251,16 +295,43 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
     UnknownMember: lambda: UnknownMember(
         "Run", "polices", found="Policies section, which is named `policies`", allowed=["policies"]
     ),
+    UnusableAlias: lambda: UnusableAlias(
+        "Article.discounted", "title", "`Article` has a member of that name"
+    ),
+    WrongCalculation: lambda: WrongCalculation(
+        "Article.discounted", "its parameters start with `cls`", hint="Write it on a class method."
+    ),
+    WrongOperand: lambda: WrongOperand("upper", found="int", takes="a text", place=0),
     WrongInput: lambda: WrongInput(
         "Run.submit",
         "loud",
         "the input `loud` is no attribute of `Run`. Attributes: id, prompt.",
         hint="For an argument that is not stored write `loud: Arg[…]`.",
     ),
+    WrongRelationship: lambda: WrongRelationship(
+        "Content.calls",
+        "its path leads over `Run.content_id`, which is no relationship. Relationships of Run: calls, content.",
+    ),
+    CannotJoin: lambda: CannotJoin("Gig.venue", "the rows of Venue live in another data layer (memory)"),
+    WrongRelated: lambda: WrongRelated(
+        "Band.rivals", found="list", expected="a mapping from keys to records"
+    ),
     WrongSection: lambda: WrongSection("Run.policies", "`Step.skip` is an action of another resource."),
     AllModelsFailed: lambda: AllModelsFailed(
         [("openai:gpt", RateLimited("openai:gpt", retry_after=60.0, attempts=3))]
     ),
+    InvalidTenant: lambda: InvalidTenant("Run", "acme", expected="UUID"),
+    NoTenantSchemas: lambda: NoTenantSchemas("studio"),
+    RowSecurityBypassed: lambda: RowSecurityBypassed("postgres", reason="it is a superuser"),
+    RowSecurityMissing: lambda: RowSecurityMissing(["runs", "contents"]),
+    RowSecurityRole: lambda: RowSecurityRole("sorbus_app", problem="there is no such role", login="studio"),
+    TenantExists: lambda: TenantExists("acme"),
+    TenantNameNotAllowed: lambda: TenantNameNotAllowed(
+        "Acme!", problem="it has characters that are not allowed"
+    ),
+    TenantNotConfirmed: lambda: TenantNotConfirmed("acme", "amce"),
+    TenantNotMigrated: lambda: TenantNotMigrated("acme", Rejected("The column has rows.")),
+    UnknownTenant: lambda: UnknownTenant("amce", known=["acme", "globex"]),
     HookNeverRuns: lambda: HookNeverRuns("Run.report", kind="generic", point="after_commit"),
     WrongTransition: lambda: WrongTransition("Run.process", "no attribute of `Run` holds Colour."),
 }

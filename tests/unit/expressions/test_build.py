@@ -76,7 +76,7 @@ def test_values_become_parameters_of_a_query_and_constants_of_a_declaration() ->
     values: list[Any] = []
     node = lowered((Article.tries > 3) & Article.title.is_in(["a", "b"]), values=values)
     assert values == [3, ("a", "b")]
-    assert [each for each in walk(node) if isinstance(each, Param)] == [Param(0, int), Param(1, str)]
+    assert [each for each in walk(node) if isinstance(each, Param)] == [Param(0, int), Param(1, list[str])]
     assert not any(isinstance(each, Const) for each in walk(node))
     assert Const(3) in walk(lowered(Article.tries > 3))
 
@@ -159,7 +159,7 @@ def test_expressions_in_words(expression: Expr[Any], words: str) -> None:
 def test_every_operator_can_be_described() -> None:
     for name, rule in OPERATORS.items():
         assert rule.symbol in describe(Call(name, (Ref("a"), Ref("b"))))
-    assert {"and", "or", "not", "in", "coalesce", "if"} == set(SPECIAL)
+    assert {"and", "or", "not", "in", "coalesce", "if", "today", "cast", "path"} < SPECIAL
 
 
 def test_conjunction_drops_what_says_nothing() -> None:

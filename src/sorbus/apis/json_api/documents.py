@@ -67,13 +67,9 @@ class Documents(Protocol):
         ...
 
     async def listing(
-        self, view: View, scope: Scope, query: Query[Any], *, paging: Paging, links: Links, by_cursor: bool
+        self, view: View, scope: Scope, query: Query[Any], *, paging: Paging, links: Links
     ) -> bytes:
-        """The document of one page of a query.
-
-        Args:
-            by_cursor: whether the query's sort allows pages by cursor.
-        """
+        """The document of one page of a query."""
         ...
 
     async def written(self, view: View, scope: Scope, record: Any) -> bytes:
@@ -98,7 +94,7 @@ class RecordDocuments:
         return await view.apply(query).one()
 
     async def listing(
-        self, view: View, scope: Scope, query: Query[Any], *, paging: Paging, links: Links, by_cursor: bool
+        self, view: View, scope: Scope, query: Query[Any], *, paging: Paging, links: Links
     ) -> bytes:
         """See `Documents.listing`."""
         query = view.apply(query)
@@ -108,7 +104,7 @@ class RecordDocuments:
                 raise InvalidPage("limit", paging.limit, allowed="nothing; this list has no pages")
             records: Sequence[Any] = await query.all(scope)
             return _list_document(view, records, {"self": links.itself}, None)
-        if paging.offset is not None or not by_cursor:
+        if paging.offset is not None:
             return await self._by_position(view, scope, query, paging, links)
         return await self._by_cursor(view, scope, query, paging, links)
 
@@ -135,14 +131,11 @@ class RecordDocuments:
     async def _by_position(
         self, view: View, scope: Scope, query: Query[Any], paging: Paging, links: Links
     ) -> bytes:
-        if paging.after is not None or paging.before is not None:
-            raise InvalidPage(
-                "after" if paging.after is not None else "before",
-                "a cursor",
-                allowed="`page[offset]`, since this list is sorted by a derived field",
-            )
-        offset, limit = paging.offset or 0, paging.limit
-        page: Page[Any] = await query.offset_page(limit=limit, offset=offset, count=paging.count, scope=scope)
+        offset = paging.offset or 0
+        page: Page[Any] = await query.offset_page(
+            limit=paging.limit, offset=offset, count=paging.count, scope=scope
+        )
+        limit = page.limit
         shown = {
             "self": links.itself,
             "first": links.at(offset=0),

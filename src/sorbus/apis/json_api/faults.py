@@ -127,9 +127,10 @@ def _seen_state(fault: Fault, route: RouteSpec) -> Fault:
     """A wrong state, without the record's state when that is private."""
     transition = route.action.transition
     if transition is not None and route.exposed.spec.attributes[transition.attribute].public:
-        return replace(fault, path=())
+        # Not every action that is possible is one that is served.
+        return replace(fault, path=(), hint="")
     detail = f"The record is not in a state from which {route.action.label} starts."
-    return replace(fault, detail=detail, path=())
+    return replace(fault, detail=detail, path=(), hint="")
 
 
 def _seen_input(fault: Fault, error: Invalid, route: RouteSpec) -> Fault:

@@ -1,79 +1,43 @@
 """Filters and sorts from outside: only over public fields, each operator only where it has a meaning.
 
-Conditions are built with the expression language, so that the engine, its policies and its tenancy see them.
+What may be asked is what `Query.filter_input` allows; here it comes as texts of a query string.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import cached_property, partial
 from typing import Any
 
 from sorbus.apis.json_api.surface import Exposed
 from sorbus.apis.json_api.texts import TextCast
 from sorbus.errors.inputs import InvalidFilter
-from sorbus.expressions.build import Expr, Sort
+from sorbus.expressions.build import Expr, Sort, Untrusted
+from sorbus.query.input_fields import InputField, storable
+from sorbus.query.inputs import MOST_SORTS, comparison
 from sorbus.schema.fields import CalculationSpec
 from sorbus.types.base import FieldType
 
-Condition = Callable[[Expr[Any], Any], Expr[bool]]
-
 MOST_FILTERS = 24
-MOST_SORTS = 8
-MOST_ALTERNATIVES = 200
-"""The most values of an `in`."""
-
-OPERATORS: Mapping[str, Condition] = MappingProxyType(
-    {
-        "eq": lambda field, value: field == value,
-        "not_eq": lambda field, value: field != value,
-        "in": lambda field, value: field.is_in(value),
-        "is_nil": lambda field, value: field.is_null() if value else ~field.is_null(),
-        "less_than": lambda field, value: field < value,
-        "less_than_or_equal": lambda field, value: field <= value,
-        "greater_than": lambda field, value: field > value,
-        "greater_than_or_equal": lambda field, value: field >= value,
-        "contains": lambda field, value: field.contains(value),
-        "starts_with": lambda field, value: field.starts_with(value),
-    }
-)
-"""What a filter may ask, by name."""
-
-_EQUALITY = ("eq", "not_eq", "in", "is_nil")
-_ORDER = ("less_than", "less_than_or_equal", "greater_than", "greater_than_or_equal")
-_TEXT = ("contains", "starts_with")
-_PLAIN = {"uuid", "text", "bigint", "double precision", "boolean", "numeric", "date", "interval"} | {
-    "timestamp with time zone",
-    "time without time zone",
-}
-_TRUTH = FieldType(annotation=bool)
+_TRUTH = TextCast(FieldType(annotation=bool))
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilterField:
-    """A field that may be filtered by.
+class TextField(InputField):
+    """A field whose values come as texts."""
 
-    Attributes:
-        expression: the declared field.
-        operators: the operators that its type has.
-    """
+    @cached_property
+    def _cast(self) -> TextCast:
+        return TextCast(self.type)
 
-    name: str
-    type: FieldType
-    expression: Expr[Any]
-    operators: tuple[str, ...]
-    cast: TextCast
-    sortable: bool
+    def cast(self, value: Any) -> Any:
+        """The value of a text.
 
-
-def operators_for(kind: FieldType) -> tuple[str, ...]:
-    """The operators that have a meaning for a type."""
-    if kind.sql not in _PLAIN:
-        return ("is_nil",)
-    if kind.choices or kind.sql == "boolean":
-        return _EQUALITY
-    return (*_EQUALITY, *_ORDER, *(_TEXT if kind.sql == "text" else ()))
+        Raises:
+            ValueError: it is none of the field's type.
+        """
+        return storable(self._cast(value), self.type)
 
 
 class Filters:
@@ -82,28 +46,21 @@ class Filters:
     def __init__(self, exposed: Exposed) -> None:
         spec = exposed.spec
         self.resource = spec.name
-        key = spec.primary_key
-        self.fields: dict[str, FilterField] = {}
-        self._add(spec.python, "id", key.name, key.type)
-        for name, each in exposed.attributes.items():
-            self._add(spec.python, name, name, each.type)
-        for name, derived in exposed.derived.items():
+        self.fields: dict[str, TextField] = {}
+        self._sortable: dict[str, TextField] = {}
+        self._add(spec.python, "id", spec.primary_key)
+        for name, each in (*exposed.attributes.items(), *exposed.derived.items()):
             # A calculation in Python has no value before the row is here.
-            if not isinstance(derived, CalculationSpec) or derived.node is not None:
-                self._add(spec.python, name, name, derived.type)
-        self.sortable = tuple(each.name for each in self.fields.values() if each.sortable)
-        self.stored = frozenset({"id", *exposed.attributes})
-        self._truth = TextCast(_TRUTH)
+            if not isinstance(each, CalculationSpec) or each.node is not None:
+                self._add(spec.python, name, each)
+        self.sortable = tuple(self._sortable)
 
-    def _add(self, python: type[Any], name: str, field: str, kind: FieldType) -> None:
-        self.fields[name] = FilterField(
-            name=name,
-            type=kind,
-            expression=getattr(python, field),
-            operators=operators_for(kind),
-            cast=TextCast(kind),
-            sortable=kind.sql in _PLAIN,
-        )
+    def _add(self, python: type[Any], name: str, spec: Any) -> None:
+        field = TextField(name=name, type=spec.type, expression=getattr(python, spec.name))
+        if getattr(spec, "filterable", True):
+            self.fields[name] = field
+        if getattr(spec, "sortable", True) and field.sortable:
+            self._sortable[name] = field
 
     def condition(self, name: str, operator: str, text: str) -> Expr[bool]:
         """The condition of one `filter[name][operator]=text`.
@@ -111,52 +68,51 @@ class Filters:
         Raises:
             InvalidFilter: the field is not public, does not have the operator, or the text is no value of it.
         """
+        refused = partial(_refused, self.resource)
+        path = ("query", f"filter[{name[:100]}]")
         field = self.fields.get(name)
         if field is None:
-            raise self._refused(name[:100], name, allowed=self.fields)
-        if operator not in field.operators:
-            problem = f"`{name}` cannot be filtered with `{operator[:100]}`"
-            raise self._refused(name, operator[:100], allowed=field.operators, problem=problem)
-        try:
-            value = self._value(field, operator, text)
-        except ValueError:
-            expected = "true, false" if operator == "is_nil" else field.cast.expected
-            problem = f"`{text[:100]}` is no value of `{name}`"
-            raise self._refused(name, name, allowed=[expected], problem=problem) from None
-        return OPERATORS[operator](field.expression, value)
-
-    def _value(self, field: FilterField, operator: str, text: str) -> Any:
+            raise refused(name[:100], path, allowed=self.fields)
+        value: Any = text.split(",") if operator == "in" else text
         if operator == "is_nil":
-            return self._truth(text)
-        if operator != "in":
-            return field.cast(text)
-        texts = text.split(",")
-        if len(texts) > MOST_ALTERNATIVES:
-            raise ValueError(text)
-        return [field.cast(each) for each in texts]
+            value = _truth(text)
+        return Untrusted(comparison(field, operator[:100], value, path, refused))
 
-    def _refused(self, name: str, wanted: str, *, allowed: Any, problem: str = "") -> InvalidFilter:
-        error = InvalidFilter(self.resource, wanted, allowed=allowed, problem=problem)
-        error.path = ("query", f"filter[{name}]")
-        return error
-
-    def sorts(self, text: str) -> tuple[tuple[Sort, ...], bool]:
-        """The terms of `sort=-a,b`, and whether all are over stored fields, as keyset pages need.
+    def sorts(self, text: str) -> tuple[Sort, ...]:
+        """The terms of `sort=-a,b`.
 
         Raises:
             InvalidFilter: a term is not over a public field that can be sorted by.
         """
         names = [each.strip() for each in text.split(",")] if text else []
         terms: list[Sort] = []
-        stored = True
         for each in names:
             name = each.removeprefix("-")
-            field = self.fields.get(name)
-            if field is None or not field.sortable or len(names) > MOST_SORTS:
+            field = self._sortable.get(name)
+            if field is None or len(names) > MOST_SORTS:
                 problem = f"at most {MOST_SORTS} sort terms" if len(names) > MOST_SORTS else ""
-                error = InvalidFilter(self.resource, name[:100], allowed=self.sortable, problem=problem)
-                error.path = ("query", "sort")
-                raise error
-            stored = stored and name in self.stored
-            terms.append(field.expression.desc() if each.startswith("-") else field.expression.asc())
-        return tuple(terms), stored
+                raise _refused(
+                    self.resource, name[:100], ("query", "sort"), allowed=self.sortable, problem=problem
+                )
+            terms.append(Sort(Untrusted(field.expression), descending=each.startswith("-")))
+        return tuple(terms)
+
+
+def _truth(text: str) -> Any:
+    try:
+        return _TRUTH(text)
+    except ValueError:
+        return text
+
+
+def _refused(
+    resource: str,
+    name: str,
+    path: tuple[str | int, ...],
+    *,
+    allowed: Iterable[str],
+    problem: str = "",
+) -> InvalidFilter:
+    error = InvalidFilter(resource, name, allowed=allowed, problem=problem)
+    error.path = path
+    return error

@@ -110,7 +110,6 @@ class Handlers:
                     query,
                     paging=found.paging,
                     links=Links(path=path, query=call.query.decode("latin-1")),
-                    by_cursor=found.stored_sorts,
                 )
             )
 

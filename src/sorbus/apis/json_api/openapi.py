@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from sorbus.apis.json_api.filters import FilterField, Filters
+from sorbus.apis.json_api.filters import Filters, TextField
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
-from sorbus.apis.json_api.parameters import DEFAULT_LIMIT, LARGEST_LIMIT
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.schemas import Components, Schema, ref
 from sorbus.apis.json_api.surface import Exposed, Surface
+from sorbus.schema.paging import Paging
 from sorbus.types.base import FieldType
 
 _REFUSALS = {
@@ -93,7 +93,7 @@ class _Writer:
         transition = route.action.transition
         if transition is not None and route.exposed.spec.attributes[transition.attribute].public:
             sources = ", ".join(str(getattr(each, "value", each)) for each in transition.sources)
-            target = getattr(transition.target, "value", transition.target)
+            target = " or ".join(str(getattr(each, "value", each)) for each in transition.targets)
             made["description"] = f"Moves `{transition.attribute}` from {sources} to {target}."
         if route.kind.takes_body and (route.action.public_inputs or route.kind is RouteKind.CREATE):
             required = any(each.required for each in route.action.public_inputs)
@@ -132,7 +132,7 @@ class _Writer:
         if route.kind not in {RouteKind.DESTROY, RouteKind.GENERIC}:
             yield from self._shaping(route.exposed)
         if route.kind.lists:
-            yield from self._listing(route.exposed)
+            yield from self._listing(route.exposed, route.action.page)
 
     def _shaping(self, exposed: Exposed) -> Iterator[dict[str, Any]]:
         if exposed.includes:
@@ -147,11 +147,11 @@ class _Writer:
             if each.fields:
                 yield _several(f"fields[{each.type}]", each.fields, f"The fields of {each.type} to show.")
 
-    def _listing(self, exposed: Exposed) -> Iterator[dict[str, Any]]:
+    def _listing(self, exposed: Exposed, page: Paging) -> Iterator[dict[str, Any]]:
         filters = Filters(exposed)
         terms = [sign + name for name in filters.sortable for sign in ("", "-")]
         yield _several("sort", terms, "Sort by these fields; `-` puts the largest first.")
-        yield _query("page[limit]", _limit(), "The most records on a page.")
+        yield _query("page[limit]", _limit(page), "The most records on a page.")
         cursor: Schema = {"type": "string"}
         yield _query("page[after]", cursor, "The cursor after which the page begins.")
         yield _query("page[before]", cursor, "The cursor before which the page ends.")
@@ -160,7 +160,7 @@ class _Writer:
         for each in filters.fields.values():
             yield from self._filters(each)
 
-    def _filters(self, field: FilterField) -> Iterator[dict[str, Any]]:
+    def _filters(self, field: TextField) -> Iterator[dict[str, Any]]:
         single = self.components.of(FieldType(annotation=field.type.annotation))
         for operator in field.operators:
             schema: Schema = single
@@ -175,8 +175,8 @@ class _Writer:
             yield made
 
 
-def _limit() -> Schema:
-    return {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT}
+def _limit(page: Paging) -> Schema:
+    return {"type": "integer", "minimum": 1, "maximum": page.largest, "default": page.default}
 
 
 def _query(name: str, schema: Schema, description: str) -> dict[str, Any]:

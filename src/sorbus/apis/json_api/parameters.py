@@ -18,11 +18,10 @@ from sorbus.errors.http import InvalidFields, InvalidInclude, InvalidParameter, 
 from sorbus.errors.inputs import InvalidPage
 from sorbus.expressions.build import Expr, Sort
 from sorbus.schema.actions import InputSpec
+from sorbus.schema.paging import Paging as PageRules
 
 LONGEST_QUERY = 16_384
 MOST_PARAMETERS = 200
-DEFAULT_LIMIT = 50
-LARGEST_LIMIT = 1000
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _MEMBER = re.compile(r"\[([^\[\]]*)\]")
@@ -31,13 +30,17 @@ _PAGE_MEMBERS = ("after", "before", "count", "limit", "offset")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paging:
-    """Which page of a list. `offset` asks for pages by position, else they go by cursor."""
+    """Which page of a list. `offset` asks for pages by position, else they go by cursor.
 
-    limit: int = DEFAULT_LIMIT
+    Attributes:
+        limit, count: None leaves it to the action.
+    """
+
+    limit: int | None = None
     after: str | None = None
     before: str | None = None
     offset: int | None = None
-    count: bool = False
+    count: bool | None = None
     given: bool = False
 
 
@@ -46,7 +49,6 @@ class Parameters:
     """The checked parameters of one request.
 
     Attributes:
-        stored_sorts: whether the sorts are over stored fields, so that pages can go by cursor.
         inputs: the inputs of a read action.
     """
 
@@ -54,7 +56,6 @@ class Parameters:
     fields: FieldSets = NO_FIELD_SETS
     conditions: tuple[Expr[bool], ...] = ()
     sorts: tuple[Sort, ...] = ()
-    stored_sorts: bool = True
     paging: Paging = field(default_factory=Paging)
     inputs: Mapping[str, Any] = MappingProxyType({})
 
@@ -109,14 +110,12 @@ class ParameterReader:
         found = _Found()
         for name, value in _pairs(query):
             self._take(found, name, value)
-        sorts, stored = self.filters.sorts(",".join(found.sort))
         return Parameters(
             includes=self._includes(found.include),
             fields=self._fields(found.fields),
             conditions=tuple(found.conditions),
-            sorts=sorts,
-            stored_sorts=stored,
-            paging=_paging(found.page) if found.page else NO_PARAMETERS.paging,
+            sorts=self.filters.sorts(",".join(found.sort)),
+            paging=_paging(found.page, self.route.action.page) if found.page else NO_PARAMETERS.paging,
             inputs={name: input_value(self.inputs[name].type, texts) for name, texts in found.inputs.items()},
         )
 
@@ -185,7 +184,7 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
         raise QueryTooLong(LONGEST_QUERY) from None
 
 
-def _paging(given: Mapping[str, str]) -> Paging:
+def _paging(given: Mapping[str, str], rules: PageRules) -> Paging:
     for name in given:
         if name not in _PAGE_MEMBERS:
             allowed = [f"page[{each}]" for each in _PAGE_MEMBERS]
@@ -197,16 +196,16 @@ def _paging(given: Mapping[str, str]) -> Paging:
         raise InvalidPage(
             "before", given["before"][:100], allowed="`page[after]` or `page[before]`, not both"
         )
-    count = given.get("count", "false")
-    if count not in {"true", "false"}:
-        raise InvalidPage("count", count[:100], allowed="true, false")
-    limit = _number(given, "limit", least=1, most=LARGEST_LIMIT) if "limit" in given else DEFAULT_LIMIT
+    count = given.get("count")
+    if count not in {"true", "false", None}:
+        raise InvalidPage("count", str(count)[:100], allowed="true, false")
+    limit = _number(given, "limit", least=1, most=rules.largest) if "limit" in given else None
     return Paging(
         limit=limit,
         after=given.get("after"),
         before=given.get("before"),
         offset=offset,
-        count=count == "true",
+        count=None if count is None else count == "true",
         given=True,
     )
 

@@ -138,7 +138,14 @@ def _exposed(
 def _public[T: (AttributeSpec, CalculationSpec, AggregateSpec)](
     fields: Mapping[str, T], *, besides: str = ""
 ) -> Mapping[str, T]:
-    return MappingProxyType({name: each for name, each in fields.items() if each.public and name != besides})
+    return MappingProxyType(
+        {
+            name: each
+            for name, each in fields.items()
+            # A calculation whose arguments must be given cannot be asked for by its name.
+            if each.public and name != besides and not (isinstance(each, CalculationSpec) and not each.plain)
+        }
+    )
 
 
 def _kebab(name: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from sorbus.data_layers.memory.session import Writing
 from sorbus.data_layers.memory.tables import Names, Row, Table, frozen
+from sorbus.data_layers.memory.tenants import Tables, places
 from sorbus.data_layers.memory.values import stored
 from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
-from sorbus.schema.fields import IdentitySpec, OnDelete, RelationshipSpec
+from sorbus.schema.fields import IdentitySpec, OnDelete, OnUpdate, RelationshipSpec
 from sorbus.schema.names import constraint_name, fitted, foreign_key_name
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
@@ -62,7 +63,7 @@ class Constraints:
             UniqueViolation, ForeignKeyViolation: a constraint does not allow it.
         """
         key = spec.primary_key
-        if frozen(row[key.name]) in writing.tables[spec.name].rows:
+        if frozen(row[key.name]) in writing.table(spec.name).rows:
             raise _unique(spec, fitted(f"{spec.table}_pkey"), (key.column,))
         for identity in spec.identities.values():
             if self.conflicting(writing, spec, identity, row) is not None:
@@ -83,8 +84,12 @@ class Constraints:
                 raise _taken(spec, identity)
         writing.put(spec.name, after)
         for reference in self._references(spec):
-            if before[reference.source_attribute] != after[reference.source_attribute]:
+            if any(before[name] != after[name] for name, _ in pairs(reference)):
                 self._check_reference(writing, spec, reference, after)
+        for other, reference in self._referrers.get(spec.name, ()):
+            if any(before[far] != after[far] for _, far in pairs(reference)):
+                for there, referring in self._referring(writing, spec, other, reference, before):
+                    self._follow(there, spec, other, reference, referring, after)
 
     def remove(self, writing: Writing, spec: ResourceSpec, row: Row) -> None:
         """Take a row away, and do with the rows that refer to it what their references say.
@@ -93,14 +98,30 @@ class Constraints:
             ForeignKeyViolation: a reference does not allow it.
         """
         key = frozen(row[spec.primary_key.name])
-        if key not in writing.tables[spec.name].rows:
+        if key not in writing.table(spec.name).rows:
             return
         writing.remove(spec.name, key)
         for other, reference in self._referrers.get(spec.name, ()):
-            table = writing.tables[other.name]
-            value = row[reference.destination_attribute]
-            for referring in table.find((reference.source_attribute,), (value,)):
-                self._let_go(writing, spec, other, reference, referring)
+            for there, referring in self._referring(writing, spec, other, reference, row):
+                self._let_go(there, spec, other, reference, referring)
+
+    def _referring(
+        self,
+        writing: Writing,
+        spec: ResourceSpec,
+        other: ResourceSpec,
+        reference: RelationshipSpec,
+        row: Row,
+    ) -> Iterator[tuple[Writing, Row]]:
+        """The rows of another resource that refer to a row, each with the tables in which it lies."""
+        value = row[reference.destination_attribute]
+        shared = other.schema_tenancy is not None and spec.schema_tenancy is None
+        # A row that all tenants share may be referred to from the tables of each.
+        for place in places(writing, other.name) if shared else (writing.place,):
+            there = replace(writing, place=place)
+            for each in there.table(other.name).find((reference.source_attribute,), (value,)):
+                if all(each[own] == row[far] for own, far in pairs(reference)):
+                    yield there, each
 
     def _let_go(
         self,
@@ -117,39 +138,111 @@ class Constraints:
                 name = reference.source_attribute
                 value = stored(other, other.attributes[name], None)
                 self.change(writing, other, referring, {**referring, name: value})
+            case OnDelete.NOTHING:
+                self._later(writing, other, reference, referring, left=spec)
             case OnDelete.RESTRICT:
-                raise ForeignKeyViolation(
-                    constraint=foreign_key_name(other, reference),
-                    schema="",
-                    table=other.table or other.name,
-                    columns=(spec.attributes[reference.destination_attribute].column,),
-                    referenced=spec.table or spec.name,
-                    still_used=True,
+                raise _still_used(spec, other, reference)
+
+    def _follow(
+        self,
+        writing: Writing,
+        spec: ResourceSpec,
+        other: ResourceSpec,
+        reference: RelationshipSpec,
+        referring: Row,
+        after: Row,
+    ) -> None:
+        """Do with a row what its reference says when the attribute that it refers to has changed."""
+        match reference.reference.on_update if reference.reference is not None else None:
+            case OnUpdate.CASCADE:
+                moved = {own: after[far] for own, far in pairs(reference)}
+                self.change(writing, other, referring, {**referring, **moved})
+            case OnUpdate.RESTRICT:
+                raise _still_used(spec, other, reference)
+            case _:
+                self._later(writing, other, reference, referring, left=spec)
+
+    def _later(
+        self,
+        writing: Writing,
+        spec: ResourceSpec,
+        reference: RelationshipSpec,
+        row: Row,
+        *,
+        left: ResourceSpec | None = None,
+    ) -> None:
+        """Look at a reference at the end of the statement or, when it is deferrable, of the transaction."""
+        key = frozen(row[spec.primary_key.name])
+        place = writing.place
+
+        def check(whole: Mapping[str, Table]) -> None:
+            tables = Tables(whole, place)
+            now = tables[spec.name].rows.get(key)
+            if now is not None and not self._refers(tables, reference, now):
+                raise (
+                    _missing(self.application, spec, reference)
+                    if left is None
+                    else _still_used(left, spec, reference)
                 )
+
+        deferrable = reference.reference is not None and reference.reference.deferrable
+        (writing.deferred if deferrable else writing.later).append(check)
 
     def conflicting(
         self, writing: Writing, spec: ResourceSpec, identity: IdentitySpec, row: Row
     ) -> Row | None:
         """Another row with the same values in an identity; nulls are never the same."""
         key = spec.primary_key.name
-        found = writing.tables[spec.name].find(identity.keys, tuple(row[each] for each in identity.keys))
+        found = writing.table(spec.name).find(identity.keys, tuple(row[each] for each in identity.keys))
         return next((each for each in found if each[key] != row[key]), None)
 
     def _check_reference(
         self, writing: Writing, spec: ResourceSpec, reference: RelationshipSpec, row: Row
     ) -> None:
+        if reference.reference is not None and reference.reference.deferrable:
+            self._later(writing, spec, reference, row)
+        elif not self._refers(Tables(writing.tables, writing.place), reference, row):
+            raise _missing(self.application, spec, reference)
+
+    def _refers(self, tables: Mapping[str, Table], reference: RelationshipSpec, row: Row) -> bool:
+        """Whether the row that a reference points to is there; null points nowhere, which is allowed."""
         value = row[reference.source_attribute]
-        destination = self.application.destination(reference)
-        names = (reference.destination_attribute,)
-        if value is not None and not any(writing.tables[destination.name].find(names, (value,))):
-            raise ForeignKeyViolation(
-                constraint=foreign_key_name(spec, reference),
-                schema="",
-                table=spec.table or spec.name,
-                columns=(spec.attributes[reference.source_attribute].column,),
-                referenced=destination.table or destination.name,
-                still_used=False,
-            )
+        if value is None:
+            return True
+        found = tables[reference.destination].find((reference.destination_attribute,), (value,))
+        return any(all(row[own] == each[far] for own, far in pairs(reference)) for each in found)
+
+
+def pairs(reference: RelationshipSpec) -> tuple[tuple[str, str], ...]:
+    """The attributes of a reference on both sides, with those of the tenant where it must match."""
+    keys = (reference.source_attribute, reference.destination_attribute)
+    tenant = reference.reference.tenant if reference.reference is not None else None
+    return (keys,) if tenant is None else (keys, tenant)
+
+
+def _missing(
+    application: ApplicationSpec, spec: ResourceSpec, reference: RelationshipSpec
+) -> ForeignKeyViolation:
+    destination = application.destination(reference)
+    return ForeignKeyViolation(
+        constraint=foreign_key_name(spec, reference),
+        schema="",
+        table=spec.table or spec.name,
+        columns=(spec.attributes[reference.source_attribute].column,),
+        referenced=destination.table or destination.name,
+        still_used=False,
+    )
+
+
+def _still_used(spec: ResourceSpec, other: ResourceSpec, reference: RelationshipSpec) -> ForeignKeyViolation:
+    return ForeignKeyViolation(
+        constraint=foreign_key_name(other, reference),
+        schema="",
+        table=other.table or other.name,
+        columns=(spec.attributes[reference.destination_attribute].column,),
+        referenced=spec.table or spec.name,
+        still_used=True,
+    )
 
 
 def _taken(spec: ResourceSpec, identity: IdentitySpec) -> UniqueViolation:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from sorbus.data_layers.base import Capability, Loader
 from sorbus.data_layers.memory.constraints import Constraints
-from sorbus.data_layers.memory.session import MemorySession, Store
+from sorbus.data_layers.memory.session import Mark, MemorySession, Store
 from sorbus.data_layers.memory.statements import MemoryStatement, compile_statement
+from sorbus.data_layers.memory.tenants import REGISTRY, MemoryTenants, Placing, registry
 from sorbus.data_layers.memory.values import loader
 from sorbus.query.statements import Statement
 from sorbus.schema.resource import ApplicationSpec
@@ -23,6 +27,9 @@ class MemoryLayer:
 
     Args:
         lock_timeout: seconds that a write waits for another transaction before it raises `LockNotAvailable`.
+
+    Attributes:
+        tenants: makes, renames and drops the tables of tenants.
     """
 
     name = "memory"
@@ -33,8 +40,14 @@ class MemoryLayer:
         tables = {
             name: self._constraints.empty_table(spec)
             for name, spec in application.resources.items()
-            if spec.attributes
+            if spec.attributes and spec.schema_tenancy is None
         }
+        tables[REGISTRY] = registry()
+        self._placing = Placing(application)
+        own = ((name, application.resources[name]) for name in application.schema_tenants)
+        self.tenants = MemoryTenants(
+            {name: partial(self._constraints.empty_table, spec) for name, spec in own}
+        )
         self._store = Store(tables, lock_timeout=lock_timeout)
 
     def can(self, capability: Capability) -> bool:
@@ -51,7 +64,11 @@ class MemoryLayer:
         Raises:
             NotCompilable: it asks for what only Python code computes.
         """
-        return compile_statement(self._constraints, statement)
+        return compile_statement(self._constraints, self._placing, statement)
+
+    async def look(self, session: MemorySession, tenant: Any) -> None:
+        """Nothing: there is no SQL here."""
+        del session, tenant
 
     async def acquire(self) -> MemorySession:
         """A session."""
@@ -76,3 +93,20 @@ class MemoryLayer:
     async def rollback(self, session: MemorySession) -> None:
         """Undo it."""
         session.rollback()
+
+    async def savepoint(self, session: MemorySession) -> Mark:
+        """Mark a place in the transaction."""
+        return session.mark()
+
+    async def keep(self, session: MemorySession, mark: Mark) -> None:
+        """Keep what was done since a mark.
+
+        Raises:
+            TransactionAborted: a statement has failed since.
+        """
+        del mark
+        session.check()
+
+    async def rollback_to(self, session: MemorySession, mark: Mark) -> None:
+        """Undo what was done since a mark."""
+        session.go_back(mark)

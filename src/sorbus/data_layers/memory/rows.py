@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -13,26 +13,13 @@ from typing import Any, cast
 from sorbus.data_layers.base import Bindings
 from sorbus.data_layers.memory.kinds import zero
 from sorbus.data_layers.memory.tables import Row, Table
+from sorbus.data_layers.memory.ways import Frame, follow
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.evaluate import Environment, evaluate
-from sorbus.expressions.nodes import Aggregated, AggregateKind, Exists, Node, Ordering, Ref
+from sorbus.expressions.nodes import Aggregated, AggregateKind, Exists, Hops, Node, Ordering, Ref
 from sorbus.expressions.operators import OPERATORS
 from sorbus.schema.fields import RelationshipSpec
-from sorbus.schema.resource import ApplicationSpec, ResourceSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A row in question, and the row that encloses it inside an `Exists` or `Aggregated`."""
-
-    spec: ResourceSpec
-    row: Row
-    parent: Frame | None = None
-
-    @property
-    def stack(self) -> tuple[ResourceSpec, ...]:
-        """The resources of the rows around this one, and its own."""
-        return (*self.parent.stack, self.spec) if self.parent is not None else (self.spec,)
+from sorbus.schema.resource import ApplicationSpec
 
 
 class MemoryRows:
@@ -91,27 +78,29 @@ class MemoryRows:
             raise NotCompilable(f"{frame.spec.name}.{ref.name}")
         return self.evaluate(derived.node, frame)
 
-    def related(self, frame: Frame, relationship: RelationshipSpec) -> Iterator[Frame]:
-        """The rows that a relationship leads to, each once."""
-        destination = self.application.destination(relationship)
-        table = self.tables[destination.name]
-        own = frame.row[relationship.source_attribute]
-        join = relationship.join
-        keys: Iterable[Any] = (own,)
-        if join is not None:
-            links = self.tables[join.resource].find((join.source_attribute,), (own,))
-            keys = dict.fromkeys(link[join.destination_attribute] for link in links)
-        for key in keys:
-            for row in table.find((relationship.destination_attribute,), (key,)):
-                far = Frame(destination, row, frame)
-                if self.holds(relationship.where, far):
-                    yield far
+    def table(self, resource: str) -> Table:
+        """The table of a resource."""
+        return self.tables[resource]
+
+    def related(
+        self, frame: Frame, relationship: RelationshipSpec, hops: Hops | None = None
+    ) -> Iterator[Frame]:
+        """The rows that a relationship leads to, each once; the source row encloses them."""
+        for far in follow(self, frame, relationship, hops):
+            yield far if far.parent is frame else Frame(far.spec, far.row, frame)
+
+    def enclosing(self, row: Any) -> Any:
+        """The row that encloses a row."""
+        frame: Frame = row
+        if frame.parent is None:
+            raise NotCompilable("an enclosing row")
+        return frame.parent
 
     def exists(self, row: Any, node: Exists, environment: Environment) -> bool:
         """Whether a related row meets the condition."""
         del environment
         frame: Frame = row
-        far = self.related(frame, frame.spec.relationships[node.relationship])
+        far = self.related(frame, frame.spec.relationships[node.relationship], node.hops)
         return any(self.holds(node.where, each) for each in far)
 
     def aggregate(self, row: Any, node: Aggregated, environment: Environment) -> Any:
@@ -119,21 +108,51 @@ class MemoryRows:
         del environment
         frame: Frame = row
         relationship = frame.spec.relationships[node.relationship]
-        found = [each for each in self.related(frame, relationship) if self.holds(node.where, each)]
+        found = [
+            each for each in self.related(frame, relationship, node.hops) if self.holds(node.where, each)
+        ]
+        value = self._aggregated(node, frame, relationship, found)
+        if value is None and node.default is not None:
+            return self.evaluate(node.default, None)
+        return value
+
+    def _aggregated(
+        self, node: Aggregated, frame: Frame, relationship: RelationshipSpec, found: list[Frame]
+    ) -> Any:
         match node.kind:
-            case AggregateKind.COUNT:
-                return len(found)
             case AggregateKind.EXISTS:
                 return bool(found)
+            case AggregateKind.COUNT:
+                return len(found) if node.of is None else len(self._values(node, found))
             case AggregateKind.FIRST:
-                first = self.ordered(found, node.order)[:1]
-                return self._of(node, first[0]) if first else None
+                ordered = self.ordered(found, self._terms(node, relationship))
+                each_value = (self._of(node, each) for each in ordered)
+                return next((each for each in each_value if each is not None or not node.skip_null), None)
+            case AggregateKind.LIST | AggregateKind.CUSTOM:
+                values = self._values(node, self.ordered(found, self._terms(node, relationship)))
+                if node.kind is AggregateKind.CUSTOM and node.custom is not None:
+                    return node.custom.fold(values) if values else None
+                limit = None if node.limit is None else self.evaluate(node.limit, None)
+                return values[:limit] if values or node.default is None else None
             case _:
-                values = [value for each in found if (value := self._of(node, each)) is not None]
-                if not values and node.kind is AggregateKind.SUM and node.of is not None:
+                values = self._values(node, found)
+                empty = node.kind is AggregateKind.SUM and node.default is None and not values
+                if empty and node.of is not None:
                     stack = (*frame.stack, self.application.destination(relationship))
                     return zero(self.application, node.of, stack)
                 return _combined(node.kind, values)
+
+    def _terms(self, node: Aggregated, relationship: RelationshipSpec) -> tuple[Ordering, ...]:
+        """The order of an aggregate; the key decides between equals."""
+        if not node.order and node.kind is AggregateKind.FIRST:
+            return ()
+        key = self.application.destination(relationship).primary_key.name
+        return (*node.order, Ordering(Ref(key)))
+
+    def _values(self, node: Aggregated, found: list[Frame]) -> list[Any]:
+        """The values that are not null, equal ones once where the aggregate says so."""
+        values = [value for each in found if (value := self._of(node, each)) is not None]
+        return _distinct(values) if node.unique else values
 
     def _of(self, node: Aggregated, frame: Frame) -> Any:
         return self.evaluate(node.of, frame) if node.of is not None else None
@@ -172,6 +191,14 @@ def _combined(kind: AggregateKind, values: list[Any]) -> Any:
             # PostgreSQL's mean of integers is numeric.
             total = Decimal(total) if isinstance(total, int) else total
             return OPERATORS["div"].python(total, len(values))
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    try:
+        return list(dict.fromkeys(values))
+    except TypeError:
+        # Lists and documents cannot be keys of a dictionary.
+        return [each for place, each in enumerate(values) if each not in values[:place]]
 
 
 def _sum(values: list[Any]) -> Any:

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
-from sorbus.data_layers.memory.rows import Frame, MemoryRows
+from sorbus.data_layers.memory.rows import MemoryRows
+from sorbus.data_layers.memory.selects import Lookup, lookup_of, matching, read, select_nodes
 from sorbus.data_layers.memory.session import MemorySession
-from sorbus.data_layers.memory.tables import Row as StoredRow
+from sorbus.data_layers.memory.summaries import summarize
 from sorbus.data_layers.memory.tables import Table
-from sorbus.data_layers.memory.writes import outputs, write
+from sorbus.data_layers.memory.tenants import Place, Placing, Tables
+from sorbus.data_layers.memory.ways import Frame, joinable
+from sorbus.data_layers.memory.writes import write
 from sorbus.errors.framework import NotCompilable
-from sorbus.expressions.nodes import Aggregated, Call, Exists, Node, Ref, children, walk
+from sorbus.expressions.describe import describe
+from sorbus.expressions.evaluate import BY_CODE_POINT
+from sorbus.expressions.nodes import (
+    COLLATE,
+    FRAGMENT,
+    PARENT,
+    Aggregated,
+    Call,
+    Const,
+    Exists,
+    Node,
+    Ref,
+    children,
+)
 from sorbus.query.statements import (
-    Count,
     Delete,
     Insert,
     InsertMany,
-    Related,
     Select,
     Statement,
+    Summarize,
     Update,
     UpdateMany,
 )
@@ -38,8 +52,9 @@ class MemoryStatement:
     """
 
     constraints: Constraints
+    placing: Placing
     statement: Statement
-    lookup: tuple[str, Node] | None
+    lookup: Lookup | None
 
     async def fetch(self, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
         """Run it.
@@ -51,71 +66,37 @@ class MemoryStatement:
         """
         session.check()
         try:
-            if isinstance(self.statement, (Select, Count)):
-                if isinstance(self.statement, Select) and self.statement.lock:
-                    await session.lock()
-                return self._read(self.statement, self.rows(session, session.tables, bindings))
-            return await write(self, self.statement, session, bindings)
+            match self.statement:
+                case Select():
+                    return await self._read(self.statement, session, bindings)
+                case Summarize():
+                    return summarize(self.statement, self.rows(session, session.tables, bindings))
+                case _:
+                    return await write(self, self.statement, session, bindings)
         except Exception:
             session.fail()
             raise
 
     def rows(self, session: MemorySession, tables: dict[str, Table], bindings: Bindings) -> MemoryRows:
         """How expressions see the rows of some tables in this run."""
-        return MemoryRows(self.constraints.application, tables, bindings, session.now)
+        seen = Tables(tables, self.place(tables, bindings)) if self.placing.resources else tables
+        return MemoryRows(self.constraints.application, seen, bindings, session.now)
 
-    # reading
+    def place(self, tables: dict[str, Table], bindings: Bindings) -> Place:
+        """From a resource to the name of its table, which may be the tenant's."""
+        return self.placing.place(tables, bindings.tenant, type(self.statement).__name__.lower())
 
-    def _read(self, statement: Select | Count, rows: MemoryRows) -> Sequence[Row]:
-        if isinstance(statement, Count):
-            return [(sum(1 for _ in self.matching(statement.resource, statement.where, rows)),)]
-        if statement.related is not None:
-            return self._related(statement, statement.related, rows)
-        found = list(self.matching(statement.resource, statement.where, rows))
-        ordered = rows.ordered(found, statement.order)
-        return [outputs(statement.outputs, each, rows) for each in ordered[_window(statement, rows)]]
+    async def _read(self, statement: Select, session: MemorySession, bindings: Bindings) -> Sequence[Row]:
+        if statement.lock is not None and not await session.hold(statement.lock):
+            return []
+        return read(statement, self.rows(session, session.tables, bindings), self.lookup)
 
     def matching(self, spec: ResourceSpec, where: Node | None, rows: MemoryRows) -> Iterator[Frame]:
         """The rows that meet a condition, by an index where one fits."""
-        table = rows.tables[spec.name]
-        candidates: Iterator[StoredRow] = iter(tuple(table.rows.values()))
-        if self.lookup is not None:
-            name, node = self.lookup
-            candidates = table.find((name,), (rows.evaluate(node, None),))
-        for row in candidates:
-            frame = Frame(spec, row)
-            if rows.holds(where, frame):
-                yield frame
-
-    def _related(self, statement: Select, related: Related, rows: MemoryRows) -> Sequence[Row]:
-        """The rows behind a relationship, each with the key of its source row in front."""
-        pairs: list[tuple[Any, Frame]] = []
-        for key in rows.evaluate(related.keys, None):
-            source = Frame(related.source, {related.relationship.source_attribute: key})
-            for far in rows.related(source, related.relationship):
-                frame = Frame(far.spec, far.row)
-                if rows.holds(statement.where, frame):
-                    pairs.append((key, frame))
-        keys = {id(frame): key for key, frame in pairs}
-        ordered = rows.ordered([frame for _, frame in pairs], statement.order)
-        window = _window(statement, rows)
-        seen: dict[Any, int] = {}
-        found: list[Row] = []
-        for frame in ordered:
-            key = keys[id(frame)]
-            place = seen[key] = seen.get(key, -1) + 1
-            if place >= (window.start or 0) and (window.stop is None or place < window.stop):
-                found.append((key, *outputs(statement.outputs, frame, rows)))
-        return found
+        return matching(spec, where, rows, self.lookup)
 
 
-def _window(statement: Select, rows: MemoryRows) -> slice:
-    offset = rows.evaluate(statement.offset, None) if statement.offset is not None else 0
-    limit = rows.evaluate(statement.limit, None) if statement.limit is not None else None
-    return slice(offset, None if limit is None else offset + limit)
-
-
-def compile_statement(constraints: Constraints, statement: Statement) -> MemoryStatement:
+def compile_statement(constraints: Constraints, placing: Placing, statement: Statement) -> MemoryStatement:
     """A statement, checked and with the index that its condition can use.
 
     Raises:
@@ -126,15 +107,18 @@ def compile_statement(constraints: Constraints, statement: Statement) -> MemoryS
     for node in _nodes(statement):
         _check(constraints.application, node, (spec,))
     table = constraints.empty_table(spec)
-    return MemoryStatement(constraints, statement, _lookup(table, where))
+    return MemoryStatement(constraints, placing, statement, lookup_of(table, where))
 
 
 def _nodes(statement: Statement) -> Iterator[Node]:
     match statement:
-        case Select(outputs=wanted, where=where, order=order):
-            yield from (each.node for each in wanted)
-            yield from (each.node for each in order)
-            yield from () if where is None else (where,)
+        case Select():
+            yield from select_nodes(statement)
+        case Summarize():
+            yield from select_nodes(statement.rows)
+            for each in statement.summaries:
+                yield from (node for node in (each.of, each.where) if node is not None)
+                yield from (term.node for term in each.order)
         case Insert():
             yield from (each.node for each in statement.outputs)
         case InsertMany():
@@ -144,8 +128,6 @@ def _nodes(statement: Statement) -> Iterator[Node]:
             yield from (each.node for each in statement.outputs)
             yield from statement.guards
             yield from () if statement.where is None else (statement.where,)
-        case Count():
-            yield from () if statement.where is None else (statement.where,)
 
 
 def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, ...]) -> None:
@@ -154,11 +136,19 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
         case Ref(name, path, outer):
             spec = stack[-1 - outer]
             for step in path:
+                joinable(application, spec, spec.relationships[step])
                 spec = application.destination(spec.relationships[step])
             calculation = spec.calculations.get(name)
             if calculation is not None and calculation.node is None:
                 raise NotCompilable(f"{spec.name}.{name}")
+        case Call(operator, args) if operator == FRAGMENT:
+            raise NotCompilable(describe(Call(operator, args)), hint=_FRAGMENTS)
+        case Call(operator, (_, Const(name))) if operator == COLLATE and name not in BY_CODE_POINT:
+            raise NotCompilable(f"the collation {name}", hint=_COLLATIONS)
+        case Call(operator, (inner,)) if operator == PARENT:
+            _check(application, inner, stack[:-1])
         case Exists(relationship) | Aggregated(relationship=relationship):
+            joinable(application, stack[-1], stack[-1].relationships[relationship])
             destination = application.destination(stack[-1].relationships[relationship])
             for child in children(node):
                 _check(application, child, (*stack, destination))
@@ -167,18 +157,5 @@ def _check(application: ApplicationSpec, node: Node, stack: tuple[ResourceSpec, 
                 _check(application, child, stack)
 
 
-def _lookup(table: Table, where: Node | None) -> tuple[str, Node] | None:
-    """`attribute == value` among the conditions that must all hold, where the attribute has an index."""
-    parts = where.args if isinstance(where, Call) and where.operator == "and" else (where,)
-    found: list[tuple[str, Node]] = []
-    for part in parts:
-        match part:
-            case Call("eq", (Ref(name, (), 0), value)) if table.can_find((name,)) and _is_fixed(value):
-                found.append((name, value))
-            case _:
-                continue
-    return min(found, key=lambda each: each[0] != table.key, default=None)
-
-
-def _is_fixed(node: Node) -> bool:
-    return not any(isinstance(each, (Ref, Exists, Aggregated)) for each in walk(node))
+_FRAGMENTS = "A fragment of SQL runs on PostgreSQL only; in memory use the functions of `sorbus.fn`."
+_COLLATIONS = "Memory compares texts by their code points: `fn.collate(text)`."

@@ -7,14 +7,17 @@ from typing import Any, Protocol
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.memory.constraints import Constraints
-from sorbus.data_layers.memory.rows import Frame, MemoryRows
+from sorbus.data_layers.memory.rows import MemoryRows
+from sorbus.data_layers.memory.selects import outputs
 from sorbus.data_layers.memory.session import MemorySession, Writing
 from sorbus.data_layers.memory.tables import Row as StoredRow
 from sorbus.data_layers.memory.tables import Table
-from sorbus.data_layers.memory.values import conform, stored
+from sorbus.data_layers.memory.tenants import Place
+from sorbus.data_layers.memory.values import stored
+from sorbus.data_layers.memory.ways import Frame
 from sorbus.errors.database import GuardViolation
-from sorbus.expressions.nodes import Node, Ref
-from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Output, Update, UpdateMany
+from sorbus.expressions.nodes import Node
+from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Update, UpdateMany
 from sorbus.schema.resource import ResourceSpec
 
 Writes = Insert | InsertMany | Update | UpdateMany | Delete
@@ -32,6 +35,10 @@ class Compiled(Protocol):
         """How expressions see the rows of some tables in this run."""
         ...
 
+    def place(self, tables: dict[str, Table], bindings: Bindings) -> Place:
+        """From a resource to the name of its table, which may be the tenant's."""
+        ...
+
     def matching(self, spec: ResourceSpec, where: Node | None, rows: MemoryRows) -> Iterator[Frame]:
         """The rows that meet a condition, by an index where one fits."""
         ...
@@ -47,9 +54,12 @@ async def write(
     """
     writing = await session.writing()
     try:
+        writing.place = compiled.place(writing.tables, bindings)
         rows = compiled.rows(session, writing.tables, bindings)
         run: Callable[[Compiled, Any, Writing, MemoryRows], Sequence[Row]] = _RUNNERS[type(statement)]
-        return run(compiled, statement, writing, rows)
+        answer = run(compiled, statement, writing, rows)
+        writing.settle()
+        return answer
     except BaseException:
         writing.undo()
         raise
@@ -112,17 +122,22 @@ def _put(
 def _update(compiled: Compiled, statement: Update, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
     spec = statement.resource
     found = tuple(compiled.matching(spec, statement.where, rows))
-    changed: list[Frame] = []
+    changed: list[tuple[Frame, Frame]] = []
     for frame in found:
         _guard(statement.guards, frame, rows)
         values = {
             name: stored(spec, spec.attributes[name], rows.evaluate(node, frame))
             for name, node in statement.assignments
         }
-        changed.append(_change(compiled, frame, values, writing))
+        changed.append((frame, _change(compiled, frame, values, writing)))
     if statement.counted:
         return [(len(changed),)]
-    return [outputs(statement.outputs, each, rows) for each in changed]
+    return [_answer(statement, before, after, rows) for before, after in changed]
+
+
+def _answer(statement: Update | UpdateMany, before: Frame, after: Frame, rows: MemoryRows) -> Row:
+    old = (before.row[name] for name in statement.previous)
+    return (*outputs(statement.outputs, after, rows), *old)
 
 
 def _update_many(
@@ -130,9 +145,9 @@ def _update_many(
 ) -> Sequence[Row]:
     spec, names = statement.resource, statement.columns
     lists = rows.environment.params[: len(names)]
-    changed: list[Frame] = []
+    changed: list[tuple[Frame, Frame]] = []
     for key, *cells in zip(*lists, strict=True):
-        row: StoredRow | None = writing.tables[spec.name].rows.get(key)
+        row: StoredRow | None = writing.table(spec.name).rows.get(key)
         frame = Frame(spec, row) if row is not None else None
         if frame is None or not rows.holds(statement.where, frame):
             continue
@@ -143,8 +158,8 @@ def _update_many(
         }
         for name, node in statement.assignments:
             values[name] = stored(spec, spec.attributes[name], rows.evaluate(node, frame))
-        changed.append(_change(compiled, frame, values, writing))
-    return [outputs(statement.outputs, each, rows) for each in changed]
+        changed.append((frame, _change(compiled, frame, values, writing)))
+    return [_answer(statement, before, after, rows) for before, after in changed]
 
 
 def _change(compiled: Compiled, frame: Frame, values: dict[str, Any], writing: Writing) -> Frame:
@@ -168,16 +183,6 @@ def _guard(guards: Sequence[Node], frame: Frame, rows: MemoryRows) -> None:
     for index, guard in enumerate(guards):
         if not rows.holds(guard, frame):
             raise GuardViolation(index=index, key=str(frame.row[frame.spec.primary_key.name]))
-
-
-def outputs(wanted: Sequence[Output], frame: Frame, rows: MemoryRows) -> Row:
-    """The outputs of one row."""
-    return tuple(
-        frame.row[each.node.name]
-        if isinstance(each.node, Ref) and not each.node.path and each.node.name in frame.row
-        else conform(rows.evaluate(each.node, frame), each.type)
-        for each in wanted
-    )
 
 
 _RUNNERS: dict[type, Callable[..., Sequence[Row]]] = {

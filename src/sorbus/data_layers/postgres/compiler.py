@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from sorbus.data_layers.postgres.aggregates import aggregated
+from sorbus.data_layers.postgres.frames import Frame, quote
+from sorbus.data_layers.postgres.joins import Joins
 from sorbus.errors.framework import NotCompilable
+from sorbus.expressions.casts import OF_JSON, cast_between
+from sorbus.expressions.kinds import type_in
 from sorbus.expressions.nodes import (
+    CAST,
+    COLLATE,
+    FRAGMENT,
+    NAMED,
+    PARENT,
+    PATH,
+    UNTRUSTED,
     ActorRef,
     Aggregated,
-    AggregateKind,
     Call,
     Const,
     Exists,
+    Hops,
     Incoming,
     InputRef,
+    Lazy,
     Node,
     Ordering,
     Param,
     Ref,
     TenantRef,
 )
-from sorbus.expressions.operators import COMPARISONS, OPERATORS
-from sorbus.schema.fields import RelationshipSpec
+from sorbus.expressions.operators import OPERATORS
+from sorbus.schema.kinds import kind_of
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import sql_type
 
-_NUMBERS = frozenset({"bigint", "double precision", "numeric"})
-
-Source = Const | Param | ActorRef | TenantRef | InputRef
+Source = Const | Param | Lazy | ActorRef | TenantRef | InputRef
 """Where a parameter's value comes from when the statement runs."""
-
-
-def quote(name: str) -> str:
-    """An identifier in double quotes, so that no name can be read as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-@dataclass(slots=True)
-class Frame:
-    """A table in the statement under one alias."""
-
-    spec: ResourceSpec
-    alias: str
 
 
 @dataclass(slots=True)
@@ -96,12 +95,14 @@ class SqlCompiler:
                 return self.parameter(node, hint or sql_type(python))
             case ActorRef() | TenantRef() | InputRef():
                 return self.parameter(node, hint or "text")
+            case Lazy(annotation=annotation):
+                return self.parameter(node, hint or (sql_type(annotation) if annotation else "text"))
             case Incoming(name):
                 return f"EXCLUDED.{quote(self.frames[-1].spec.attributes[name].column)}"
             case Exists():
                 return self._exists(node)
             case Aggregated():
-                return self._aggregated(node)
+                return aggregated(self, node)
             case _:
                 raise NotCompilable(type(node).__name__)
 
@@ -139,110 +140,52 @@ class SqlCompiler:
         derived = frame.spec.calculations.get(ref.name) or frame.spec.aggregates.get(ref.name)
         if derived is None or derived.node is None:
             raise NotCompilable(f"{frame.spec.name}.{ref.name}")
-        # A derived field's nodes speak of its own row: hide the frames above it while it is compiled.
+        with self.seen_from(position):
+            return f"({self.node(derived.node)})"
+
+    @contextmanager
+    def seen_from(self, position: int) -> Generator[None]:
+        """Hide the frames above one: nodes speak of the innermost row."""
         hidden = self.frames[position + 1 :]
         del self.frames[position + 1 :]
-        text = self.node(derived.node)
+        yield
         self.frames.extend(hidden)
-        return f"({text})"
 
     def _path(self, ref: Ref, position: int) -> str:
         """A field behind to-one relationships, as a scalar sub-select: no join can multiply rows."""
-        source = self.frames[position]
-        relationship = source.spec.relationships[ref.path[0]]
-        destination = self.application.destination(relationship)
-        frame = self.push(destination)
-        inner = self._ref(Ref(ref.name, ref.path[1:]))
-        condition = self._joined(source, relationship, frame)
-        table = quote(destination.table or destination.name)
-        self.frames.pop()
-        return f"(SELECT {inner} FROM {table} {frame.alias} WHERE {condition} LIMIT 1)"
+        with self.seen_from(position):
+            table, condition, _ = self.related(ref.path[0])
+            inner = self._ref(Ref(ref.name, ref.path[1:]))
+            self.frames.pop()
+        return f"(SELECT {inner} FROM {table} WHERE {condition} LIMIT 1)"
 
-    def _joined(self, source: Frame, relationship: RelationshipSpec, frame: Frame) -> str:
-        """The condition that ties a related row to its source row; `frame` must be the innermost."""
-        own = source.spec.attributes[relationship.source_attribute].column
-        far = frame.spec.attributes[relationship.destination_attribute].column
-        condition = f"{frame.alias}.{quote(far)} = {source.alias}.{quote(own)}"
-        join = self.application.join(relationship)
-        if join is not None and relationship.join is not None:
-            between = self.alias()
-            to = join.attributes[relationship.join.destination_attribute].column
-            back = join.attributes[relationship.join.source_attribute].column
-            condition = (
-                f"EXISTS (SELECT 1 FROM {quote(join.table or join.name)} {between} "
-                f"WHERE {between}.{quote(to)} = {frame.alias}.{quote(far)} "
-                f"AND {between}.{quote(back)} = {source.alias}.{quote(own)})"
-            )
-        if relationship.where is not None:
-            condition += f" AND ({self.node(relationship.where)})"
-        return condition
-
-    def _related(self, name: str) -> tuple[str, str, Frame]:
+    def related(self, name: str, hops: Hops | None = None) -> tuple[str, str, Frame]:
         """Enter a relationship's rows: FROM clause, condition, frame. The caller pops the frame."""
         source = self.frames[-1]
-        relationship = source.spec.relationships[name]
-        destination = self.application.destination(relationship)
-        frame = self.push(destination)
-        return (
-            f"{quote(destination.table or destination.name)} {frame.alias}",
-            self._joined(source, relationship, frame),
-            frame,
-        )
+        table, condition, frame = Joins(self).related(source, source.spec.relationships[name], hops)
+        self.frames.append(frame)
+        return table, condition, frame
 
     def _exists(self, node: Exists) -> str:
-        table, condition, _ = self._related(node.relationship)
+        table, condition, _ = self.related(node.relationship, node.hops)
         if node.where is not None:
             condition += f" AND ({self.node(node.where)})"
         self.frames.pop()
         return f"EXISTS (SELECT 1 FROM {table} WHERE {condition})"
-
-    def _aggregated(self, node: Aggregated) -> str:
-        table, condition, frame = self._related(node.relationship)
-        if node.where is not None:
-            condition += f" AND ({self.node(node.where)})"
-        of = self.node(node.of) if node.of is not None else ""
-        kind = self.sql_type(node.of) if node.of is not None else None
-        order = f" ORDER BY {self.order(node.order)}" if node.order else ""
-        self.frames.pop()
-        body = f"FROM {table} WHERE {condition}"
-        if of and node.kind is not AggregateKind.FIRST and f"{frame.alias}." not in of:
-            # SQL gives an aggregate to the query whose columns it names, here an enclosing one.
-            of, body = "v", f"FROM (SELECT {of} AS v {body}) o"
-        match node.kind:
-            case AggregateKind.COUNT:
-                return f"(SELECT count(*) {body})"
-            case AggregateKind.EXISTS:
-                return f"EXISTS (SELECT 1 {body})"
-            case AggregateKind.FIRST:
-                return f"(SELECT {of} {body}{order} LIMIT 1)"
-            case AggregateKind.SUM:
-                # A zero without a type takes that of the sum, which may be an interval.
-                # A sum of bigint is numeric in PostgreSQL, and would divide as one.
-                total = f"sum({of})::bigint" if kind == "bigint" else f"sum({of})"
-                return f"(SELECT coalesce({total}, '0') {body})"
-            case _:
-                return f"(SELECT {node.kind.value}({of}) {body})"
 
     def _call(self, operator: str, args: tuple[Node, ...], hint: str | None) -> str:
         special = _SPECIAL.get(operator)
         if special is not None:
             return special(self, args, hint)
         rule = OPERATORS[operator]
-        if operator in COMPARISONS:
-            beside = next((found for arg in args if (found := self.sql_type(arg))), None)
-            texts = [self.node(arg, beside) for arg in args]
-        else:
-            beside = next((found for arg in args if (found := self.sql_type(arg))), hint)
-            # A bare value keeps its own type: `time + interval` and `numeric * integer` are right as they are.
-            texts = [
-                self.node(arg, beside if isinstance(arg, ActorRef | TenantRef | InputRef) else None)
-                for arg in args
-            ]
-        template = "{0} || {1}" if operator == "add" and self._is_text(args) else rule.sql
-        return f"({template.format(*texts)})"
-
-    def _is_text(self, args: tuple[Node, ...]) -> bool:
-        return any(self.sql_type(arg, values=True) == "text" for arg in args)
+        kinds = [self.sql_type(arg, values=True) for arg in args]
+        beside = next((found for arg in args if (found := self.sql_type(arg))), None if rule.same else hint)
+        # A bare value keeps its own type: `time + interval` and `numeric * integer` are right as they are.
+        texts = [
+            self.node(arg, beside if rule.same or isinstance(arg, ActorRef | TenantRef | InputRef) else None)
+            for arg in args
+        ]
+        return f"({rule.template(kinds).format(*texts)})"
 
     def sql_type(self, node: Node, *, values: bool = False) -> str | None:
         """The column type of a node, where it is certain.
@@ -250,45 +193,17 @@ class SqlCompiler:
         Args:
             values: whether a bare value counts, which otherwise takes the type of what is beside it.
         """
-        match node:
-            case Ref(name, path, outer):
-                spec = self.frames[len(self.frames) - 1 - outer].spec
-                for step in path:
-                    spec = self.application.destination(spec.relationships[step])
-                return spec.fields[name].type.sql
-            case Call(operator, args):
-                rule = OPERATORS.get(operator)
-                if rule is not None and rule.result is not None:
-                    return sql_type(rule.result)
-                if operator == "if":
-                    return self.sql_type(args[1], values=values) or self.sql_type(args[2], values=values)
-                first = self.sql_type(args[0], values=values)
-                # The difference of two times is no time.
-                return None if operator == "sub" and first not in _NUMBERS else first
-            case Incoming(name):
-                return self.frames[-1].spec.attributes[name].type.sql
-            case Aggregated():
-                return self._type_of_aggregate(node)
-            case Param(_, python) if values:
-                return sql_type(python)
-            case Const(value) if values and value is not None:
-                return sql_type(type(value))
-            case _:
-                return None
+        if isinstance(node, Ref):
+            return self._field_type(node)
+        stack = tuple(frame.spec for frame in self.frames)
+        kind = kind_of(self.application, node, stack, values=values)
+        return None if kind is None else sql_type(kind)
 
-    def _type_of_aggregate(self, node: Aggregated) -> str | None:
-        match node.kind:
-            case AggregateKind.COUNT:
-                return "bigint"
-            case AggregateKind.EXISTS:
-                return "boolean"
-            case _:
-                source = self.frames[-1]
-                relationship = source.spec.relationships[node.relationship]
-                self.frames.append(Frame(self.application.destination(relationship), ""))
-                of = self.sql_type(node.of) if node.of is not None else None
-                self.frames.pop()
-                return "numeric" if node.kind is AggregateKind.AVG and of == "bigint" else of
+    def _field_type(self, ref: Ref) -> str:
+        spec = self.frames[len(self.frames) - 1 - ref.outer].spec
+        for step in ref.path:
+            spec = self.application.destination(spec.relationships[step])
+        return spec.fields[ref.name].type.sql
 
 
 Special = Callable[[SqlCompiler, tuple[Node, ...], str | None], str]
@@ -310,7 +225,10 @@ def _not(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str
 def _in(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
     del hint
     kind = compiler.sql_type(args[0])
-    return f"({compiler.node(args[0])} = ANY({compiler.node(args[1], f'{kind}[]' if kind else None)}))"
+    items = compiler.node(args[1], f"{kind}[]" if kind else None)
+    listed = compiler.sql_type(args[1])
+    # Without a cast PostgreSQL takes a sub-select that is one list for one with a row for each item.
+    return f"({compiler.node(args[0])} = ANY({items}{f'::{listed}' if listed else ''}))"
 
 
 def _coalesce(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
@@ -328,7 +246,62 @@ def _if(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
     return f"(CASE WHEN {test} THEN {then} ELSE {otherwise} END)"
 
 
+def _today(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    del compiler, args, hint
+    return "(now() AT TIME ZONE 'UTC')::date"
+
+
+def _parent(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    with compiler.seen_from(len(compiler.frames) - 2):
+        return compiler.node(args[0], hint)
+
+
+def _last(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    return compiler.node(args[-1], hint)
+
+
+def _cast(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    del hint
+    target = sql_type(type_in(args).annotation)
+    source = compiler.sql_type(args[0], values=True)
+    found = cast_between(source, target) if source is not None else None
+    if found is None:
+        raise NotCompilable(f"a cast from {source or 'an unknown type'} to {target}")
+    return f"({found.sql.format(compiler.node(args[0]))})"
+
+
+def _path(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    del hint
+    document, steps = compiler.node(args[0], "jsonb"), compiler.node(args[1], "text[]")
+    found = f"nullif({document} #> {steps}, 'null'::jsonb)"
+    if len(args) == 2:
+        return found
+    return f"({OF_JSON[sql_type(type_in(args).annotation)].sql.format(found)})"
+
+
+def _collate(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    text, collation = args
+    name = collation.value if isinstance(collation, Const) else ""
+    return f"({compiler.node(text, hint or 'text')} COLLATE {quote(str(name))})"
+
+
+def _fragment(compiler: SqlCompiler, args: tuple[Node, ...], hint: str | None) -> str:
+    del hint
+    template, _, *rest = args
+    assert isinstance(template, Const)
+    sql: str = template.value.fill([compiler.node(arg) for arg in rest])
+    return f"({sql})"
+
+
 _SPECIAL: dict[str, Special] = {
+    "today": _today,
+    PARENT: _parent,
+    NAMED: _last,
+    UNTRUSTED: _last,
+    CAST: _cast,
+    PATH: _path,
+    COLLATE: _collate,
+    FRAGMENT: _fragment,
     "and": _joined_by("AND"),
     "or": _joined_by("OR"),
     "not": _not,

@@ -118,6 +118,7 @@ async def open_connection(
     statement_cache: int = 512,
     application_name: str = "sorbus",
     settings: Mapping[str, str] | None = None,
+    kind: type[DriverConnection] = asyncpg.Connection,
 ) -> DriverConnection:
     """A new connection with Sorbus' session: UTC, and JSON as plain Python values.
 
@@ -127,9 +128,11 @@ async def open_connection(
         statement_cache: prepared statements kept per connection; 0 behind a pooler in transaction mode.
         application_name: what `pg_stat_activity` shows.
         settings: further settings of the session.
+        kind: the class of the connection.
     """
     connection = await asyncpg.connect(
         url,
+        connection_class=kind,
         timeout=seconds,
         statement_cache_size=statement_cache,
         server_settings={**(settings or {}), "TimeZone": "UTC", "application_name": application_name},
@@ -155,6 +158,7 @@ async def open_patiently(
     application_name: str = "sorbus",
     settings: Mapping[str, str] | None = None,
     revive: Callable[[], Awaitable[None]] | None = None,
+    kind: type[DriverConnection] = asyncpg.Connection,
 ) -> DriverConnection:
     """As `open_connection`, trying again with longer and longer pauses while the server is away.
 
@@ -165,6 +169,7 @@ async def open_patiently(
         application_name: what `pg_stat_activity` shows.
         settings: further settings of the session.
         revive: called after a failed try (the embedded server starts again).
+        kind: the class of the connection.
 
     Raises:
         DatabaseUnavailable: the server could not be reached in time.
@@ -181,6 +186,7 @@ async def open_patiently(
                 statement_cache=statement_cache,
                 application_name=application_name,
                 settings=settings,
+                kind=kind,
             )
         except DRIVER_ERRORS as cause:
             waited = loop.time() - started

@@ -28,11 +28,24 @@ class Database:
         home: the folder under which the embedded server lives, in `postgres`.
         name: the name of the database on the embedded server, made when it is missing.
         pool: keyword options for `Pool`, such as `size`.
+        role: the role that its connections act as; by default the one that they log in as.
+
+    Attributes:
+        version: the server's major version, once the database is open.
     """
 
+    version = OLDEST
+
     def __init__(
-        self, url: str | None, *, home: Path, name: str = NAME, pool: dict[str, Any] | None = None
+        self,
+        url: str | None,
+        *,
+        home: Path,
+        name: str = NAME,
+        pool: dict[str, Any] | None = None,
+        role: str | None = None,
     ) -> None:
+        self.role = role
         self._given = checked_url(url) if url else None
         self._home = home
         self._name = name
@@ -49,6 +62,7 @@ class Database:
         *,
         name: str = NAME,
         pool: dict[str, Any] | None = None,
+        role: str | None = None,
     ) -> Self:
         """The database that `url` names, else the one that DATABASE_URL names, else the embedded one.
 
@@ -57,12 +71,17 @@ class Database:
             home: where the embedded server keeps its files; `sorbus_home()` by default.
             name: the name of the embedded database.
             pool: keyword options for `Pool`.
+            role: the role that its connections act as.
 
         Raises:
             BadDatabaseUrl: the URL is not one of a PostgreSQL database.
         """
         return cls(
-            url or os.environ.get("DATABASE_URL") or None, home=home or sorbus_home(), name=name, pool=pool
+            url or os.environ.get("DATABASE_URL") or None,
+            home=home or sorbus_home(),
+            name=name,
+            pool=pool,
+            role=role,
         )
 
     @property
@@ -106,17 +125,26 @@ class Database:
         """
         if self._pool is not None:
             return self
+        options = self._options(self._pool_options)
         if self._given is not None:
-            pool = Pool(self._given, **self._pool_options)
+            pool = Pool(self._given, **options)
         else:
             self._server = await start_embedded(self._home / "postgres")
-            pool = Pool(_renamed(self._server.url, self._name), revive=self._revive, **self._pool_options)
+            pool = Pool(_renamed(self._server.url, self._name), revive=self._revive, **options)
         try:
             if self._server is not None:
                 await self._make_database(self._server.url)
-            await pool.open()
-            async with pool.connection() as connection:
-                await self._check_version(connection, where=place(pool.url))
+            if self.role is None:
+                await pool.open()
+                async with pool.connection() as connection:
+                    await self._check_version(connection, where=place(pool.url))
+            else:
+                # The role may not be there yet: migrations make it.
+                connection = await pool.connect(plain=True)
+                try:
+                    await self._check_version(connection, where=place(pool.url))
+                finally:
+                    await connection.close()
         except BaseException:
             await pool.close()
             await self._stop_server()
@@ -127,7 +155,19 @@ class Database:
     def further_pool(self, **options: Any) -> Pool:
         """Another pool on the open database, with sessions of its own kind; whoever asks for it closes it."""
         revive = self._revive if self._server is not None else None
-        return Pool(self.pool.url, revive=revive, **options)
+        if self.role is not None:
+            # Its SQL is written by hand for all tenants: it goes through the wall's door, and says so.
+            options = {**options, "settings": {"sorbus.tenants": "all", **(options.get("settings") or {})}}
+        return Pool(self.pool.url, revive=revive, **self._options(options))
+
+    def _options(self, options: dict[str, Any]) -> dict[str, Any]:
+        if self.role is None:
+            return options
+        return {**options, "settings": {"role": self.role, **(options.get("settings") or {})}}
+
+    async def connect_as_login(self, *, application_name: str = NAME) -> Any:
+        """A connection of the role that logs in, which may alter tables; the caller closes it."""
+        return await self.pool.connect(application_name=application_name, plain=True)
 
     async def close(self) -> None:
         """Close the pool and leave the embedded server, which stops when nobody else uses it."""
@@ -148,7 +188,8 @@ class Database:
 
     async def _check_version(self, connection: Connection, *, where: str) -> None:
         version = str(await connection.fetchval("SHOW server_version"))
-        if int(await connection.fetchval("SHOW server_version_num")) < OLDEST * 10_000:
+        self.version = int(await connection.fetchval("SHOW server_version_num")) // 10_000
+        if self.version < OLDEST:
             raise DatabaseTooOld(version=version, needed=OLDEST, where=where)
 
     async def _make_database(self, url: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from sorbus.data_layers.postgres.compiler import quote
+from sorbus.data_layers.postgres.frames import quote
+from sorbus.data_layers.postgres.row_security import policies_of
 from sorbus.data_layers.postgres.tables import (
     Check,
     Column,
@@ -16,7 +19,8 @@ from sorbus.data_layers.postgres.tables import (
     Table,
     Unique,
 )
-from sorbus.schema.fields import AttributeSpec, RelationshipSpec
+from sorbus.schema.fields import AttributeSpec, Cardinality, ReferenceSpec, RelationshipSpec
+from sorbus.schema.fields import OnDelete as ReferenceOnDelete
 from sorbus.schema.names import check_name, constraint_name, fitted, foreign_key_name
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import Constraints
@@ -24,10 +28,29 @@ from sorbus.types.base import Constraints
 _NUMBERS = frozenset({"bigint", "double precision", "numeric"})
 
 
-def schema_of(application: ApplicationSpec) -> Schema:
-    """The tables of every resource that PostgreSQL holds."""
+def schema_of(application: ApplicationSpec, *, row_security: bool = False) -> Schema:
+    """The tables of every resource that PostgreSQL holds, but for those of which each tenant has its own.
+
+    Args:
+        row_security: whether PostgreSQL itself keeps tenants apart, by a policy for each tenancy.
+    """
+    schema = _schema(application, tenants=False)
+    if not row_security:
+        return schema
+    by_table = {each.table or each.name: each for each in application.resources.values()}
+    tables = (replace(each, policies=policies_of(by_table[each.name])) for each in schema.tables)
+    return replace(schema, tables=tuple(tables))
+
+
+def tenant_schema_of(application: ApplicationSpec) -> Schema:
+    """The tables that each tenant has for itself."""
+    return _schema(application, tenants=True)
+
+
+def _schema(application: ApplicationSpec, *, tenants: bool) -> Schema:
     specs = [each for each in application.resources.values() if each.layer == "postgres"]
-    return Schema(tables=tuple(table_of(application, spec) for spec in specs))
+    own = [each for each in specs if (each.schema_tenancy is not None) is tenants]
+    return Schema(tables=tuple(table_of(application, spec) for spec in own))
 
 
 def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:
@@ -37,25 +60,72 @@ def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:
         spec.table or spec.name,
         columns=tuple(_column(each) for each in spec.attributes.values()),
         primary_key=(spec.primary_key.column,),
-        uniques=tuple(
-            Unique(constraint_name(spec, each.name), tuple(spec.attributes[key].column for key in each.keys))
-            for each in spec.identities.values()
-        ),
+        uniques=tuple(_uniques(application, spec)),
         indexes=tuple(_indexes(application, spec)),
         foreign_keys=tuple(
-            ForeignKey(
-                foreign_key_name(spec, each),
-                (spec.attributes[each.source_attribute].column,),
-                application.destination(each).table or each.destination,
-                (application.destination(each).attributes[each.destination_attribute].column,),
-                on_delete=OnDelete(each.on_delete.value),
-            )
+            _foreign_key(application, spec, each)
             for each in links
             if application.destination(each).layer == "postgres"
         ),
         checks=tuple(check for each in spec.attributes.values() for check in _checks(spec, each)),
         comment=spec.description or None,
     )
+
+
+def _foreign_key(
+    application: ApplicationSpec, spec: ResourceSpec, relationship: RelationshipSpec
+) -> ForeignKey:
+    """The foreign key of a belongs_to; where the tenant must match, it goes over the tenant's column too."""
+    destination = application.destination(relationship)
+    reference = relationship.reference or ReferenceSpec()
+    own, keys = reference_columns(spec, destination, relationship)
+    via = spec.attributes[relationship.source_attribute].column
+    # Only the reference itself may become null: the row stays its tenant's.
+    partly = reference.on_delete is ReferenceOnDelete.NILIFY and len(own) > 1
+    return ForeignKey(
+        foreign_key_name(spec, relationship),
+        own,
+        destination.table or destination.name,
+        keys,
+        on_delete=OnDelete(reference.on_delete.value),
+        on_update=OnDelete(reference.on_update.value),
+        deferrable=reference.deferrable,
+        nilified=(via,) if partly else (),
+    )
+
+
+def reference_columns(
+    spec: ResourceSpec, destination: ResourceSpec, relationship: RelationshipSpec
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns of a reference on both sides, that of the tenant first where it must match."""
+    own = spec.attributes[relationship.source_attribute].column
+    far = destination.attributes[relationship.destination_attribute].column
+    tenant = relationship.reference.tenant if relationship.reference is not None else None
+    if tenant is None:
+        return (own,), (far,)
+    return (spec.attributes[tenant[0]].column, own), (destination.attributes[tenant[1]].column, far)
+
+
+def _uniques(application: ApplicationSpec, spec: ResourceSpec) -> list[Unique]:
+    """The identities, and what references over several columns need to refer to."""
+    found = [
+        Unique(constraint_name(spec, each.name), tuple(spec.attributes[key].column for key in each.keys))
+        for each in spec.identities.values()
+    ]
+    kept = {frozenset(each.columns) for each in found} | {frozenset({spec.primary_key.column})}
+    for columns in _referred(application, spec):
+        if frozenset(columns) not in kept:
+            kept.add(frozenset(columns))
+            found.append(Unique(fitted(f"{spec.table}_{'_'.join(columns)}_ref"), columns))
+    return found
+
+
+def _referred(application: ApplicationSpec, spec: ResourceSpec) -> Iterator[tuple[str, ...]]:
+    """The columns of a resource that the references of others point to."""
+    for other in application.resources.values():
+        for each in other.relationships.values():
+            if each.foreign_key and each.destination == spec.name and other.layer == spec.layer:
+                yield reference_columns(other, spec, each)[1]
 
 
 def _column(attribute: AttributeSpec) -> Column:
@@ -71,16 +141,19 @@ def _column(attribute: AttributeSpec) -> Column:
 def _indexes(application: ApplicationSpec, spec: ResourceSpec) -> list[Index]:
     """One index for each key that relationships follow, and for the tenant's attribute with the key."""
     wanted: dict[tuple[str, ...], None] = {}
-    for each in spec.relationships.values():
-        if each.foreign_key:
-            wanted[(spec.attributes[each.source_attribute].column,)] = None
+    references = [each for each in spec.relationships.values() if each.reference is not None]
+    for each in references:
+        wanted[(spec.attributes[each.source_attribute].column,)] = None
     for other in application.resources.values():
         for each in other.relationships.values():
             wanted.update(dict.fromkeys(_followed(spec, each)))
+    for each in references:
+        if each.reference is not None and not each.reference.index:
+            wanted.pop((spec.attributes[each.source_attribute].column,), None)
     if spec.tenancy is not None:
         tenant = spec.attributes[spec.tenancy.attribute].column
         wanted[(tenant, spec.primary_key.column)] = None
-    covered = {(spec.primary_key.column,)} | {
+    covered = {(spec.primary_key.column,), *_referred(application, spec)} | {
         tuple(spec.attributes[key].column for key in each.keys)[:1] for each in spec.identities.values()
     }
     return [
@@ -97,9 +170,11 @@ def _followed(spec: ResourceSpec, relationship: RelationshipSpec) -> list[tuple[
             return []
         keys = (relationship.join.source_attribute, relationship.join.destination_attribute)
         return [(spec.attributes[key].column,) for key in keys]
-    if relationship.destination != spec.name or relationship.destination_attribute == spec.primary_key.name:
+    far = relationship.destination_attribute
+    keyless = relationship.cardinality in {Cardinality.THROUGH, Cardinality.UNRELATED, Cardinality.MANUAL}
+    if relationship.destination != spec.name or far == spec.primary_key.name or keyless:
         return []
-    return [(spec.attributes[relationship.destination_attribute].column,)]
+    return [(spec.attributes[far].column,)]
 
 
 def _checks(spec: ResourceSpec, attribute: AttributeSpec) -> list[Check]:

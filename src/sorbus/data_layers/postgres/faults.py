@@ -33,6 +33,7 @@ from sorbus.errors.database import (
     UniqueViolation,
     ValueNotStorable,
 )
+from sorbus.errors.tenancy import RowSecurityRefused
 
 # "Key (org_id, lower(email))=(…) already exists." The words around it are in the server's language.
 _KEY = re.compile(r"\((?P<key>.*?)\)=\(", re.DOTALL)
@@ -200,6 +201,13 @@ def _representation(exc: Fault) -> SorbusError:
     return _input(ValueNotStorable)(exc)
 
 
+def _permission(exc: Fault) -> SorbusError:
+    """A policy that refuses a row has the code of a missing permission; only the server's function tells."""
+    if getattr(exc, "server_source_function", None) == "ExecWithCheckOptions":
+        return RowSecurityRefused()
+    return PermissionMissing(_plain(exc), sqlstate=_state(exc))
+
+
 _LEAVES: Mapping[str, Callable[[Fault], SorbusError]] = {
     "22001": _input(TextTooLong),
     "22003": _input(NumericOutOfRange),
@@ -219,7 +227,7 @@ _LEAVES: Mapping[str, Callable[[Fault], SorbusError]] = {
     "3D000": _plan(NoSuchDatabase),
     "40001": _bare(SerializationFailure),
     "40P01": _bare(Deadlock),
-    "42501": _plan(PermissionMissing),
+    "42501": _permission,
     "42P01": _plan(UndefinedTable),
     "3F000": _plan(UndefinedTable),
     "42703": _plan(UndefinedColumn),

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
-from sorbus.data_layers.base import Capability, Loader
+from sorbus.data_layers.base import Capability, Executable, Loader
+from sorbus.data_layers.postgres.ddl import tenant_schema_of
 from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.frames import TENANT, table_of
+from sorbus.data_layers.postgres.migrations.files import Migration
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.data_layers.postgres.statements import SqlStatement, compile_statement
+from sorbus.data_layers.postgres.row_security import Wall
+from sorbus.data_layers.postgres.statements import compile_statement
+from sorbus.data_layers.postgres.tenants import KnownTenants, PostgresTenants, TenantStatement
 from sorbus.errors.database import TransactionAborted
 from sorbus.errors.framework import UnknownStoredValue
 from sorbus.query.statements import Statement
 from sorbus.schema.resource import ApplicationSpec
 from sorbus.types.base import FieldType
+
+_RETURNS_OLD = 18
+"""The first version whose UPDATE can answer with the values from before it."""
 
 
 class EnumLoader(dict[Any, Any]):
@@ -27,13 +37,35 @@ class EnumLoader(dict[Any, Any]):
 
 
 class PostgresLayer:
-    """Rows in PostgreSQL tables."""
+    """Rows in PostgreSQL tables.
+
+    Args:
+        version: the server's major version.
+        tenant_chain: reads the migrations of the tables that each tenant has for itself.
+        wall: tells PostgreSQL the tenant, where row-level security is on; its pool then opens `WalledConnection`s.
+
+    Attributes:
+        tenants: makes, renames and drops the schemas of tenants.
+    """
 
     name = "postgres"
 
-    def __init__(self, application: ApplicationSpec, pool: Pool) -> None:
+    def __init__(
+        self,
+        application: ApplicationSpec,
+        pool: Pool,
+        *,
+        version: int = 15,
+        tenant_chain: Callable[[], Sequence[Migration]] = tuple,
+        wall: Wall | None = None,
+    ) -> None:
         self.application = application
         self.pool = pool
+        self.version = version
+        self.wall = wall
+        self._marks = count()
+        self._known = KnownTenants(application)
+        self.tenants = PostgresTenants(tenant_schema_of(application), tenant_chain, self._known)
 
     def can(self, capability: Capability) -> bool:
         """Everything."""
@@ -50,9 +82,20 @@ class PostgresLayer:
             return kind.adapter.validate_python
         return None
 
-    def compile(self, statement: Statement) -> SqlStatement:
+    def compile(self, statement: Statement) -> Executable:
         """The SQL of a statement."""
-        return compile_statement(self.application, statement)
+        compiled = compile_statement(self.application, statement, returns_old=self.version >= _RETURNS_OLD)
+        found: Executable = compiled
+        if TENANT in compiled.sql:
+            own = (self.application.resources[name] for name in self.application.schema_tenants)
+            touched = next((each.name for each in own if table_of(each) in compiled.sql), "")
+            found = TenantStatement(compiled, self._known, touched, type(statement).__name__.lower())
+        return found if self.wall is None else self.wall.around(found, compiled.sql)
+
+    async def look(self, session: Any, tenant: Any) -> None:
+        """Let SQL of one's own on this session see the rows of a tenant, or of all when it is `EveryTenant`."""
+        if self.wall is not None:
+            await self.wall.tell(session, tenant)
 
     async def acquire(self) -> Any:
         """A connection."""
@@ -64,7 +107,7 @@ class PostgresLayer:
 
     async def begin(self, session: Any) -> None:
         """BEGIN."""
-        await self._execute(session, "BEGIN")
+        await self._execute(session, "BEGIN" if self.wall is None else self.wall.begin)
 
     async def commit(self, session: Any) -> None:
         """COMMIT.
@@ -79,6 +122,26 @@ class PostgresLayer:
         """ROLLBACK; nothing to do on a connection that is gone."""
         if not session.is_closed() and session.is_in_transaction():
             await self._execute(session, "ROLLBACK")
+
+    async def savepoint(self, session: Any) -> str:
+        """SAVEPOINT, under a name of its own."""
+        name = f"sorbus_{next(self._marks)}"
+        await self._execute(session, f"SAVEPOINT {name}")
+        return name
+
+    async def keep(self, session: Any, mark: str) -> None:
+        """RELEASE SAVEPOINT.
+
+        Raises:
+            TransactionAborted: a statement has failed since.
+        """
+        await self._execute(session, f"RELEASE SAVEPOINT {mark}")
+
+    async def rollback_to(self, session: Any, mark: str) -> None:
+        """ROLLBACK TO SAVEPOINT; nothing to do on a connection that is gone."""
+        if not session.is_closed() and session.is_in_transaction():
+            await self._execute(session, f"ROLLBACK TO SAVEPOINT {mark}")
+            await self._execute(session, f"RELEASE SAVEPOINT {mark}")
 
     async def _execute(self, session: Any, sql: str) -> str:
         try:

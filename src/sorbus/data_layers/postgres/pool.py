@@ -80,6 +80,7 @@ class Pool:
         settings: further settings of every session, such as `{"enable_seqscan": "off"}`.
         revive: called when the server cannot be reached, before the next try (the embedded server starts
             again).
+        kind, on_lend: the class of its connections, and what each that is lent (not acquired) passes first.
     """
 
     def __init__(
@@ -95,7 +96,10 @@ class Pool:
         application_name: str = "sorbus",
         settings: Mapping[str, str] | None = None,
         revive: Callable[[], Awaitable[None]] | None = None,
+        kind: type[DriverConnection] = asyncpg.Connection,
+        on_lend: Callable[[Any], Awaitable[None]] | None = None,
     ) -> None:
+        self._kind, self.on_lend = kind, on_lend
         self.url = checked_url(url)
         self.size = size
         self._min_size = min(min_size, size)
@@ -104,8 +108,7 @@ class Pool:
         self._close_timeout = close_timeout
         self._statement_cache = statement_cache
         self._application_name = application_name
-        self._settings = settings
-        self._revive = revive
+        self._settings, self._revive = settings, revive
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._slots = 0
@@ -149,6 +152,17 @@ class Pool:
         self._slots += 1
         return await self._fill_slot()
 
+    async def lend(self) -> DriverConnection:
+        """As `acquire`, for SQL that does not come from the engine."""
+        connection = await self.acquire()
+        try:
+            if self.on_lend is not None:
+                await self.on_lend(connection)
+        except BaseException:
+            self.release(connection)
+            raise
+        return connection
+
     def release(self, connection: DriverConnection) -> None:
         """Take a connection back. One in the middle of something is mended before anybody else gets it.
 
@@ -181,13 +195,13 @@ class Pool:
         """
         return Transaction(self, begin)
 
-    async def connect(self, *, application_name: str | None = None) -> DriverConnection:
-        """A connection outside the pool, for LISTEN or session locks. The caller closes it.
+    async def connect(self, *, application_name: str | None = None, plain: bool = False) -> DriverConnection:
+        """A connection of the caller's own, for LISTEN or session locks; `plain` leaves out the pool's settings.
 
         Raises:
             DatabaseUnavailable, DatabaseLoginFailed, NoSuchDatabase: as `acquire`.
         """
-        return await self._open(application_name or self._application_name)
+        return await self._open(application_name or self._application_name, plain=plain)
 
     async def replanned[T](self, work: Callable[[], Awaitable[T]]) -> T:
         """Run work that opens its own transaction; once more when a table was altered under its plans.
@@ -342,14 +356,15 @@ class Pool:
         self._busy.add(connection)
         return connection
 
-    async def _open(self, application_name: str) -> DriverConnection:
+    async def _open(self, application_name: str, *, plain: bool = False) -> DriverConnection:
         return await open_patiently(
             self.url,
             seconds=self._reconnect_timeout,
             statement_cache=self._statement_cache,
             application_name=application_name,
-            settings=self._settings,
+            settings=None if plain else self._settings,
             revive=self._revive,
+            kind=self._kind,
         )
 
     def _offer(self, connection: DriverConnection) -> None:
@@ -443,7 +458,7 @@ class Lease:
         self._pool = pool
 
     async def __aenter__(self) -> Connection:
-        self._connection = connection = await self._pool.acquire()
+        self._connection = connection = await self._pool.lend()
         return connection
 
     async def __aexit__(
@@ -462,7 +477,7 @@ class Transaction:
         self._begin = begin
 
     async def __aenter__(self) -> Connection:
-        self._connection = connection = await self._pool.acquire()
+        self._connection = connection = await self._pool.lend()
         try:
             await connection.execute(self._begin)
         except BaseException:

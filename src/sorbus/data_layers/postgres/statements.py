@@ -8,26 +8,27 @@ from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
-from sorbus.data_layers.postgres.compiler import Frame, Source, SqlCompiler, plain, quote
+from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain
 from sorbus.data_layers.postgres.copying import Copying, copying_of
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.lists import encoder
+from sorbus.data_layers.postgres.selects import SelectWriter
+from sorbus.data_layers.postgres.summaries import SummaryWriter
 from sorbus.data_layers.postgres.writes import WriteCompiler
 from sorbus.expressions.evaluate import actor_value
-from sorbus.expressions.nodes import ActorRef, Const, InputRef, Node, Param, TenantRef
+from sorbus.expressions.nodes import ActorRef, Const, InputRef, Lazy, Param, TenantRef
 from sorbus.query.statements import (
-    Count,
     Delete,
     Insert,
     InsertMany,
-    Output,
-    Related,
     Select,
     Statement,
+    Summarize,
     Update,
     UpdateMany,
 )
-from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.schema.resource import ApplicationSpec
+from sorbus.scope import tenant_key
 from sorbus.types.base import FieldType
 
 Writes = Insert | InsertMany | Update | UpdateMany | Delete
@@ -79,14 +80,21 @@ class SqlStatement:
         return ()
 
 
-def compile_statement(application: ApplicationSpec, statement: Statement) -> SqlStatement:
-    """The SQL of a statement."""
-    return _Writer(application).write(statement)
+def compile_statement(
+    application: ApplicationSpec, statement: Statement, *, returns_old: bool = False
+) -> SqlStatement:
+    """The SQL of a statement.
+
+    Args:
+        returns_old: whether the server knows RETURNING old (PostgreSQL 18 and later).
+    """
+    return _Writer(application, returns_old).write(statement)
 
 
 @dataclass(slots=True)
 class _Writer:
     application: ApplicationSpec
+    returns_old: bool = False
     compiler: SqlCompiler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,15 +103,17 @@ class _Writer:
     def write(self, statement: Statement) -> SqlStatement:
         match statement:
             case Select():
-                sql = self._select(statement)
-            case Count():
-                sql = self._count(statement)
+                sql = SelectWriter(self.application, self.compiler).select(statement)
+            case Summarize():
+                sql = SummaryWriter(SelectWriter(self.application, self.compiler), self.compiler).summarize(
+                    statement
+                )
             case _:
                 return self._written(statement)
         return SqlStatement(sql, binder(self.compiler.sources))
 
     def _written(self, statement: Writes) -> SqlStatement:
-        compiler = WriteCompiler(self.compiler)
+        compiler = WriteCompiler(self.compiler, returns_old=self.returns_old)
         shape = Shape.ROWS
         copying: Copying | None = None
         match statement:
@@ -128,96 +138,6 @@ class _Writer:
         if isinstance(statement, (InsertMany, UpdateMany)):
             bind = _with_lists(bind, [statement.resource.attributes[name].type for name in statement.columns])
         return SqlStatement(sql, bind, shape, copying)
-
-    def _outputs(self, outputs: tuple[Output, ...]) -> str:
-        # Labels are never needed: rows are read by position.
-        return ", ".join(map(self._output, outputs)) or "1"
-
-    def _output(self, output: Output) -> str:
-        text = self.compiler.node(output.node)
-        if _needs_cast(output.node):
-            text += f"::{output.type.sql}"
-        return text
-
-    def _select(self, statement: Select) -> str:
-        frame = self.compiler.push(statement.resource)
-        columns = [self._output(each) for each in statement.outputs]
-        source = f"{_table(statement.resource)} {frame.alias}"
-        conditions: list[str] = []
-        if statement.related is not None:
-            key, source, condition = self._related(statement.related, frame, source)
-            columns.insert(0, key)
-            conditions.append(condition)
-        if statement.where is not None:
-            conditions.append(self.compiler.node(statement.where))
-        order = self.compiler.order(statement.order)
-        if statement.related is not None and (statement.limit or statement.offset):
-            return self._windowed(statement, columns, source, conditions, order)
-        sql = f"SELECT {', '.join(columns) or '1'} FROM {source}"
-        if conditions:
-            sql += f" WHERE {' AND '.join(conditions)}"
-        if order:
-            sql += f" ORDER BY {order}"
-        if statement.limit is not None:
-            sql += f" LIMIT {self.compiler.node(statement.limit, 'bigint')}"
-        if statement.offset is not None:
-            sql += f" OFFSET {self.compiler.node(statement.offset, 'bigint')}"
-        if statement.lock:
-            sql += f" FOR UPDATE OF {frame.alias}"
-        return sql
-
-    def _windowed(
-        self, statement: Select, columns: list[str], source: str, conditions: list[str], order: str
-    ) -> str:
-        """Limit and offset for each source row: number the rows of each and keep a range."""
-        names = [f"c{number}" for number in range(len(columns))]
-        labelled = ", ".join(f"{text} AS {name}" for text, name in zip(columns, names, strict=True))
-        window = f"PARTITION BY {columns[0]}" + (f" ORDER BY {order}" if order else "")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        inner = f"SELECT {labelled}, row_number() OVER ({window}) AS rank FROM {source}{where}"
-        bounds: list[str] = []
-        offset = self.compiler.node(statement.offset, "bigint") if statement.offset is not None else "0"
-        if statement.offset is not None:
-            bounds.append(f"rank > {offset}")
-        if statement.limit is not None:
-            bounds.append(f"rank <= {offset} + {self.compiler.node(statement.limit, 'bigint')}")
-        return f"SELECT {', '.join(names)} FROM ({inner}) ranked WHERE {' AND '.join(bounds)} ORDER BY rank"
-
-    def _related(self, related: Related, frame: Frame, source: str) -> tuple[str, str, str]:
-        """The source row's key, the FROM clause and the condition of a related read."""
-        relationship = related.relationship
-        own = related.source.attributes[relationship.source_attribute]
-        far = frame.spec.attributes[relationship.destination_attribute]
-        keys = self.compiler.node(related.keys, f"{own.type.sql}[]")
-        column = f"{frame.alias}.{quote(far.column)}"
-        join = self.application.join(relationship)
-        if join is not None and relationship.join is not None:
-            between = self.compiler.alias()
-            to = join.attributes[relationship.join.destination_attribute].column
-            back = join.attributes[relationship.join.source_attribute].column
-            source += f" JOIN {_table(join)} {between} ON {between}.{quote(to)} = {column}"
-            column = f"{between}.{quote(back)}"
-        condition = f"{column} = ANY({keys})"
-        if relationship.where is not None:
-            condition += f" AND ({self.compiler.node(relationship.where)})"
-        return column, source, condition
-
-    def _count(self, statement: Count) -> str:
-        frame = self.compiler.push(statement.resource)
-        sql = f"SELECT count(*) FROM {_table(statement.resource)} {frame.alias}"
-        return sql + self._where(statement.where)
-
-    def _where(self, where: Node | None) -> str:
-        return f" WHERE {self.compiler.node(where)}" if where is not None else ""
-
-
-def _table(spec: ResourceSpec) -> str:
-    return quote(spec.table or spec.name)
-
-
-def _needs_cast(node: Node) -> bool:
-    """Whether a value's SQL type may differ from its declared one: sums of bigint are numeric in PostgreSQL."""
-    return not hasattr(node, "path")
 
 
 def _with_lists(bind: Bind, kinds: Sequence[FieldType]) -> Bind:
@@ -248,16 +168,22 @@ def binder(sources: Sequence[Source]) -> Bind:
 def _term(source: Source, number: int, names: dict[str, Any]) -> str:
     match source:
         case Param(index, python):
-            simple = not issubclass(python, (Enum, tuple)) or issubclass(python, (str, int))
+            scalar = isinstance(python, type) and not issubclass(python, (Enum, tuple))
+            simple = scalar or (isinstance(python, type) and issubclass(python, (str, int)))
             return f"p[{index}]" if simple and python is not tuple else f"plain(p[{index}])"
         case Const(value):
             names[f"c{number}"] = plain(value)
             return f"c{number}"
+        case Lazy(function):
+            names[f"f{number}"] = function
+            return f"plain(f{number}())"
         case ActorRef(name):
             names[f"n{number}"] = name
             return f"plain(actor_value(b.actor, n{number}))"
-        case TenantRef():
-            return "b.tenant"
+        case TenantRef(cast):
+            names[f"t{number}"] = cast or tenant_key
+            enum = issubclass(getattr(cast, "python", object), Enum)
+            return f"plain(t{number}(b.tenant))" if enum else f"t{number}(b.tenant)"
         case InputRef(name):
             names[f"n{number}"] = name
             return f"plain((b.inputs or {{}}).get(n{number}))"

@@ -16,7 +16,7 @@ SNAPSHOT_VERSION = 1
 
 
 class OnDelete(StrEnum):
-    """What happens to referencing rows when the referenced row goes."""
+    """What happens to referencing rows when the referenced row goes, or its keys change."""
 
     NOTHING = "nothing"
     RESTRICT = "restrict"
@@ -89,7 +89,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A reference to `references (keys)`. `deferrable` means deferrable and initially deferred."""
+    """A reference to `references (keys)`. `deferrable` means deferrable and initially deferred.
+
+    `nilified` are the columns that `on_delete=NILIFY` sets to null; all of them when it is empty.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -97,7 +100,9 @@ class ForeignKey:
     keys: tuple[str, ...]
     _: KW_ONLY
     on_delete: OnDelete = OnDelete.NOTHING
+    on_update: OnDelete = OnDelete.NOTHING
     deferrable: bool = False
+    nilified: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,20 @@ class Check:
 
     name: str
     sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowPolicy:
+    """A rule of row-level security. A table with one has it enabled and forced, so that its owner obeys too.
+
+    `using` says which rows are seen, `check` which may be written. `enforced` is False for one that the database
+    has, but does not apply.
+    """
+
+    name: str
+    using: str
+    check: str
+    enforced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +139,7 @@ class Table:
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
+    policies: tuple[RowPolicy, ...] = ()
     comment: str | None = None
 
     @property
@@ -154,6 +174,7 @@ class Table:
             indexes=tuple(sorted(indexes.values(), key=_name)),
             foreign_keys=tuple(sorted(self.foreign_keys, key=_name)),
             checks=tuple(sorted(self.checks, key=_name)),
+            policies=tuple(sorted(self.policies, key=_name)),
         )
 
 
@@ -237,11 +258,14 @@ def identifier(*parts: str) -> str:
     return (head + tail).encode()[:_IDENTIFIER_BYTES].decode(errors="ignore")
 
 
-def _name(part: Table | Column | Unique | Index | ForeignKey | Check) -> str:
+type _Part = Column | Unique | Index | ForeignKey | Check | RowPolicy
+
+
+def _name(part: Table | _Part) -> str:
     return part.name
 
 
-def _part_data(part: Column | Unique | Index | ForeignKey | Check) -> dict[str, Any]:
+def _part_data(part: _Part) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for each in fields(part):
         value = getattr(part, each.name)
@@ -258,12 +282,13 @@ def _key_data(key: str | Expression) -> str | dict[str, str]:
     return {"sql": key.sql} if isinstance(key, Expression) else key
 
 
-_PARTS: Mapping[str, type[Column | Unique | Index | ForeignKey | Check]] = {
+_PARTS: Mapping[str, type[_Part]] = {
     "columns": Column,
     "uniques": Unique,
     "indexes": Index,
     "foreign_keys": ForeignKey,
     "checks": Check,
+    "policies": RowPolicy,
 }
 
 
@@ -294,7 +319,7 @@ def _arguments(values: Mapping[str, Any]) -> dict[str, Any]:
             keys = cast("list[str | dict[str, str]]", value)
             given[name] = tuple(Expression(each["sql"]) if isinstance(each, dict) else each for each in keys)
         else:
-            given[name] = OnDelete(value) if name == "on_delete" else value
+            given[name] = OnDelete(value) if name in {"on_delete", "on_update"} else value
     return given
 
 
@@ -306,6 +331,7 @@ def named_parts(table: Table) -> Iterator[tuple[str, str]]:
         ("index", table.indexes),
         ("foreign key", table.foreign_keys),
         ("check", table.checks),
+        ("policy", table.policies),
     ):
         for each in parts:
             yield kind, each.name

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sorbus.data_layers.postgres.compiler import SqlCompiler, quote
+from sorbus.data_layers.postgres.compiler import SqlCompiler
+from sorbus.data_layers.postgres.frames import quote, table_of
 from sorbus.data_layers.postgres.lists import travels_as_text
 from sorbus.expressions.nodes import Node, Param
 from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Output, Update, UpdateMany
@@ -19,7 +20,7 @@ _INSERTED = "(xmax = 0)"
 
 def table_name(spec: ResourceSpec) -> str:
     """A resource's table, quoted."""
-    return quote(spec.table or spec.name)
+    return table_of(spec)
 
 
 def needs_cast(node: Node) -> bool:
@@ -29,9 +30,14 @@ def needs_cast(node: Node) -> bool:
 
 @dataclass(slots=True)
 class WriteCompiler:
-    """Compiles one statement that writes."""
+    """Compiles one statement that writes.
+
+    Attributes:
+        returns_old: whether the server knows RETURNING old (PostgreSQL 18 and later).
+    """
 
     compiler: SqlCompiler
+    returns_old: bool = False
 
     def insert(self, statement: Insert) -> str:
         """INSERT of one row, with its conflict."""
@@ -88,17 +94,51 @@ class WriteCompiler:
     def update(self, statement: Update) -> str:
         """UPDATE of the rows that meet a condition."""
         spec = statement.resource
+        locked = self._locked(statement, statement.where)
         frame = self.compiler.push(spec)
         changes = self._assignments(spec, statement.assignments, self.rules(statement.guards))
-        sql = f"UPDATE {table_name(spec)} AS {frame.alias} SET {changes}{self._where(statement.where)}"
-        return sql if statement.counted else sql + self._returning(statement.outputs, (), always=True)
+        sql = f"{locked}UPDATE {table_name(spec)} AS {frame.alias} SET {changes}"
+        key = quote(spec.primary_key.column)
+        sql += (
+            f" FROM before WHERE {frame.alias}.{key} = before.{key}"
+            if locked
+            else self._where(statement.where)
+        )
+        if statement.counted:
+            return sql
+        return sql + self._returning(statement.outputs, self._before(statement, locked), always=True)
+
+    def _locked(self, statement: Update | UpdateMany, where: Node | None, keys: str = "") -> str:
+        """What stands before an UPDATE that answers with old values on a server without RETURNING old.
+
+        The rows are locked and read first, so that what was read is what is changed.
+        """
+        if not statement.previous or self.returns_old:
+            return ""
+        spec = statement.resource
+        alias = self.compiler.push(spec).alias
+        names = [spec.primary_key.name, *statement.previous]
+        columns = ", ".join(f"{alias}.{quote(spec.attributes[name].column)}" for name in dict.fromkeys(names))
+        key = f"{alias}.{quote(spec.primary_key.column)}"
+        condition = f" WHERE {key} = ANY({keys})" if keys else self._where(where)
+        self.compiler.frames.pop()
+        inner = f"SELECT {columns} FROM {table_name(spec)} AS {alias}{condition}"
+        return f"WITH before AS MATERIALIZED ({inner} FOR NO KEY UPDATE OF {alias}) "
+
+    def _before(self, statement: Update | UpdateMany, locked: str) -> list[str]:
+        """The values from before the change."""
+        attributes = statement.resource.attributes
+        source = "before" if locked else "old"
+        return [f"{source}.{quote(attributes[name].column)}" for name in statement.previous]
 
     def update_many(self, statement: UpdateMany) -> str:
         """UPDATE of the rows with the keys in the first of some parallel lists, from the others."""
         spec = statement.resource
-        frame = self.compiler.push(spec)
         attributes = [spec.attributes[name] for name in statement.columns]
         source, cells = self._rows(attributes)
+        keys = self.compiler.parameter(Param(0, list), f"{attributes[0].type.sql}[]")
+        locked = self._locked(statement, None, keys)
+        frame = self.compiler.push(spec)
         rules = self.rules(statement.guards)
         changes = [
             f"{quote(attribute.column)} = {_under(rules if position == 0 else '', cell)}"
@@ -108,10 +148,13 @@ class WriteCompiler:
             changes.append(self._assignments(spec, statement.assignments, "" if changes else rules))
         key = f"{frame.alias}.{quote(attributes[0].column)} = {cells[0]}"
         where = f" WHERE {key}"
+        if locked:
+            source += ", before"
+            where += f" AND before.{quote(attributes[0].column)} = {cells[0]}"
         if statement.where is not None:
             where += f" AND ({self.compiler.node(statement.where)})"
-        sql = f"UPDATE {table_name(spec)} AS {frame.alias} SET {', '.join(changes)} FROM {source}{where}"
-        return sql + self._returning(statement.outputs, (), always=True)
+        sql = f"{locked}UPDATE {table_name(spec)} AS {frame.alias} SET {', '.join(changes)} FROM {source}{where}"
+        return sql + self._returning(statement.outputs, self._before(statement, locked), always=True)
 
     def _assignments(self, spec: ResourceSpec, assignments: Iterable[tuple[str, Node]], rules: str) -> str:
         parts: list[str] = []
@@ -157,7 +200,9 @@ class WriteCompiler:
 
     def _output(self, output: Output) -> str:
         text = self.compiler.node(output.node)
-        return f"{text}::{output.type.sql}" if needs_cast(output.node) else text
+        if output.type is None or not needs_cast(output.node):
+            return text
+        return f"{text}::{output.type.sql}"
 
 
 def _columns(spec: ResourceSpec, names: Iterable[str]) -> str:

@@ -64,8 +64,10 @@ def plan_for_query(call: ActionCall, query: Query[Any], options: BulkOptions) ->
 def _bounded(query: Query[Any]) -> str:
     if query.take is not None or query.skip is not None:
         return "the query takes a part of its rows, which must be chosen first"
-    if query.locked:
+    if query.locking is not None:
         return "the query locks its rows first"
+    if query.parts or query.distinct_on:
+        return "the query chooses among rows, which must be read first"
     return ""
 
 

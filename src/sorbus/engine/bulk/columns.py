@@ -44,9 +44,6 @@ class Columns:
                 raise refusal(data.program, run.scope)
         refs = {each.name for each in walk(self.folded) if isinstance(each, Ref)}
         self.asked = tuple(name for name in self.names if name in refs)
-        self.environment = Environment(
-            rows=DICT_ROW, actor=run.scope.actor, tenant=run.scope.tenant, inputs={}
-        )
 
     @staticmethod
     def fit(run: BulkCreate) -> bool:
@@ -54,6 +51,8 @@ class Columns:
         data: WriteData = run.data
         if data.prepares or data.action.upsert is not None or run.tail or run.plan.after or data.action.hooks:
             return False
+        if data.spec.tenancy is not None and data.spec.tenancy.attribute in data.accepted:
+            return False  # what an input says about the tenant is checked row by row
         conditions = (check.condition for each in data.program.policies for check in each.checks)
         return not any(isinstance(node, InputRef) for each in conditions for node in walk(each))
 
@@ -128,7 +127,7 @@ class Columns:
         data, name = self.run.data, attribute.name
         tenant = self.run.scope.tenant
         if data.spec.tenancy is not None and data.spec.tenancy.attribute == name and tenant is not None:
-            return [tenant] * count
+            return [data.spec.tenancy.cast(tenant)] * count
         if data.action.transition is not None and data.action.transition.attribute == name:
             return [data.action.transition.target] * count
         if name in data.accepted and name in given:
@@ -152,10 +151,12 @@ class Columns:
         self.call.filter = self.folded
         if self.folded == TRUE:
             return True
+        scope = self.run.scope
+        environment = Environment(rows=DICT_ROW, actor=scope.actor, tenant=scope.tenant, inputs={})
         try:
             for row in self._kinds(lists):
                 values = dict(zip(self.asked, row, strict=True))
-                if evaluate(self.folded, values, self.environment) is not True:
+                if evaluate(self.folded, values, environment) is not True:
                     return False
         except Unevaluable:
             return True

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.changeset import Changeset
+from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
 from sorbus.engine.bulk.choosing import plan_for_rows
 from sorbus.engine.bulk.columns import Columns
 from sorbus.engine.bulk.inserting import insert_lists
@@ -16,7 +17,8 @@ from sorbus.engine.bulk.running import BulkRun, Stopped, chunks
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.storing import insert
-from sorbus.engine.upserting import OUTCOME, UpsertOutcome, upsert_of
+from sorbus.engine.upserting import upsert_of
+from sorbus.engine.write_data import guarded
 from sorbus.errors.base import SorbusError
 from sorbus.expressions.build import Expr
 from sorbus.policies.explain import refusal
@@ -41,7 +43,7 @@ class BulkCreate(BulkRun):
         async with self.around():
             with suppress(Stopped):
                 await self._run(rows)
-        return self.result
+        return self.ended()
 
     async def _run(self, rows: Rows) -> None:
         if self.result.plan.strategy is Strategy.STREAM:
@@ -126,7 +128,7 @@ class BulkCreate(BulkRun):
             call.session = session
             call.result = found.get(tuple(call.changeset.changes[name] for name in keys))
             if call.result is None:
-                if upsert.where is None:
+                if upsert.where is None and guarded(data) is None:
                     raise refusal(data.program, self.scope, call.changeset.inputs)
                 # Alone, the statement tells a row that was spared from one that the policies keep.
                 await insert(call)

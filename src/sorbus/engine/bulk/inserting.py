@@ -15,7 +15,7 @@ from sorbus.engine.writing import may_need_row
 from sorbus.errors.database import ConstraintViolation
 from sorbus.expressions.nodes import TRUE, Call, Node, Param, Ref, conjunction
 from sorbus.policies.explain import refusal
-from sorbus.query.statements import Count, InsertMany
+from sorbus.query.statements import InsertMany, Select
 
 
 async def insert_lists(
@@ -43,7 +43,7 @@ async def insert_lists(
             tagged=upsert is not None,
         )
         executable = data.keep(key, statement)
-    bound = Bindings(lists, run.scope.actor, run.scope.tenant, call.changeset.inputs)
+    bound = Bindings(lists, run.scope.actor, run.tenant, call.changeset.inputs)
     try:
         rows = await executable.fetch(session, bound)
     except ConstraintViolation as error:
@@ -69,8 +69,8 @@ async def _all_allowed(
     executable = data.executables.get(("allowed", folded))
     if executable is None:
         among = Call("in", (Ref(key.name), Param(0, list)))
-        statement = Count(resource=data.spec, where=conjunction(among, folded))
+        statement = Select(resource=data.spec, outputs=(), where=conjunction(among, folded))
         executable = data.keep(("allowed", folded), statement)
     keys = lists[names.index(key.name)]
-    rows = await executable.fetch(session, Bindings([keys], run.scope.actor, run.scope.tenant))
-    return int(rows[0][0]) == len(set(keys))
+    rows = await executable.fetch(session, Bindings([keys], run.scope.actor, run.tenant))
+    return len(rows) == len(set(keys))

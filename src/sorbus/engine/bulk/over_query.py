@@ -11,14 +11,14 @@ from sorbus.engine.bulk.running import BulkRun
 from sorbus.engine.diagnosis import violated
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
-from sorbus.engine.storing import assignments, touch
+from sorbus.engine.storing import assignments, previous_names, previous_values, touch
 from sorbus.engine.write_data import guarded, tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import WrongState
-from sorbus.expressions.nodes import Node, conjunction
+from sorbus.expressions.nodes import Node, Ref, conjunction
 from sorbus.query.query import Query
-from sorbus.query.statements import Count, Delete, Select, Statement, Update
+from sorbus.query.statements import Delete, Output, Select, Statement, Update
 from sorbus.schema.actions import ActionKind
 
 
@@ -33,9 +33,9 @@ async def write_query(
     data = run.data
     touch(call)
     inputs = dict(query.inputs)
-    lowered = data.engine.planner.lower(query, data.spec, count=True)
-    data.engine.reader.check(data.spec, query.action, run.scope, inputs)
-    where, variant = data.engine.planner.guarded(lowered.shape, run.scope, inputs)
+    lowered = data.engine.planner.condition(query, data.spec)
+    scope = data.engine.reader.check_query(query, data.spec, run.scope)
+    where, variant = data.engine.planner.guarded(lowered.shape, scope, inputs, lowered.values)
     params = lowered.values
     assigned, shape = assignments(call, params)
     transition = guarded(data)
@@ -51,16 +51,23 @@ async def write_query(
     executable = data.executables.get(key)
     if executable is None:
         whole = conjunction(where, tenancy_for(call), *filters, call.filter)
-        executable = data.keep(key, _statement(run, whole, assigned, required))
-    bound = Bindings(params, run.scope.actor, run.scope.tenant, {**inputs, **call.changeset.inputs})
+        executable = data.keep(key, _statement(run, whole, assigned, required, previous_names(call)))
+    bound = Bindings(params, run.scope.actor, run.tenant, {**inputs, **call.changeset.inputs})
     rows = await _fetched(call, executable, session, bound)
     if not wanted:
-        return [], int(rows[0][0])
-    return [_with(call, record) for record in data.hydrate(rows)], 0
+        return [], int(rows[0][0]) if assigned or data.action.kind is ActionKind.DESTROY else len(rows)
+    return [
+        _with(call, record, previous_values(call, row))
+        for record, row in zip(data.hydrate(rows), rows, strict=True)
+    ], 0
 
 
 def _statement(
-    run: BulkRun, where: Node | None, assigned: tuple[tuple[str, Node], ...], required: tuple[Node, ...]
+    run: BulkRun,
+    where: Node | None,
+    assigned: tuple[tuple[str, Node], ...],
+    required: tuple[Node, ...],
+    previous: tuple[str, ...],
 ) -> Statement:
     data = run.data
     outputs = attribute_outputs(data.spec) if run.wants_records else ()
@@ -75,10 +82,11 @@ def _statement(
             outputs=outputs,
             guards=required,
             counted=counted,
+            previous=() if counted else previous,
         )
-    if counted:
-        return Count(resource=data.spec, where=where)
-    return Select(resource=data.spec, outputs=outputs, where=where)
+    primary = data.spec.primary_key
+    key_alone = (Output(name=primary.name, node=Ref(primary.name), type=primary.type),)
+    return Select(resource=data.spec, outputs=outputs or key_alone, where=where)
 
 
 async def _fetched(call: ActionCall, executable: Executable, session: Any, bound: Bindings) -> Any:
@@ -101,16 +109,16 @@ def broken_rule(call: ActionCall, error: GuardViolation) -> SorbusError:
             data.action.label,
             current="in another state",
             sources=[str(getattr(each, "value", each)) for each in transition.sources],
-            target=str(getattr(transition.target, "value", transition.target)),
+            target=" or ".join(str(getattr(each, "value", each)) for each in transition.targets),
         )
     found.add_note(f"the row with the key {error.key}")
     return found
 
 
-def _with(call: ActionCall, record: Any) -> ActionCall:
+def _with(call: ActionCall, record: Any, previous: dict[str, Any]) -> ActionCall:
     """The call of one of the written rows."""
     made = copy(call)
     made.changeset = copy(call.changeset)
     made.changeset.key = record.__dict__[call.plan.data.spec.primary_key.name]
-    made.result, made.after = record, []
+    made.result, made.previous, made.after = record, previous, []
     return made

@@ -11,7 +11,8 @@ from sorbus.engine.bulk.running import BulkRun
 from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
-from sorbus.engine.storing import touch
+from sorbus.engine.states import check_choice
+from sorbus.engine.storing import previous_names, previous_values, touch
 from sorbus.engine.write_data import guarded, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.expressions.build import Expr
@@ -58,10 +59,12 @@ async def write_rows(run: BulkRun, session: Any, calls: list[ActionCall]) -> lis
     Raises:
         SorbusError: why the first row that was not written was not.
     """
-    groups: list[Group] = []
+    data, groups = run.data, list[Group]()
     for call in calls:
-        if run.data.action.kind is not ActionKind.DESTROY or run.data.action.soft:
+        if data.action.kind is not ActionKind.DESTROY or data.action.soft:
             touch(call)
+        if data.chooses:
+            check_choice(call.changeset)
         group = Group(run, call)
         known = next((each for each in groups if each.takes(group)), None)
         if known is None:
@@ -80,7 +83,7 @@ async def _write(run: BulkRun, session: Any, group: Group) -> None:
     lists: list[Any] = [[call.changeset.key for call in group.calls]]
     lists += [[call.changeset.changes[name] for call in group.calls] for name in group.names]
     first = group.calls[0]
-    bound = Bindings([*lists, *group.extra], run.scope.actor, run.scope.tenant, first.changeset.inputs)
+    bound = Bindings([*lists, *group.extra], run.scope.actor, run.tenant, first.changeset.inputs)
     try:
         rows = await executable.fetch(session, bound)
     except ConstraintViolation as error:
@@ -89,6 +92,13 @@ async def _write(run: BulkRun, session: Any, group: Group) -> None:
         raise broken_rule(first, error) from error
     if run.wants_records:
         written = {each.__dict__[key_name]: each for each in data.hydrate(rows)}
+        if previous_names(first):
+            old = {
+                record.__dict__[key_name]: previous_values(first, row)
+                for record, row in zip(written.values(), rows, strict=True)
+            }
+            for call in group.calls:
+                call.previous = old.get(call.changeset.key, {})
     else:
         written = {row[0]: True for row in rows}
     for call in group.calls:
@@ -125,4 +135,5 @@ def _statement(run: BulkRun, group: Group) -> Statement:
         where=where,
         outputs=outputs,
         guards=group.required,
+        previous=previous_names(first) if run.wants_records else (),
     )

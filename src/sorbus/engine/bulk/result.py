@@ -84,9 +84,9 @@ class BulkOptions:
                 raise WrongBulkOption(name, value, allowed=", ".join(map(repr, allowed)))
         strategy = choices.pop("strategy", None)
         options = cls(**choices, strategy=None if strategy is None else Strategy(strategy))
-        batch = BATCH if options.batch is None else options.batch
-        if not isinstance(batch, int) or not 1 <= batch <= LARGEST_BATCH:
-            raise WrongBulkOption("batch", options.batch, allowed=f"1 to {LARGEST_BATCH}")
+        batch: Any = options.batch
+        if batch is not None and not (isinstance(batch, int) and 1 <= batch <= LARGEST_BATCH):
+            raise WrongBulkOption("batch", batch, allowed=f"1 to {LARGEST_BATCH}")
         return options
 
     def size(self, *, plain: bool = False) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sorbus.engine.bulk.result import BulkFailure, BulkOptions, BulkResult, at_row
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, run
-from sorbus.engine.transaction import Transaction
+from sorbus.engine.tenants import need_tenant, reach
+from sorbus.engine.transaction import OnCommit, Transaction, run_after_commit
 from sorbus.engine.write_data import WriteData
-from sorbus.errors.authorization import TenantRequired
 from sorbus.errors.base import SorbusError
 from sorbus.errors.framework import BulkInTransaction, WrongBulkOption
 from sorbus.schema.actions import HookPoint
@@ -35,6 +36,7 @@ class BulkRun:
 
     Attributes:
         tail: the steps between the write and the commit that each row still has.
+        relates: whether rows write related ones, which need their records.
     """
 
     engine: Engine
@@ -42,12 +44,18 @@ class BulkRun:
     scope: Scope
     options: BulkOptions
     result: BulkResult[Any]
+    relates: bool = False
 
     @property
     def data(self) -> WriteData:
         """What the steps of the action share."""
         data: WriteData = self.plan.data
         return data
+
+    @property
+    def tenant(self) -> Any:
+        """The tenant of the run's statements."""
+        return reach(self.data.action, self.scope)
 
     @property
     def tail(self) -> tuple[tuple[Step, StepRunner], ...]:
@@ -58,7 +66,13 @@ class BulkRun:
     def wants_records(self) -> bool:
         """Whether somebody looks at the written records."""
         hooks = self.data.action.hooks
-        return bool(self.options.returning or self.tail or self.plan.after or HookPoint.AFTER_BATCH in hooks)
+        return bool(
+            self.relates
+            or self.options.returning
+            or self.tail
+            or self.plan.after
+            or HookPoint.AFTER_BATCH in hooks
+        )
 
     def check(self) -> None:
         """Step 1, and that the options fit.
@@ -72,9 +86,7 @@ class BulkRun:
             raise BulkInTransaction(self.data.action.label)
         if self.options.on_error != "raise" and self.options.together == "all":
             raise WrongBulkOption("together", "all", allowed='"batch", since `on_error` is not "raise"')
-        lacks_tenant = self.data.spec.tenancy is not None and self.scope.tenant is None
-        if lacks_tenant and self.scope.authorize:
-            raise TenantRequired(self.data.spec.name, self.data.action.name)
+        need_tenant(self.data.spec, self.data.action.name, self.scope)
 
     def around(self) -> AbstractAsyncContextManager[Any]:
         """The transaction of the whole run, where it is one."""
@@ -90,6 +102,11 @@ class BulkRun:
         if self.options.on_error == "raise":
             raise error
         self.result.errors.append(BulkFailure(index=index, key=key, error=error))
+
+    def ended(self) -> BulkResult[Any]:
+        """The result, its errors in the order of what was given."""
+        self.result.errors.sort(key=lambda each: (each.index is None, each.index or 0))
+        return self.result
 
     def stop_if_failed(self) -> None:
         """End the run at the first batch with an error, when that was asked for."""
@@ -118,7 +135,13 @@ class BulkRun:
         session = await opened.session(self.data.layer)
         for hook in hooks.get(HookPoint.BEFORE_BATCH, ()):
             await awaited(hook(self.scope))
+        asking = [call for call in calls if call.changeset.related]
+        if asking:
+            self.relates = True
+            await self.engine.related.first(asking)
         written = await write(session, calls)
+        if asking:
+            await self.engine.related.then([call for call in asking if call.result is not None])
         await self.finish(opened, session, written)
         return written
 
@@ -145,11 +168,16 @@ class BulkRun:
             self.result.records.extend(call.result for call in written)
 
     async def _after(self, written: list[ActionCall]) -> None:
+        """Step 14: what can tell of all rows at once does so; a failure takes nothing of the others along."""
+        todo: list[OnCommit] = []
+        for _, runner in self.plan.after:
+            many: Callable[[list[ActionCall]], Awaitable[None]] | None = getattr(runner, "many", None)
+            if many is not None:
+                todo.append(partial(many, written))
         for call in written:
-            for _, runner in self.plan.after:
-                await runner(call)
-            for callback in call.after:
-                await callback()
+            todo.extend(partial(runner, call) for _, runner in self.plan.after if not hasattr(runner, "many"))
+            todo.extend(call.after)
+        await run_after_commit(todo)
 
     async def one_by_one(self, calls: AsyncIterator[tuple[int | None, ActionCall]]) -> None:
         """The action itself for each row."""

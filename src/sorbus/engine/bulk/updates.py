@@ -20,7 +20,7 @@ from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import NotFound
 from sorbus.expressions.nodes import Call, Param, Ref, conjunction
 from sorbus.query.query import Query
-from sorbus.query.statements import Select
+from sorbus.query.statements import Lock, Select
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class BulkChange(BulkRun):
         async with self.around():
             with suppress(Stopped):
                 if self.result.plan.strategy is Strategy.ATOMIC and await self._atomically(query, call):
-                    return self.result
+                    return self.ended()
                 keys = await self._keys(query)
                 await self._each(_paired(keys, call.given), given_one_by_one=False)
-        return self.result
+        return self.ended()
 
     async def _atomically(self, query: Query[Any], call: ActionCall) -> bool:
         """One statement; False when a row was in the way and the others are to be written without it."""
@@ -73,7 +73,8 @@ class BulkChange(BulkRun):
     async def _keys(self, query: Query[Any]) -> list[Any]:
         """The keys of a query's rows, as far as the actor may read them."""
         name = self.data.spec.primary_key.name
-        return [each.__dict__[name] for each in await self.engine.read(query, self.scope)]
+        key = getattr(self.data.spec.python, name)
+        return [each.__dict__[name] for each in await self.engine.read(query.select(key), self.scope)]
 
     async def over_rows(self, pairs: Pairs) -> BulkResult[Any]:
         """Write rows given by records or keys, each with its inputs."""
@@ -81,7 +82,7 @@ class BulkChange(BulkRun):
         async with self.around():
             with suppress(Stopped):
                 await self._each(pairs, given_one_by_one=True)
-        return self.result
+        return self.ended()
 
     async def _each(self, pairs: Pairs, *, given_one_by_one: bool) -> None:
         if self.result.plan.strategy is Strategy.STREAM:
@@ -127,10 +128,10 @@ class BulkChange(BulkRun):
                 resource=data.spec,
                 outputs=attribute_outputs(data.spec),
                 where=conjunction(among, none),
-                lock=True,
+                lock=Lock(),
             )
             executable = data.keep(key, statement)
-        bound = Bindings([keys], self.scope.actor, self.scope.tenant)
+        bound = Bindings([keys], self.scope.actor, self.tenant)
         found = data.hydrate(await self.engine.fetch(data.layer, executable, bound))
         return {each.__dict__[name]: each for each in found}
 

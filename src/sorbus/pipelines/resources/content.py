@@ -16,11 +16,11 @@ from sorbus.resource.sections import (
     JsonApi,
     Policies,
     Postgres,
-    Tenancy,
     actor_present,
     authorize_if,
     policy,
 )
+from sorbus.resource.tenancy import Tenancy
 from sorbus.scope import Scope
 from sorbus.types.json import Json
 

@@ -12,7 +12,8 @@ from sorbus.pipelines.starting import Starter
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
-from sorbus.resource.fields import Attr, attribute, calculate, timestamp, uuid_primary_key
+from sorbus.resource.calculations import calculate
+from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import (
@@ -20,11 +21,12 @@ from sorbus.resource.sections import (
     JsonApi,
     Policies,
     Postgres,
-    Tenancy,
     actor_present,
     authorize_if,
+    identity,
     policy,
 )
+from sorbus.resource.tenancy import Tenancy
 from sorbus.scope import Scope
 from sorbus.types.json import Json
 
@@ -80,7 +82,8 @@ class StageRun(Resource):
 
     storage = Postgres("stage_runs")
     tenancy = Tenancy(tenant)
-    identities = Identities(name=[run_id, name])
+    # Of all tenants: a run belongs to one, and the statements of running pipelines name these two columns.
+    identities = Identities(name=identity(run_id, name, all_tenants=True))
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/stage-runs", "get", "index")
 
@@ -107,7 +110,7 @@ class Result(Resource):
 
     storage = Postgres("results")
     tenancy = Tenancy(tenant)
-    identities = Identities(run=[run_id])
+    identities = Identities(run=identity(run_id, all_tenants=True))
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/results", "get", "index", for_content)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
 from sorbus.changeset.items import Item
-from sorbus.errors.declaration import DeclarationError, MissingPart, WrongInput, WrongTransition
+from sorbus.errors.declaration import DeclarationError, MissingPart, WrongInput
 from sorbus.errors.hints import did_you_mean, listed
 from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
@@ -18,6 +17,7 @@ from sorbus.resource.actions import Action, ArgumentMarker, PrivateMarker
 from sorbus.resource.assembly.bodies import misspelt_assignments
 from sorbus.resource.assembly.catalog import ClassCatalog, namespace, resolved
 from sorbus.resource.assembly.mistakes import noting
+from sorbus.resource.assembly.transitions import transition_spec
 from sorbus.schema.actions import (
     ActionKind,
     ActionSpec,
@@ -29,6 +29,7 @@ from sorbus.schema.actions import (
     UpsertSpec,
 )
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
+from sorbus.schema.paging import PAGES
 from sorbus.types.base import FieldType, field_type
 
 
@@ -79,7 +80,9 @@ class ActionBuilder:
             changes=self._items(label, action),
             soft=bool(action.options.get("soft", False)),
             atomic=bool(action.options.get("atomic", False)),
+            bounds=((transition.attribute, transition.targets),) if transition is not None else (),
             transaction=bool(action.options.get("transaction", action.kind.writes)),
+            page=action.options.get("page", PAGES),
             hooks=MappingProxyType(
                 {point: tuple(functions) for point, functions in action.hooks.items() if functions}
             ),
@@ -193,28 +196,9 @@ class ActionBuilder:
     def _transition(self, label: str, action: Action) -> TransitionSpec | None:
         if "target" not in action.options:
             return None
-        target: Enum = action.options["target"]
-        sources: tuple[Enum, ...] = action.options["sources"]
-        holders = [each for each in self.attributes.values() if each.type.enum is type(target)]
-        if len(holders) != 1:
-            found = (
-                "no attribute"
-                if not holders
-                else f"several attributes ({listed(each.name for each in holders)})"
-            )
-            raise WrongTransition(
-                label,
-                f"{found} of `{self.cls.__name__}` holds {type(target).__name__}.",
-                hint="A transition needs exactly one attribute of the state's enumeration.",
-            )
-        wrong = [each for each in sources if type(each) is not type(target)]
-        if wrong:
-            raise WrongTransition(
-                label,
-                f"it goes to {target!r}, but {wrong[0]!r} is no {type(target).__name__}.",
-                hint=f"States: {listed(each.name for each in type(target))}.",
-            )
-        return TransitionSpec(attribute=holders[0].name, sources=sources, target=target)
+        return transition_spec(
+            label, self.cls.__name__, self.attributes, action.options["sources"], action.options["target"]
+        )
 
     def _items(self, label: str, action: Action) -> tuple[Item, ...]:
         items: tuple[Any, ...] = tuple(action.options.get("changes", ()))

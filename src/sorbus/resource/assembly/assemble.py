@@ -19,15 +19,28 @@ from sorbus.expressions.lowering import Lowerer
 from sorbus.resource.actions import Action
 from sorbus.resource.agg import Agg
 from sorbus.resource.assembly.actions import ActionBuilder
+from sorbus.resource.assembly.arguments import expression_of
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
-from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec, snake_case
+from sorbus.resource.assembly.derived import DerivedBuilder
+from sorbus.resource.assembly.extending import extended, verdicts
+from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
+from sorbus.resource.assembly.managing import related_mistakes
 from sorbus.resource.assembly.mistakes import noting
-from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs, tenancy_spec
+from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs
+from sorbus.resource.assembly.tenancy import (
+    managed_tenants_spec,
+    schema_tenancy_spec,
+    tenancy_spec,
+    with_tenancy,
+)
+from sorbus.resource.assembly.ways import join_up, snake_case
+from sorbus.resource.calculations import Calc
 from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
-from sorbus.resource.fields import Attr, Calc, is_attribute
+from sorbus.resource.fields import Attr, is_attribute
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import Identities, Policies, Section, Storage, Tenancy
+from sorbus.resource.sections import Identities, Policies, Section, Storage
+from sorbus.resource.tenancy import AnyTenancy, ManageTenants
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
@@ -43,16 +56,21 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
     errors: list[DeclarationError] = []
     classes, homes = _classes(tuple(domains), errors)
     catalog = gather(classes, errors)
+    catalog.maker = partial(expression_of, catalog)
     keys = {cls: _primary_key(cls, errors) for cls in classes.values()}
     resources: dict[str, ResourceSpec] = {}
     for label, cls in classes.items():
         spec = _Assembly(cls, homes[label], catalog, keys, errors).build()
         if spec is not None:
+            spec = extended(spec, catalog, errors)
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
-    application = ApplicationSpec(name=name, resources=MappingProxyType(resources))
+    with_ways = join_up(resources, errors)
+    application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways))
     if not errors:
         errors.extend(verify(application))
+        errors.extend(related_mistakes(application))
+        verdicts(application, errors)
     if errors:
         raise DefinitionErrors(_distinct(errors))
     return application
@@ -135,6 +153,7 @@ class _Assembly:
         self.catalog = catalog
         self.errors = errors
         self.fields = FieldBuilder(cls, catalog, keys)
+        self.derived = DerivedBuilder(cls, catalog)
         self.members: dict[str, Any] = cls.__declared__
         self.note = partial(noting, errors, cls)
 
@@ -149,19 +168,28 @@ class _Assembly:
         if not stateless and not any(each.primary_key for each in attributes.values()):
             return None
         sections = {name: each for name, each in self.members.items() if isinstance(each, Section)}
+        rule = cast("AnyTenancy | None", sections.get("tenancy"))
+        tenancy = None
+        with self.note("tenancy"):
+            tenancy = tenancy_spec(self.cls, rule, attributes)
         identities = identity_specs(
-            self.cls, cast("Identities | None", sections.get("identities")), attributes, self.errors
+            self.cls,
+            cast("Identities | None", sections.get("identities")),
+            attributes,
+            self.errors,
+            tenant=tenancy.attribute if tenancy is not None else None,
         )
         actions = {
             name: replace(each, changes=each.changes + items) if items else each
             for name, each in self._actions(attributes, identities).items()
             for items in (items_for(each, sections.get("changes"), sections.get("validations")),)
         }
+        for name, each in actions.items():
+            with self.note(name):
+                given = getattr(self.members.get(name), "options", {}).get("tenancy")
+                actions[name] = with_tenancy(self.cls, each, given, rule)
         storage = cast("Storage | None", sections.get("storage"))
         policies = PolicyBuilder(self.cls, self.catalog, actions, self.errors)
-        tenancy = None
-        with self.note("tenancy"):
-            tenancy = tenancy_spec(self.cls, cast("Tenancy | None", sections.get("tenancy")), attributes)
         return ResourceSpec(
             name=self.cls.__name__,
             python=self.cls,
@@ -171,12 +199,14 @@ class _Assembly:
             layer="none" if stateless else storage.layer if storage else "postgres",
             attributes=MappingProxyType(attributes),
             relationships=self._built(Relationship, self.fields.relationship),
-            calculations=self._built(Calc, self.fields.calculation),
-            aggregates=self._built(Agg, self.fields.aggregate),
+            calculations=self._built(Calc, self.derived.calculation),
+            aggregates=self._built(Agg, self.derived.aggregate),
             identities=MappingProxyType(identities),
             actions=MappingProxyType(actions),
             policies=policies.build(cast("Policies | None", sections.get("policies"))),
             tenancy=tenancy,
+            schema_tenancy=schema_tenancy_spec(rule),
+            manages_tenants=managed_tenants_spec(cast("ManageTenants | None", sections.get("tenants"))),
             sections=MappingProxyType(sections),
         )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, get_args, get_origin, get_type_hints
 
 from sorbus.errors.declaration import DeclarationError, MissingPart, NoSuchResource
 from sorbus.errors.hints import did_you_mean
+from sorbus.expressions.expr import Expr
 from sorbus.resource.fields import Attr
 from sorbus.resource.relationships import Many, One, Relationship, is_relationship
 from sorbus.types.base import FieldType, split_optional
@@ -26,6 +27,8 @@ class ClassCatalog:
         default_factory=dict[tuple[type[Any], str], FieldType]
     )
     targets: dict[Any, type[Any]] = field(default_factory=dict[Any, type[Any]])
+    maker: Callable[[type[Any], Any], Expr[Any]] | None = None
+    several: dict[Any, bool] = field(default_factory=dict[Any, bool])
 
     def type_of(self, owner: type[Any], name: str) -> FieldType | None:
         """The type of an attribute, once known."""
@@ -42,6 +45,17 @@ class ClassCatalog:
             label = f"{relationship.owner.__name__}.{relationship.name}"
             raise NoSuchResource("?", wanted_by=label, allowed=self.classes)
         return found
+
+    def calculation(self, owner: type[Any], call: Any) -> Expr[Any]:
+        """The expression of a calculation with arguments."""
+        assert self.maker is not None, "the assembly says how"
+        return self.maker(owner, call)
+
+    def reached(self, owner: type[Any], name: str) -> type[Any]:
+        """The class that a relationship leads to, or a path of names joined by dots."""
+        for step in name.split("."):
+            owner = self.destination(owner.__declared__[step])
+        return owner
 
 
 def gather(classes: Mapping[str, type[Any]], errors: list[DeclarationError]) -> ClassCatalog:
@@ -136,8 +150,11 @@ def _gather_relationship(
     name: str,
     hint: Any,
 ) -> None:
-    if get_origin(hint) not in {One, Many}:
-        wanted = "One[…]" if isinstance(member, One) else "Many[…]"
+    origin = get_origin(hint)
+    # A path is neither: where it leads shows later.
+    declared = next((kind for kind in (One, Many) if isinstance(member, kind)), origin)
+    if origin not in {One, Many} or origin is not declared:
+        wanted = "One[…]" if declared is One else "Many[…]"
         errors.append(
             MissingPart(
                 f"{owner.__name__}.{name}", f"the relationship has no target; write `{name}: {wanted} = …`."
@@ -153,3 +170,4 @@ def _gather_relationship(
         )
         return
     catalog.targets[member] = found
+    catalog.several[member] = origin is Many

@@ -10,8 +10,10 @@ from sorbus.errors.declaration import (
     BrokenExpression,
     DeclarationError,
     ForeignField,
+    NoParentRow,
     NoSuchField,
     NoSuchResource,
+    WrongOperand,
     WrongValueType,
 )
 
@@ -26,7 +28,7 @@ def noting(errors: list[DeclarationError], cls: type[Any], member: str) -> Gener
         # A missing target is reported once, where the annotation was read.
         if "`?`" not in error.message:
             errors.append(error)
-    except (ForeignField, WrongValueType) as error:
+    except (ForeignField, NoParentRow, WrongOperand, WrongValueType) as error:
         error.path = (cls.__name__, member)
         error.message = f"{where}: {error.message}"
         errors.append(error)

@@ -13,10 +13,10 @@ from sorbus.expressions.nodes import Const, Node
 from sorbus.resource.actions import Action
 from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.assembly.mistakes import noting
-from sorbus.resource.sections import ACTION_TYPES, Identities, Policies, Policy, Tenancy
+from sorbus.resource.sections import ACTION_TYPES, Identities, Identity, Policies, Policy
 from sorbus.schema.actions import ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
-from sorbus.schema.policies import CheckSpec, PolicySpec, TenancySpec
+from sorbus.schema.policies import CheckSpec, PolicySpec
 
 
 def identity_specs(
@@ -24,35 +24,27 @@ def identity_specs(
     section: Identities | None,
     attributes: Mapping[str, AttributeSpec],
     errors: list[DeclarationError],
+    *,
+    tenant: str | None = None,
 ) -> dict[str, IdentitySpec]:
-    """The identities of a class, their keys checked."""
+    """The identities of a class, their keys checked.
+
+    Args:
+        tenant: the tenant's attribute, which comes first in the keys unless the identity says `all_tenants`.
+    """
     found: dict[str, IdentitySpec] = {}
-    for name, keys in (section.identities if section else {}).items():
+    for name, given in (section.identities if section else {}).items():
         with noting(errors, cls, "identities"):
-            names = tuple(each.name for each in keys)
+            each = given if isinstance(given, Identity) else Identity(tuple(given))
+            names = tuple(key.name for key in each.keys)
             for key in names:
                 if key not in attributes:
                     raise NoSuchField(cls.__name__, key, allowed=attributes, where=f"the identity `{name}`")
-            found[name] = IdentitySpec(name=name, keys=names)
+            own = tenant is not None and tenant not in names and not each.all_tenants
+            keys = (tenant, *names) if own and tenant is not None else names
+            shown = tuple(key for key in names if key != tenant) or names
+            found[name] = IdentitySpec(name=name, keys=keys, names=shown)
     return found
-
-
-def tenancy_spec(
-    cls: type[Any], section: Tenancy | None, attributes: Mapping[str, AttributeSpec]
-) -> TenancySpec | None:
-    """The tenancy of a class; its attribute must always have a value."""
-    if section is None:
-        return None
-    name = section.attribute.name
-    if name not in attributes:
-        raise NoSuchField(cls.__name__, name, allowed=attributes, where="its tenancy")
-    if attributes[name].type.nullable:
-        raise WrongSection(
-            f"{cls.__name__}.tenancy",
-            f"the attribute `{name}` may be null, so a row could belong to no tenant.",
-            hint="Drop `| None` from its type.",
-        )
-    return TenancySpec(attribute=name)
 
 
 class PolicyBuilder:

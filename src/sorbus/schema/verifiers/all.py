@@ -8,10 +8,19 @@ from sorbus.errors.declaration import DeclarationError
 from sorbus.schema.resource import ApplicationSpec
 from sorbus.schema.verifiers.cycles import verify_cycles
 from sorbus.schema.verifiers.hooks import verify_hooks
+from sorbus.schema.verifiers.joins import verify_joins
 from sorbus.schema.verifiers.names import verify_names
+from sorbus.schema.verifiers.tenancy import verify_tenancy
 from sorbus.schema.verifiers.transitions import verify_transitions
 
-VERIFIERS = (verify_names, verify_cycles, verify_transitions, verify_hooks)
+VERIFIERS = (
+    verify_names,
+    verify_cycles,
+    verify_transitions,
+    verify_hooks,
+    verify_joins,
+    verify_tenancy,
+)
 
 
 def verify(application: ApplicationSpec) -> Iterator[DeclarationError]:

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import pytest
 
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.engine.bulk import BulkStatus, Strategy
-from sorbus.engine.upserting import UpsertOutcome, outcome_of
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.base import SorbusError
 from sorbus.errors.framework import BulkInTransaction, NotAtomic, WrongBulkOption
 from sorbus.errors.inputs import AlreadyTaken, InvalidAction, NotFound, Rejected, WrongState
-from sorbus.testing.conformance.shop import Item, Parcel, Shelf
+from sorbus.testing.conformance.shop import Crate, Item, Shelf
 from sorbus.testing.conformance.world import Behaviour, Tenant
 
 
@@ -179,7 +179,7 @@ class BulkCreates(Behaviour):
             await Item.add.bulk(here.scope, [{"code": "a", "org_id": there.org.id}])
 
     async def test_hooks_run_for_rows_and_batches(self, here: Tenant) -> None:
-        await Parcel.pack.bulk(here.scope, [{"label": "a"}, {"label": "b"}, {"label": "c"}], batch=2)
+        await Crate.pack.bulk(here.scope, [{"label": "a"}, {"label": "b"}, {"label": "c"}], batch=2)
         names = here.visits.names
         assert names[:4] == ["before batch", "wrote a", "wrote b", "batch of a,b"]
         assert names[4:7] == ["before batch", "wrote c", "batch of c"]
@@ -187,9 +187,9 @@ class BulkCreates(Behaviour):
 
     async def test_no_hook_after_the_commit_runs_when_there_was_none(self, here: Tenant) -> None:
         with pytest.raises(SorbusError):
-            await Parcel.pack.bulk(here.scope, [{"label": "a"}, {"label": "b", "weight": -1}], batch=1)
+            await Crate.pack.bulk(here.scope, [{"label": "a"}, {"label": "b", "weight": -1}], batch=1)
         assert not any(each.startswith("committed") for each in here.visits.names)
-        assert await Parcel.query(here.scope).count() == 0
+        assert await Crate.query(here.scope).count() == 0
 
     async def test_upserts_are_tagged(self, here: Tenant) -> None:
         await Item.put(here.scope, code="a", name="old")
@@ -353,11 +353,11 @@ class BulkUpdates(Behaviour):
         assert result.count == 2
 
     async def test_hooks_inside_the_transaction_make_it_a_stream(self, here: Tenant) -> None:
-        await Parcel.pack.bulk(here.scope, [{"label": "a"}, {"label": "b"}])
+        await Crate.pack.bulk(here.scope, [{"label": "a"}, {"label": "b"}])
         here.visits.names.clear()
-        plan = Parcel.load.explain(here.scope, Parcel.query(here.scope), {"weight": 3})
+        plan = Crate.fill.explain(here.scope, Crate.query(here.scope), {"weight": 3})
         assert (plan.strategy, "before_write" in plan.reason) == (Strategy.STREAM, True)
-        await Parcel.load.bulk(here.scope, Parcel.query(here.scope).order_by(Parcel.label), {"weight": 3})
+        await Crate.fill.bulk(here.scope, Crate.query(here.scope).order_by(Crate.label), {"weight": 3})
         assert here.visits.names == ["loading a", "loading b"]
 
     async def test_an_update_that_changes_nothing_is_still_authorised(self, here: Tenant) -> None:

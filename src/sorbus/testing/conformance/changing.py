@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from sorbus.engine.upserting import UpsertOutcome, outcome_of
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.errors.access import NotLoaded
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.framework import RequireOutsideAction
@@ -21,7 +21,7 @@ from sorbus.errors.inputs import (
     UpsertSkipped,
 )
 from sorbus.resource.require import require
-from sorbus.testing.conformance.shop import Guarded, Item, Parcel, Place, Shelf
+from sorbus.testing.conformance.shop import Crate, Guarded, Item, Place, Shelf
 from sorbus.testing.conformance.world import Behaviour, Tenant, only
 
 
@@ -247,7 +247,7 @@ class Ends(Behaviour):
     """Hooks that learn how an action ended."""
 
     async def test_the_hook_runs_after_success_and_failure(self, here: Tenant) -> None:
-        made = await Parcel.pack(here.scope, label="a")
+        made = await Crate.pack(here.scope, label="a")
         here.visits.names.clear()
         assert (await made.weigh(here.scope, weight=2)).weight == 2
         with pytest.raises(InvalidAction):
@@ -255,7 +255,7 @@ class Ends(Behaviour):
         assert here.visits.names == ["ended with record", "ended with error"]
 
     async def test_the_hook_can_turn_failure_into_success(self, here: Tenant) -> None:
-        made = await Parcel.pack(here.scope, label="a")
+        made = await Crate.pack(here.scope, label="a")
         here.visits.add("rescue")
         rescued = await made.weigh(here.scope, weight=-1)
         assert rescued.label == "rescued"

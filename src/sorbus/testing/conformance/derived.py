@@ -167,8 +167,7 @@ class Loads(Behaviour):
         query = Article.query(here.scope)
         assert await query.where(exists(Article.comments, lambda each: each.score > 2)).count() == 0
         as_many = exists(Article.comments, lambda each: each.score == Article.comment_count)
-        with pytest.raises(NotCompilable, match="enclosing"):
-            await query.where(as_many).count()
+        assert await query.where(as_many).count() == 0
         assert await Article.query(here.app.system_scope()).where(as_many).count() == 1
 
     async def test_a_load_of_nothing_known_is_refused(self, here: Tenant) -> None:

@@ -44,9 +44,16 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.expressions_world import Gallery
+from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.many_rows_world import Yard
+from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.reads_world import Library
+from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
+from sorbus.testing.conformance.states_world import Trade
+from sorbus.testing.conformance.tenants_world import Firms
 
 
 class Status(StrEnum):
@@ -105,7 +112,8 @@ class Article(Resource):
     changed_at: Attr[datetime] = timestamp(touch=True)
     deadline: Attr[datetime | None] = attribute(default=None)
 
-    author: One[Author] = belongs_to(via=author_id)
+    # The suite lets a reference leave its tenant, to see that reads do not follow it there.
+    author: One[Author] = belongs_to(via=author_id, match_tenant=False)
     editor: One[Author] = belongs_to(via=editor_id, on_delete="nilify")
     comments: Many[Comment] = has_many(order_by=lambda comment: comment.score.desc())
     tags: Many[Tag] = many_to_many("ArticleTag", order_by=lambda tag: tag.name)
@@ -331,5 +339,17 @@ class Author(Resource):
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])
 
-DOMAINS = (People, Press, Shop, Yard)
+DOMAINS = (
+    People,
+    Press,
+    Library,
+    Gallery,
+    Shop,
+    Yard,
+    Post,
+    Music,
+    Kitchen,
+    Trade,
+    Firms,
+)
 """What an application must be made of to run the suite."""

@@ -351,9 +351,11 @@ class Pages(Behaviour):
         query = Article.query(here.scope).order_by(Article.title)
         cursor = (await query.page(limit=1)).end_cursor
         assert cursor is not None
-        raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        assert b'"a"' in raw
-        forged = urlsafe_b64encode(raw.replace(b'"a"', b'"0"')).decode().rstrip("=")
+        raw = bytearray(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        assert b'"a"' not in raw
+        # Who knows a value could turn it into another one, if the signature let him.
+        raw[16 + 2] ^= ord("a") ^ ord("0")
+        forged = urlsafe_b64encode(raw).decode().rstrip("=")
         with pytest.raises(InvalidCursor):
             await query.page(limit=1, after=forged)
 
@@ -377,9 +379,9 @@ class Pages(Behaviour):
         with pytest.raises(InvalidPage):
             await Article.query(here.scope).page(**options)
 
-    async def test_a_keyset_page_follows_stored_fields_only(self, here: Tenant) -> None:
+    async def test_a_keyset_page_follows_what_has_an_order_only(self, here: Tenant) -> None:
         with pytest.raises(InvalidPage, match="offset_page"):
-            await Article.query(here.scope).order_by(Article.comment_count).page()
+            await Article.query(here.scope).order_by(Article.labels).page()
 
     async def test_offset_pages(self, here: Tenant) -> None:
         for title in "abcde":

@@ -244,7 +244,7 @@ class Item(Resource):
     )
 
 
-class Parcel(Resource):
+class Crate(Resource):
     """Hooks around batches, single rows and ends."""
 
     id: Attr[UUID] = uuid_primary_key()
@@ -253,7 +253,7 @@ class Parcel(Resource):
 
     @action.create
     def pack(self, scope: Scope, label: str, weight: int = 1) -> None:
-        """Pack a parcel."""
+        """Pack a crate."""
 
     @pack.before_batch
     @staticmethod
@@ -283,18 +283,18 @@ class Parcel(Resource):
         kind = "error" if outcome.error is not None else "record"
         scope.get(Visits).add(f"ended with {kind}")
         if kind == "error" and "rescue" in scope.get(Visits).names:
-            return await Parcel.pack(scope, label="rescued")
+            return await Crate.pack(scope, label="rescued")
         return None
 
     @action.update
-    def load(self, scope: Scope, weight: int) -> None:
+    def fill(self, scope: Scope, weight: int) -> None:
         """A hook that runs inside the transaction."""
 
-    @load.before_write
-    def _load_before_write(self, scope: Scope) -> None:
+    @fill.before_write
+    def _fill_before_write(self, scope: Scope) -> None:
         scope.get(Visits).add(f"loading {self.label}")
 
-    storage = Postgres("suite_parcels")
+    storage = Postgres("suite_crates")
     policies = Policies(policy("any", authorize_if(True)))
 
 
@@ -332,4 +332,4 @@ class Guarded(Resource):
     policies = Policies(policy("any", authorize_if(True)))
 
 
-Shop = Domain("suite_shop", resources=[Item, Parcel, Guarded])
+Shop = Domain("suite_shop", resources=[Item, Crate, Guarded])

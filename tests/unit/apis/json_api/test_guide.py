@@ -9,7 +9,7 @@ from types import ModuleType
 
 from sorbus import Domain, Resource, Sorbus
 from sorbus.apis.json_api import routes_of, surface_of
-from sorbus.apis.json_api.filters import OPERATORS
+from sorbus.query.input_fields import OPERATORS
 
 GUIDE = (Path(__file__).parents[4] / "docs" / "guides" / "json-api.md").read_text()
 

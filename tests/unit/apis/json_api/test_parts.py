@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from sorbus.apis.json_api.documents import Links
 from sorbus.apis.json_api.encoding import to_json
-from sorbus.apis.json_api.filters import operators_for
 from sorbus.apis.json_api.negotiation import check_accept, check_content_type
 from sorbus.apis.json_api.texts import TextCast, input_value
 from sorbus.errors import http as http_errors
@@ -26,6 +25,7 @@ from sorbus.errors.database import DatabaseUnavailable, UniqueViolation
 from sorbus.errors.http import NotAcceptable, UnsupportedMediaType
 from sorbus.errors.inputs import InvalidAnswer, NotFound, Rejected
 from sorbus.http.faults import STATUSES, fault_of, status_of
+from sorbus.query.input_fields import operators_for
 from sorbus.types.base import FieldType, field_type
 
 PAGES = Path(__file__).parents[4] / "docs" / "errors"

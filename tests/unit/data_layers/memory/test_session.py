@@ -12,9 +12,20 @@ from sorbus.data_layers.base import Bindings, Capability
 from sorbus.data_layers.memory.layer import MemoryLayer
 from sorbus.errors.database import LockNotAvailable, TransactionAborted, UniqueViolation
 from sorbus.expressions.nodes import Call, Const, Node, Param, Ref
-from sorbus.query.statements import Count, Delete, Insert, Output, Select, Update
+from sorbus.query.statements import (
+    Delete,
+    Insert,
+    Lock,
+    Output,
+    Select,
+    Summarize,
+    Summary,
+    SummaryKind,
+    Update,
+)
 from sorbus.resource.assembly import assemble
 from sorbus.testing.conformance.people import Org, People
+from sorbus.types.base import field_type
 
 APPLICATION = assemble("test", [People])
 ORG = APPLICATION.by_class[Org]
@@ -33,14 +44,17 @@ class Bench:
             (name, Param(index, UUID if name == "id" else str)) for index, name in enumerate(names)
         )
         self.insert = self.layer.compile(Insert(resource=ORG, values=values))
-        self.count = self.layer.compile(Count(resource=ORG))
+        count = Summary(kind=SummaryKind.COUNT, type=field_type(int))
+        self.count = self.layer.compile(Summarize(rows=Select(resource=ORG, outputs=()), summaries=(count,)))
         self.all = self.layer.compile(Select(resource=ORG, outputs=OUTPUTS[1:2], order=()))
         everywhere = (("slug", Const("same")),)
         self.spoil = self.layer.compile(Update(resource=ORG, assignments=everywhere, where=None))
         self.clear = self.layer.compile(Delete(resource=ORG, where=None))
 
     def select(self, where: Node, *, lock: bool = False) -> Any:
-        return self.layer.compile(Select(resource=ORG, outputs=OUTPUTS[1:2], where=where, lock=lock))
+        return self.layer.compile(
+            Select(resource=ORG, outputs=OUTPUTS[1:2], where=where, lock=Lock() if lock else None)
+        )
 
     async def add(self, session: Any, number: int) -> None:
         await self.insert.fetch(session, Bindings([UUID(int=number), f"n{number}", f"s{number}"]))
@@ -69,7 +83,7 @@ async def test_a_rollback_and_a_release_forget() -> None:
             await end(session)
         bench.layer.release(session)
         assert await bench.many(await bench.layer.acquire()) == 0
-    assert not bench.layer._store.lock.locked()
+    assert bench.layer._store.lock.free(object(), shared=False)
 
 
 async def test_writers_come_one_after_the_other() -> None:

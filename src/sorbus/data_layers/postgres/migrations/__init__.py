@@ -11,6 +11,14 @@ from sorbus.data_layers.postgres.migrations.planner import Plan, empty_migration
 from sorbus.data_layers.postgres.migrations.push import push
 from sorbus.data_layers.postgres.migrations.renames import Answers, Rename, RenameQuestion, rename_questions
 from sorbus.data_layers.postgres.migrations.runner import Report, Runner, Standing, State, SystemScript
+from sorbus.data_layers.postgres.migrations.tenants import (
+    REGISTRY,
+    check_tenants,
+    migrate_tenants,
+    push_tenants,
+    revert_tenants,
+    tenant_standings,
+)
 from sorbus.data_layers.postgres.migrations.validate import validate
 
 __all__ = [
@@ -38,6 +46,12 @@ __all__ = [
     "Drift",
     "live_differences",
     "push",
+    "REGISTRY",
+    "push_tenants",
+    "migrate_tenants",
+    "revert_tenants",
+    "tenant_standings",
+    "check_tenants",
     "read_catalog",
     "in_catalog_words",
     "Connection",

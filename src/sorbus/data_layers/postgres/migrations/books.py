@@ -53,6 +53,25 @@ async def migration_lock(conn: Connection, *, wait: float = DEFAULT_WAIT) -> Asy
             await conn.execute("SELECT pg_advisory_unlock($1)", _LOCK)
 
 
+async def share_lock(conn: Connection, *, wait: float = 30.0) -> None:
+    """Keep migrations away until the open transaction ends; several transactions may do so at once.
+
+    Raises `MigrationLockTimeout` after `wait` seconds.
+    """
+    until = monotonic() + wait
+    while not await conn.fetchval("SELECT pg_try_advisory_xact_lock_shared($1)", _LOCK):
+        if monotonic() >= until:
+            raise MigrationLockTimeout(wait)
+        await asyncio.sleep(_PAUSE)
+
+
+async def tenant_names(conn: Connection) -> list[str]:
+    """The tenants that have schemas of their own, sorted; none in a database that has never heard of any."""
+    if await conn.fetchval("SELECT to_regclass('sorbus_tenants') IS NULL"):
+        return []
+    return [str(row["name"]) for row in await conn.fetch("SELECT name FROM sorbus_tenants ORDER BY name")]
+
+
 async def open_books(conn: Connection) -> None:
     """Create our tables where they are missing."""
     if not await has_books(conn):

@@ -22,6 +22,7 @@ from sorbus.data_layers.postgres.tables import (
     ForeignKey,
     Index,
     OnDelete,
+    RowPolicy,
     Schema,
     Table,
 )
@@ -29,10 +30,12 @@ from sorbus.errors.migrations import CannotBuildSchema, CatalogForbidden
 
 type Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
-OWN_TABLES = frozenset({"sorbus_migrations", "sorbus_system_scripts", "sorbus_pushed_schema"})
+OWN_TABLES = frozenset(
+    {"sorbus_migrations", "sorbus_system_scripts", "sorbus_pushed_schema", "sorbus_tenants"}
+)
 """The tables in which migrations keep their own books; never part of a schema that is read."""
 
-_ON_DELETE = {
+_REACTIONS = {
     b"a": OnDelete.NOTHING,
     b"r": OnDelete.RESTRICT,
     b"c": OnDelete.CASCADE,
@@ -81,6 +84,8 @@ async def read_catalog(
         parts.index(record)
     for record in await conn.fetch(sql("constraints"), oid, only):
         parts.constraint(record)
+    for record in await conn.fetch(sql("policies"), oid, only):
+        parts.policy(record)
     extensions = [str(each["extname"]) for each in await conn.fetch(sql("extensions"))]
     found = (each for each in parts.tables() if each.name not in OWN_TABLES)
     return Schema(tuple(found), tuple(extensions)).canonical()
@@ -95,6 +100,7 @@ class _Parts:
         self._indexes: defaultdict[str, list[Index]] = defaultdict(list)
         self._checks: defaultdict[str, list[Check]] = defaultdict(list)
         self._foreign_keys: defaultdict[str, list[ForeignKey]] = defaultdict(list)
+        self._policies: defaultdict[str, list[RowPolicy]] = defaultdict(list)
         self._primary_keys: dict[str, tuple[str, ...]] = {}
 
     def column(self, record: Any) -> None:
@@ -147,10 +153,22 @@ class _Parts:
                     tuple(record["columns"]),
                     record["references_table"],
                     tuple(record["keys"]),
-                    on_delete=_ON_DELETE.get(record["on_delete"], OnDelete.NOTHING),
+                    on_delete=_REACTIONS.get(record["on_delete"], OnDelete.NOTHING),
+                    on_update=_REACTIONS.get(record["on_update"], OnDelete.NOTHING),
+                    nilified=tuple(record["nilified"]),
                     deferrable=record["is_deferred"],
                 )
             )
+
+    def policy(self, record: Any) -> None:
+        self._policies[record["table_name"]].append(
+            RowPolicy(
+                record["name"],
+                record["using_sql"] or "true",
+                record["check_sql"] or "true",
+                enforced=record["enforced"],
+            )
+        )
 
     def tables(self) -> list[Table]:
         return [
@@ -161,6 +179,7 @@ class _Parts:
                 indexes=tuple(self._indexes[name]),
                 foreign_keys=tuple(self._foreign_keys[name]),
                 checks=tuple(self._checks[name]),
+                policies=tuple(self._policies[name]),
                 comment=comment,
             )
             for name, comment in self._comments.items()

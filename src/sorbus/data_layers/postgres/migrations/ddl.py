@@ -9,16 +9,17 @@ from sorbus.data_layers.postgres.tables import (
     ForeignKey,
     Index,
     OnDelete,
+    RowPolicy,
     Schema,
     Table,
     Unique,
 )
 
-_ON_DELETE = {
-    OnDelete.NOTHING: "",
-    OnDelete.RESTRICT: " ON DELETE RESTRICT",
-    OnDelete.CASCADE: " ON DELETE CASCADE",
-    OnDelete.NILIFY: " ON DELETE SET NULL",
+_REACTIONS = {
+    OnDelete.NOTHING: "NO ACTION",
+    OnDelete.RESTRICT: "RESTRICT",
+    OnDelete.CASCADE: "CASCADE",
+    OnDelete.NILIFY: "SET NULL",
 }
 
 
@@ -76,12 +77,35 @@ def create_table(table: Table) -> list[str]:
     ]
     made += [create_index(table.name, each) for each in table.uniques]
     made += [create_index(table.name, each) for each in table.indexes]
+    if table.policies:
+        made += enforce(table.name, table.policies)
     if table.comment is not None:
         made.append(comment(table.name, None, table.comment))
     made += [
         comment(table.name, each.name, each.comment) for each in table.columns if each.comment is not None
     ]
     return made
+
+
+def enforce(table: str, policies: tuple[RowPolicy, ...]) -> list[str]:
+    """The statements that switch row-level security on, for the owner too, and say which rows are whose."""
+    return [
+        alter(table, "ENABLE ROW LEVEL SECURITY"),
+        alter(table, "FORCE ROW LEVEL SECURITY"),
+        *(
+            f"CREATE POLICY {quoted(each.name)} ON {quoted(table)} USING ({each.using}) WITH CHECK ({each.check})"
+            for each in policies
+        ),
+    ]
+
+
+def release(table: str, policies: tuple[RowPolicy, ...]) -> list[str]:
+    """The statements that undo `enforce`."""
+    return [
+        *(f"DROP POLICY {quoted(each.name)} ON {quoted(table)}" for each in reversed(policies)),
+        alter(table, "NO FORCE ROW LEVEL SECURITY"),
+        alter(table, "DISABLE ROW LEVEL SECURITY"),
+    ]
 
 
 def create_schema(schema: Schema) -> list[str]:
@@ -102,11 +126,19 @@ def check(each: Check) -> str:
 
 def foreign_key(each: ForeignKey) -> str:
     """The clause of a foreign key."""
-    return (
-        f"CONSTRAINT {quoted(each.name)} FOREIGN KEY ({listed(each.columns)}) "
-        f"REFERENCES {quoted(each.references)} ({listed(each.keys)})"
-        f"{_ON_DELETE[each.on_delete]}{' DEFERRABLE INITIALLY DEFERRED' if each.deferrable else ''}"
-    )
+    words = [
+        f"CONSTRAINT {quoted(each.name)} FOREIGN KEY ({listed(each.columns)})",
+        f"REFERENCES {quoted(each.references)} ({listed(each.keys)})",
+    ]
+    if each.on_delete is not OnDelete.NOTHING:
+        words.append(f"ON DELETE {_REACTIONS[each.on_delete]}")
+        if each.nilified:
+            words.append(f"({listed(each.nilified)})")
+    if each.on_update is not OnDelete.NOTHING:
+        words.append(f"ON UPDATE {_REACTIONS[each.on_update]}")
+    if each.deferrable:
+        words.append("DEFERRABLE INITIALLY DEFERRED")
+    return " ".join(words)
 
 
 def create_index(table: str, index: Index | Unique, *, concurrently: bool = False) -> str:

@@ -22,8 +22,10 @@ from sorbus.data_layers.postgres.migrations.operations import (
     DropNotNull,
     DropPrimaryKey,
     DropTable,
+    EnforcePolicies,
     Operation,
     ReleaseExtension,
+    ReleasePolicies,
     RenameConstraint,
     RenameIndex,
     SetComment,
@@ -38,6 +40,7 @@ from sorbus.data_layers.postgres.tables import (
     Expression,
     ForeignKey,
     Index,
+    RowPolicy,
     Schema,
     Table,
     Unique,
@@ -79,6 +82,7 @@ def diff(old: Schema, new: Schema, *, answers: Answers | None = None) -> list[Op
 class _Phases:
     """The steps by kind; the order of the fields is the order in which they run."""
 
+    release_policies: list[Operation] = field(default_factory=list[Operation])
     drop_foreign_keys: list[Operation] = field(default_factory=list[Operation])
     drop_parts: list[Operation] = field(default_factory=list[Operation])
     drop_keys: list[Operation] = field(default_factory=list[Operation])
@@ -89,6 +93,7 @@ class _Phases:
     add_keys: list[Operation] = field(default_factory=list[Operation])
     add_parts: list[Operation] = field(default_factory=list[Operation])
     add_foreign_keys: list[Operation] = field(default_factory=list[Operation])
+    enforce_policies: list[Operation] = field(default_factory=list[Operation])
     comments: list[Operation] = field(default_factory=list[Operation])
     forced: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     """Parts (table, name) that have to be made anew even if they stay the same."""
@@ -163,9 +168,33 @@ def _one_table(old: Table, new: Table, columns: _Columns, answers: Answers, step
             steps.add_keys.append(AddPrimaryKey(name, new.primary_key))
     _parts(name, (*old.uniques, *old.indexes), (*new.uniques, *new.indexes), columns, steps)
     _parts(name, old.checks, new.checks, columns, steps)
+    _policies(old, new, columns, steps)
     if old.comment != new.comment:
         steps.comments.append(SetComment(name, None, old.comment, new.comment))
     _table_columns(old, new, columns, answers, steps)
+
+
+def _policies(old: Table, new: Table, columns: _Columns, steps: _Phases) -> None:
+    """Policies go and come back all together; a column that they name cannot change under them."""
+    named = _mentions_any(
+        [text for each in old.policies for text in (each.using, each.check)], columns.rebuilt
+    )
+    if not named and _same_policies(old.policies, new.policies):
+        return
+    if old.policies:
+        steps.release_policies.append(ReleasePolicies(new.name, old.policies))
+    if new.policies:
+        steps.enforce_policies.append(EnforcePolicies(new.name, new.policies))
+
+
+def _same_policies(old: Sequence[RowPolicy], new: Sequence[RowPolicy]) -> bool:
+    return len(old) == len(new) and all(
+        one.name == other.name
+        and one.enforced == other.enforced
+        and same_sql(one.using, other.using)
+        and same_sql(one.check, other.check)
+        for one, other in zip(old, new, strict=True)
+    )
 
 
 type _Part = Unique | Index | Check

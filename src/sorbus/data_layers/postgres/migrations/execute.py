@@ -35,6 +35,17 @@ async def run_script(conn: Connection, text: str, *, name: str, file: str, in_tr
         await _run(conn, last, text, name=name, file=file, rolled_back=True)
 
 
+async def run_statements(conn: Connection, text: str, *, name: str, file: str) -> None:
+    """Run every statement of `text` in a transaction that the caller has opened and ends.
+
+    Raises `MigrationFailed`, `TransactionControl`; the caller rolls back then.
+    """
+    for each in statements(text):
+        if _controls(each):
+            raise TransactionControl(f"{name}/{file}", each.text, _place(text, each.start)[0])
+        await _run(conn, each, text, name=name, file=file, rolled_back=True)
+
+
 def _controls(statement: Statement) -> bool:
     if statement.first_word in _CONTROL:
         words = [each.name for each in meaningful(statement.text)[:2]]

@@ -164,6 +164,13 @@ def renamed(sql: str, old: str, new: str) -> str:
     return "".join(result)
 
 
+def without_word(sql: str, word: str) -> str:
+    """The script without a keyword, wherever it stands outside strings, quotes and comments."""
+    return "".join(
+        "" if each.kind == "word" and each.text.lower() == word else each.text for each in tokens(sql)
+    )
+
+
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 

@@ -207,7 +207,7 @@ type _Text = Callable[[str], str]
 
 def _foreign_key(key: ForeignKey, owner: str, table: str, in_names: _Names) -> ForeignKey:
     if owner == table:
-        key = replace(key, columns=in_names(key.columns))
+        key = replace(key, columns=in_names(key.columns), nilified=in_names(key.nilified))
     return replace(key, keys=in_names(key.keys)) if key.references == table else key
 
 
@@ -235,4 +235,7 @@ def _own_parts(table: Table, in_names: _Names, in_sql: _Text) -> Table:
         uniques=tuple(unique(each) for each in table.uniques),
         indexes=tuple(index(each) for each in table.indexes),
         checks=tuple(Check(each.name, in_sql(each.sql)) for each in table.checks),
+        policies=tuple(
+            replace(each, using=in_sql(each.using), check=in_sql(each.check)) for each in table.policies
+        ),
     )

@@ -27,6 +27,7 @@ from sorbus.data_layers.postgres.migrations.operations.constraints import (
     RenameConstraint,
     RenameIndex,
 )
+from sorbus.data_layers.postgres.migrations.operations.policies import EnforcePolicies, ReleasePolicies
 from sorbus.data_layers.postgres.migrations.operations.tables import (
     CreateExtension,
     CreateTable,
@@ -54,6 +55,8 @@ __all__ = [
     "SetDefault",
     "SetIdentity",
     "SetComment",
+    "EnforcePolicies",
+    "ReleasePolicies",
     "AddPrimaryKey",
     "DropPrimaryKey",
     "CreateIndex",

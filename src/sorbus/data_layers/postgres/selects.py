@@ -1,0 +1,238 @@
+"""Selects as SQL. Sets of rows (combinations, distinct rows) are sets of keys, which the table is joined to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sorbus.data_layers.postgres.compiler import SqlCompiler
+from sorbus.data_layers.postgres.frames import Frame, quote
+from sorbus.data_layers.postgres.joins import Joins, Keys, Reached
+from sorbus.data_layers.postgres.writes import needs_cast, table_name
+from sorbus.query.statements import (
+    Combined,
+    CombineKind,
+    Lock,
+    LockMode,
+    LockWait,
+    Output,
+    Related,
+    Select,
+)
+from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+
+_OPERATORS = {
+    CombineKind.UNION: "UNION",
+    CombineKind.UNION_ALL: "UNION ALL",
+    CombineKind.INTERSECT: "INTERSECT",
+    CombineKind.DIFFERENCE: "EXCEPT",
+}
+_MODES = {
+    LockMode.UPDATE: "UPDATE",
+    LockMode.NO_KEY_UPDATE: "NO KEY UPDATE",
+    LockMode.SHARE: "SHARE",
+    LockMode.KEY_SHARE: "KEY SHARE",
+}
+_WAITS = {LockWait.WAIT: "", LockWait.NOWAIT: " NOWAIT", LockWait.SKIP_LOCKED: " SKIP LOCKED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Ties rows to their source rows: to all of them, or to one of another row in the statement."""
+
+    related: Related
+    keys: Keys
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of a statement: the FROM clause, the conditions, and the frame that the caller pops.
+
+    Attributes:
+        link: the column that holds the key of the source row.
+        reached: how the rows are tied to their source rows, when they are.
+    """
+
+    frame: Frame
+    source: str
+    conditions: list[str]
+    link: str = ""
+    reached: Reached | None = None
+
+    @property
+    def clause(self) -> str:
+        """FROM and WHERE."""
+        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+        return f"FROM {self.source}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class SelectWriter:
+    """Writes what reads rows, with a compiler that gathers the parameters."""
+
+    application: ApplicationSpec
+    compiler: SqlCompiler
+
+    def outputs(self, outputs: tuple[Output, ...]) -> str:
+        """The columns of a SELECT or RETURNING."""
+        # Labels are never needed: rows are read by position.
+        return ", ".join(map(self._output, outputs)) or "1"
+
+    def _output(self, output: Output) -> str:
+        text = self.compiler.node(output.node)
+        if output.type is not None and needs_cast(output.node):
+            text += f"::{output.type.sql}"
+        return text
+
+    def select(self, statement: Select) -> str:
+        """The SQL of a select."""
+        related = statement.related
+        if related is None:
+            return self._plain(statement)
+        if statement.cut or statement.distinct or statement.total or statement.earlier:
+            return self._each(statement, related)
+        rows = self.rows(statement, Link(related, Keys(array=self._array(related))))
+        self._seek(statement, rows)
+        columns = ", ".join([rows.link, self.outputs(statement.outputs), *self._carried(related, rows)])
+        return f"SELECT {columns} {rows.clause}" + self._ending(statement, rows)
+
+    def _array(self, related: Related) -> str:
+        own = related.source.attributes[related.key]
+        return self.compiler.node(related.keys, f"{own.type.sql}[]")
+
+    def _carried(self, related: Related, rows: Rows) -> list[str]:
+        """The columns of the row between."""
+        if rows.reached is None or not related.carried:
+            return []
+        with Joins(self.compiler).seeing(rows.reached.stack[:-1]):
+            return [self._output(each) for each in related.carried]
+
+    def _plain(self, statement: Select) -> str:
+        about = self._about(statement, None)
+        rows = self.rows(statement)
+        self._seek(statement, rows)
+        columns = ", ".join([*about, self.outputs(statement.outputs)])
+        sql = f"SELECT {columns} {rows.clause}" + self._ending(statement, rows)
+        self.compiler.frames.pop()
+        return sql
+
+    def _each(self, statement: Select, related: Related) -> str:
+        """The rows of each source row on their own: an index on key and sort makes this the quickest way."""
+        keys = self._array(related)
+        source, alias = self.compiler.alias(), self.compiler.alias()
+        link = Link(related, Keys(one=f"{source}.k"))
+        about = self._about(statement, link)
+        rows = self.rows(statement, link)
+        self._seek(statement, rows)
+        found = [*map(self._output, statement.outputs), *self._carried(related, rows)]
+        outputs = [f"{text} AS c{place}" for place, text in enumerate(found)]
+        inner = f"SELECT {', '.join(outputs) or '1'} {rows.clause}" + self._ending(statement, rows)
+        self.compiler.frames.pop()
+        columns = [f"{source}.k", *about, *(f"{alias}.c{place}" for place in range(len(outputs)))]
+        # A nested loop keeps the order of the inner rows.
+        join, on = ("LEFT JOIN", " ON TRUE") if about else ("CROSS JOIN", "")
+        return (
+            f"SELECT {', '.join(columns)} FROM unnest({keys}) {source} (k) "
+            f"{join} LATERAL ({inner}) {alias}{on}"
+        )
+
+    def _about(self, statement: Select, link: Link | None) -> list[str]:
+        """What each row says about all of them: how many, and whether some come before the page."""
+        about: list[str] = []
+        if statement.total:
+            about.append(f"(SELECT count(*) {self.rows(statement, link).clause})")
+            self.compiler.frames.pop()
+        if statement.earlier:
+            # The first row of all is the first of the page, unless the page leaves rows out in front.
+            rows = self.rows(statement, link)
+            seek = self.compiler.node(statement.seek, "boolean") if statement.seek is not None else "TRUE"
+            order = self._order(statement, rows)
+            about.append(f"coalesce((SELECT {seek} IS NOT TRUE {rows.clause}{order} LIMIT 1), FALSE)")
+            self.compiler.frames.pop()
+        return about
+
+    def _seek(self, statement: Select, rows: Rows) -> None:
+        if statement.seek is not None:
+            rows.conditions.append(self.compiler.node(statement.seek, "boolean"))
+
+    def _order(self, statement: Select, rows: Rows) -> str:
+        first = ""
+        if statement.related is not None and rows.reached is not None:
+            first = Joins(self.compiler).order(rows.reached, statement.related.order)
+        order = ", ".join(filter(None, (first, self.compiler.order(statement.order))))
+        return f" ORDER BY {order}" if order else ""
+
+    def _ending(self, statement: Select, rows: Rows) -> str:
+        """Sort, limit, offset and lock."""
+        sql = self._order(statement, rows)
+        if statement.limit is not None:
+            sql += f" LIMIT {self.compiler.node(statement.limit, 'bigint')}"
+        if statement.offset is not None:
+            sql += f" OFFSET {self.compiler.node(statement.offset, 'bigint')}"
+        if statement.lock is not None:
+            sql += _lock(statement.lock, rows.frame)
+        return sql
+
+    def rows(self, statement: Select, link: Link | None = None) -> Rows:
+        """Enter the rows of a statement, whatever its seek, sort and limit; the caller pops the frame."""
+        rows = self._entered(statement, link)
+        if statement.distinct is None:
+            return rows
+        on = ", ".join(map(self.compiler.node, statement.distinct.on))
+        order = ", ".join(filter(None, (on, self.compiler.order(statement.distinct.order))))
+        key = f"{rows.frame.alias}.{_key(statement.resource)}"
+        self.compiler.frames.pop()
+        return self._joined(
+            statement.resource, f"SELECT DISTINCT ON ({on}) {key} AS k {rows.clause} ORDER BY {order}"
+        )
+
+    def _entered(self, statement: Select, link: Link | None) -> Rows:
+        """The rows of a statement that are not yet distinct."""
+        if statement.within is not None:
+            rows = self._joined(statement.resource, self._combined(statement.within))
+        else:
+            frame = self.compiler.push(statement.resource)
+            rows = Rows(frame, f"{table_name(statement.resource)} {frame.alias}", [])
+        if link is not None:
+            self._tie(link, rows)
+        if statement.where is not None:
+            rows.conditions.append(self.compiler.node(statement.where, "boolean"))
+        return rows
+
+    def _joined(self, spec: ResourceSpec, keys: str) -> Rows:
+        """The rows that a SELECT of keys answers with."""
+        alias = self.compiler.alias()
+        frame = self.compiler.push(spec)
+        condition = f"{frame.alias}.{_key(spec)} = {alias}.k"
+        return Rows(frame, f"({keys}) {alias} JOIN {table_name(spec)} {frame.alias} ON {condition}", [])
+
+    def _combined(self, combined: Combined) -> str:
+        """The keys of a combination, from left to right: parentheses, since INTERSECT would bind tighter."""
+        text = self._keys(combined.first)
+        for kind, part in combined.steps:
+            text = f"({text}) {_OPERATORS[kind]} ({self._keys(part)})"
+        return text
+
+    def _keys(self, statement: Select) -> str:
+        """The keys of the rows of a statement."""
+        rows = self.rows(statement)
+        self._seek(statement, rows)
+        sql = f"SELECT {rows.frame.alias}.{_key(statement.resource)} AS k {rows.clause}"
+        if statement.cut:
+            sql += self._ending(statement, rows)
+        self.compiler.frames.pop()
+        return sql
+
+    def _tie(self, link: Link, rows: Rows) -> None:
+        """The conditions that rows belong to their source rows."""
+        reached = Joins(self.compiler).loaded(link.related, link.keys, rows.frame)
+        rows.reached, rows.link = reached, reached.key
+        rows.source = ", ".join([rows.source, *reached.items])
+        rows.conditions.extend(each for each in reached.conditions if each)
+
+
+def _lock(lock: Lock, frame: Frame) -> str:
+    return f" FOR {_MODES[lock.mode]} OF {frame.alias}{_WAITS[lock.wait]}"
+
+
+def _key(spec: ResourceSpec) -> str:
+    return quote(spec.primary_key.column)

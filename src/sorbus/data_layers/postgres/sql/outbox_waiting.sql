@@ -1,0 +1,1 @@
+SELECT EXISTS (SELECT FROM sorbus_outbox WHERE position IS NULL)

@@ -1,0 +1,299 @@
+"""Step 15 of a read: related rows, one statement for each relationship, put on their source records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sorbus.data_layers.base import Row
+from sorbus.engine.paging import Place, check_offset
+from sorbus.engine.planning import ReadPlan
+from sorbus.engine.shapes import PageShape, RelatedShape
+from sorbus.engine.shaping import Lowered, whole
+from sorbus.engine.ways import carry, keys_of, load_manual, start_of
+from sorbus.errors.inputs import InvalidPage
+from sorbus.expressions.nodes import Ordering
+from sorbus.query.page import Page
+from sorbus.query.query import LoadItem, NestedPage, Query
+from sorbus.schema.fields import Cardinality, RelationshipSpec
+from sorbus.schema.resource import ResourceSpec
+from sorbus.schema.ways import looks_around
+from sorbus.scope import Scope
+
+if TYPE_CHECKING:
+    from sorbus.engine.reading import Reader
+
+
+async def load_related(
+    reader: Reader,
+    records: Sequence[Any],
+    spec: ResourceSpec,
+    relationship: RelationshipSpec,
+    item: LoadItem,
+    scope: Scope,
+) -> None:
+    """Load a relationship on records that are at hand.
+
+    Raises:
+        NotLoaded: a record was read without the attribute that leads to the related rows.
+        CannotJoin: it needs rows of several data layers in one statement.
+        WrongRelated: the function of a manual relationship answered with something else.
+    """
+    application = reader.planner.application
+    if relationship.cardinality is Cardinality.MANUAL:
+        await load_manual(application, records, spec, relationship, scope)
+        return
+    destination = application.destination(relationship)
+    inner: Query[Any] = item.query if item.query is not None else Query(resource=destination.python)
+    scope = reader.check_query(inner, destination, scope)
+    own = start_of(application, spec, relationship)
+    keys = keys_of(records, spec, own)
+    if item.page is not None:
+        await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope)
+        return
+    rows, found = await related_records(reader, spec, relationship, inner, keys, scope)
+    _attach(records, rows, found, relationship, own)
+
+
+async def related_records(
+    reader: Reader,
+    spec: ResourceSpec,
+    relationship: RelationshipSpec,
+    inner: Query[Any],
+    keys: list[Any],
+    scope: Scope,
+    *,
+    every: bool = False,
+) -> tuple[list[Row], list[Any]]:
+    """The related rows behind some keys, each with its key in front, and their records.
+
+    Args:
+        every: whether a record comes once for each row between that leads to it, and carries it.
+    """
+    destination = reader.planner.application.destination(relationship)
+    lowered = reader.planner.lower(inner, destination, otherwise=_own_order(relationship))
+    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope, every=every)
+    found = plan.hydrate(rows)
+    carry(plan, rows, found)
+    await reader.finish(plan, found, lowered, destination, scope)
+    return rows, found
+
+
+def _own_order(relationship: RelationshipSpec) -> tuple[Ordering, ...]:
+    """The relationship's order, as far as it looks at the related rows alone."""
+    return () if looks_around(relationship.order) else relationship.order
+
+
+async def _related_rows(
+    reader: Reader,
+    lowered: Lowered,
+    spec: ResourceSpec,
+    relationship: RelationshipSpec,
+    inner: Query[Any],
+    keys: list[Any],
+    scope: Scope,
+    *,
+    every: bool = False,
+) -> tuple[ReadPlan, list[Row]]:
+    """The rows behind the keys, each with the key of its source row in front."""
+    lowered.values.append(keys)
+    join = relationship.join
+    related = RelatedShape(
+        spec.name,
+        relationship.name,
+        len(lowered.values) - 1,
+        sorts=not inner.sorts and looks_around(relationship.order),
+        carries=every or (join is not None and join.carried),
+        every=every,
+    )
+    lowered.shape = replace(lowered.shape, related=related)
+    inputs = dict(inner.inputs)
+    plan = reader.planner.plan(lowered.shape, scope, inputs, lowered.values)
+    rows: list[Row] = await reader.run(plan, scope, lowered.values, inputs) if keys else []
+    return plan, rows
+
+
+def _attach(
+    records: Sequence[Any], rows: list[Row], found: list[Any], relationship: RelationshipSpec, own: str
+) -> None:
+    """Put related records on their source records."""
+    name = relationship.name
+    groups: dict[Any, list[Any]] = {}
+    for row, record in zip(rows, found, strict=True):
+        groups.setdefault(row[0], []).append(record)
+    if relationship.to_many:
+        for record in records:
+            record.__dict__[name] = groups.get(record.__dict__[own], [])
+        return
+    for record in records:
+        single = groups.get(record.__dict__[own])
+        record.__dict__[name] = single[0] if single else None
+
+
+# pages on each record
+
+
+async def _load_pages(
+    reader: Reader,
+    records: Sequence[Any],
+    keys: list[Any],
+    own: str,
+    spec: ResourceSpec,
+    relationship: RelationshipSpec,
+    inner: Query[Any],
+    page: NestedPage,
+    scope: Scope,
+) -> None:
+    """One page of related rows on each record, all in one statement."""
+    if not relationship.to_many:
+        raise InvalidPage("relationship", relationship.name, allowed="one to many rows")
+    if looks_around(relationship.order) and not inner.sorts:
+        raise InvalidPage("sort", "fields of the row between", allowed="a query with an order of its own")
+    destination = reader.planner.application.destination(relationship)
+    rules = reader.pages.rules(inner, destination)
+    size, counted = rules.limit_of(page.limit), rules.count_of(page.count)
+    if inner.take is not None or inner.skip is not None:
+        raise InvalidPage("limit", inner.take, allowed="a query without a limit of its own")
+    query = inner.limit(size + 1)
+    place: Place | None = None
+    if page.offset is not None:
+        check_offset(page.offset)
+        if page.after is not None or page.before is not None:
+            raise InvalidPage("offset", page.offset, allowed="a cursor or an offset, not both")
+        lowered = reader.planner.lower(query.offset(page.offset), destination, otherwise=relationship.order)
+        lowered.paged(PageShape(total=counted, cursors=False))
+    else:
+        lowered = reader.planner.lower(query, destination, otherwise=relationship.order)
+        place = reader.pages.place(
+            lowered,
+            destination,
+            scope,
+            after=page.after,
+            before=page.before,
+            of=f"{spec.name}.{relationship.name}",
+        )
+        reader.pages.seek(lowered, place, destination, counted=counted)
+    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope)
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[0], []).append(row)
+    backward = place is not None and place.backward
+    shown: dict[Any, list[Any]] = {}
+    everyone: list[Any] = []
+    for key, group in groups.items():
+        # A source row without related rows still says how many there are: its outputs are null.
+        group[:] = [row for row in group if row[plan.key] is not None] or group
+        there = group[:size] if group[0][plan.key] is not None else []
+        shown[key] = plan.hydrate(there[::-1] if backward else there)
+        everyone.extend(shown[key])
+    await reader.finish(plan, everyone, lowered, destination, scope)
+    for record in records:
+        key = record.__dict__[own]
+        record.__dict__[relationship.name] = _page(
+            reader, groups.get(key, []), shown.get(key, []), plan, place, page, size=size, counted=counted
+        )
+
+
+def _page(
+    reader: Reader,
+    rows: list[Row],
+    records: list[Any],
+    plan: ReadPlan,
+    place: Place | None,
+    page: NestedPage,
+    *,
+    size: int,
+    counted: bool,
+) -> Page[Any]:
+    """The page of one source row."""
+    total: int | None = None
+    if counted:
+        total = rows[0][1] if rows else 0
+    earlier = bool(rows and place is not None and place.cursor is not None and rows[0][2 if counted else 1])
+    found = rows if records else []
+    if place is not None:
+        return reader.pages.made(found, records, plan, place, size=size, total=total, earlier=earlier)
+    offset = page.offset or 0
+    return Page(
+        items=tuple(records),
+        has_next=len(found) > size,
+        has_previous=offset > 0,
+        limit=size,
+        offset=offset,
+        count=total,
+    )
+
+
+# records at hand
+
+
+async def load(
+    reader: Reader,
+    records: Sequence[Any],
+    spec: ResourceSpec,
+    scope: Scope,
+    items: Sequence[LoadItem],
+    *,
+    reuse: bool,
+) -> None:
+    """Load fields and relationships on records that are at hand.
+
+    Args:
+        reuse: whether what a record has already is left as it is; further loads go on from there.
+    """
+    query: Query[Any] = Query(resource=spec.python, loads=tuple(items))
+    lowered = reader.planner.lower(query, spec)
+    fields = lowered.asked
+    if reuse:
+        fields = {
+            name: item for name, item in fields.items() if any(name not in each.__dict__ for each in records)
+        }
+    if fields:
+        await _load_fields(reader, records, spec, scope, fields)
+    after = lowered.python.after if lowered.python is not None else ()
+    for relationship, item in (*lowered.loads, *after):
+        missing = [each for each in records if not reuse or relationship.name not in each.__dict__]
+        if missing:
+            await load_related(reader, missing, spec, relationship, item, scope)
+        there = [each for each in records if not any(each is other for other in missing)]
+        if there and item.query is not None and item.query.loads:
+            await _load_further(reader, there, relationship, item.query, scope)
+
+
+async def _load_further(
+    reader: Reader,
+    records: Sequence[Any],
+    relationship: RelationshipSpec,
+    query: Query[Any],
+    scope: Scope,
+) -> None:
+    """The loads of a relationship's query, on the related records that are there already."""
+    destination = reader.planner.application.destination(relationship)
+    found: dict[int, Any] = {}
+    for record in records:
+        value = record.__dict__[relationship.name]
+        several = [value] if not relationship.to_many else value
+        found.update((id(each), each) for each in several if each is not None)
+    await load(reader, list(found.values()), destination, scope, query.loads, reuse=True)
+
+
+async def _load_fields(
+    reader: Reader, records: Sequence[Any], spec: ResourceSpec, scope: Scope, fields: Mapping[str, LoadItem]
+) -> None:
+    """Derived fields, by one read of the records' keys; what the actor may not read stays unloaded."""
+    key = spec.primary_key.name
+    python: Any = spec.python
+    field = getattr(python, key)
+    query: Query[Any] = Query(
+        resource=python,
+        conditions=(field.is_in([each.__dict__[key] for each in records]),),
+        loads=tuple(fields.values()),
+        only=(field,),
+    )
+    reader.check_query(query, spec, scope)
+    read = {each.__dict__[key]: each for each in await reader.everything(whole(query), scope)}
+    for record in records:
+        source = read.get(record.__dict__[key])
+        if source is not None:
+            record.__dict__.update((name, source.__dict__[name]) for name in fields)

@@ -1,0 +1,1 @@
+"""The tables of functions, by what they work on; `sorbus.expressions.operators` joins them."""

@@ -1,0 +1,290 @@
+"""Notifications between nodes: all hear, nothing durable is lost when one dies, the database may go away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tests.integration.notifications.post import Letter, Registered, application
+
+from sorbus import Sorbus
+from sorbus.data_layers.postgres.courier import CHANNEL, LARGEST, PostgresCourier, pack
+from sorbus.data_layers.postgres.embedded import start_embedded
+from sorbus.data_layers.postgres.pool import Pool
+from sorbus.engine.notifications import Lagged, Notification
+from sorbus.engine.subscriptions import Subscription
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+async def nodes(database_url: str) -> AsyncIterator[tuple[Sorbus, Sorbus]]:
+    async with application(database_url) as first, application(database_url) as second:
+        yield first, second
+
+
+async def told(events: Subscription, count: int, *, seconds: float = 20) -> list[Notification]:
+    """The next notifications."""
+    found: list[Notification] = []
+    async with asyncio.timeout(seconds):
+        while len(found) < count:
+            event = await anext(events)
+            if isinstance(event, Notification):
+                found.append(event)
+    return found
+
+
+def kill_writer(url: str, count: int) -> None:
+    """Run a node that dies between the commit and the relay."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.integration.notifications.worker", url, str(count)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+async def test_every_node_hears_what_any_node_writes(nodes: tuple[Sorbus, Sorbus]) -> None:
+    first, second = nodes
+    async with (
+        first.subscribe("letters:a", first.scope()) as near,
+        second.subscribe("letters:a", second.scope()) as far,
+        second.subscribe("letters:b", second.scope()) as other,
+    ):
+        made = await Letter.write(first.scope(), box="a")
+        await made.move(second.scope(), box="b")
+        for events in (near, far):
+            assert [each.action for each in await told(events, 2)] == ["write", "move"]
+        assert (await told(other, 1))[0].key == made.id
+
+
+async def test_one_connection_listens_for_all_subscribers_of_a_node(nodes: tuple[Sorbus, Sorbus]) -> None:
+    app = nodes[0]
+    subscriptions = [app.subscribe(f"letters:{number % 5}", app.scope()) for number in range(50)]
+    for each in subscriptions:
+        await each.open()
+    async with app.database.pool.connection() as connection:
+        count = await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sorbus-listen' "
+            "AND datname = current_database()"
+        )
+    assert count == 1
+    await Letter.write(app.scope(), box="3")
+    for each in subscriptions[3::5]:
+        await told(each, 1)
+
+
+async def test_many_writes_share_few_statements(nodes: tuple[Sorbus, Sorbus]) -> None:
+    app = nodes[0]
+    hub = app._hub
+    assert hub is not None
+    courier = hub.courier
+    assert isinstance(courier, PostgresCourier)
+    async with app.subscribe("letters:a", app.scope()) as events:
+        listener = await asyncpg.connect(app.database.url)
+        payloads: list[str] = []
+
+        def hear(connection: object, process: int, channel: str, payload: object) -> None:
+            payloads.append(str(payload))
+
+        await listener.add_listener(CHANNEL, hear)
+        async with app.transaction():
+            for _ in range(100):
+                await Letter.write(app.scope(), box="a")
+        assert len(await told(events, 100)) == 100
+        await listener.close()
+    assert len(payloads) <= 5
+    assert not any("box" in each for each in payloads), "values do not travel"
+
+
+def test_payloads_stay_below_the_limit_of_the_server() -> None:
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    from sorbus.data_layers.messages import Message
+
+    messages = [
+        Message(
+            id=uuid4(), resource="Letter", action="write", kind="create", key=str(uuid4()),
+            topics=tuple(f"é{number}".ljust(100, "x") for number in range(150)), tenant=None, actor=None,
+            at=datetime.now(UTC),
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    payloads = list(pack(messages))
+    assert max(len(each.encode()) for each in payloads) <= LARGEST + 100
+    assert sum(each.count("éx") + each.count('xxx"') for each in payloads) >= 450
+
+
+async def test_writes_that_race_tell_old_values_that_follow_each_other(
+    nodes: tuple[Sorbus, Sorbus],
+) -> None:
+    first, second = nodes
+    made = await Letter.write(first.scope(), box="start")
+    heard: list[Notification] = []
+    for app in nodes:
+        spec = app.engine.spec_of(Letter)
+        app.engine._plans.clear()
+        hub = app._hub
+        assert hub is not None
+        (source,) = app.engine.notice_sources
+        publisher = source(spec, spec.actions["move"])
+        publisher.resource = type(publisher.resource)(  # type: ignore[union-attr]
+            spec=spec,
+            publications=publisher.publications,  # type: ignore[union-attr]
+            notifiers=(heard.append,),
+        )
+        app.engine.notice_sources[:] = [lambda spec, action, mine=publisher: mine]
+
+    async def move(app: Sorbus, name: str) -> None:
+        for number in range(20):
+            await Letter.move.by_key(made.id, app.scope(), box=f"{name}{number}")
+
+    await asyncio.gather(move(first, "a"), move(second, "b"), move(first, "c"))
+    steps = {str(each.previous["box"]): str(each.data["box"]) for each in heard}
+    assert len(heard) == len(steps) == 60, "each value is left once"
+    place, seen = "start", 0
+    while place in steps:
+        place, seen = steps[place], seen + 1
+    assert seen == 60, "and they are one chain"
+
+
+async def test_a_dead_nodes_letters_are_relayed_by_another(database_url: str) -> None:
+    async with application(database_url) as app:
+        async with app.subscribe("registered:a", app.system_scope()) as events:
+            await asyncio.to_thread(kill_writer, database_url, 5)
+            found = await told(events, 5)
+        assert [each.data["number"] for each in found] == [0, 1, 2, 3, 4]
+        positions = [each.position or 0 for each in found]
+        assert positions == list(range(positions[0], positions[0] + 5))
+
+
+async def test_a_dead_nodes_letters_wait_until_a_node_starts(database_url: str) -> None:
+    await asyncio.to_thread(kill_writer, database_url, 3)
+    async with (
+        application(database_url) as app,
+        app.subscribe("registered:a", app.system_scope(), after=0) as events,
+    ):
+        assert [each.data["number"] for each in await told(events, 3)] == [0, 1, 2]
+
+
+async def test_a_resumed_reader_sees_each_letter_once_whatever_commits_meanwhile(
+    nodes: tuple[Sorbus, Sorbus],
+) -> None:
+    """Transactions that begin early and commit late must not slip behind a reader's position."""
+    count = 40
+
+    async def write(app: Sorbus, number: int) -> None:
+        async with app.transaction():
+            await Registered.write(app.scope(), box="a", number=number)
+            await asyncio.sleep(0.003 * (number * 7 % 11))
+
+    async def read(app: Sorbus) -> list[int]:
+        seen: list[int] = []
+        after = 0
+        while len(seen) < 2 * count:
+            async with app.subscribe("registered:a", app.system_scope(), after=after) as events:
+                for each in await told(events, min(1 + len(seen) % 3, 2 * count - len(seen))):
+                    seen.append(each.data["number"])
+                    assert each.position is not None
+                    assert each.position > after
+                    after = each.position
+        return seen
+
+    async def all_writes(app: Sorbus, start: int) -> None:
+        for first in range(start, start + count, 4):
+            await asyncio.gather(*(write(app, number) for number in range(first, first + 4)))
+
+    first, second = nodes
+    readers = [asyncio.create_task(read(app)) for app in nodes]
+    await asyncio.gather(all_writes(first, 0), all_writes(second, count))
+    for seen in await asyncio.gather(*readers):
+        assert sorted(seen) == list(range(2 * count))
+
+
+async def test_the_order_of_one_row_is_the_order_of_its_commits(nodes: tuple[Sorbus, Sorbus]) -> None:
+    made = await Registered.write(nodes[0].scope(), box="a")
+
+    async def number(app: Sorbus, start: int) -> None:
+        for each in range(start, start + 20):
+            await Registered.count.by_key(made.id, app.scope(), number=each)
+
+    app = nodes[0]
+    async with app.subscribe("registered:a", app.system_scope()) as events:
+        await asyncio.gather(number(nodes[0], 100), number(nodes[1], 200))
+        found = await told(events, 40)
+    last = await Registered.get(app.scope(), made.id)
+    assert found[-1].data["number"] == last.number
+
+
+async def test_subscriptions_come_back_with_the_database(server_folder: Path) -> None:
+    async with await start_embedded(server_folder / "postgres") as server:
+        async with application(server.url) as app:
+            async with (
+                app.subscribe("letters:a", app.scope()) as plain,
+                app.subscribe("registered:a", app.system_scope()) as durable,
+            ):
+                await Registered.write(app.scope(), box="a", number=1)
+                await Letter.write(app.scope(), box="a")
+                await told(plain, 1)
+                await told(durable, 1)
+                os.kill(server.pid, signal.SIGKILL)
+                await asyncio.sleep(0.3)
+                await server.ensure_running()
+                await Registered.write(app.scope(), box="a", number=2)
+                async with asyncio.timeout(20):
+                    assert await anext(plain) == Lagged(None)
+                    event = await anext(durable)
+                    while isinstance(event, Lagged):
+                        event = await anext(durable)
+                assert event.data["number"] == 2
+                await Letter.write(app.scope(), box="a")
+                await told(plain, 1)
+
+
+async def test_what_waits_for_the_database_is_sent_when_it_is_back(database_url: str) -> None:
+    async with Pool(database_url, size=2) as pool:
+        courier = PostgresCourier(pool, backlog=3)
+        from tests.integration.notifications.sending import Ear, message
+
+        ear = Ear()
+        await courier.listen(ear)
+        lend, broken = courier.line.lend, [True]
+
+        def away() -> object:
+            if broken[0]:
+                raise OSError("away")
+            return lend()
+
+        courier.line.lend = away  # type: ignore[method-assign,assignment]
+        courier.send([message(number) for number in range(5)])
+        await asyncio.sleep(0.2)
+        assert ear.keys == []
+        broken[0] = False
+        async with asyncio.timeout(5):
+            while len(ear.keys) < 3:
+                await asyncio.sleep(0.01)
+        assert ear.keys == ["2", "3", "4"]
+        assert ear.lost == 1, "the dropped ones are told of"
+        await courier.close()
+
+
+async def test_a_foreign_notify_on_the_channel_disturbs_nobody(nodes: tuple[Sorbus, Sorbus]) -> None:
+    app = nodes[0]
+    async with app.subscribe("letters:a", app.scope()) as events:
+        async with app.database.pool.connection() as connection:
+            for text in ("", "hello", "[1]", '{"m": [1]}', '{"z": 1}'):
+                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, text)
+        await Letter.write(app.scope(), box="a")
+        await told(events, 1)
