@@ -10,7 +10,7 @@ from sorbus.engine.write_data import WriteData
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import GuardViolation
 from sorbus.errors.inputs import Rejected
-from sorbus.expressions.build import Expr
+from sorbus.expressions.build import Expr, is_expression
 from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Aggregated, Call, Exists, Node, Ordering, Ref
 
@@ -30,7 +30,7 @@ def _guard(data: WriteData, requirement: Requirement, params: list[Any]) -> Node
     changed: dict[str, Node] = {}
     for name in {each.name for each in _own_refs(node)} & requirement.changes.keys():
         value = requirement.changes[name]
-        if isinstance(value, Expr):
+        if is_expression(value):
             changed[name] = lowered(data, value, params)
         else:
             params.append(value)

@@ -15,7 +15,7 @@ from sorbus.engine.upserting import answer_of, conflict_of
 from sorbus.engine.write_data import WriteData, before, bindings, guarded, key_is, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import InvalidAction, Rejected
-from sorbus.expressions.build import Expr
+from sorbus.expressions.build import is_expression
 from sorbus.expressions.nodes import TRUE, Node, conjunction
 from sorbus.policies.explain import refusal
 from sorbus.query.statements import Delete, Insert, Output, Select, Update
@@ -32,7 +32,7 @@ def assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, N
     assigned: list[tuple[str, Node]] = []
     shape: list[Any] = []
     for name, value in call.changeset.changes.items():
-        if isinstance(value, Expr):
+        if is_expression(value):
             node = rules.lowered(data, value, params)
             shape.append((name, node))
         else:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sorbus.changeset.changeset import Changeset
 from sorbus.changeset.items import Validation
 from sorbus.errors.access import NotLoaded
-from sorbus.expressions.build import Built, Expr
+from sorbus.expressions.build import Built, Expr, is_expression
 from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr
 from sorbus.schema.actions import ActionKind
@@ -152,7 +152,7 @@ def _of_value(
         if field.name not in changeset.changes:
             return True
         value = changeset.changes[field.name]
-        if not isinstance(value, Expr):
+        if not is_expression(value):
             return value is None or in_memory(value)
         if in_statement is None:
             # Python alone knows this rule, so the value must be known before the statement.

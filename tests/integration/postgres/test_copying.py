@@ -15,7 +15,7 @@ from sorbus.data_layers.postgres.migrations import push
 from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import InvalidAction
 from sorbus.testing.conformance.many_rows import rows
-from sorbus.testing.conformance.many_rows_world import Crate
+from sorbus.testing.conformance.many_rows_world import Chest
 from sorbus.testing.conformance.people import Visits
 from sorbus.testing.conformance.press import DOMAINS
 from sorbus.testing.conformance.world import Tenant, new_tenant
@@ -57,24 +57,24 @@ async def admin(here: Tenant, sql: str) -> None:
 
 
 async def test_many_rows_are_copied_and_few_inserted(here: Tenant, copied: list[int]) -> None:
-    await Crate.add.bulk(here.scope, rows(copying.FEWEST - 1))
+    await Chest.add.bulk(here.scope, rows(copying.FEWEST - 1))
     assert copied == []
-    await Crate.add.bulk(here.scope, [{**each, "code": f"n{each['code']}"} for each in rows(copying.FEWEST)])
+    await Chest.add.bulk(here.scope, [{**each, "code": f"n{each['code']}"} for each in rows(copying.FEWEST)])
     assert copied == [copying.FEWEST]
 
 
 async def test_a_table_is_asked_for_once(here: Tenant, copied: list[int]) -> None:
     for number in range(3):
-        await Crate.add.bulk(here.scope, [{**each, "code": f"{number}{each['code']}"} for each in rows(200)])
+        await Chest.add.bulk(here.scope, [{**each, "code": f"{number}{each['code']}"} for each in rows(200)])
     assert copied == [200, 200, 200]
 
 
 async def test_a_refused_copy_leaves_the_connection_usable(here: Tenant, copied: list[int]) -> None:
-    await Crate.add(here.scope, code="m150")
+    await Chest.add(here.scope, code="m150")
     with pytest.raises(InvalidAction):
-        await Crate.add.bulk(here.scope, rows(200))
+        await Chest.add.bulk(here.scope, rows(200))
     assert copied == []
-    assert (await Crate.add.bulk(here.scope, rows(150))).count == 150
+    assert (await Chest.add.bulk(here.scope, rows(150))).count == 150
     assert copied == [150]
 
 
@@ -84,7 +84,7 @@ async def test_a_number_that_no_column_holds_is_refused_as_by_insert(here: Tenan
     raised: list[str] = []
     for count in (copying.FEWEST, copying.FEWEST - 1):
         with pytest.raises(SorbusError) as caught:
-            await Crate.add.bulk(here.scope, given[:count])
+            await Chest.add.bulk(here.scope, given[:count])
         raised.append(type(caught.value).__name__)
     assert raised[0] == raised[1]
     assert copied == []
@@ -94,9 +94,9 @@ async def test_a_table_with_a_rule_is_left_to_insert(here: Tenant, copied: list[
     await admin(here, "CREATE TABLE noted (code text)")
     await admin(
         here,
-        'CREATE RULE noting AS ON INSERT TO "suite_crates" DO ALSO INSERT INTO noted VALUES (NEW.code)',
+        'CREATE RULE noting AS ON INSERT TO "suite_chests" DO ALSO INSERT INTO noted VALUES (NEW.code)',
     )
-    await Crate.add.bulk(here.scope, rows(200))
+    await Chest.add.bulk(here.scope, rows(200))
     assert copied == []
     async with here.app.database.pool.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM noted") == 200
@@ -108,12 +108,12 @@ async def test_a_trigger_sees_copied_rows(here: Tenant, copied: list[int]) -> No
         """
         CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN NEW.name := upper(NEW.name); RETURN NEW; END $$;
-        CREATE TRIGGER shouting BEFORE INSERT ON suite_crates FOR EACH ROW EXECUTE FUNCTION shout();
+        CREATE TRIGGER shouting BEFORE INSERT ON suite_chests FOR EACH ROW EXECUTE FUNCTION shout();
         """,
     )
-    await Crate.add.bulk(here.scope, rows(200))
+    await Chest.add.bulk(here.scope, rows(200))
     assert copied == [200]
-    assert {each.name for each in await Crate.query(here.scope).all()} == {"THING"}
+    assert {each.name for each in await Chest.query(here.scope).all()} == {"THING"}
 
 
 async def test_row_level_security_is_left_to_insert(here: Tenant, copied: list[int]) -> None:
@@ -124,26 +124,26 @@ async def test_row_level_security_is_left_to_insert(here: Tenant, copied: list[i
             here,
             """
             GRANT ALL ON ALL TABLES IN SCHEMA public TO sorbus_test_copying;
-            ALTER TABLE suite_crates ENABLE ROW LEVEL SECURITY;
-            CREATE POLICY everything ON suite_crates USING (true);
+            ALTER TABLE suite_chests ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY everything ON suite_chests USING (true);
             """,
         )
         async with here.app.transaction() as opened:
             session = await opened.session(here.app.engine.layers["postgres"])
             await session.execute("SET LOCAL ROLE sorbus_test_copying")
-            assert (await Crate.add.bulk(here.scope, rows(200))).count == 200
+            assert (await Chest.add.bulk(here.scope, rows(200))).count == 200
         assert copied == []
     finally:
         await admin(here, "DROP OWNED BY sorbus_test_copying; DROP ROLE sorbus_test_copying")
 
 
 async def test_a_table_that_changes_is_looked_at_again(here: Tenant, copied: list[int]) -> None:
-    await Crate.add.bulk(here.scope, rows(200))
-    await admin(here, "ALTER TABLE suite_crates RENAME TO suite_boxes")
-    await admin(here, "CREATE VIEW suite_crates AS SELECT * FROM suite_boxes")
+    await Chest.add.bulk(here.scope, rows(200))
+    await admin(here, "ALTER TABLE suite_chests RENAME TO suite_boxes")
+    await admin(here, "CREATE VIEW suite_chests AS SELECT * FROM suite_boxes")
     more = [{**each, "code": f"n{each['code']}"} for each in rows(200)]
     # COPY cannot write into a view; the next run knows.
     with pytest.raises(Exception, match="view"):
-        await Crate.add.bulk(here.scope, more)
-    assert (await Crate.add.bulk(here.scope, more)).count == 200
+        await Chest.add.bulk(here.scope, more)
+    assert (await Chest.add.bulk(here.scope, more)).count == 200
     assert copied == [200]

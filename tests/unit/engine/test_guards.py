@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from sorbus.engine.guards import Securer, tenancy
-from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import (
+    PARENT,
     Aggregated,
     AggregateKind,
     Call,
@@ -74,12 +72,15 @@ def test_derived_fields_are_replaced_by_what_they_are_made_of() -> None:
     assert guards(secured(Ref("heading"))) == set()
 
 
-def test_a_derived_field_of_an_enclosing_row_is_refused_where_it_would_need_a_guard() -> None:
-    assert secured(Exists("comments", Call("eq", (Ref("body"), Ref("heading", outer=1))))) is not None
-    with pytest.raises(NotCompilable, match=r"Article\.comment_count"):
-        secured(Exists("comments", Call("eq", (Ref("score"), Ref("comment_count", outer=1)))))
-    with pytest.raises(NotCompilable, match=r"Article\.author_name"):
-        secured(Exists("comments", Call("eq", (Ref("body"), Ref("author_name", outer=1)))))
+def test_a_derived_field_of_an_enclosing_row_is_guarded_there() -> None:
+    node = Exists("comments", Call("eq", (Ref("score"), Ref("comment_count", outer=1))))
+    inner = Aggregated(AggregateKind.COUNT, "comments", None, Ref("may see Comment"))
+    found = secured(node)
+    assert isinstance(found, Exists)
+    assert found.where is not None
+    assert Call(PARENT, (inner,)) in list(walk(found.where))
+    node = Exists("comments", Call("eq", (Ref("body"), Ref("author_name", outer=1))))
+    assert guards(secured(node)) == {"may see Comment", "may see Author"}
 
 
 def test_without_guards_nothing_changes() -> None:

@@ -15,7 +15,7 @@ from sorbus.engine.states import check_choice
 from sorbus.engine.storing import previous_names, previous_values, touch
 from sorbus.engine.write_data import guarded, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
-from sorbus.expressions.build import Expr
+from sorbus.expressions.build import is_expression
 from sorbus.expressions.nodes import Call, Node, Param, Ref, conjunction
 from sorbus.query.statements import Delete, Output, Select, Statement, UpdateMany
 from sorbus.schema.actions import ActionKind
@@ -35,12 +35,12 @@ class Group:
     def __init__(self, run: BulkRun, call: ActionCall) -> None:
         data, changes = run.data, call.changeset.changes
         self.calls = [call]
-        self.names = tuple(name for name, value in changes.items() if not isinstance(value, Expr))
+        self.names = tuple(name for name, value in changes.items() if not is_expression(value))
         params: list[Any] = [None] * (len(self.names) + 1)
         self.assigned: tuple[tuple[str, Node], ...] = tuple(
             (name, rules.lowered(data, value, params))
             for name, value in changes.items()
-            if isinstance(value, Expr)
+            if is_expression(value)
         )
         self.required = rules.guards(data, call.changeset, params)
         self.filters = rules.conditions(data, call.changeset, params)

@@ -82,12 +82,11 @@ class BulkOptions:
                 raise WrongBulkOption(name, value, allowed=f"no such option, but {', '.join(_CHOICES)}")
             if allowed and value not in allowed:
                 raise WrongBulkOption(name, value, allowed=", ".join(map(repr, allowed)))
-        strategy = choices.pop("strategy", None)
-        options = cls(**choices, strategy=None if strategy is None else Strategy(strategy))
-        batch: Any = options.batch
-        if batch is not None and not (isinstance(batch, int) and 1 <= batch <= LARGEST_BATCH):
+        batch = choices.get("batch", 1)
+        if not isinstance(batch, int) or not 1 <= batch <= LARGEST_BATCH:
             raise WrongBulkOption("batch", batch, allowed=f"1 to {LARGEST_BATCH}")
-        return options
+        strategy = choices.pop("strategy", None)
+        return cls(**choices, strategy=None if strategy is None else Strategy(strategy))
 
     def size(self, *, plain: bool = False) -> int:
         """Rows in one statement.

@@ -12,13 +12,13 @@ import pytest
 from sorbus.engine.bulk import BulkStatus
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.inputs import AlreadyTaken, InvalidAction
-from sorbus.testing.conformance.many_rows_world import Crate, Grade, Wood
+from sorbus.testing.conformance.many_rows_world import Chest, Grade, Wood
 from sorbus.testing.conformance.shop import Item
 from sorbus.testing.conformance.world import Behaviour, Tenant
 
 COUNT = 250
 
-Kind = type[Crate] | type[Item]
+Kind = type[Chest] | type[Item]
 
 
 def rows(count: int = COUNT, **inputs: Any) -> list[dict[str, Any]]:
@@ -29,9 +29,9 @@ def rows(count: int = COUNT, **inputs: Any) -> list[dict[str, Any]]:
 class ManyRows(Behaviour):
     """Bulk creates of hundreds of rows."""
 
-    @pytest.fixture(params=[Crate, Item], ids=["as they are", "one by one"])
+    @pytest.fixture(params=[Chest, Item], ids=["as they are", "one by one"])
     def kind(self, request: pytest.FixtureRequest) -> Kind:
-        """A crate only takes its inputs; an item has validations, which look at each row."""
+        """A chest only takes its inputs; an item has validations, which look at each row."""
         found: Kind = request.param
         return found
 
@@ -172,8 +172,8 @@ class ManyValues(Behaviour):
             }
             for number, each in enumerate(rows())
         ]
-        made = await Crate.add.bulk(here.scope, given, returning=True)
-        found = await Crate.query(here.scope).order_by(Crate.code).all()
+        made = await Chest.add.bulk(here.scope, given, returning=True)
+        found = await Chest.query(here.scope).order_by(Chest.code).all()
         assert found == made.records
         for name in given[0]:
             assert [getattr(each, name) for each in found] == [each[name] for each in given], name

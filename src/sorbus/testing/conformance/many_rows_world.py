@@ -1,4 +1,4 @@
-"""The conformance domain, a yard: crates come in by the thousand, and nothing but casting happens to their inputs."""
+"""The conformance domain, a yard: chests come in by the thousand, and nothing but casting happens to their inputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sorbus.testing.conformance.people import Person
 
 
 class Wood(Enum):
-    """What a crate is made of; no text itself, though it is stored as one."""
+    """What a chest is made of; no text itself, though it is stored as one."""
 
     OAK = "oak"
     PINE = "pine"
@@ -44,7 +44,7 @@ class Grade(IntEnum):
     FINE = 2
 
 
-class Crate(Resource):
+class Chest(Resource):
     """A box, with a value of every kind of column."""
 
     id: Attr[UUID] = uuid_primary_key()
@@ -92,13 +92,13 @@ class Crate(Resource):
         meta: Json | None = None,
         owner_id: UUID | None = None,
     ) -> None:
-        """Add a crate."""
+        """Add a chest."""
 
     @action.create
     def add_mine(self, scope: Scope, code: str, owner_id: UUID | None = None) -> None:
         """Its policy looks at the new row."""
 
-    storage = Postgres("suite_crates")
+    storage = Postgres("suite_chests")
     tenancy = Tenancy(org_id)
     identities = Identities(code=[org_id, code])
     policies = Policies(
@@ -108,4 +108,4 @@ class Crate(Resource):
     )
 
 
-Yard = Domain("yard", resources=[Crate])
+Yard = Domain("yard", resources=[Chest])
