@@ -56,6 +56,7 @@ class Scope:
         services: what `get` hands out, by type.
         runtime: the application that runs the actions (set by `Sorbus.scope`).
         job: the job on whose behalf this runs, or None.
+        context: what else is known about the call, by name: where it comes from, what it is part of.
     """
 
     actor: Any = None
@@ -64,6 +65,7 @@ class Scope:
     services: Mapping[type, Any] = field(default_factory=dict[type, Any])
     runtime: Any = None
     job: Any = None
+    context: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def get(self, service: type[S]) -> S:
         """The service registered for a type.

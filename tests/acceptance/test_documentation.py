@@ -17,12 +17,15 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md",
     "docs/tutorial/first-hour.md",
+    "docs/guides/expressions.md",
     "docs/guides/extensions.md",
     "docs/guides/notifications.md",
     "docs/guides/pipelines.md",
     "docs/guides/state-machines.md",
     "docs/guides/writing.md",
+    "docs/guides/tenancy.md",
     "docs/guides/relationships.md",
+    "docs/guides/queries.md",
 )
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
 

@@ -39,10 +39,12 @@ from sorbus import (
     belongs_to,
     bypass,
     calculate,
+    calculation,
     coalesce,
     computed,
     concat,
     exists,
+    fn,
     forbid_if,
     forbid_unless,
     has_many,
@@ -204,6 +206,33 @@ class Run(Resource):
     cents = agg.sum(steps, lambda step: step.cents)
     cost = agg.sum(steps, lambda step: step.cost, where=lambda step: step.cents > 0)
     cheapest = agg.min(steps, lambda step: step.cents)
+    names = agg.list(steps, lambda step: step.name, unique=True, limit=3)
+    least = agg.min(steps, lambda step: step.cents, default=0)
+    has_many_steps = calculate(agg.count(steps) > 3)
+    first_word = calculate(fn.at(fn.split(fn.lower(prompt), " "), 0))
+    slow = calculate(fn.extract("hour", fn.date_add(started_at, days=1)) > 12)
+    remainder = calculate(100 - cost_usd)
+
+    @calculation
+    @classmethod
+    def price(cls, percent: int = 10) -> Expr[Decimal]:
+        """The cost with something on top."""
+        return cls.cost_usd * (100 + percent) / 100
+
+    @computed(
+        loads=[prompt, price(percent=5).as_("net")],
+        expression=lambda cls, mark="!": fn.upper(cls.prompt) + mark,
+    )
+    def banner(self, mark: str = "!") -> str:
+        """A banner."""
+        return self.prompt + mark
+
+    @computed(loads=[steps], batch=True)
+    @staticmethod
+    async def numbers(records: list[Run], scope: Scope, first: int = 1) -> list[int]:
+        """Numbers for all of them."""
+        return [len(each.steps) + first for each in records]
+
     longest = agg.max(steps, lambda step: step.took)
     mean = agg.avg(steps, lambda step: step.cost)
     mean_time = agg.avg(steps, lambda step: step.took)
@@ -393,6 +422,16 @@ async def queries(scope: Scope, content: Content) -> None:
     )
     assert_type(own.load(Run.cents, Run.content, Run.steps).limit(5), Query[Run])
     assert_type(own.load_with(Run.steps, Step.query().where(Step.cents > 3)), Query[Run])
+    price = Run.price(percent=5).as_("dear")
+    for run in await own.where(price > Decimal(1), agg.count(Run.steps) > 2).load(price).all():
+        assert_type(price.of(run), Decimal)
+        assert_type((run.price, run.banner, run.numbers), tuple[Decimal, str, int])
+        assert_type((run.names, run.least), tuple[list[str], int])
+    assert_type(fn.length(Run.prompt), Expr[int])
+    assert_type(fn.upper(Run.output), Expr[str | None])
+    assert_type(fn.cast(Run.tries, str), Expr[str])
+    assert_type(fn.path(Run.stage_outputs, "a", 0, type=int), Expr[int | None])
+    assert_type(fn.date_trunc("day", Run.started_at), Expr[datetime])
 
 
 def needs_scope_alone(run: Run) -> Callable[[Scope], Coroutine[Any, Any, Run]]:

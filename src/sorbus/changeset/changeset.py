@@ -53,6 +53,7 @@ class Changeset:
         key: the key of the row, or None for a create and for a write of many rows.
         inputs: the inputs as cast, attributes and arguments alike.
         changes: the attributes to write, as values or expressions (which stay atomic, in the statement).
+        documents: the embedded documents in it whose actions have run.
         errors: what is wrong with it so far.
         requirements: rules that the statement checks.
         filters: conditions that the row must meet when it is written.
@@ -69,6 +70,7 @@ class Changeset:
     key: Any = None
     inputs: dict[str, Any] = field(default_factory=dict[str, Any])
     changes: dict[str, Any] = field(default_factory=dict[str, Any])
+    documents: dict[str, Any] = field(default_factory=dict[str, Any])
     errors: list[Invalid] = field(default_factory=list[Invalid])
     requirements: list[Requirement] = field(default_factory=list[Requirement])
     filters: list[RowFilter] = field(default_factory=list[RowFilter])
@@ -113,6 +115,6 @@ class Changeset:
 
     def forget(self) -> None:
         """Take back everything but the inputs, before the changes run anew."""
-        self.changes = {}
+        self.changes, self.documents = {}, {}
         for each in (self.errors, self.requirements, self.filters, self.related, self.pending):
             each.clear()

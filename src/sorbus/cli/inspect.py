@@ -13,6 +13,7 @@ from sorbus.cli.main import reported
 from sorbus.cli.screens import console, plain
 from sorbus.errors.cli import NoSuchResourceName
 from sorbus.expressions.describe import describe
+from sorbus.expressions.nodes import TRUE
 from sorbus.resource.application import Sorbus
 from sorbus.resource.notifications import templates_of
 from sorbus.schema.fields import CalculationSpec
@@ -151,14 +152,20 @@ def _actions(spec: ResourceSpec) -> None:
 
 
 def _policies(spec: ResourceSpec) -> None:
-    out = console()
     if spec.policies is None:
-        out.print("Policies: none, so everything is forbidden.")
+        console().print("Policies: none, so everything is forbidden.")
         return
-    table = _section("Policies", "for", "checks")
-    for each in spec.policies:
-        checks = "\n".join(
-            plain(f"{check.effect.value} {describe(check.condition)}") for check in each.checks
-        )
-        table.add_row(("bypass " if each.bypass else "") + ", ".join(sorted(each.actions)), checks)
-    out.print(table)
+    _rules("Policies", [(each, each.actions) for each in spec.policies])
+    if spec.field_policies is not None:
+        _rules("Field policies", [(each, each.fields) for each in spec.field_policies])
+
+
+def _rules(title: str, rules: list[tuple[Any, frozenset[str]]]) -> None:
+    table = _section(title, "for", "checks", "what it is")
+    for each, names in rules:
+        lines = [f"{check.effect.value} {describe(check.condition)}" for check in each.checks]
+        if each.when != TRUE:
+            lines.insert(0, f"when {describe(each.when)}")
+        kind = "bypass " if each.bypass else "" if each.access == "filter" else f"{each.access} "
+        table.add_row(*map(plain, (kind + ", ".join(sorted(names)), "\n".join(lines), each.description)))
+    console().print(table)

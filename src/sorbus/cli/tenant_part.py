@@ -77,7 +77,7 @@ class TenantPart:
     def tables(self) -> frozenset[str]:
         """The names that its tables have or had."""
         chain = load(self.migrations_folder)
-        return self.schema().names | (chain[-1].schema.names if chain else frozenset())
+        return self.schema().names | chain[-1].schema.names if chain else self.schema().names
 
     async def up(self, conn: Connection, to: str | None) -> None:
         """Apply what is pending in every tenant."""

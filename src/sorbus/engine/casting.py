@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
 from pydantic import ValidationError
-from pydantic_core import SchemaValidator, core_schema
 
 from sorbus.changeset.changeset import Changeset
 from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Required
-from sorbus.expressions.build import Expr
+from sorbus.expressions.build import is_expression
 from sorbus.schema.actions import UNCHANGED, InputSpec
 from sorbus.types.base import FieldType
-from sorbus.types.plain_json import quickened
 
-_NULL_IN_TEXT = "\x00"
+MOST_PROBLEMS = 16
+"""The most errors about one input: a long list may have one in every item."""
+
+_STORED_ONLY = frozenset({"jsonb", "bigint", "numeric"})
+_OUR_WORDS = "Value error, "
 
 
 class Contract(Protocol):
@@ -41,12 +43,12 @@ class InputCaster:
         self.action = action
         self.names = tuple(each.name for each in action.inputs)
         self.known = frozenset(self.names)
-        self.inputs = tuple((each, _validator(each.type)) for each in action.inputs)
+        self.inputs = tuple((each, _validator(each)) for each in action.inputs)
 
     @cached_property
     def columns(self) -> tuple[tuple[InputSpec, Callable[[list[Any]], list[Any]]], ...]:
         """The inputs, each with what casts the values of many rows; only bulk creates need it."""
-        return tuple((each, column_validator(each.type)) for each in self.action.inputs)
+        return tuple((each, _column_validator(each)) for each in self.action.inputs)
 
     def cast(
         self, given: Mapping[str, Any], positional: Sequence[Any] = ()
@@ -61,8 +63,8 @@ class InputCaster:
             if name in given:
                 try:
                     values[name] = validate(given[name])
-                except ValidationError as error:
-                    errors.extend(invalid_inputs(self.action.label, spec, error))
+                except (ValueError, ArithmeticError, RecursionError) as error:
+                    errors.extend(invalid_inputs(self.action.label, spec, error, given[name]))
             elif spec.required:
                 errors.append(Required(self.action.label, name, expected=spec.type.describe()))
             elif spec.default is not UNCHANGED:
@@ -87,83 +89,92 @@ class InputCaster:
         return values
 
 
-def invalid_inputs(action: str, spec: InputSpec, error: ValidationError) -> list[Invalid]:
-    """Pydantic's complaints about one input as typed errors; a sensitive value is never shown."""
+def invalid_inputs(action: str, spec: InputSpec, error: Exception, value: Any = None) -> list[Invalid]:
+    """What is wrong with one input as typed errors, one for each place in it; a sensitive value is never shown.
+
+    Args:
+        value: the input as it came, in which the places are looked up.
+    """
+    found: dict[tuple[str | int, ...], str] = {}
+    for at, problem in _problems(error, value):
+        found.setdefault(at, problem)
+        if len(found) == MOST_PROBLEMS:
+            break
     return [
         InvalidInput(
             action,
             spec.name,
-            problem=_problem(each["msg"]),
+            problem="it is no valid value" if spec.sensitive else problem,
             expected=_expected(spec.type),
-            at=tuple(each["loc"]),
+            at=at,
         )
-        for each in error.errors(include_url=False, include_context=False, include_input=False)
+        for at, problem in found.items()
     ]
 
 
-def _problem(message: str) -> str:
+def _problems(error: Exception, value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if not isinstance(error, ValidationError):
+        shown = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        yield (), _lowered(shown)
+        return
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        missing = each["type"] in {"missing", "missing_argument", "missing_keyword_only_argument"}
+        message = "it is missing" if missing else _lowered(each["msg"].removeprefix(_OUR_WORDS))
+        yield place_in(value, each["loc"], missing=missing), message
+
+
+def place_in(value: Any, loc: Sequence[str | int], *, missing: bool = False) -> tuple[str | int, ...]:
+    """Where in a value an error lies: what Pydantic names besides, as the members of a union, is left out.
+
+    Args:
+        missing: whether the last step names what is not there.
+    """
+    path: list[str | int] = []
+    for number, step in enumerate(loc):
+        if missing and number == len(loc) - 1:
+            path.append(step)
+            continue
+        found = _inside(value, step)
+        if found is not _NOWHERE:
+            path.append(step)
+            value = found
+    return tuple(path)
+
+
+_NOWHERE: Any = object()
+
+
+def _inside(value: Any, step: str | int) -> Any:
+    """What lies under a step: a member of a map, an item of a list, a field of an object."""
+    kind: type[Any] = value.__class__
+    if issubclass(kind, Mapping):
+        return value.get(step, _NOWHERE)
+    if isinstance(step, int):
+        return value[step] if issubclass(kind, (list, tuple)) and step < len(value) else _NOWHERE
+    return getattr(value, "__dict__", {}).get(step, _NOWHERE)
+
+
+def _lowered(message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
 def _expected(kind: FieldType) -> str:
-    limits = ", ".join(f"{name} {value}" for name, value in kind.constraints.given().items())
+    limits = kind.constraints.describe()
     choices = f" ({', '.join(map(str, kind.choices))})" if kind.choices else ""
     return f"{kind.describe()}{choices}" + (f" with {limits}" if limits else "")
 
 
-def _validator(kind: FieldType) -> Callable[[Any], Any]:
-    # The adapter's inner method is what its own `validate_python` calls with six more arguments.
-    validate: Callable[[Any], Any] = kind.adapter.validator.validate_python
-    if not _may_hold_null(kind):
-        return validate if kind.constraints.given() else quickened(kind.annotation, validate)
-
-    def text(value: Any) -> Any:
-        result = validate(value)
-        if result is not None and _NULL_IN_TEXT in result:
-            raise _null_in_text()
-        return result
-
-    return text
+def _validator(spec: InputSpec) -> Callable[[Any], Any]:
+    kind = spec.type
+    # An argument is not stored, so it may be larger than a column could hold.
+    return kind.validator if spec.attribute or kind.sql not in _STORED_ONLY else kind.adapter.validate_python
 
 
-def column_validator(kind: FieldType) -> Callable[[list[Any]], list[Any]]:
-    """What casts many values of a type at once.
-
-    Raises, when called:
-        ValidationError: one of them does not fit; `InputCaster.cast` tells of a row what is wrong with it.
-    """
-    validate = _validator(kind)
-    plain = kind.adapter.validator.validate_python
-    texts = _may_hold_null(kind)
-    if validate is not plain and not texts:
-        return lambda values: [validate(each) for each in values]
-    schema: Any = kind.adapter.core_schema
-    if schema.__class__ is not dict:  # that of a model which is not complete yet
-        return lambda values: [validate(each) for each in values]
-    # One call for the whole column; the schema of an item is the adapter's own.
-    items = SchemaValidator(core_schema.list_schema(schema, strict=True))
-    if not texts:
-        return items.validate_python
-
-    def column(values: list[Any]) -> list[Any]:
-        found: list[Any] = items.validate_python(values)
-        if any(_NULL_IN_TEXT in each for each in found if each is not None):
-            raise _null_in_text()
-        return found
-
-    return column
-
-
-def _may_hold_null(kind: FieldType) -> bool:
-    """Whether a value is a text, which PostgreSQL stores without NUL characters only."""
-    return kind.sql == "text" and kind.enum is None
-
-
-def _null_in_text() -> ValidationError:
-    problem = ValueError("text cannot hold a NUL character")
-    return ValidationError.from_exception_data(
-        "text", [{"type": "value_error", "loc": (), "input": "", "ctx": {"error": problem}}]
-    )
+def _column_validator(spec: InputSpec) -> Callable[[list[Any]], list[Any]]:
+    validate = _validator(spec)
+    if validate is spec.type.validator:
+        return spec.type.column_validator
+    return lambda values: [validate(each) for each in values]
 
 
 def check_changes(changeset: Changeset, cast_already: Mapping[str, Any]) -> None:
@@ -172,11 +183,14 @@ def check_changes(changeset: Changeset, cast_already: Mapping[str, Any]) -> None
     for name, value in changeset.changes.items():
         if name in cast_already and cast_already[name] is value:
             continue
-        if isinstance(value, Expr):
-            continue  # the statement computes it
         attribute = changeset.resource.attributes[name]
+        if is_expression(value):
+            rule = attribute.type.rule
+            if rule is not None:
+                changeset.changes[name] = rule.atomic(value)
+            continue  # the statement computes it
         try:
-            changeset.changes[name] = attribute.type.adapter.validate_python(value)
-        except ValidationError as error:
-            spec = InputSpec(name=name, type=attribute.type, attribute=True)
-            changeset.errors.extend(invalid_inputs(label, spec, error))
+            changeset.changes[name] = attribute.type.validator(value)
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            spec = InputSpec(name=name, type=attribute.type, attribute=True, sensitive=attribute.sensitive)
+            changeset.errors.extend(invalid_inputs(label, spec, error, value))

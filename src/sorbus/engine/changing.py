@@ -40,12 +40,13 @@ def begin_create(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     spec, inputs = data.spec, call.changeset.inputs
     changes: dict[str, Any] = {}
+    made: dict[Any, Any] = {}
     for attribute in spec.attributes.values():
         name = attribute.name
         if name in data.accepted and name in inputs:
             changes[name] = inputs[name]
         elif attribute.has_default:
-            changes[name] = attribute.make_default()
+            changes[name] = attribute.make_default(made)
     if spec.tenancy is not None and call.scope.tenant is not None:
         name = spec.tenancy.attribute
         # What an input says is kept: an action for all tenants may say any, the others are checked.
@@ -66,7 +67,11 @@ def check_required(call: ActionCall) -> None:
     missing = [
         Required(data.action.label, each.name, expected=each.type.describe())
         for each in data.spec.attributes.values()
-        if each.name not in changes or (changes[each.name] is None and not each.type.nullable)
+        if (
+            changes[each.name] is None and not each.type.nullable
+            if each.name in changes
+            else not each.generated
+        )
         if each.name not in pending
     ]
     if missing:
@@ -127,6 +132,8 @@ def prepare(call: ActionCall) -> None:
     data: WriteData = call.plan.data
     changeset = call.changeset
     changeset.judge, changeset.catalog = judge, data.engine.planner.catalog
+    if data.documents is not None:
+        data.documents.settle(call)
     if data.needs_draft:
         call.draft = changeset.draft = make_draft(data.draft, changeset)
     before = dict(changeset.changes)
@@ -146,6 +153,8 @@ def settle(call: ActionCall, cast_already: dict[str, Any]) -> None:
     check_changes(changeset, cast_already)
     check_bounds(changeset)
     check_tenant(call)
+    if data.documents is not None and not changeset.errors:
+        data.documents.settle(call)
     if changeset.requirements:
         decide(changeset)
     if changeset.errors:
@@ -201,7 +210,8 @@ def _evaluated(changeset: Changeset, condition: Expr[bool], row: dict[str, Any])
     if catalog is None:
         raise Unevaluable("nothing is known about the resource")
     node = condition.lower(Lowerer(catalog, (changeset.resource.python,)))
-    found: bool | None = evaluate(node, row, Environment(rows=_KNOWN, inputs=changeset.inputs))
+    stored = changeset.resource.stored(row)
+    found: bool | None = evaluate(node, stored, Environment(rows=_KNOWN, inputs=changeset.inputs))
     return found
 
 

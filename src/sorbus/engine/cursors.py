@@ -149,8 +149,10 @@ def _plain(value: Any) -> Any:
     """A value as JSON: numbers, texts and truth values as they are, others as a pair of kind and text."""
     if isinstance(value, Enum):
         value = value.value
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return str(value)  # also of a text with a class of its own
     if isinstance(value, int):
         return value if -_LARGEST <= value < _LARGEST else ["n", str(value)]
     # A driver may answer with a class of its own: its UUID is a subclass.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sorbus.engine.authorising import refused, told_names
 from sorbus.engine.states import wrong_state
 from sorbus.engine.tenants import reaching
 from sorbus.engine.write_data import bindings, guarded, key_is, tenancy_for
@@ -18,7 +19,6 @@ from sorbus.errors.inputs import (
 )
 from sorbus.expressions.describe import describe
 from sorbus.expressions.nodes import conjunction
-from sorbus.policies.explain import refusal
 from sorbus.query.statements import Select
 from sorbus.schema.names import constraint_name, foreign_key_name
 from sorbus.scope import Scope
@@ -33,11 +33,11 @@ def violated(call: ActionCall, error: ConstraintViolation) -> SorbusError:
     if isinstance(error, UniqueViolation):
         for identity in spec.identities.values():
             if error.constraint == constraint_name(spec, identity.name):
-                names = identity.names or identity.keys
-                return InvalidAction(label, [AlreadyTaken(label, names, message=identity.message)])
-        found = _attributes(spec, error.columns)
-        if found:
-            return InvalidAction(label, [AlreadyTaken(label, found, message="has already been taken")])
+                told = told_names(call, identity.names or identity.keys)
+                return InvalidAction(label, [AlreadyTaken(label, told, message=identity.message)])
+        names = told_names(call, tuple(_attributes(spec, error.columns)))
+        if names:
+            return InvalidAction(label, [AlreadyTaken(label, names, message="has already been taken")])
     if isinstance(error, ForeignKeyViolation):
         if error.still_used:
             key = spec.primary_key.name
@@ -86,4 +86,4 @@ async def nothing_written(call: ActionCall) -> SorbusError:
     wrong = wrong_state(data.spec, data.action, visible)
     if wrong is not None:
         return wrong
-    return refusal(data.program, scope, call.changeset.inputs)
+    return refused(call)

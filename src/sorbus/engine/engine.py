@@ -9,6 +9,7 @@ from typing import Any
 
 from sorbus.changeset.changeset import Changeset
 from sorbus.data_layers.base import Bindings, DataLayer, Executable, Row
+from sorbus.engine.asking import can, explain_action
 from sorbus.engine.bulk import (
     BulkOptions,
     BulkPlan,
@@ -30,7 +31,8 @@ from sorbus.engine.writing import write_plan
 from sorbus.errors.framework import UnknownResource
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.nodes import Node
-from sorbus.policies.explain import Explanation, explain
+from sorbus.policies.explain import Explanation
+from sorbus.policies.fields import FieldProgram
 from sorbus.policies.fold import PolicyProgram
 from sorbus.query.page import Page
 from sorbus.query.query import Query
@@ -39,6 +41,7 @@ from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.schema.tenant_names import TenantNames
 from sorbus.scope import Scope
+from sorbus.types.hidden import HIDDEN
 
 Effect = Callable[[ActionCall], Awaitable[None]]
 EffectSource = Callable[[ResourceSpec, ActionSpec], Effect | None]
@@ -70,7 +73,8 @@ class Engine:
         self._plans: dict[Any, ActionPlan] = {}
         self._generic: dict[Any, GenericPlan] = {}
         self._casters: dict[Any, InputCaster] = {}
-        self.planner = Planner(application, self.layer_of, self.program)
+        self._fields: dict[str, FieldProgram] = {}
+        self.planner = Planner(application, self.layer_of, self.program, self.field_program)
         self.reader = Reader(self)
         self.related = RelatedWriter(self)
 
@@ -100,6 +104,15 @@ class Engine:
         found = self._programs.get(key)
         if found is None:
             found = self._programs[key] = PolicyProgram(spec, action)
+        return found
+
+    def field_program(self, spec: ResourceSpec) -> FieldProgram | None:
+        """The field policies of a resource, ready to be folded; None when it has none."""
+        if spec.field_policies is None:
+            return None
+        found = self._fields.get(spec.name)
+        if found is None:
+            found = self._fields[spec.name] = FieldProgram(spec)
         return found
 
     def compile(self, layer: DataLayer, statement: Statement) -> Executable:
@@ -212,12 +225,26 @@ class Engine:
         spec: ResourceSpec = plan.data.spec
         known = isinstance(subject, spec.python)
         key = subject.__dict__[spec.primary_key.name] if known else self.reader.cast_key(spec, subject)
+        if (
+            known
+            and spec.field_policies is not None
+            and any(each is HIDDEN for each in subject.__dict__.values())
+        ):
+            known = False  # a body sees the whole record, so it is read once more
         changeset = Changeset(
             resource=spec, action=plan.data.action, record=subject if known else None, key=key
         )
         return ActionCall(
             engine=self, plan=plan, scope=scope, changeset=changeset, given=given, positional=positional
         )
+
+    def call_of(self, action: Any, scope: Scope, given: Mapping[str, Any], subject: Any) -> ActionCall:
+        """A write that has not run; without a subject it makes a row."""
+        plan = self.plan_of(action)
+        if subject is not None:
+            return self.call_on(plan, scope, subject, given, ())
+        changeset = Changeset(resource=plan.data.spec, action=plan.data.action)
+        return ActionCall(engine=self, plan=plan, scope=scope, changeset=changeset, given=given)
 
     # many rows
 
@@ -308,11 +335,12 @@ class Engine:
 
     # policies
 
-    def explain(self, action: Any, scope: Scope, inputs: dict[str, Any] | None = None) -> Explanation:
+    def explain(
+        self, action: Any, scope: Scope, inputs: dict[str, Any] | None = None, *, record: Any = None
+    ) -> Explanation:
         """Whether the scope's actor may run an action, and why, as data."""
-        spec, found = self.action_spec(action)
-        return explain(self.program(spec, found.name), scope, inputs)
+        return explain_action(self, action, scope, inputs or {}, record)
 
-    def can(self, action: Any, scope: Scope, inputs: dict[str, Any] | None = None) -> bool | None:
-        """True, False, or None when it depends on the row."""
-        return self.explain(action, scope, inputs).allowed
+    async def can(self, action: Any, scope: Scope, inputs: dict[str, Any], *, subject: Any = None) -> bool:
+        """Whether the scope's actor may run an action; exact, whatever it depends on."""
+        return await can(self, action, scope, inputs, subject)

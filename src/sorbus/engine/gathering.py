@@ -150,10 +150,17 @@ class Gathering:
             self._taken(name, None)
             self._plain(name)
             self.asked[name] = item
-        elif name not in self.spec.attributes:
+        elif name in self.spec.attributes:
+            self._attribute(name)
+        else:
             raise NoSuchField(
                 self.spec.name, name, allowed=[*self.spec.fields, *self.spec.relationships], where="a load"
             )
+
+    def _attribute(self, name: str) -> None:
+        self.attributes.add(name)
+        if not self.spec.attributes[name].select_by_default:
+            self.fields[name] = None
 
     def _slot(self, call: Call) -> str:
         slot = call.alias or call.name
@@ -224,7 +231,7 @@ class Gathering:
         if name in self.spec.relationships:
             self._need_related(name, ())
         elif name in self.spec.attributes:
-            self.attributes.add(name)
+            self._attribute(name)
         else:
             self._plain(name)
         return name, name

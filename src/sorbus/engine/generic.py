@@ -16,7 +16,8 @@ from sorbus.errors.inputs import InvalidAnswer
 from sorbus.expressions.nodes import FALSE, TRUE
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
-from sorbus.schema.actions import ActionSpec
+from sorbus.schema.actions import ActionKind, ActionSpec
+from sorbus.schema.policies import Asked
 from sorbus.schema.resource import ResourceSpec
 from sorbus.scope import Scope
 
@@ -41,6 +42,23 @@ def generic_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Gene
     return GenericPlan(spec, action, InputCaster(action), engine.program(spec, action.name), answer)
 
 
+def authorise_generic(plan: GenericPlan, scope: Scope, inputs: dict[str, Any]) -> None:
+    """Step 5: yes or no, since there is no row that it could depend on.
+
+    Raises:
+        ActionForbidden: no policy allows it.
+        RowPolicyOnGeneric: a policy that decides looks at a row.
+    """
+    program = plan.program
+    asked = Asked(scope, plan.action.name, inputs, ActionKind.GENERIC) if program.about_call else None
+    variant = program.variant(scope, inputs, asked)
+    folded = program.fold(variant)
+    if folded == FALSE:
+        raise refusal(program, scope, inputs, variant=variant)
+    if folded != TRUE:
+        raise RowPolicyOnGeneric(plan.action.label)
+
+
 def _untraced(step: Step) -> None:
     del step
 
@@ -62,11 +80,7 @@ async def run_generic(
     inputs = plan.caster.cast_or_raise(given, positional)
     trace(Step.AUTHORISE)
     if scope.authorize:
-        folded = plan.program.fold(plan.program.variant(scope, inputs))
-        if folded == FALSE:
-            raise refusal(plan.program, scope, inputs)
-        if folded != TRUE:
-            raise RowPolicyOnGeneric(plan.action.label)
+        authorise_generic(plan, scope, inputs)
     body: Any = plan.action.body
     if plan.action.transaction:
         async with transaction(engine.layers):

@@ -9,6 +9,7 @@ from sorbus.expressions.nodes import (
     FALSE,
     PARENT,
     TRUE,
+    TRUSTED,
     UNTRUSTED,
     Aggregated,
     AggregateKind,
@@ -23,6 +24,7 @@ from sorbus.expressions.nodes import (
     outward,
 )
 from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.policies import Readable
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 Guard = Callable[[ResourceSpec], Node | None]
@@ -50,6 +52,8 @@ class Securer:
                 return self._ref(node, stack)
             case Call(operator, (marked,)) if operator == UNTRUSTED:
                 return self.secure(marked, stack)
+            case Call(operator, (marked,)) if operator == TRUSTED:
+                return marked
             case Call(operator, (outer,)) if operator == PARENT:
                 return outward(self.secure(outer, stack[:-1]))
             case Call(operator, args):
@@ -61,6 +65,16 @@ class Securer:
                 return Exists(name, conjunction(inner, guard), hops)
             case Aggregated():
                 return self._aggregated(node, stack)
+            case _:
+                return node
+
+    def readable(self, node: Node, spec: ResourceSpec) -> Node:
+        """A policy's condition on a row, with what the actor may read of related rows put in."""
+        match node:
+            case Readable(name):
+                return self.secure(Exists(name), (spec,))
+            case Call(operator, args):
+                return Call(operator, tuple(self.readable(arg, spec) for arg in args))
             case _:
                 return node
 

@@ -50,9 +50,12 @@ class ActionCall:
         given, positional: the inputs as they came.
         draft: the `self` of the body, made when a body or hook needs it.
         filter: what is left of the policies: the condition that the row must meet.
+        asked: what the policies looked at, when they look at what is written.
+        judged: what is left of the policies where Python has to look at the row, else None.
         updates: for an upsert, what is left of the policies of the update that it may become.
         result: the record that was written.
         session: the layer's session while the call is between BEGIN and COMMIT.
+        several: whether its row is written with others, and their policies are asked together afterwards.
         together: whether this run needs a transaction although its plan does not.
         guard: a further condition that the row must meet when it is written, or None.
         alongside: work that commits together with the write, or not at all.
@@ -68,10 +71,13 @@ class ActionCall:
     positional: tuple[Any, ...] = ()
     draft: Any = None
     filter: Any = None
+    judged: Any = None
+    asked: Any = None
     updates: Any = None
     variant: tuple[bool | None, ...] = ()
     result: Any = None
     session: Any = None
+    several: bool = False
     together: bool = False
     reread: bool = False
     forced: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -94,6 +100,7 @@ class ActionPlan:
 
     Attributes:
         transactional: whether the inner steps need a transaction: one statement alone is its own.
+        answer: makes the record that the caller gets of the one that was written; None when they are the same.
         finally_: hooks that learn how the action ended, whatever happened.
     """
 
@@ -102,6 +109,7 @@ class ActionPlan:
     after: tuple[tuple[Step, StepRunner], ...]
     transactional: bool
     data: Any = None
+    answer: Callable[[ActionCall, Any], Awaitable[Any]] | None = None
     finally_: tuple[Callable[..., Any], ...] = ()
 
 
@@ -138,12 +146,23 @@ class ActionOutcome:
 
 
 async def run(call: ActionCall) -> Any:
-    """Take an action through its steps, and tell its `after_transaction` hooks how it ended.
-
-    A hook that answers with a record makes that the action's answer, also where the action had failed.
+    """Take an action through its steps, and answer with what its actor may see of the record.
 
     Raises:
         SorbusError: from whichever step refused; nothing that was begun is left behind.
+    """
+    record = await _told(call)
+    if call.plan.answer is None:
+        return record
+    if call.engine.trace:
+        call.engine.trace(Step.LOAD)
+    return await call.plan.answer(call, record)
+
+
+async def _told(call: ActionCall) -> Any:
+    """Take an action through its steps, and tell its `after_transaction` hooks how it ended.
+
+    A hook that answers with a record makes that the action's answer, also where the action had failed.
     """
     hooks = call.plan.finally_
     if not hooks:

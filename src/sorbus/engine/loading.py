@@ -7,16 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Row
+from sorbus.engine.masking import hide, reachable
 from sorbus.engine.paging import Place, check_offset
-from sorbus.engine.planning import ReadPlan
+from sorbus.engine.planning import Known, ReadPlan
 from sorbus.engine.shapes import PageShape, RelatedShape
 from sorbus.engine.shaping import Lowered, whole
 from sorbus.engine.ways import carry, keys_of, load_manual, start_of
+from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.inputs import InvalidPage
-from sorbus.expressions.nodes import Ordering
+from sorbus.expressions.nodes import TRUE, Call, Ordering, conjunction
+from sorbus.policies.explain import refusal
+from sorbus.policies.fold import Variant
 from sorbus.query.page import Page
 from sorbus.query.query import LoadItem, NestedPage, Query
 from sorbus.schema.fields import Cardinality, RelationshipSpec
+from sorbus.schema.policies import Wanted
 from sorbus.schema.resource import ResourceSpec
 from sorbus.schema.ways import looks_around
 from sorbus.scope import Scope
@@ -42,17 +47,27 @@ async def load_related(
     """
     application = reader.planner.application
     if relationship.cardinality is Cardinality.MANUAL:
+        records = reachable(records, spec, spec.primary_key.name, relationship.name)
         await load_manual(application, records, spec, relationship, scope)
         return
     destination = application.destination(relationship)
     inner: Query[Any] = item.query if item.query is not None else Query(resource=destination.python)
-    scope = reader.check_query(inner, destination, scope)
     own = start_of(application, spec, relationship)
+    records = reachable(records, spec, own, relationship.name)
+    try:
+        scope, known = reader.checked(inner, destination, scope, (spec.name, relationship.name))
+    except ActionForbidden:
+        if relationship.authorize_read == "error":
+            raise
+        hide(records, relationship.name)
+        return
     keys = keys_of(records, spec, own)
+    if relationship.authorize_read == "error" and known is not None and keys:
+        await _refuse_hidden(reader, spec, relationship, inner, keys, scope, known)
     if item.page is not None:
         await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope)
         return
-    rows, found = await related_records(reader, spec, relationship, inner, keys, scope)
+    rows, found = await related_records(reader, spec, relationship, inner, keys, scope, known=known)
     _attach(records, rows, found, relationship, own)
 
 
@@ -65,16 +80,22 @@ async def related_records(
     scope: Scope,
     *,
     every: bool = False,
+    known: Known = None,
 ) -> tuple[list[Row], list[Any]]:
     """The related rows behind some keys, each with its key in front, and their records.
 
     Args:
         every: whether a record comes once for each row between that leads to it, and carries it.
+        known: what the check of the query has found out.
     """
     destination = reader.planner.application.destination(relationship)
     lowered = reader.planner.lower(inner, destination, otherwise=_own_order(relationship))
-    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope, every=every)
+    plan, rows = await _related_rows(
+        reader, lowered, spec, relationship, inner, keys, scope, every=every, known=known
+    )
     found = plan.hydrate(rows)
+    if plan.judge is not None:
+        rows, found = await plan.judge.seen(rows, found, scope)
     carry(plan, rows, found)
     await reader.finish(plan, found, lowered, destination, scope)
     return rows, found
@@ -95,6 +116,7 @@ async def _related_rows(
     scope: Scope,
     *,
     every: bool = False,
+    known: Known = None,
 ) -> tuple[ReadPlan, list[Row]]:
     """The rows behind the keys, each with the key of its source row in front."""
     lowered.values.append(keys)
@@ -109,9 +131,40 @@ async def _related_rows(
     )
     lowered.shape = replace(lowered.shape, related=related)
     inputs = dict(inner.inputs)
-    plan = reader.planner.plan(lowered.shape, scope, inputs, lowered.values)
+    plan = reader.planner.plan(lowered.shape, scope, inputs, lowered.values, known)
     rows: list[Row] = await reader.run(plan, scope, lowered.values, inputs) if keys else []
     return plan, rows
+
+
+async def _refuse_hidden(
+    reader: Reader,
+    spec: ResourceSpec,
+    relationship: RelationshipSpec,
+    inner: Query[Any],
+    keys: list[Any],
+    scope: Scope,
+    known: tuple[tuple[Variant, ...], Wanted],
+) -> None:
+    """Refuse to load related rows when there is one that the actor may not see.
+
+    Raises:
+        ActionForbidden: there is one.
+    """
+    destination = reader.planner.application.destination(relationship)
+    if inner.parts:
+        return  # what a combination takes its rows from has been asked for by the program itself
+    (variant,) = known[0]
+    program = reader.engine.program(destination, inner.action)
+    folded = program.filter(variant, surely=True)
+    if folded == TRUE:
+        return
+    lowered = reader.planner.condition(replace(inner, take=None, skip=None), destination)
+    refused = Call("not", (Call("is_true", (folded,)),))
+    lowered.shape = replace(lowered.shape, where=conjunction(lowered.shape.where, refused))
+    system = replace(scope, authorize=False)
+    _, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, system)
+    if rows:
+        raise refusal(program, scope, dict(inner.inputs), variant=variant)
 
 
 def _attach(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sorbus.data_layers.base import Row
 from sorbus.engine import cursors
 from sorbus.engine.cursors import Seal
-from sorbus.engine.planning import ReadPlan
+from sorbus.engine.planning import Known, ReadPlan
 from sorbus.engine.shapes import PageShape, Shape
 from sorbus.engine.shaping import Lowered, whole
 from sorbus.errors.inputs import InvalidCursor, InvalidPage
@@ -67,16 +67,17 @@ class Pager:
         rules = self.rules(query, spec)
         size, counted = rules.limit_of(limit), rules.count_of(count)
         check_offset(offset)
-        scope = self.reader.check_query(query, spec, scope)
+        scope, known = self.reader.checked(query, spec, scope)
         query = whole(query)
         lowered = self.reader.planner.lower(query.limit(size + 1).offset(offset), spec)
         if counted:
             lowered.paged(PageShape(total=True, cursors=False))
-        rows, plan, records = await self.reader.rows_of(lowered, spec, scope, query.inputs, most=size)
+        rows, plan, records = await self.reader.rows_of(
+            lowered, spec, scope, query.inputs, most=size, known=known
+        )
         total: int | None = None
         if counted:
-            total = rows[0][0] if rows else await self.reader.count(query, scope)
-        del plan
+            total = await self._total(query, scope, rows, plan)
         return Page(
             items=tuple(records),
             has_next=len(rows) > size,
@@ -102,9 +103,16 @@ class Pager:
         spec = self.reader.engine.spec_of(query.resource)
         rules = self.rules(query, spec)
         size, counted = rules.limit_of(limit), rules.count_of(count)
-        scope = self.reader.check_query(query, spec, scope)
+        scope, known = self.reader.checked(query, spec, scope)
         query = whole(query)
-        return await self.page_of(query, spec, scope, size=size, after=after, before=before, counted=counted)
+        return await self.page_of(
+            query, spec, scope, size=size, after=after, before=before, counted=counted, known=known
+        )
+
+    async def _total(self, query: Query[Any], scope: Scope, rows: Sequence[Row], plan: ReadPlan) -> int:
+        """How many rows there are: as each row says, unless Python has to look at all of them."""
+        found: int = rows[0][0] if rows and plan.judge is None else await self.reader.count(query, scope)
+        return found
 
     async def page_of(
         self,
@@ -116,22 +124,38 @@ class Pager:
         after: str | None = None,
         before: str | None = None,
         counted: bool = False,
+        known: Known = None,
     ) -> Page[Any]:
         """A page of a query that is checked and has no limit of its own."""
         lowered = self.reader.planner.lower(query.limit(size + 1), spec)
         place = self.place(lowered, spec, scope, after=after, before=before)
         self.seek(lowered, place, spec, counted=counted)
         rows, plan, records = await self.reader.rows_of(
-            lowered, spec, scope, query.inputs, most=size, backward=place.backward
+            lowered, spec, scope, query.inputs, most=size, backward=place.backward, known=known
         )
-        if rows:
-            total = rows[0][0] if counted else None
+        total = await self._total(query, scope, rows, plan) if counted else None
+        if plan.judge is not None:
+            earlier = place.cursor is not None and await self._any_in_front(query, spec, scope, place, known)
+        elif rows:
             earlier = place.cursor is not None and bool(rows[0][1 if counted else 0])
         else:
-            total = await self.reader.count(query, scope) if counted else None
             # Whatever there is lies on the other side of the cursor.
             earlier = place.cursor is not None and await self.reader.exists(query, scope)
         return self.made(rows, records, plan, place, size=size, total=total, earlier=earlier)
+
+    async def _any_in_front(
+        self, query: Query[Any], spec: ResourceSpec, scope: Scope, place: Place, known: Known
+    ) -> bool:
+        """Whether Python lets a row through that a cursor has left out in front."""
+        lowered = self.reader.planner.lower(query.limit(1), spec)
+        self.seek(lowered, place, spec, counted=False)
+        page = lowered.shape.page
+        if page is None or page.seek is None:
+            return False
+        front = Call("not", (Call("is_true", (page.seek,)),))
+        lowered.paged(PageShape(seek=front, cursors=False))
+        rows, _, _ = await self.reader.rows_of(lowered, spec, scope, query.inputs, most=1, known=known)
+        return bool(rows)
 
     def made(
         self,

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sorbus.data_layers.base import DataLayer, Executable, Loader
 from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
+from sorbus.engine.judging import Judge, judged_outputs
+from sorbus.engine.masking import Cover, Masker, cover, masks_of
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
 from sorbus.engine.tenants import looks_everywhere
 from sorbus.engine.totals import summary_of, value_type
-from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction
+from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction, walk
 from sorbus.expressions.rewriting import rewritten
+from sorbus.policies.fields import EVERYTHING, Conditions, FieldProgram
 from sorbus.policies.fold import PolicyProgram, Variant
+from sorbus.policies.nodes import bounded, has_runtime
+from sorbus.query.query import Query
 from sorbus.query.statements import Combined, Distinct, Output, Related, Select, Summarize, SummaryKind
+from sorbus.schema.policies import NOTHING_WANTED, Readable, Wanted
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, ResourceSpec
 from sorbus.schema.ways import load_key
 from sorbus.scope import Scope
@@ -33,6 +39,8 @@ class ReadPlan:
         key: where the key of a row stands in it.
         loaders: from stored values to Python's, when single values are read.
         carried: from rows to the rows between that led to them.
+        judge: looks at each row in Python, when policies ask for that.
+        late: whether records carry values that are hidden at the very end.
     """
 
     layer: DataLayer
@@ -42,6 +50,8 @@ class ReadPlan:
     key: int = 0
     loaders: tuple[Loader | None, ...] = ()
     carried: Hydrate | None = None
+    judge: Judge | None = None
+    late: bool = False
 
 
 @dataclass(slots=True)
@@ -52,12 +62,14 @@ class Family:
         programs: the policies of the shape's own action, or of the actions of its parts from left to right,
             each with the places of its inputs; then those of the related resources.
         own: how many of them are not of related resources.
+        fields: the field policies of the resources that have some.
         plans: those that look at one tenant.
         everywhere: those that look at all tenants.
     """
 
     programs: tuple[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None], ...]
     own: int
+    fields: tuple[FieldProgram, ...] = ()
     plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
@@ -74,12 +86,35 @@ class Planner(Shaper):
         application: ApplicationSpec,
         layer_of: Callable[[ResourceSpec], DataLayer],
         program: Callable[[ResourceSpec, str], PolicyProgram],
+        fields: Callable[[ResourceSpec], FieldProgram | None],
     ) -> None:
         super().__init__(application)
         self.layer_of = layer_of
         self.program = program
+        self.fields = fields
         self.families: dict[Shape, Family] = {}
         self.compiled = 0
+
+    def wanted(self, query: Query[Any], spec: ResourceSpec, via: tuple[str, str] | None = None) -> Wanted:
+        """What a query asks for, where policies look at that."""
+        fields = self.fields(spec)
+        curious = fields is not None and fields.about_read
+        if not curious and not any(self.program(spec, name).about_read for name in actions_of(query)):
+            return NOTHING_WANTED
+        lowered = self.lower(query, spec)
+        related = (each.name for each, _ in lowered.loads)
+        filters = {
+            each.path[0] if each.path else each.name
+            for part in _every(lowered.shape)
+            for each in (walk(part.where) if part.where is not None else ())
+            if isinstance(each, Ref) and not each.outer
+        }
+        return Wanted(
+            loads=frozenset((*lowered.shape.fields, *related)),
+            selected=frozenset(lowered.shape.only) if lowered.shape.only is not None else None,
+            filters=frozenset(filters),
+            via=via,
+        )
 
     def plan(
         self,
@@ -87,17 +122,19 @@ class Planner(Shaper):
         scope: Scope,
         inputs: dict[str, Any] | None = None,
         values: Sequence[Any] = (),
+        known: Known = None,
     ) -> ReadPlan:
         """The compiled plan of a shape for a scope; its policies are folded for the scope's actor.
 
         Args:
             inputs: those of the shape's own action.
             values: those of the query, where the inputs of its parts are found.
+            known: what the check of the query has found out already.
         """
         family = self.families.get(shape)
         if family is None:
             family = self._family(shape)
-        key = _decided(family, scope, inputs, values)
+        key = _decided(family, scope, inputs, values, known)
         plans = family.everywhere if looks_everywhere(scope) else family.plans
         plan = plans.get(key)
         if plan is None:
@@ -110,7 +147,7 @@ class Planner(Shaper):
         """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
         family = self.families.get(shape) or self._family(shape)
         key, everywhere = _decided(family, scope, inputs, values), looks_everywhere(scope)
-        _, _, rows = self._guarded(shape, family, key, tenants=not everywhere)
+        rows = self._guarded(shape, family, key, tenants=not everywhere).rows
         return rows.where, (key, everywhere)
 
     def _family(self, shape: Shape) -> Family:
@@ -124,92 +161,150 @@ class Planner(Shaper):
             touched[resource.name] = self.program(resource, PRIMARY_READ)
             return None
 
-        securer = Securer(self.application, note)
-        self._secured(shape, spec, securer)
-        self._derived(shape, spec, securer)
+        seen: dict[str, FieldProgram] = {}
+
+        def look(resource: ResourceSpec) -> Conditions:
+            program = self.fields(resource)
+            if program is not None:
+                seen[resource.name] = program
+            return EVERYTHING
+
+        securer, masker = Securer(self.application, note), Masker(self.application, look)
+        self._secured(shape, spec, securer, masker)
+        self._derived(shape, spec, securer, masker)
         related_read(self.application, shape.related, securer)
+        look(spec)
         own: list[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None]] = [
             (self.program(spec, part.action), part.inputs) for part in shape.every_part()
         ] or [(self.program(spec, shape.action), None)]
+        for each, _ in own:
+            self._note_readable(each, note)
         programs = (*own, *((each, None) for each in touched.values()))
-        family = self.families[shape] = Family(programs, len(own))
+        family = self.families[shape] = Family(programs, len(own), tuple(seen.values()))
         return family
 
-    def _secured(self, shape: Shape, spec: ResourceSpec, securer: Securer) -> Shape:
-        """The shape with every condition and term secured."""
+    def _note_readable(self, program: PolicyProgram, note: Callable[[ResourceSpec], Node | None]) -> None:
+        for node in program.nodes if program.about_readable else ():
+            if isinstance(node, Readable):
+                Securer(self.application, note).readable(node, program.resource)
+
+    def _secured(self, shape: Shape, spec: ResourceSpec, securer: Securer, masker: Masker) -> Shape:
+        """The shape with every condition and term masked and secured."""
+        stack = (spec,)
+
+        def safe(each: Node) -> Node:
+            return securer.secure(masker.mask(each, stack), stack)
 
         def node(each: Node | None) -> Node | None:
-            return securer.secure(each, (spec,)) if each is not None else None
+            return safe(each) if each is not None else None
+
+        def shown(each: Node | None) -> Node | None:
+            # Single values are answers: what is hidden is null among them.
+            return securer.secure(masker.outside(each, stack), stack) if each is not None else None
 
         def order(terms: tuple[Ordering, ...]) -> tuple[Ordering, ...]:
-            return tuple(replace(term, node=securer.secure(term.node, (spec,))) for term in terms)
+            return tuple(replace(term, node=safe(term.node)) for term in terms)
 
-        secured = replace(shape, where=node(shape.where), order=order(shape.order), value=node(shape.value))
+        secured = replace(shape, where=node(shape.where), order=order(shape.order), value=shown(shape.value))
         if shape.distinct is not None:
-            on = tuple(securer.secure(each, (spec,)) for each in shape.distinct.on)
+            on = tuple(safe(each) for each in shape.distinct.on)
             secured = replace(secured, distinct=DistinctShape(on, order(shape.distinct.order)))
         if shape.page is not None:
             secured = replace(secured, page=replace(shape.page, seek=node(shape.page.seek)))
         return replace(
             secured,
-            parts=tuple((kind, self._secured(part, spec, securer)) for kind, part in shape.parts),
+            parts=tuple((kind, self._secured(part, spec, securer, masker)) for kind, part in shape.parts),
             summaries=tuple(
-                SummaryShape(each.kind, node(each.of), node(each.where), order(each.order), each.unique)
+                SummaryShape(each.kind, shown(each.of), node(each.where), order(each.order), each.unique)
                 for each in shape.summaries
             ),
         )
 
-    def _derived(self, shape: Shape, spec: ResourceSpec, securer: Securer) -> tuple[Output, ...]:
-        plain = ((name, name, _node(spec, name)) for name in shape.fields)
+    def _derived(
+        self, shape: Shape, spec: ResourceSpec, securer: Securer, masker: Masker
+    ) -> tuple[Output, ...]:
+        stack = (spec,)
+        # An attribute that is not read unasked may be asked for in either way.
+        chosen = shape.only or ()
+        plain = ((name, name, _node(spec, name)) for name in shape.fields if name not in chosen)
         extras = ((each.slot, each.name, each.node) for each in shape.extras)
         return tuple(
-            Output(name=slot, node=securer.secure(node, (spec,)), type=spec.field(name).type)
+            Output(
+                name=slot, node=securer.secure(masker.loaded(node, stack), stack), type=spec.field(name).type
+            )
             for slot, name, node in (*plain, *extras)
             if node is not None
         )
 
     def _guarded(
         self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
-    ) -> tuple[Shape, Securer, Select]:
-        """The secured shape, what secured it, and its rows as far as the actor may see them.
+    ) -> Guarded:
+        """A shape as far as the actor may see its rows and their fields.
 
         Args:
             key: what the policies come to; None when nobody asks them.
             tenants: whether the rows of one tenant are looked at, or those of all.
         """
         spec = self.application.resources[shape.resource]
-        found = [
-            program.fold(variant) for (program, _), variant in zip(family.programs, key or (), strict=False)
-        ]
+        count, variants = len(family.programs), key or ()
         folds = {
-            program.resource.name: fold
-            for (program, _), fold in zip(family.programs[family.own :], found[family.own :], strict=False)
+            # What only Python can decide of a related row counts as no.
+            program.resource.name: program.filter(variant, surely=True)
+            for (program, _), variant in zip(
+                family.programs[family.own :], variants[family.own : count], strict=False
+            )
+        }
+        masks = {
+            program.resource.name: program.conditions(variant)
+            for program, variant in zip(family.fields, variants[count:], strict=False)
         }
 
         def guard(resource: ResourceSpec) -> Node | None:
             return conjunction(tenancy(resource) if tenants else None, folds.get(resource.name))
 
         securer = Securer(self.application, guard)
-        secured = self._secured(shape, spec, securer)
-        own: list[Node | None] = [*found[: family.own]] or [None] * family.own
-        return secured, securer, self._rows_of(secured, spec, iter(own), tenancy(spec) if tenants else None)
+        masker = Masker(self.application, masks_of(masks))
+        secured = self._secured(shape, spec, securer, masker)
+        own, judged = self._own(shape, family, variants, securer)
+        rows = self._rows_of(secured, spec, iter(own), tenancy(spec) if tenants else None)
+        return Guarded(secured, securer, masker, masks, rows, judged)
+
+    def _own(
+        self, shape: Shape, family: Family, variants: tuple[Variant, ...], securer: Securer
+    ) -> tuple[list[Node | None], Node | None]:
+        """What the policies of the actions ask of the rows, and what Python has to find out about each."""
+        if not variants:
+            return [None] * family.own, None
+        own: list[Node | None] = []
+        judged: Node | None = None
+        for (program, _), variant in zip(family.programs[: family.own], variants, strict=False):
+            folded = program.fold(variant)
+            if program.about_readable:
+                folded = securer.readable(folded, program.resource)
+            if has_runtime(folded):
+                # Where the statement itself counts rows, those that only Python can let through are left out.
+                judged = folded if judging(shape) else None
+                folded = bounded(folded, upper=judged is not None)
+            own.append(folded)
+        return own, judged
 
     def _compile(
         self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
     ) -> ReadPlan:
         self.compiled += 1
         spec = self.application.resources[shape.resource]
-        secured, securer, rows = self._guarded(shape, family, key, tenants=tenants)
-        layer = self.layer_of(spec)
+        guarded = self._guarded(shape, family, key, tenants=tenants)
+        layer, secured, rows = self.layer_of(spec), guarded.shape, guarded.rows
         if shape.summaries:
-            return self._compile_summaries(secured, spec, layer, rows)
-        if secured.value is not None:
-            kind = value_type(self.application, secured.value, spec)
+            return self._compile_summaries(shape, secured, spec, layer, rows)
+        if secured.value is not None and shape.value is not None:
+            kind = value_type(self.application, shape.value, spec)
             select = replace(rows, outputs=(Output(name="value", node=secured.value, type=kind),))
             return ReadPlan(layer, layer.compile(select), loaders=(layer.loader(kind),))
-        related = related_read(self.application, shape.related, securer)
-        rows = replace(rows, related=related)
-        return self._compile_select(secured, spec, layer, rows, self._derived(shape, spec, securer))
+        related = related_read(self.application, shape.related, guarded.securer)
+        if related is not None:
+            rows = replace(rows, related=related, where=conjunction(rows.where, guarded.key(related)))
+        return self._compile_select(spec, layer, replace(guarded, rows=rows))
 
     def _rows_of(
         self, shape: Shape, spec: ResourceSpec, own: Iterator[Node | None], tenant: Node | None
@@ -257,9 +352,13 @@ class Planner(Shaper):
         return rewritten(node, known)
 
     def _compile_summaries(
-        self, shape: Shape, spec: ResourceSpec, layer: DataLayer, rows: Select
+        self, shape: Shape, secured: Shape, spec: ResourceSpec, layer: DataLayer, rows: Select
     ) -> ReadPlan:
-        summaries = tuple(summary_of(self.application, each, spec) for each in shape.summaries)
+        summaries = tuple(
+            # The type is that of what was written; a mask makes it null, and nothing else.
+            replace(summary_of(self.application, plain, spec), of=safe.of, where=safe.where, order=safe.order)
+            for plain, safe in zip(shape.summaries, secured.summaries, strict=True)
+        )
         plan = ReadPlan(layer, layer.compile(Summarize(rows=rows, summaries=summaries)))
         loaders: list[Loader | None] = []
         for each in summaries:
@@ -268,32 +367,35 @@ class Planner(Shaper):
         plan.loaders = tuple(loaders)
         return plan
 
-    def _compile_select(
-        self,
-        shape: Shape,
-        spec: ResourceSpec,
-        layer: DataLayer,
-        rows: Select,
-        derived: tuple[Output, ...],
-    ) -> ReadPlan:
-        outputs = (*attribute_outputs(spec, shape.only), *derived)
-        select = replace(rows, outputs=outputs, lock=shape.lock)
+    def _compile_select(self, spec: ResourceSpec, layer: DataLayer, read: Guarded) -> ReadPlan:
+        shape, rows = read.shape, read.rows
+        # A function that judges a row gets all of it.
+        only = shape.only if read.judged is None else None
+        shown = (*attribute_outputs(spec, only), *self._derived(shape, spec, read.securer, read.masker))
+        covered = read.covered(spec, shown)
+        judge, outputs = None, covered.outputs
+        if read.judged is not None:
+            judge, outputs = judged_outputs(read.judged, outputs)
         front = 1 if rows.related is not None else 0
         marks: tuple[int, ...] = ()
         page = shape.page
+        select = replace(rows, lock=shape.lock)
         if page is not None:
             front += page.total + page.earlier
             if page.cursors:
                 outputs, marks = _marked(outputs, shape.order)
-            select = replace(select, outputs=outputs, seek=page.seek, total=page.total, earlier=page.earlier)
-        shown = outputs[: len(outputs) - sum(each.name == "" for each in outputs)]
+            select = replace(select, seek=page.seek, total=page.total, earlier=page.earlier)
         return ReadPlan(
             layer,
-            layer.compile(select),
-            hydrator(spec.python, shown, layer, first=front),
+            layer.compile(replace(select, outputs=outputs)),
+            hydrator(
+                spec.python, covered.outputs, layer, first=front, flags=covered.flags, late=covered.late
+            ),
             tuple(front + each for each in marks),
-            front + next(place for place, each in enumerate(shown) if each.name == spec.primary_key.name),
+            front + next(place for place, each in enumerate(outputs) if each.name == spec.primary_key.name),
             carried=self._carried(rows.related, layer, front + len(outputs)),
+            judge=replace(judge, first=front) if judge is not None else None,
+            late=bool(covered.late),
         )
 
     def _carried(self, related: Related | None, layer: DataLayer, first: int) -> Hydrate | None:
@@ -303,8 +405,79 @@ class Planner(Shaper):
         return hydrator(between.python, related.carried, layer, first=first)
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A shape as far as an actor may see its rows and their fields.
+
+    Attributes:
+        shape: with every condition and term masked and secured.
+        masks: when each field may be seen, by resources.
+        rows: which rows they are.
+        judged: what Python has to find out about each row, or None.
+    """
+
+    shape: Shape
+    securer: Securer
+    masker: Masker
+    masks: Mapping[str, Conditions]
+    rows: Select
+    judged: Node | None
+
+    def key(self, related: Related) -> Node | None:
+        """When the actor may see the key in a related row that ties it to its source row."""
+        found = related.relationship
+        return self.masks.get(found.destination, EVERYTHING).get(found.destination_attribute)
+
+    def covered(self, spec: ResourceSpec, outputs: tuple[Output, ...]) -> Cover:
+        """The outputs with masks over them; where Python needs values first, they are hidden at the very end."""
+        conditions = self.masks.get(spec.name, EVERYTHING)
+        if not conditions:
+            return Cover(outputs)
+        extras = self.shape.extras
+        # What a calculation alone needs has a name with a space, which nobody sees.
+        named = {
+            each.slot: conditions[each.name]
+            for each in extras
+            if each.name in conditions and " " not in each.slot
+        }
+        conditions = {**conditions, **named}
+        computed = {each.slot for each in extras if each.node is None}
+        computed |= {name for name in self.shape.fields if _node(spec, name) is None}
+        late: set[str] = set()
+        if computed or self.judged is not None:
+            late = {*computed, *spec.relationships, *(each.name for each in outputs)}
+        return cover(spec, outputs, conditions, frozenset(late))
+
+
+def actions_of(query: Query[Any]) -> Iterator[str]:
+    """The actions that the rows of a query come from."""
+    if not query.parts:
+        yield query.action
+    for _, part in query.parts:
+        yield from actions_of(part)
+
+
+def _every(shape: Shape) -> Iterator[Shape]:
+    """A shape and its parts."""
+    yield shape
+    for _, part in shape.parts:
+        yield from _every(part)
+
+
+def judging(shape: Shape) -> bool:
+    """Whether Python can look at the rows of a shape one by one before they are answered."""
+    cut = shape.page is not None or shape.limit is not None or shape.offset is not None
+    return not shape.parts and shape.distinct is None and not (shape.related is not None and cut)
+
+
+Known = tuple[tuple[Variant, ...], Wanted] | None
+"""What the check of a query has found out: the variants of its own policies, and what it asks for."""
+
+
 def _node(spec: ResourceSpec, name: str) -> Node | None:
-    """What the data layer computes for a derived field; None when Python does."""
+    """What the data layer gives for a field that was asked for; None when Python computes it."""
+    if name in spec.attributes:
+        return Ref(name)
     calculation = spec.calculations.get(name)
     if calculation is not None:
         return calculation.node if calculation.function is None else None
@@ -312,15 +485,23 @@ def _node(spec: ResourceSpec, name: str) -> Node | None:
 
 
 def _decided(
-    family: Family, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
+    family: Family,
+    scope: Scope,
+    inputs: dict[str, Any] | None,
+    values: Sequence[Any],
+    known: Known = None,
 ) -> tuple[Variant, ...] | None:
     """What the policies of a family come to before any row is seen; None when nobody asks them."""
     if not scope.authorize:
         return None
-    return tuple(
-        program.variant(scope, inputs if places is None else _given(places, values))
-        for program, places in family.programs
+    own, wanted = known if known is not None else ((), NOTHING_WANTED)
+    key = own + tuple(
+        program.reading(scope, inputs if places is None else _given(places, values), wanted)
+        for program, places in family.programs[len(own) :]
     )
+    if family.fields:
+        key += tuple(each.variant(scope, inputs, wanted) for each in family.fields)
+    return key
 
 
 def _given(places: tuple[tuple[str, int], ...], values: Sequence[Any]) -> dict[str, Any]:
@@ -382,9 +563,9 @@ def related_read(
 
 
 def attribute_outputs(spec: ResourceSpec, only: tuple[str, ...] | None = None) -> tuple[Output, ...]:
-    """The attributes as outputs, or some of them."""
+    """The attributes that are read unasked as outputs, or some."""
     return tuple(
         Output(name=each.name, node=Ref(each.name), type=each.type)
         for each in spec.attributes.values()
-        if only is None or each.name in only
+        if (each.select_by_default if only is None else each.name in only)
     )

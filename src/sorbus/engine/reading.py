@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.engine.gathering import Python
 from sorbus.engine.loading import load, load_related
+from sorbus.engine.masking import conceal
 from sorbus.engine.paging import Pager
-from sorbus.engine.planning import ReadPlan
+from sorbus.engine.planning import Known, ReadPlan, actions_of
+from sorbus.engine.seeing import seen_query, seen_rows
 from sorbus.engine.shapes import Shape
 from sorbus.engine.shaping import Lowered
 from sorbus.engine.streaming import stream
@@ -18,14 +20,16 @@ from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NoSuchIdentity
 from sorbus.errors.inputs import InvalidInput, NotFound, NotUnique, PageRequired
-from sorbus.expressions.build import Expr
+from sorbus.expressions.build import Expr, Untrusted
 from sorbus.expressions.nodes import FALSE, Call, Param, Ref
 from sorbus.policies.explain import refusal
+from sorbus.policies.fold import Variant
 from sorbus.query.input_fields import storable
 from sorbus.query.query import Fallback, LoadItem, Query, load_items
 from sorbus.query.statements import SummaryKind
 from sorbus.query.totals import Total
 from sorbus.schema.fields import AttributeSpec
+from sorbus.schema.policies import NOTHING_WANTED, Wanted
 from sorbus.schema.resource import PRIMARY_READ, ResourceSpec
 from sorbus.scope import Scope
 from sorbus.types.base import FieldType
@@ -46,20 +50,32 @@ class Reader:
 
     # checks
 
-    def check(self, spec: ResourceSpec, action: str, scope: Scope, inputs: dict[str, Any] | None) -> None:
+    def check(
+        self,
+        spec: ResourceSpec,
+        action: str,
+        scope: Scope,
+        inputs: dict[str, Any] | None,
+        wanted: Wanted = NOTHING_WANTED,
+    ) -> Variant | None:
         """Steps 1 and 5 of a read: there is a tenant, and the policies do not refuse outright.
+
+        Returns:
+            What the policies know of the call; None when they are not asked.
 
         Raises:
             TenantRequired: the resource has a tenancy and the scope no tenant.
             ActionForbidden: no row could ever be allowed.
         """
         if not scope.authorize:
-            return
+            return None
         if scope.tenant is None:
             need_tenant(spec, action, scope)
         program = self.engine.program(spec, action)
-        if program.fold(program.variant(scope, inputs)) == FALSE:
-            raise refusal(program, scope, inputs)
+        variant = program.reading(scope, inputs, wanted)
+        if program.fold(variant) == FALSE:
+            raise refusal(program, scope, inputs, variant=variant)
+        return variant
 
     def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Scope:
         """The same for a query: for its action, or for those of the parts that its rows come from.
@@ -67,15 +83,34 @@ class Reader:
         Returns:
             The scope in which it is read: an action may look at more tenants than the caller's.
         """
-        actions = list(self._checked(query, spec, scope))
-        return scope if spec.tenancy is None and scope.tenant is not None else reaching(spec, actions, scope)
+        return self.checked(query, spec, scope)[0]
 
-    def _checked(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Iterator[str]:
-        if not query.parts:
-            self.check(spec, query.action, scope, dict(query.inputs))
-            yield query.action
-        for _, part in query.parts:
-            yield from self._checked(part, spec, scope)
+    def checked(
+        self, query: Query[Any], spec: ResourceSpec, scope: Scope, via: tuple[str, str] | None = None
+    ) -> tuple[Scope, Known]:
+        """The same, with what the policies know of the query; None when they are not asked.
+
+        Args:
+            via: the resource and relationship that lead to the rows, when they are related ones.
+        """
+        known: Known = None
+        if scope.authorize:
+            wanted = self.planner.wanted(query, spec, via)
+            known = tuple(self._checked(query, spec, scope, wanted)), wanted
+        if spec.tenancy is None and scope.tenant is not None:
+            return scope, known
+        return reaching(spec, actions_of(query), scope), known
+
+    def _checked(
+        self, query: Query[Any], spec: ResourceSpec, scope: Scope, wanted: Wanted
+    ) -> Iterator[Variant]:
+        if query.parts:
+            for _, part in query.parts:
+                yield from self._checked(part, spec, scope, wanted)
+            return
+        variant = self.check(spec, query.action, scope, dict(query.inputs), wanted)
+        if variant is not None:
+            yield variant
 
     # one record
 
@@ -97,16 +132,21 @@ class Reader:
 
     async def find(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key, or None."""
-        if scope.authorize:
-            self.check(spec, PRIMARY_READ, scope, None)
+        own = self.check(spec, PRIMARY_READ, scope, None) if scope.authorize else None
         if scope.tenant is None:
             scope = reaching(spec, (PRIMARY_READ,), scope)
         shape = self._get_shapes.get(spec.name)
         if shape is None:
             shape = self._get_shape(spec)
-        plan = self.planner.plan(shape, scope)
+        known = None if own is None else ((own,), NOTHING_WANTED)
+        plan = self.planner.plan(shape, scope, known=known)
         rows = await self.run(plan, scope, (self.cast_key(spec, key),))
-        return plan.hydrate(rows)[0] if rows else None
+        records = plan.hydrate(rows)
+        if plan.judge is not None:
+            _, records = await plan.judge.seen(rows, records, scope)
+        if plan.late:
+            conceal(records)
+        return records[0] if records else None
 
     async def find_or_none(self, spec: ResourceSpec, scope: Scope, key: Any) -> Any:
         """The record with a key as far as the actor may see it; None also when it may see nothing here."""
@@ -129,7 +169,8 @@ class Reader:
         conditions: list[Expr[bool]] = []
         for name in names:
             field: Expr[Any] = getattr(spec.python, name)
-            conditions.append(field == _identifying(spec, spec.attributes[name], values[name]))
+            # What the actor may not see cannot be looked up either.
+            conditions.append(Untrusted(field == _identifying(spec, spec.attributes[name], values[name])))
         query: Query[Any] = Query(
             resource=spec.python, conditions=tuple(conditions), loads=load_items(targets), take=2
         )
@@ -222,12 +263,15 @@ class Reader:
     async def everything(self, query: Query[Any], scope: Scope) -> list[Any]:
         """Every record of a query, whatever its action says about pages."""
         spec = self.engine.spec_of(query.resource)
-        scope = self.check_query(query, spec, scope)
+        scope, known = self.checked(query, spec, scope)
         lowered = self.planner.lower(query, spec)
         inputs = dict(query.inputs)
-        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
-        records = plan.hydrate(await self.run(plan, scope, lowered.values, inputs))
-        if lowered.loads or lowered.python is not None:
+        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values, known)
+        if plan.judge is None:
+            records = plan.hydrate(await self.run(plan, scope, lowered.values, inputs))
+        else:
+            records = (await seen_rows(self, lowered, scope, inputs, known))[2]
+        if lowered.loads or lowered.python is not None or plan.late:
             await self.finish(plan, records, lowered, spec, scope)
         return records
 
@@ -240,36 +284,45 @@ class Reader:
         *,
         most: int,
         backward: bool = False,
+        known: Known = None,
     ) -> tuple[Sequence[Row], ReadPlan, list[Any]]:
         """The rows of a page, one more than it shows, and its records.
 
         Args:
             most: how many records there are at most.
             backward: whether the rows were read from the end.
+            known: what the check of the query has found out.
         """
-        known = dict(inputs)
-        plan = self.planner.plan(lowered.shape, scope, known, lowered.values)
-        rows: Sequence[Row] = await self.run(plan, scope, lowered.values, known)
-        shown = rows[:most]
-        records = plan.hydrate(shown[::-1] if backward else shown)
+        given = dict(inputs)
+        plan = self.planner.plan(lowered.shape, scope, given, lowered.values, known)
+        rows: Sequence[Row]
+        if plan.judge is None:
+            rows = await self.run(plan, scope, lowered.values, given)
+            shown = rows[:most]
+            records = plan.hydrate(shown[::-1] if backward else shown)
+        else:
+            plan, rows, found = await seen_rows(self, lowered, scope, given, known)
+            records = found[:most][::-1] if backward else found[:most]
         await self.finish(plan, records, lowered, spec, scope)
         return rows, plan, records
 
     async def finish(
         self,
-        plan: ReadPlan,  # noqa: ARG002
+        plan: ReadPlan,
         records: list[Any],
         lowered: Lowered,
         spec: ResourceSpec,
         scope: Scope,
     ) -> None:
-        """Step 15: related rows, then the calculations that run in Python."""
+        """Step 15: related rows, then the calculations that run in Python; then what is hidden is hidden."""
         if not records:
             return
         for relationship, item in lowered.loads:
             await load_related(self, records, spec, relationship, item, scope)
         if lowered.python is not None:
             await self._compute(lowered.python, records, spec, scope)
+        if plan.late:
+            conceal(records)
 
     async def _compute(self, python: Python, records: list[Any], spec: ResourceSpec, scope: Scope) -> None:
         """The calculations in Python, after what they need; what nobody else asked for goes again."""
@@ -323,10 +376,11 @@ class Reader:
             whole: whether its limit and offset are left out.
         """
         spec = self.engine.spec_of(query.resource)
-        scope = self.check_query(query, spec, scope)
+        scope, known = self.checked(query, spec, scope)
+        query = await seen_query(self, query, spec, scope, known, whole=whole)
         lowered = self.planner.totals(query, spec, totals, whole=whole)
         inputs = dict(query.inputs)
-        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
+        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values, known)
         (row,) = await self.run(plan, scope, lowered.values, inputs)
         return [
             value if value is None or read is None else read(value)
@@ -336,10 +390,11 @@ class Reader:
     async def values(self, query: Query[Any], scope: Scope, field: Expr[Any]) -> list[Any]:
         """One value of every row of a query."""
         spec = self.engine.spec_of(query.resource)
-        scope = self.check_query(query, spec, scope)
+        scope, known = self.checked(query, spec, scope)
+        query = await seen_query(self, query, spec, scope, known)
         lowered = self.planner.single(query, spec, field)
         inputs = dict(query.inputs)
-        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
+        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values, known)
         rows = await self.run(plan, scope, lowered.values, inputs)
         (read,) = plan.loaders
         if read is None:
@@ -354,10 +409,11 @@ class Reader:
     async def exists(self, query: Query[Any], scope: Scope) -> bool:
         """Whether a query has a row."""
         spec = self.engine.spec_of(query.resource)
-        scope = self.check_query(query, spec, scope)
+        scope, known = self.checked(query, spec, scope)
+        query = await seen_query(self, query, spec, scope, known)
         lowered = self.planner.there(query, spec)
         inputs = dict(query.inputs)
-        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values)
+        plan = self.planner.plan(lowered.shape, scope, inputs, lowered.values, known)
         return bool(await self.run(plan, scope, lowered.values, inputs))
 
 

@@ -33,7 +33,7 @@ def _guard(data: WriteData, requirement: Requirement, params: list[Any]) -> Node
         if is_expression(value):
             changed[name] = lowered(data, value, params)
         else:
-            params.append(value)
+            params.append(data.stored(name, value))
             changed[name] = data.parameter(name, len(params) - 1)
     return substituted(node, changed) if changed else node
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sorbus.data_layers.base import Executable
 from sorbus.engine import rules
+from sorbus.engine.authorising import refused, row_allowed
 from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
@@ -17,8 +18,8 @@ from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import InvalidAction, Rejected
 from sorbus.expressions.build import is_expression
 from sorbus.expressions.nodes import TRUE, Node, conjunction
-from sorbus.policies.explain import refusal
 from sorbus.query.statements import Delete, Insert, Output, Select, Update
+from sorbus.schema.fields import DefaultKind
 from sorbus.types.base import field_type
 
 _TRUTH = field_type(bool)
@@ -36,7 +37,7 @@ def assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, N
             node = rules.lowered(data, value, params)
             shape.append((name, node))
         else:
-            params.append(value)
+            params.append(data.stored(name, value))
             node = data.parameter(name, len(params) - 1)
             shape.append(name)
         assigned.append((name, node))
@@ -50,7 +51,7 @@ async def insert(call: ActionCall) -> None:
     changes = call.changeset.changes
     assigned, shape = assignments(call, params)
     upsert = data.action.upsert
-    atomic = upsert is not None or any(not isinstance(each, str) for each in shape)
+    atomic = data.answers or any(not isinstance(each, str) for each in shape)
     key: tuple[Any, ...] = ("insert", shape)
     if upsert is not None:
         key = (*key, call.filter, call.updates, tenancy_for(call) is None)
@@ -66,9 +67,13 @@ async def insert(call: ActionCall) -> None:
     elif atomic:
         call.result = data.hydrate(rows)[0]
     else:
-        call.result = record(data.spec.python, changes)
-    if call.filter != TRUE or call.changeset.requirements:
+        call.result = record(data.spec.python, changes if not data.unselected else _selected(data, changes))
+    if call.filter != TRUE or call.judged is not None or call.changeset.requirements:
         await _check_inserted(call)
+
+
+def _selected(data: WriteData, changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if name not in data.unselected}
 
 
 def _compile_insert(
@@ -98,8 +103,8 @@ async def _check_inserted(call: ActionCall) -> None:
         where = conjunction(key_is(data.spec, 0), call.filter)
         executable = data.keep(key, Select(resource=data.spec, outputs=_truths(required), where=where))
     rows = await executable.fetch(call.session, bindings(call, params))
-    if not rows:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
+    if not rows or (call.judged is not None and not await row_allowed(call, key_is(data.spec, 0), identity)):
+        raise refused(call, call.result.__dict__)
     _hold(call, rows[0])
 
 
@@ -175,9 +180,12 @@ def touch(call: ActionCall) -> None:
     """Set the attributes that every update sets; an update without changes changes no time either."""
     changes = call.changeset.changes
     if changes:
+        made: dict[Any, Any] = {}
         for attribute in call.plan.data.spec.attributes.values():
             if attribute.touch:
-                changes[attribute.name] = attribute.make_default()
+                changes[attribute.name] = attribute.make_default(made)
+            elif attribute.update_default_kind is not DefaultKind.NONE and attribute.name not in changes:
+                changes[attribute.name] = attribute.make_update_default(made)
 
 
 def _compile_update(call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: Any) -> Executable:

@@ -81,7 +81,7 @@ async def _left_alone(call: ActionCall) -> Any:
     params: list[Any] = []
     parts: list[Node] = []
     for name in data.spec.identities[upsert.identity].keys:
-        params.append(call.changeset.changes[name])
+        params.append(data.stored(name, call.changeset.changes[name]))
         parts.append(Call("eq", (Ref(name), data.parameter(name, len(params) - 1))))
     key = ("spared", call.filter, call.updates, tenancy_for(call) is None)
     executable = data.executables.get(key)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Bindings, DataLayer, Executable, Row
 from sorbus.engine.casting import InputCaster
+from sorbus.engine.documents import Documents
 from sorbus.engine.guards import tenancy
 from sorbus.engine.hydrate import Hydrate
 from sorbus.engine.lifecycle import ActionCall
@@ -49,6 +50,9 @@ class WriteData:
         accepted: the attributes that are set by an input of their name.
         parameters: the node of a plain value, by its attribute and position.
         changes_later: whether a create's row may still change after its policies have seen it.
+        documents: the embedded documents of the resource, when the action can write some.
+        answers: whether a create learns from the statement what was written.
+        unselected: the attributes that records have only when they are asked for.
         chooses: whether its body must choose the state that follows.
         previous: the attributes whose values from before an update its effects ask for.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
@@ -70,12 +74,18 @@ class WriteData:
     previous: frozenset[str] = frozenset()
     chooses: bool = False
     accepted: frozenset[str] = frozenset()
+    documents: Documents | None = None
+    answers: bool = False
+    unselected: frozenset[str] = frozenset()
     parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
 
     def __post_init__(self) -> None:
         self.chooses = chooses(self.action.transition)
         self.accepted = frozenset(each.name for each in self.action.inputs if each.attribute)
+        attributes = self.spec.attributes.items()
+        self.answers = self.action.upsert is not None or any(each.generated for _, each in attributes)
+        self.unselected = frozenset(name for name, each in attributes if not each.select_by_default)
 
     def parameter(self, name: str, position: int) -> Param:
         """The node of a plain value for an attribute; made once."""
@@ -84,6 +94,16 @@ class WriteData:
         if found is None:
             found = self.parameters[key] = Param(position, self.spec.attributes[name].type.python)
         return found
+
+    def stored(self, name: str, value: Any) -> Any:
+        """What a row keeps for a value of an attribute."""
+        dump = self.spec.dumps.get(name)
+        return value if dump is None or value is None else dump(value)
+
+    def column(self, name: str, values: list[Any]) -> list[Any]:
+        """What rows keep for values of an attribute."""
+        dump = self.spec.dumps.get(name)
+        return values if dump is None else [None if each is None else dump(each) for each in values]
 
     def keep(self, key: Any, statement: Statement) -> Executable:
         """Compile a statement and keep it for the next run; a cache that is full starts anew."""

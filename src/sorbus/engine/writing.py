@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.collecting import collecting
 from sorbus.changeset.items import run_items
+from sorbus.engine.authorising import answer, authorise, authorise_again, row_allowed
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.changing import change_create, change_destroy, change_update, check_required, settle
 from sorbus.engine.diagnosis import nothing_written
+from sorbus.engine.documents import documents_for
 from sorbus.engine.drafts import draft_class
 from sorbus.engine.hydrate import hydrator
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
@@ -19,23 +22,16 @@ from sorbus.engine.storing import delete, insert, update
 from sorbus.engine.tenants import need_tenant
 from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, previous_of, tenancy_for
 from sorbus.errors.inputs import InvalidAction
-from sorbus.expressions.build import Expr
-from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
 from sorbus.expressions.nodes import (
-    FALSE,
-    TRUE,
     Aggregated,
     Exists,
-    Node,
     Ref,
     conjunction,
-    walk,
 )
-from sorbus.policies.explain import refusal
 from sorbus.policies.fold import PolicyProgram
-from sorbus.policies.rows import DICT_ROW
 from sorbus.query.statements import Lock, Select
 from sorbus.schema.actions import ActionKind, ActionSpec, HookPoint
+from sorbus.schema.policies import Readable
 from sorbus.schema.resource import ResourceSpec
 
 if TYPE_CHECKING:
@@ -49,6 +45,9 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     sync_body = bool(action.body and not action.body_async and not is_empty(action.body))
     slow = action.body_async or HookPoint.BEFORE_TRANSACTION in hooks
     hooked = slow or HookPoint.BEFORE_WRITE in hooks
+    documents = documents_for(
+        engine.application, spec, action, runs=bool(sync_body or hooked or action.changes)
+    )
     effects, notices = engine.effects_for(spec, action), engine.notices_for(spec, action)
     data = WriteData(
         engine=engine,
@@ -61,7 +60,8 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         draft=draft_class(spec),
         sync_body=sync_body,
         needs_draft=bool(sync_body or hooked or action.changes),
-        prepares=bool(sync_body or hooked or action.changes or _bounded(action)),
+        prepares=bool(sync_body or hooked or action.changes or documents or _bounded(action)),
+        documents=documents,
         row_first=hooked,
         changes_later=bool(hooked or action.upsert),
         previous=previous_of((*effects, *notices)),
@@ -75,28 +75,30 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
     steps: list[tuple[Step, StepRunner]] = [
         (Step.CAST, _cast),
         (Step.CHANGE, change),
-        (Step.AUTHORISE, _authorise),
+        (Step.AUTHORISE, authorise),
         (Step.WRITE, write),
     ]
     if spec.tenancy is not None or spec.schema_tenancy is not None:
         steps.append((Step.SCOPE, _scope))
     if slow:
         steps.append((Step.BEFORE_TRANSACTION, _before_transaction))
-    if HookPoint.BEFORE_WRITE in hooks:
+    looked_at = data.program.runtime and action.kind is not ActionKind.CREATE
+    if HookPoint.BEFORE_WRITE in hooks or looked_at:
         steps.append((Step.BEFORE_WRITE, _before_write))
     if HookPoint.AFTER_WRITE in hooks:
         steps.append((Step.AFTER_WRITE, _after_write))
     steps.extend((Step.EFFECTS, effect) for effect in effects)
     steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
     steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
-    inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks
+    inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks or looked_at
     checked = action.kind is ActionKind.CREATE and may_need_row(data.program)
-    return arrange(
+    plan = arrange(
         steps,
         transactional=bool(inner or checked),
         data=data,
         finally_=hooks.get(HookPoint.AFTER_TRANSACTION, ()),
     )
+    return plan if spec.field_policies is None else replace(plan, answer=answer)
 
 
 def _bounded(action: ActionSpec) -> bool:
@@ -106,9 +108,9 @@ def _bounded(action: ActionSpec) -> bool:
 
 def may_need_row(program: PolicyProgram) -> bool:
     """Whether a create's policies may look at related rows, so that the new row must be seen first."""
-    nodes = (node for policy in program.policies for check in policy.checks for node in walk(check.condition))
     return any(
-        isinstance(node, (Exists, Aggregated)) or (isinstance(node, Ref) and node.path) for node in nodes
+        isinstance(node, (Exists, Aggregated, Readable)) or (isinstance(node, Ref) and node.path)
+        for node in program.nodes
     )
 
 
@@ -131,48 +133,7 @@ async def _cast(call: ActionCall) -> None:
         raise InvalidAction(data.action.label, errors)
 
 
-# 5 authorise
-
-
-async def _authorise(call: ActionCall) -> None:
-    data: WriteData = call.plan.data
-    if not call.scope.authorize:
-        call.filter = TRUE
-        return
-    call.variant = data.program.variant(call.scope, call.changeset.inputs)
-    folded = data.program.fold(call.variant)
-    if folded == FALSE:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
-    call.filter = folded
-    upsert = data.action.upsert
-    if upsert is not None and upsert.updates is not None:
-        program = data.engine.program(data.spec, upsert.updates)
-        call.updates = program.fold(program.variant(call.scope, call.changeset.inputs))
-    if folded == TRUE or data.action.kind is not ActionKind.CREATE:
-        return  # a row may have changed since it was read: the statement's own WHERE decides
-    verdict = _in_memory(call, folded, call.changeset.changes)
-    if verdict is False:
-        raise refusal(data.program, call.scope, call.changeset.inputs)
-    if verdict is True and not data.changes_later:
-        call.filter = TRUE
-    else:
-        call.together = True  # the new row is looked at once more, and undone when it is not allowed
-
-
-def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None:
-    """Whether a row meets the policies, as far as memory can tell; None when it cannot."""
-    environment = Environment(
-        rows=DICT_ROW, actor=call.scope.actor, tenant=call.scope.tenant, inputs=call.changeset.inputs
-    )
-    if any(isinstance(value, Expr) for value in row.values()):
-        return None
-    if call.changeset.pending:
-        # What related writes will set is not known yet.
-        row = {name: value for name, value in row.items() if name not in call.changeset.pending}
-    try:
-        return evaluate(node, row, environment) is True
-    except Unevaluable:
-        return None
+# 6 and 8: the row is asked for
 
 
 async def _check_row(call: ActionCall, *, lock: bool) -> None:
@@ -183,6 +144,11 @@ async def _check_row(call: ActionCall, *, lock: bool) -> None:
     """
     data: WriteData = call.plan.data
     if data.action.kind is ActionKind.CREATE:
+        return
+    if call.judged is not None:
+        where = conjunction(key_is(data.spec, 0), tenancy_for(call), guarded(data), call.guard, call.filter)
+        if not await row_allowed(call, where, call.changeset.key, lock=lock):
+            raise await nothing_written(call)
         return
     key = ("allowed", call.filter, call.guard, tenancy_for(call) is None, lock)
     executable = data.executables.get(key)
@@ -213,13 +179,7 @@ async def _before_transaction(call: ActionCall) -> None:
     settle(call, before)
     if data.action.kind is ActionKind.CREATE:
         check_required(call)
-        _recheck_create(call)
-
-
-def _recheck_create(call: ActionCall) -> None:
-    """A create's body may have set what its policies look at."""
-    if call.filter != TRUE and _in_memory(call, call.filter, call.changeset.changes) is False:
-        raise refusal(call.plan.data.program, call.scope, call.changeset.inputs)
+    await authorise_again(call)
 
 
 async def _awaited(value: Any) -> None:
@@ -236,12 +196,12 @@ async def _before_write(call: ActionCall) -> None:
     await _check_row(call, lock=True)
     before = dict(call.changeset.changes)
     with collecting(call.changeset):
-        for hook in data.action.hooks[HookPoint.BEFORE_WRITE]:
+        for hook in data.action.hooks.get(HookPoint.BEFORE_WRITE, ()):
             await _awaited(hook(call.draft, call.scope))
     settle(call, before)
     if data.action.kind is ActionKind.CREATE:
         check_required(call)
-        _recheck_create(call)
+    await authorise_again(call)
 
 
 # 11 after_write, 14 after_commit

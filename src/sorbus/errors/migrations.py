@@ -332,3 +332,18 @@ def _lines(each: Iterable[str]) -> str:
 def _shortened(statement: str) -> str:
     text = " ".join(statement.split())
     return text if len(text) <= 300 else text[:297] + "…"
+
+
+class ExtensionUnavailable(MigrationError):
+    """The declarations need an extension of PostgreSQL that this server does not have."""
+
+    code = "extension-unavailable"
+
+    def __init__(self, names: Sequence[str], *, version: str) -> None:
+        super().__init__(
+            f"This application needs of PostgreSQL the extension {listed(names)}, and the server "
+            f"(PostgreSQL {version}) does not have it.",
+            hint="Install its package on the server (pgvector for `vector`, the contrib modules for `citext`), or use "
+            "the embedded server, which has both.",
+        )
+        self.names = tuple(names)

@@ -69,7 +69,9 @@ class ActorField(Expr[T]):
 
     def lower(self, context: Lowering) -> Node:
         del context
-        return ActorRef(self.name if isinstance(self.name, str) else self.name.name)
+        return (
+            ActorRef(self.name) if isinstance(self.name, str) else ActorRef(self.name.name, self.name.owner)
+        )
 
 
 class InputValue(Expr[T]):

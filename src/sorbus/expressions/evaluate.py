@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Protocol, cast
 
+from sorbus.errors.access import NotLoaded
+from sorbus.errors.authorization import ActorFieldHidden, ActorFieldNotLoaded, WrongActor
 from sorbus.expressions.casts import cast_value, json_value
 from sorbus.expressions.kinds import type_in
 from sorbus.expressions.nodes import (
@@ -33,6 +35,8 @@ from sorbus.expressions.nodes import (
 )
 from sorbus.expressions.operators import OPERATORS
 from sorbus.scope import tenant_key
+from sorbus.types.hidden import HIDDEN
+from sorbus.types.rules import stored_form
 
 
 class Unevaluable(Exception):
@@ -79,11 +83,34 @@ class Environment:
     incoming: Mapping[str, Any] | None = None
 
 
-def actor_value(actor: Any, name: str) -> Any:
-    """An actor's attribute; null without an actor. An empty name asks whether there is one."""
+def actor_value(actor: Any, name: str, owner: type[Any] | None = None) -> Any:
+    """An actor's attribute; null without an actor. An empty name asks whether there is one.
+
+    Args:
+        owner: the class that declares the attribute, if one does.
+
+    Raises:
+        ActorFieldNotLoaded, ActorFieldHidden: the actor is a record without it.
+        WrongActor: the actor cannot have it.
+    """
     if name == "":
         return actor is not None
-    return None if actor is None else getattr(actor, name)
+    if actor is None:
+        return None
+    kind = type(actor)
+    if owner is not None and not isinstance(actor, owner) and hasattr(kind, "__declared__"):
+        raise WrongActor(kind.__name__, name, expected=owner.__name__)
+    try:
+        value = getattr(actor, name)
+    except NotLoaded:
+        raise ActorFieldNotLoaded(kind.__name__, name) from None
+    except AttributeError:
+        fields = getattr(kind, "__declared__", None) or getattr(actor, "__dict__", {})
+        expected = owner.__name__ if owner is not None else ""
+        raise WrongActor(kind.__name__, name, expected=expected, fields=fields) from None
+    if value is HIDDEN:
+        raise ActorFieldHidden(kind.__name__, name)
+    return stored_form(value)
 
 
 def evaluate(node: Node, row: Any, environment: Environment) -> Any:  # noqa: C901, PLR0911, PLR0912  # one case for each kind
@@ -104,12 +131,12 @@ def evaluate(node: Node, row: Any, environment: Environment) -> Any:  # noqa: C9
             return environment.rows.value(row, node)
         case Call(operator, args):
             return _call(operator, args, row, environment)
-        case ActorRef(name):
-            return actor_value(environment.actor, name)
+        case ActorRef(name, owner):
+            return actor_value(environment.actor, name, owner)
         case TenantRef(cast):
             return (cast or tenant_key)(environment.tenant)
         case InputRef(name):
-            return (environment.inputs or {}).get(name)
+            return stored_form((environment.inputs or {}).get(name))
         case Lazy(function):
             if node not in environment.lazy:
                 environment.lazy[node] = function()

@@ -61,6 +61,7 @@ class Lowerer:
             expected = self.catalog.type_of(owner, beside.name)
             if expected is not None:
                 _check(value, expected, f"{owner.__name__}.{beside.name}")
+                value = _stored(value, expected)
         several = _several(value)
         plain = value if several is None else several
         if self.values is None:
@@ -138,16 +139,36 @@ def _several(value: Any) -> tuple[Any, ...] | None:
 
 
 def _check(value: Any, expected: FieldType, label: str) -> None:
-    several = None if expected.python in {list, tuple} else _several(value)
+    several = None if _stands_alone(value, expected) else _several(value)
     for each in (value,) if several is None else several:
         if each is None or fits(each, expected):
             continue
         raise WrongValueType(each, field=label, expected=expected.describe())
 
 
+def _stored(value: Any, expected: FieldType) -> Any:
+    """A value, or each of several, in the form that a row keeps."""
+    if expected.codec.dump is None:
+        return value
+    several = None if _stands_alone(value, expected) else _several(value)
+    return expected.stored(value) if several is None else tuple(map(expected.stored, several))
+
+
+def _stands_alone(value: Any, expected: FieldType) -> bool:
+    """Whether a list is one value of the field, and not several to choose from."""
+    if expected.python in {list, tuple}:
+        return True
+    rule = expected.rule
+    if rule is None or not isinstance(value, rule.stands_for):
+        return False
+    return not any(isinstance(each, rule.python) for each in _several(value) or ())
+
+
 def fits(value: Any, expected: FieldType) -> bool:
     """Whether a plain Python value can be one of a field's values."""
     python = expected.python
+    if expected.rule is not None:
+        return python is object or isinstance(value, (expected.rule.python, *expected.rule.stands_for))
     if isinstance(value, bool):
         return python in {bool, object}
     if python is object or isinstance(value, python):

@@ -46,9 +46,13 @@ class Ref(Node):
 
 @dataclass(frozen=True, slots=True)
 class ActorRef(Node):
-    """An attribute of the actor; null when there is no actor. An empty name is the actor's presence."""
+    """An attribute of the actor; null when there is no actor. An empty name is the actor's presence.
+
+    `owner` is the class that declares the attribute, where it is known.
+    """
 
     name: str
+    owner: type[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +216,9 @@ class Aggregated(Node):
 
 UNTRUSTED = "untrusted"
 """The form of a call that marks what somebody outside has written; securing a statement takes it away."""
+
+TRUSTED = "trusted"
+"""The form of a call that marks a condition of Sorbus' own inside that; securing a statement leaves it alone."""
 
 TRUE = Const(True)
 FALSE = Const(False)

@@ -15,6 +15,7 @@ from typing import Any
 from sorbus.expressions import numeric
 from sorbus.expressions.functions import dates, lists, numbers, text
 from sorbus.expressions.rule import Operator
+from sorbus.expressions.type_rows import ROWS as TYPE_ROWS
 
 __all__ = ["COMPARISONS", "OPERATORS", "SPECIAL", "Operator"]
 
@@ -50,7 +51,7 @@ def _subtraction(kinds: Sequence[str | None]) -> str:
 
 
 def _addition(kinds: Sequence[str | None]) -> str:
-    if "text" in kinds:
+    if "text" in kinds or "citext" in kinds:
         return "{0} || {1}"
     return "({0} + {1})::date" if "date" in kinds else "{0} + {1}"
 
@@ -79,6 +80,7 @@ _ALL = (
     *numbers.ROWS,
     *dates.ROWS,
     *lists.ROWS,
+    *TYPE_ROWS,
 )
 
 OPERATORS = MappingProxyType({operator.name: operator for operator in _ALL})

@@ -38,7 +38,7 @@ def _inside(value: Any, instead: Replacement) -> Any:
     if isinstance(value, Ordering):
         return _members(value, instead)
     if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
+        items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
         after = tuple(_inside(each, instead) for each in items)
         return after if any(a is not b for a, b in zip(after, items, strict=True)) else items
     return value

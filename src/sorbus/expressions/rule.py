@@ -35,7 +35,7 @@ class Family(StrEnum):
         kind = sql_type(annotation)
         match self:
             case Family.TEXT:
-                return kind == "text"
+                return kind in {"text", "citext"}
             case Family.NUMBER:
                 return kind in _NUMBERS
             case Family.MOMENT:
@@ -43,7 +43,7 @@ class Family(StrEnum):
             case Family.LIST:
                 return kind.endswith("[]")
             case Family.SIZED:
-                return kind == "text" or kind.endswith("[]")
+                return kind in {"text", "citext"} or kind.endswith("[]")
             case Family.DOCUMENT:
                 return kind == "jsonb"
             case _:

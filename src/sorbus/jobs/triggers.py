@@ -27,7 +27,7 @@ from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.sections import Section
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.resource import ResourceSpec
-from sorbus.scope import Scope
+from sorbus.scope import Scope, tenant_key
 
 if TYPE_CHECKING:
     from sorbus.jobs.component import Jobs
@@ -201,20 +201,26 @@ class TriggerRunner:
         planned = self.planned.get(job.args["trigger"])
         if planned is None:
             return Cancel(f"there is no trigger `{job.args['trigger']}` any more")
+        # Tenants with tables of their own are looked at one after the other, all others together.
+        tenants = [None] if planned.spec.schema_tenancy is None else await self.app.tenants.list()
+        for tenant in tenants:
+            await self._scan(planned, tenant)
+        return Done()
+
+    async def _scan(self, planned: PlannedTrigger, tenant: str | None) -> None:
         spec = planned.spec
         tenancy, key = spec.tenancy, spec.primary_key.name
-        rows: Query[Any] = Query(resource=spec.python, scope=self.app.system_scope())
+        rows: Query[Any] = Query(resource=spec.python, scope=self.app.system_scope(tenant=tenant))
         query = rows.where(planned.trigger.where)
         found: list[NewJob] = []
         async for row in query.stream(batch=_BATCH):
-            tenant = row.__dict__[tenancy.attribute] if tenancy is not None else None
-            found.append(planned.job(row.__dict__[key], tenant=tenant, actor=None))
+            owner = row.__dict__[tenancy.attribute] if tenancy is not None else tenant
+            found.append(planned.job(row.__dict__[key], tenant=owner, actor=None))
             if len(found) == _BATCH:
                 await self.jobs.enqueue(*found)
                 found = []
         if found:
             await self.jobs.enqueue(*found)
-        return Done()
 
 
 def _planned(app: Sorbus) -> Iterator[PlannedTrigger]:
@@ -236,6 +242,9 @@ def _wanted(planned: PlannedTrigger, call: ActionCall) -> NewJob | None:
     except Unevaluable:
         # It looks at other rows: the job looks itself.
         pass
-    tenancy = planned.spec.tenancy
-    tenant = row[tenancy.attribute] if tenancy is not None else call.scope.tenant
+    spec = planned.spec
+    if spec.schema_tenancy is not None:
+        tenant = call.engine.tenant_names.name_of(call.scope.tenant, resource=spec.name, action="trigger")
+    else:
+        tenant = row[spec.tenancy.attribute] if spec.tenancy is not None else tenant_key(call.scope.tenant)
     return planned.job(row[planned.spec.primary_key.name], tenant=tenant, actor=actor_data(call.scope.actor))

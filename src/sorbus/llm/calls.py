@@ -18,13 +18,8 @@ from sorbus.llm.messages import CallKind
 from sorbus.llm.records import CallRecord, CallStatus
 from sorbus.resource.fields import Attr, attribute, uuid_primary_key
 from sorbus.resource.model import Resource
-from sorbus.resource.sections import (
-    Policies,
-    Postgres,
-    actor_present,
-    authorize_if,
-    policy,
-)
+from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
+from sorbus.resource.sections import Postgres
 from sorbus.resource.tenancy import Tenancy
 
 

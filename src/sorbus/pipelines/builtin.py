@@ -11,7 +11,7 @@ from sorbus.pipelines.definition import Pipeline, StageContent, StageContext, st
 from sorbus.pipelines.sources import ParsedDocument, parse_document, quoted_reply_removed
 from sorbus.resource import action
 from sorbus.resource.model import Resource
-from sorbus.resource.sections import Policies, actor_present, authorize_if, policy
+from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
 from sorbus.scope import Scope
 
 

@@ -1,4 +1,4 @@
-"""Policies: fold to true, false or a filter; explain."""
+"""Policies: fold to true, false or a filter; field policies; explain."""
 
 from sorbus.policies.explain import CheckOutcome, Explanation, PolicyOutcome, explain, refusal
 from sorbus.policies.fold import PolicyProgram, Variant

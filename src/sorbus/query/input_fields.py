@@ -49,7 +49,7 @@ _EQUALITY = ("eq", "not_eq", "in", "is_nil")
 _ORDER = ("less_than", "less_than_or_equal", "greater_than", "greater_than_or_equal")
 _TEXT = ("contains", "starts_with", "ends_with")
 _PLAIN = frozenset(
-    {"uuid", "text", "bigint", "double precision", "boolean", "numeric", "date", "interval"}
+    {"uuid", "text", "citext", "bigint", "double precision", "boolean", "numeric", "date", "interval"}
     | {"timestamp with time zone", "time without time zone"}
 )
 
@@ -65,7 +65,7 @@ def operators_for(kind: FieldType) -> tuple[str, ...]:
         return ("is_nil",)
     if kind.choices or kind.sql == "boolean":
         return _EQUALITY
-    return (*_EQUALITY, *_ORDER, *(_TEXT if kind.sql == "text" else ()))
+    return (*_EQUALITY, *_ORDER, *(_TEXT if kind.sql in {"text", "citext"} else ()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +136,13 @@ def storable(value: Any, kind: FieldType) -> Any:
     """
     if isinstance(value, Enum):
         return value
-    check = _CHECKS.get(kind.sql)
-    return value if check is None else check(value)
+    check = _CHECKS.get("text" if kind.sql == "citext" else kind.sql)
+    if check is None:
+        return value
+    if kind.rule is not None:
+        check(kind.stored(value))
+        return value
+    return check(value)
 
 
 def _text(value: str) -> str:

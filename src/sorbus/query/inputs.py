@@ -184,7 +184,7 @@ class _ConditionReader:
         if depth > DEEPEST:
             raise refused("filter", path, allowed=(), problem=f"a filter is at most {DEEPEST} levels deep")
         parts: list[Expr[bool]] = []
-        members: Mapping[Any, Any] = data
+        members: Mapping[Any, Any] = data  # pyright: ignore[reportUnknownVariableType]
         for name, inner in members.items():
             self._count(spec, path)
             text = (name if isinstance(name, str) else repr(name))[:100]
@@ -236,7 +236,7 @@ class _ConditionReader:
             problem = f'`{field.name}` takes a map of operators, as in {{"{field.operators[0]}": …}}'
             raise _refused(spec.name, field.name, path, allowed=field.operators, problem=problem)
         parts: list[Expr[bool]] = []
-        members: Mapping[Any, Any] = inner
+        members: Mapping[Any, Any] = inner  # pyright: ignore[reportUnknownVariableType]
         for name, value in members.items():
             self._count(spec, path)
             operator = (name if isinstance(name, str) else repr(name))[:100]

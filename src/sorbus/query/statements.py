@@ -109,6 +109,7 @@ class Select:
         seek: a condition that picks the rows of a page; `distinct`, `total` and `earlier` do not see it.
         total: whether the number of all rows, whatever `seek`, `limit` and `offset`, stands in each row.
         earlier: whether each row says if there are rows that `seek` has left out in front.
+        given: the attributes of one row that is looked at instead of those of the table; what it leaves out is null.
 
     A row of the answer is the key of its source row (with `related`), `total`, `earlier`, then the outputs.
     With `related` and one of the two, a source row without related rows answers with nulls as outputs.
@@ -127,6 +128,7 @@ class Select:
     seek: Node | None = None
     total: bool = False
     earlier: bool = False
+    given: tuple[tuple[str, Node], ...] | None = None
 
     @property
     def cut(self) -> bool:

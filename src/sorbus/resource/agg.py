@@ -156,7 +156,7 @@ def count(relationship: Any = None, of: Any = None, **options: Any) -> Any:
     """
     if _of_query(relationship):
         return total(SummaryKind.COUNT, relationship, **options)
-    return Agg(AggregateKind.COUNT, relationship, of, **options)
+    return Agg[Any](AggregateKind.COUNT, relationship, of, **options)
 
 
 @overload
@@ -174,7 +174,7 @@ def exists(relationship: Any = None, **options: Any) -> Any:
     """Whether there is a related row; without a relationship, whether there is a row of a query."""
     if _of_query(relationship):
         return total(SummaryKind.EXISTS, **options)
-    return Agg(AggregateKind.EXISTS, relationship, None, **options)
+    return Agg[Any](AggregateKind.EXISTS, relationship, None, **options)
 
 
 @overload
@@ -194,7 +194,7 @@ def sum(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The sum of a field over the related rows, or over those of a query; `default`, else zero, without any."""
     if _of_query(relationship):
         return total(SummaryKind.SUM, relationship, **options)
-    return Agg(AggregateKind.SUM, relationship, of, **options)
+    return Agg[Any](AggregateKind.SUM, relationship, of, **options)
 
 
 @overload
@@ -224,7 +224,7 @@ def min(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The least value of a field over the related rows; `default`, else null, when there is none."""
     if _of_query(relationship):
         return total(SummaryKind.MIN, relationship, **options)
-    return Agg(AggregateKind.MIN, relationship, of, **options)
+    return Agg[Any](AggregateKind.MIN, relationship, of, **options)
 
 
 @overload
@@ -254,7 +254,7 @@ def max(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The greatest value of a field over the related rows; `default`, else null, when there is none."""
     if _of_query(relationship):
         return total(SummaryKind.MAX, relationship, **options)
-    return Agg(AggregateKind.MAX, relationship, of, **options)
+    return Agg[Any](AggregateKind.MAX, relationship, of, **options)
 
 
 @overload
@@ -292,7 +292,7 @@ def avg(relationship: Any, of: Any = None, **options: Any) -> Any:
     """
     if _of_query(relationship):
         return total(SummaryKind.AVG, relationship, **options)
-    return Agg(AggregateKind.AVG, relationship, of, **options)
+    return Agg[Any](AggregateKind.AVG, relationship, of, **options)
 
 
 @overload
@@ -333,7 +333,7 @@ def first(relationship: Any, of: Any = None, **options: Any) -> Any:
     """
     if _of_query(relationship):
         return total(SummaryKind.FIRST, relationship, **options)
-    return Agg(AggregateKind.FIRST, relationship, of, **options)
+    return Agg[Any](AggregateKind.FIRST, relationship, of, **options)
 
 
 @overload
@@ -369,7 +369,7 @@ def list(relationship: Any, of: Any = None, **options: Any) -> Any:
     """
     if _of_query(relationship):
         return total(SummaryKind.LIST, relationship, **options)
-    return Agg(AggregateKind.LIST, relationship, of, **options)
+    return Agg[Any](AggregateKind.LIST, relationship, of, **options)
 
 
 @overload
@@ -417,4 +417,4 @@ def custom(
         BrokenFragment: the SQL's braces are wrong.
     """
     made = Custom(template(sql, 1, where="agg.custom"), fold, type)
-    return Agg(AggregateKind.CUSTOM, relationship, of, custom=made, **options)
+    return Agg[Any](AggregateKind.CUSTOM, relationship, of, custom=made, **options)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sorbus.engine.subscriptions import Subscription
     from sorbus.engine.transaction import Transaction
     from sorbus.policies.explain import Explanation
+    from sorbus.resource.model import Resource
 
 
 class Component(Protocol):
@@ -141,14 +142,17 @@ class Sorbus:
         database = self._database
         if database is None:
             return
+        from sorbus.data_layers.postgres.migrations import push
+        from sorbus.data_layers.postgres.migrations.extensions import check_extensions
+        from sorbus.errors.migrations import ManagedByFiles
+
         wanted = self._auto_migrate
         if wanted is None:
             wanted = database.server is not None or os.environ.get("SORBUS_AUTO_MIGRATE") == "1"
         if not wanted:
+            async with database.pool.connection() as asking:
+                await check_extensions(asking, self.schema())
             return
-        from sorbus.data_layers.postgres.migrations import push
-        from sorbus.errors.migrations import ManagedByFiles
-
         connection = await database.connect_as_login(application_name="sorbus-migrate")
         try:
             await push(connection, self.schema(), system_scripts=self.system_scripts())
@@ -293,9 +297,17 @@ class Sorbus:
             raise ApplicationClosed(self.name)
         return self._database
 
-    def scope(self, *, actor: Any = None, tenant: Any = None) -> Scope:
-        """The scope of a call: who acts, for which tenant."""
-        return Scope(actor=actor, tenant=tenant, services=self._services, runtime=self.engine)
+    def scope(
+        self, *, actor: Any = None, tenant: Any = None, context: Mapping[str, Any] | None = None
+    ) -> Scope:
+        """The scope of a call: who acts, for which tenant.
+
+        Args:
+            context: what else is known about the call, for policies that ask `context_equals`.
+        """
+        return Scope(
+            actor=actor, tenant=tenant, services=self._services, runtime=self.engine, context=context or {}
+        )
 
     def system_scope(self, *, tenant: Any = None) -> Scope:
         """The scope of Sorbus' own work and of scripts that the operator runs: no policy is asked."""
@@ -353,9 +365,31 @@ class Sorbus:
             raise NoSuchTopic(topic, allowed=())
         return self._hub.subscribe(topic, scope, after=after, records=records, known=known, backlog=backlog)
 
-    def explain(self, action: Action, scope: Scope, **inputs: Any) -> Explanation:
-        """Whether the scope's actor may run an action, and why, as data."""
-        return self.engine.explain(action, scope, inputs)
+    async def can(
+        self, action: Action | type[Resource], scope: Scope, subject: Any = None, /, **inputs: Any
+    ) -> bool:
+        """Whether the scope's actor may run an action. Exact also where it depends on the row: one statement asks.
+
+        Args:
+            action: the action, or a resource for its primary read.
+            subject: the record, or its key, of an update, a destroy or a read.
+            inputs: those of the action; a create is judged by the row that it would write.
+
+        Raises:
+            InvalidAction: the inputs are none that the action takes, so there is nothing to judge.
+        """
+        return await self.engine.can(action, scope, inputs, subject=subject)
+
+    def explain(
+        self, action: Action | type[Resource], scope: Scope, record: Any = None, /, **inputs: Any
+    ) -> Explanation:
+        """Whether the scope's actor may run an action and see which fields, and why, as data and as text.
+
+        Args:
+            action: the action, or a resource for its primary read.
+            record: the record in question; without one, what depends on the row stays open.
+        """
+        return self.engine.explain(action, scope, inputs, record=record)
 
     def system_scripts(self) -> Sequence[SystemScript]:
         """The tables that parts of the application need besides those of the resources."""

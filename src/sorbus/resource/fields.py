@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar, Unpack, overload
 from uuid import UUID
 
 from sorbus.errors.access import NotLoaded
 from sorbus.expressions.build import Expr, Lowering
 from sorbus.expressions.nodes import Node
+from sorbus.resource.options import AttributeKeywords
 from sorbus.schema.fields import DefaultKind
 from sorbus.types.uuid7 import uuid7
+from sorbus.types.vector import Hnsw
 
 T = TypeVar("T")
 
@@ -62,8 +64,14 @@ class AttributeOptions:
     primary_key: bool = False
     touch: bool = False
     column: str = ""
+    generated: bool = False
     filterable: bool = True
     sortable: bool = True
+    select_by_default: bool = True
+    share_default: bool = False
+    update_default_kind: DefaultKind = DefaultKind.NONE
+    update_default: Any = None
+    index: bool | Hnsw = False
     limits: Mapping[str, Any]
 
 
@@ -90,59 +98,11 @@ _ABSENT: Any = object()
 
 
 @overload
-def attribute(
-    *,
-    default: Callable[[], T],
-    public: bool = ...,
-    writable: bool = ...,
-    sensitive: bool = ...,
-    description: str = ...,
-    column: str = ...,
-    filterable: bool = ...,
-    sortable: bool = ...,
-    **limits: Any,
-) -> Attr[T]: ...
+def attribute(*, default: Callable[[], T], **options: Unpack[AttributeKeywords]) -> Attr[T]: ...
 @overload
-def attribute(
-    *,
-    default: T,
-    public: bool = ...,
-    writable: bool = ...,
-    sensitive: bool = ...,
-    description: str = ...,
-    column: str = ...,
-    filterable: bool = ...,
-    sortable: bool = ...,
-    min_length: int | None = ...,
-    max_length: int | None = ...,
-    pattern: str | None = ...,
-    ge: Any = ...,
-    gt: Any = ...,
-    le: Any = ...,
-    lt: Any = ...,
-    max_digits: int | None = ...,
-    decimal_places: int | None = ...,
-) -> Attr[T]: ...
+def attribute(*, default: T, **options: Unpack[AttributeKeywords]) -> Attr[T]: ...
 @overload
-def attribute(
-    *,
-    public: bool = ...,
-    writable: bool = ...,
-    sensitive: bool = ...,
-    description: str = ...,
-    column: str = ...,
-    filterable: bool = ...,
-    sortable: bool = ...,
-    min_length: int | None = ...,
-    max_length: int | None = ...,
-    pattern: str | None = ...,
-    ge: Any = ...,
-    gt: Any = ...,
-    le: Any = ...,
-    lt: Any = ...,
-    max_digits: int | None = ...,
-    decimal_places: int | None = ...,
-) -> Attr[Any]: ...
+def attribute(**options: Unpack[AttributeKeywords]) -> Attr[Any]: ...
 def attribute(
     *,
     default: Any = _ABSENT,
@@ -151,8 +111,13 @@ def attribute(
     sensitive: bool = False,
     description: str = "",
     column: str = "",
+    generated: bool = False,
     filterable: bool = True,
     sortable: bool = True,
+    select_by_default: bool = True,
+    share_default: bool = False,
+    update_default: Any = _ABSENT,
+    index: bool | Hnsw = False,
     **limits: Any,
 ) -> Any:
     """Declare a stored field: `title: Attr[str] = attribute(public=True, max_length=200)`.
@@ -164,25 +129,47 @@ def attribute(
         sensitive: whether its value is hidden in representations, logs and errors.
         description: one line for every interface.
         column: the column's name, when it differs.
-        filterable, sortable: whether interfaces may filter and sort by it, when it is public.
-        limits: constraints, as `sorbus.types.Constraints` lists them.
+        generated: the database fills it when no action does, so it is never required. An `int` becomes an identity
+            column, which counts; for anything else a trigger or default of the database's own has to do it.
+        filterable, sortable: whether interfaces may filter and sort by it, where its type can be.
+        select_by_default: whether it is read unless a query asks for it with `load`.
+        share_default: attributes of one record whose default is the same function get one value of it.
+        update_default: a value, or a function that makes it, for every update that changes something else.
+        index: whether there is an index on it, of the kind that fits its type; or an `Hnsw` for a vector.
+        limits: constraints, as `sorbus.Limits` lists them.
     """
-    kind = DefaultKind.VALUE
-    if default is _ABSENT:
-        kind, default = DefaultKind.NONE, None
-    elif callable(default):
-        kind = DefaultKind.FACTORY
+    kind, value = _default(default)
+    update_kind, update_value = _default(update_default)
     options = AttributeOptions(
         default_kind=kind,
-        default=default,
+        default=value,
         writable=writable,
         sensitive=sensitive,
         column=column,
+        generated=generated,
         filterable=filterable,
         sortable=sortable,
+        select_by_default=select_by_default,
+        share_default=share_default,
+        update_default_kind=update_kind,
+        update_default=update_value,
+        index=index,
         limits={name: value for name, value in limits.items() if value is not None},
     )
     return Attr[Any](options, public=public, description=description)
+
+
+def _default(given: Any) -> tuple[DefaultKind, Any]:
+    if given is _ABSENT:
+        return DefaultKind.NONE, None
+    return (DefaultKind.FACTORY if callable(given) else DefaultKind.VALUE), given
+
+
+def integer_primary_key(*, public: bool = True) -> Attr[int]:
+    """The key of a resource: a number that the database counts up. Prefer `uuid_primary_key`, which needs no answer
+    from the database, unless people read the number."""
+    options = AttributeOptions(generated=True, writable=False, primary_key=True, limits={})
+    return Attr[int](options, public=public, description="The id.")
 
 
 def uuid_primary_key(*, public: bool = True) -> Attr[UUID]:
@@ -198,8 +185,16 @@ def _now() -> datetime:
 
 
 def timestamp(*, public: bool = False, touch: bool = False, description: str = "") -> Attr[datetime]:
-    """A time that is set when the row is created and, with `touch`, anew at every update."""
+    """A time that is set when the row is created and, with `touch`, anew at every update.
+
+    All timestamps of a new record are one time.
+    """
     options = AttributeOptions(
-        default_kind=DefaultKind.FACTORY, default=_now, writable=False, touch=touch, limits={}
+        default_kind=DefaultKind.FACTORY,
+        default=_now,
+        writable=False,
+        touch=touch,
+        share_default=True,
+        limits={},
     )
     return Attr[datetime](options, public=public, description=description)

@@ -42,7 +42,7 @@ class Resource:
         super().__init_subclass__(**kwargs)
         if draft:
             return
-        cls.__locals__ = _local_types(sys._getframe(1))
+        cls.__locals__ = local_types(1)
         inherited: dict[str, Any] = {}
         for base in reversed(cls.__mro__[1:]):
             inherited.update(getattr(base, "__declared__", {}))
@@ -200,8 +200,13 @@ def _copy[T](record: T) -> T:
     return made
 
 
-def _local_types(frame: FrameType) -> dict[str, Any]:
-    """The types that a function has defined before a resource in its body; annotations may name them."""
+def local_types(above: int) -> dict[str, Any]:
+    """The types that a function has defined before a resource in its body; annotations may name them.
+
+    Args:
+        above: how many calls lie between the class body and the caller of this.
+    """
+    frame: FrameType = sys._getframe(above + 1)
     if frame.f_locals is frame.f_globals:
         return {}
     return {name: value for name, value in frame.f_locals.items() if isinstance(value, (type, TypeAliasType))}

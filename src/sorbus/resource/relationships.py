@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Self, TypeGuard, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeGuard, TypeVar, cast, overload
 
 from sorbus.errors.access import NotLoaded
 from sorbus.expressions.build import ExistsExpr, Expr, Related, Sort
@@ -24,6 +24,10 @@ Far = str | Callable[[Any], Attr[Any]]
 
 Where = Callable[[Any], Expr[bool]]
 Order = Callable[[Any], Sort | Expr[Any] | Sequence[Sort | Expr[Any]]]
+
+
+AuthorizeRead = Literal["filter", "error"]
+"""What loading does about related rows that the actor may not read: leave them out, or refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class RelationshipOptions:
     index: bool = True
     foreign_key: bool = True
     function: Callable[..., Any] | None = None
+    authorize_read_with: AuthorizeRead = "filter"
     public: bool = False
     description: str = ""
 
@@ -118,11 +123,10 @@ class Many(Relationship[R]):
         Raises:
             NotLoaded: no page was loaded for this relationship.
         """
-        found = record.__dict__.get(self.name)
+        found: object = record.__dict__.get(self.name)
         if not isinstance(found, Page):
             raise NotLoaded(type(record).__name__, self.name)
-        page: Page[R] = found
-        return page
+        return cast("Page[R]", found)
 
 
 def belongs_to(
@@ -135,6 +139,7 @@ def belongs_to(
     match_tenant: bool | None = None,
     index: bool = True,
     foreign_key: bool = True,
+    authorize_read_with: AuthorizeRead = "filter",
     public: bool = False,
     description: str = "",
 ) -> One[Any]:
@@ -149,6 +154,7 @@ def belongs_to(
             have a tenancy over an attribute.
         index: whether `via` gets an index.
         foreign_key: False leaves the constraint out of the database.
+        authorize_read_with: what loading does about rows that the actor may not read: leave them out, or refuse.
     """
     return One(
         Cardinality.BELONGS_TO,
@@ -161,6 +167,7 @@ def belongs_to(
             match_tenant=match_tenant,
             index=index,
             foreign_key=foreign_key,
+            authorize_read_with=authorize_read_with,
             public=public,
             description=description,
         ),
@@ -173,6 +180,7 @@ def has_one(
     source: Attr[Any] | None = None,
     where: Where | None = None,
     order_by: Order | None = None,
+    authorize_read_with: AuthorizeRead = "filter",
     public: bool = False,
     description: str = "",
 ) -> One[Any]:
@@ -182,6 +190,7 @@ def has_one(
         source: the attribute of this row that `via` holds, when it is not the key.
         where: what else the row must meet.
         order_by: how to choose among several rows: the first of them counts.
+        authorize_read_with: what loading does about rows that the actor may not read: leave them out, or refuse.
     """
     options = RelationshipOptions(
         via=via,
@@ -189,6 +198,7 @@ def has_one(
         where=where,
         order_by=order_by,
         limit=1 if order_by is not None else None,
+        authorize_read_with=authorize_read_with,
         public=public,
         description=description,
     )
@@ -203,6 +213,7 @@ def has_many(
     order_by: Order | None = None,
     limit: int | None = None,
     offset: int | None = None,
+    authorize_read_with: AuthorizeRead = "filter",
     public: bool = False,
     description: str = "",
 ) -> Many[Any]:
@@ -215,6 +226,7 @@ def has_many(
         order_by: how the rows are sorted when they are loaded; a list for several terms.
         limit, offset: which of the sorted rows count for each row of this resource, in loads, conditions and
             aggregates alike. Rows that the actor may not see are not counted.
+        authorize_read_with: what loading does about rows that the actor may not read: leave them out, or refuse.
     """
     options = RelationshipOptions(
         via=via,
@@ -223,6 +235,7 @@ def has_many(
         order_by=order_by,
         limit=limit,
         offset=offset,
+        authorize_read_with=authorize_read_with,
         public=public,
         description=description,
     )
@@ -242,6 +255,7 @@ def many_to_many(
     order_by: Order | None = None,
     limit: int | None = None,
     offset: int | None = None,
+    authorize_read_with: AuthorizeRead = "filter",
     public: bool = False,
     description: str = "",
 ) -> Many[Any]:
@@ -259,6 +273,7 @@ def many_to_many(
         carries_join: whether each loaded row carries the row between, for `join_of(tag, ArticleTag)`.
         order_by: how the rows are sorted, also by fields of the row between: `lambda tag: ArticleTag.position`.
         limit, offset: as those of `has_many`.
+        authorize_read_with: what loading does about rows that the actor may not read: leave them out, or refuse.
     """
     options = RelationshipOptions(
         through=through,
@@ -272,6 +287,7 @@ def many_to_many(
         order_by=order_by,
         limit=limit,
         offset=offset,
+        authorize_read_with=authorize_read_with,
         public=public,
         description=description,
     )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from sorbus.errors.declaration import DeclarationError
-from sorbus.expressions.build import ActorField, Expr, InputValue
+from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Node
 from sorbus.resource.actions import Action
 from sorbus.resource.effects import Work
-from sorbus.resource.fields import Attr, Field
+from sorbus.resource.fields import Attr
 from sorbus.schema.actions import ActionSpec
-from sorbus.schema.policies import Effect
 from sorbus.schema.resource import ResourceSpec
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from sorbus.resource.policies import Policy
 
 ActionType = Literal["read", "create", "update", "destroy", "generic", "any"]
 ACTION_TYPES: tuple[str, ...] = ("read", "create", "update", "destroy", "generic", "any")
@@ -67,6 +67,11 @@ class Section:
         """The mistakes in this section, seen from the spec as it was declared."""
         del spec, lowerer
         yield from ()
+
+    @property
+    def exposes(self) -> bool:
+        """Whether it lets somebody outside run actions, so that a resource without policies is worth a warning."""
+        return False
 
     # the door for extensions, see `sorbus.resource.extensions`
 
@@ -152,81 +157,6 @@ class Identities(Section):
         self.identities = identities
 
 
-Condition = Expr[bool] | Literal[True]
-"""What a check asks. No plain `bool`: a comparison with a value of a wrong type would be one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check of a policy."""
-
-    effect: Effect
-    condition: Condition
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Checks for some actions; made by `policy` and `bypass`."""
-
-    on: tuple[Action | ActionType, ...]
-    checks: tuple[Check, ...]
-    bypass: bool = False
-
-
-def authorize_if(condition: Condition) -> Check:
-    """Allow where the condition is true."""
-    return Check(Effect.AUTHORIZE_IF, condition)
-
-
-def forbid_if(condition: Condition) -> Check:
-    """Forbid where the condition is true; where it is unknown, the next check decides."""
-    return Check(Effect.FORBID_IF, condition)
-
-
-def authorize_unless(condition: Condition) -> Check:
-    """Allow where the condition is false; unknown allows nothing."""
-    return Check(Effect.AUTHORIZE_UNLESS, condition)
-
-
-def forbid_unless(condition: Condition) -> Check:
-    """Forbid where the condition is false or unknown."""
-    return Check(Effect.FORBID_UNLESS, condition)
-
-
-def policy(on: Action | ActionType | list[Action | ActionType], *checks: Check) -> Policy:
-    """Every listed action must be allowed by the first check that decides; none deciding means forbidden."""
-    return Policy(tuple(on) if isinstance(on, list) else (on,), checks)
-
-
-def bypass(on: Action | ActionType | list[Action | ActionType], *checks: Check) -> Policy:
-    """Where these checks allow, later policies are not asked."""
-    return Policy(tuple(on) if isinstance(on, list) else (on,), checks, bypass=True)
-
-
-def actor(attribute: Field[T]) -> Expr[T]:
-    """An attribute of the actor; null when nobody acts."""
-    return ActorField(attribute)
-
-
-def actor_present() -> Expr[bool]:
-    """Whether anybody acts."""
-    return ActorField("")
-
-
-def input_value(name: str) -> Expr[Any]:
-    """An input of the running action, by name; null when it was not given."""
-    return InputValue(name)
-
-
-class Policies(Section):
-    """Who may do what. All policies that apply must allow; no section means that everything is forbidden."""
-
-    section_name = "policies"
-
-    def __init__(self, *policies: Policy) -> None:
-        self.policies = policies
-
-
 class JsonApi(Section):
     """What JSON:API serves under a path.
 
@@ -243,6 +173,11 @@ class JsonApi(Section):
         self.path = path
         self.actions = actions
         self.includes = includes or []
+
+    @property
+    def exposes(self) -> bool:
+        """Whether it lists an action."""
+        return bool(self.actions)
 
 
 Predicate = Callable[[Any], Expr[bool]]

@@ -23,12 +23,13 @@ from sorbus.schema.fields import (
     ReferenceSpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import CheckSpec, Effect, PolicySpec
+from sorbus.schema.policies import Access, CheckSpec, Effect, FieldPolicySpec, PolicySpec
 from sorbus.schema.resource import PRIMARY_READ, AdditionSpec, ApplicationSpec, FieldSpec, ResourceSpec
 from sorbus.schema.tenancy import SchemaTenancySpec, TenancyMode, TenancySpec
 
 __all__ = [
     "PRIMARY_READ",
+    "Access",
     "ActionKind",
     "ActionSpec",
     "AdditionSpec",
@@ -40,6 +41,7 @@ __all__ = [
     "CheckSpec",
     "DefaultKind",
     "Effect",
+    "FieldPolicySpec",
     "FieldSpec",
     "HookPoint",
     "IdentitySpec",

@@ -10,6 +10,7 @@ from typing import Any
 from sorbus.expressions.nodes import Aggregated, Node, Ordering
 from sorbus.schema.actions import InputSpec
 from sorbus.types.base import FieldType
+from sorbus.types.vector import Hnsw
 
 
 class DefaultKind(StrEnum):
@@ -32,6 +33,12 @@ class AttributeSpec:
         touch: whether every update sets it anew (an `updated_at`).
         filterable, sortable: whether somebody outside may filter and sort by it, when it is public.
         column: its name in the table.
+        generated: whether the database fills it when no action does.
+        filterable, sortable: whether interfaces may filter and sort by it, where its type can be.
+        select_by_default: whether a query reads it without being asked to.
+        share_default: whether attributes of one record with the same function for a default get one value of it.
+        update_default: what an update that changes something sets, as `update_default_kind` says.
+        index: whether there is an index on it, or the one for a vector.
     """
 
     name: str
@@ -45,17 +52,44 @@ class AttributeSpec:
     default: Any = None
     touch: bool = False
     column: str = ""
+    generated: bool = False
     filterable: bool = True
     sortable: bool = True
+    select_by_default: bool = True
+    share_default: bool = False
+    update_default_kind: DefaultKind = DefaultKind.NONE
+    update_default: Any = None
+    index: bool | Hnsw = False
 
     @property
     def has_default(self) -> bool:
-        """Whether an absent input gets a value; a nullable attribute's is null."""
-        return self.default_kind is not DefaultKind.NONE or self.type.nullable
+        """Whether an absent input gets a value; a nullable attribute's is null, a generated one's the database's."""
+        return (self.default_kind is not DefaultKind.NONE or self.type.nullable) and not self.generated
 
-    def make_default(self) -> Any:
-        """The value of an absent input."""
-        return self.default() if self.default_kind is DefaultKind.FACTORY else self.default
+    def make_default(self, made: dict[Any, Any] | None = None) -> Any:
+        """The value of an absent input.
+
+        Args:
+            made: what functions have made for this record so far, by function; filled for those that share.
+        """
+        return self._made(self.default_kind, self.default, made)
+
+    def make_update_default(self, made: dict[Any, Any]) -> Any:
+        """The value that an update sets which does not set the attribute itself."""
+        return self._made(self.update_default_kind, self.update_default, made)
+
+    def _made(self, kind: DefaultKind, default: Any, made: dict[Any, Any] | None) -> Any:
+        if kind is not DefaultKind.FACTORY:
+            return default
+        if self.share_default and made is not None:
+            if default not in made:
+                made[default] = self._cast(default())
+            return made[default]
+        return self._cast(default())
+
+    def _cast(self, value: Any) -> Any:
+        rule = self.type.rule
+        return value if rule is None or value is None else rule.cast(value)
 
 
 class Cardinality(StrEnum):
@@ -144,6 +178,8 @@ class RelationshipSpec:
         function: the batch function of a manual one.
         several: whether a way without keys leads to a list.
         reference: the foreign key (belongs_to only), or None.
+        authorize_read: what a load does about related rows that the actor may not read: `filter` leaves them out,
+            `error` refuses.
     """
 
     name: str
@@ -162,6 +198,7 @@ class RelationshipSpec:
     function: Callable[..., Any] | None = None
     several: bool = True
     reference: ReferenceSpec | None = None
+    authorize_read: str = "filter"
 
     @property
     def to_many(self) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sorbus.expressions.describe import describe
+from sorbus.expressions.nodes import TRUE
 from sorbus.schema.actions import ActionSpec, InputSpec
 from sorbus.schema.fields import DefaultKind
+from sorbus.schema.policies import PolicySpec, RuleSpec
 from sorbus.schema.resource import ApplicationSpec, FieldSpec, ResourceSpec
 
 MANIFEST_VERSION = 1
@@ -51,6 +53,9 @@ def resource_manifest(spec: ResourceSpec) -> dict[str, Any]:
             for each in spec.additions
         ],
         "policies": None if spec.policies is None else [_policy(each) for each in spec.policies],
+        "field_policies": None
+        if spec.field_policies is None
+        else [{"fields": sorted(each.fields), **_rule(each)} for each in spec.field_policies],
     }
 
 
@@ -72,6 +77,10 @@ def _field(spec: ResourceSpec, name: str, each: FieldSpec) -> dict[str, Any]:
             "writable": attribute.writable,
             "sensitive": attribute.sensitive,
             "has_default": attribute.default_kind is not DefaultKind.NONE,
+            "generated": attribute.generated,
+            "filterable": attribute.filterable,
+            "sortable": attribute.sortable,
+            "select_by_default": attribute.select_by_default,
         }
         return data
     calculation = spec.calculations.get(name)
@@ -126,11 +135,22 @@ def _input(each: InputSpec) -> dict[str, Any]:
     }
 
 
-def _policy(policy: Any) -> dict[str, Any]:
+def _policy(policy: PolicySpec) -> dict[str, Any]:
+    return {"actions": sorted(policy.actions), "domain": policy.domain, **_rule(policy)}
+
+
+def _rule(rule: RuleSpec) -> dict[str, Any]:
     return {
-        "actions": sorted(policy.actions),
-        "bypass": policy.bypass,
+        "bypass": rule.bypass,
+        "access": rule.access.value,
+        "when": None if rule.when == TRUE else describe(rule.when),
+        "description": rule.description,
         "checks": [
-            {"effect": each.effect.value, "condition": describe(each.condition)} for each in policy.checks
+            {
+                "effect": each.effect.value,
+                "condition": describe(each.condition),
+                "description": each.description,
+            }
+            for each in rule.checks
         ],
     }

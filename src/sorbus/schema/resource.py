@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from sorbus.schema.fields import (
     IdentitySpec,
     RelationshipSpec,
 )
-from sorbus.schema.policies import PolicySpec
+from sorbus.schema.policies import FieldPolicySpec, PolicySpec
 from sorbus.schema.tenancy import ManagedTenantsSpec, SchemaTenancySpec, TenancySpec
 from sorbus.schema.ways import Segment, segments
 
@@ -52,6 +52,7 @@ class ResourceSpec:
         python: the declaring class; opaque here, records are its instances.
         table: the table's name; None when another data layer holds the rows.
         policies: None when there is no policies section, and everything is forbidden.
+        field_policies: None when there are none, and whoever sees a row sees its fields.
         tenancy: to which tenant a row belongs, when the tenant stands in an attribute.
         schema_tenancy: that each tenant has a table of its own.
         manages_tenants: that the rows are the tenants themselves.
@@ -72,6 +73,7 @@ class ResourceSpec:
     identities: Mapping[str, IdentitySpec] = field(default_factory=dict[str, IdentitySpec])
     actions: Mapping[str, ActionSpec] = field(default_factory=dict[str, ActionSpec])
     policies: tuple[PolicySpec, ...] | None = None
+    field_policies: tuple[FieldPolicySpec, ...] | None = None
     tenancy: TenancySpec | None = None
     schema_tenancy: SchemaTenancySpec | None = None
     manages_tenants: ManagedTenantsSpec | None = None
@@ -87,6 +89,21 @@ class ResourceSpec:
     def fields(self) -> Mapping[str, FieldSpec]:
         """Attributes, calculations and aggregates by name."""
         return MappingProxyType({**self.attributes, **self.calculations, **self.aggregates})
+
+    @cached_property
+    def dumps(self) -> Mapping[str, Callable[[Any], Any]]:
+        """The conversions to stored forms, of those attributes that need one."""
+        found = {name: each.type.codec.dump for name, each in self.attributes.items()}
+        return MappingProxyType({name: dump for name, dump in found.items() if dump is not None})
+
+    def stored(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values of attributes as a row keeps them; expressions stay."""
+        if not self.dumps:
+            return values
+        return {
+            name: self.attributes[name].type.stored(each) if name in self.dumps else each
+            for name, each in values.items()
+        }
 
     def field(self, name: str, *, where: str = "") -> FieldSpec:
         """The field of a name.
@@ -106,10 +123,15 @@ class ResourceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ApplicationSpec:
-    """All resources of an application, by name."""
+    """All resources of an application, by name.
+
+    Attributes:
+        embedded: the resources that live inside others, by class.
+    """
 
     name: str
     resources: Mapping[str, ResourceSpec]
+    embedded: Mapping[type, ResourceSpec] = field(default_factory=dict[type, ResourceSpec])
 
     @cached_property
     def by_class(self) -> Mapping[type, ResourceSpec]:

@@ -12,10 +12,13 @@ pytest-asyncio in its auto mode.
 
 from __future__ import annotations
 
+from sorbus.testing.conformance.access import Kinds
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
+from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
+from sorbus.testing.conformance.hidden import Hiding
 from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
 from sorbus.testing.conformance.notices import Notices
@@ -29,6 +32,7 @@ from sorbus.testing.conformance.rules import Rules
 from sorbus.testing.conformance.states import States
 from sorbus.testing.conformance.tenants import Tenants
 from sorbus.testing.conformance.transactions import Transactions
+from sorbus.testing.conformance.types import Types
 from sorbus.testing.conformance.writes import Writes
 
 __all__ = ["DOMAINS", "DataLayerSuite"]
@@ -49,9 +53,13 @@ class DataLayerSuite(
     Relationships,
     Managing,
     Rules,
+    Kinds,
+    Hiding,
     Tenants,
     Transactions,
     Notices,
+    Types,
+    Documents,
     States,
 ):
     """Everything that a data layer must do."""

@@ -36,7 +36,7 @@ from sorbus.errors.tenancy import (
 )
 from sorbus.pipelines import Content, Result, Run, RunState, StageRun
 from sorbus.scope import EveryTenant
-from sorbus.testing.conformance.tenants_world import Box, Firm, Firms, Flyer, Shelf
+from sorbus.testing.conformance.tenants_world import Carton, Firm, Firms, Flyer, Rack
 
 type Connection = asyncpg.Connection[Any]
 
@@ -52,9 +52,9 @@ class TestTheRole:
         async with walled.database.pool.connection() as connection:
             assert await connection.fetchval("SELECT current_user") == ROLE
             for sql in (
-                "ALTER TABLE suite_shelves DISABLE ROW LEVEL SECURITY",
-                "DROP POLICY suite_shelves_tenancy ON suite_shelves",
-                "TRUNCATE suite_shelves",
+                "ALTER TABLE suite_racks DISABLE ROW LEVEL SECURITY",
+                "DROP POLICY suite_racks_tenancy ON suite_racks",
+                "TRUNCATE suite_racks",
             ):
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
                     await connection.execute(sql)
@@ -79,8 +79,8 @@ class TestTheRole:
     ) -> None:
         async with firms(database_url, row_level_security=ROLE):
             pass
-        await login.execute("ALTER TABLE suite_shelves NO FORCE ROW LEVEL SECURITY")
-        with pytest.raises(RowSecurityMissing, match="suite_shelves"):
+        await login.execute("ALTER TABLE suite_racks NO FORCE ROW LEVEL SECURITY")
+        with pytest.raises(RowSecurityMissing, match="suite_racks"):
             await firms(database_url, row_level_security=ROLE, auto_migrate=False).open()
         # What was loosened by hand is drift, and the next push mends it.
         async with firms(database_url, row_level_security=ROLE):
@@ -90,13 +90,13 @@ class TestTheRole:
 class TestTheWall:
     async def test_hides_every_tenants_rows_from_sql_without_a_tenant(self, walled: Sorbus) -> None:
         mine, theirs = await two_firms(walled)
-        await Shelf.put_up(walled.scope(tenant=mine.id), label="a")
-        await Shelf.put_up(walled.scope(tenant=theirs.id), label="b")
+        await Rack.put_up(walled.scope(tenant=mine.id), label="a")
+        await Rack.put_up(walled.scope(tenant=theirs.id), label="b")
         pool = walled.database.pool
-        count = "SELECT count(*) FROM suite_shelves"
+        count = "SELECT count(*) FROM suite_racks"
         # Whoever had the connection before, and whatever it was told.
         for tenant in (mine.id, theirs.id):
-            assert len(await Shelf.query(walled.scope(tenant=tenant)).all()) == 1
+            assert len(await Rack.query(walled.scope(tenant=tenant)).all()) == 1
             async with pool.connection() as connection:
                 assert await connection.fetchval(count) == 0
             async with pool.transaction() as connection:
@@ -122,52 +122,52 @@ class TestTheWall:
             await layer.look(session, mine.id)
             with pytest.raises(asyncpg.InsufficientPrivilegeError) as caught:
                 await session.execute(
-                    "INSERT INTO suite_shelves (id, firm_id, label) VALUES ($1, $2, 'x')", uuid4(), theirs.id
+                    "INSERT INTO suite_racks (id, firm_id, label) VALUES ($1, $2, 'x')", uuid4(), theirs.id
                 )
             assert isinstance(translate(caught.value), RowSecurityRefused)
             await session.execute("ROLLBACK")
             await session.execute("BEGIN")
-        await Shelf.register(walled.scope(tenant=theirs.id), label="a", serial="1")
+        await Rack.register(walled.scope(tenant=theirs.id), label="a", serial="1")
         # Either wall may be the first, as PostgreSQL's version decides.
         with pytest.raises(Forbidden, match="another tenant"):
-            await Shelf.register(walled.scope(tenant=mine.id), label="a", serial="1")
+            await Rack.register(walled.scope(tenant=mine.id), label="a", serial="1")
 
     async def test_follows_the_tenant_through_transactions_and_savepoints(self, walled: Sorbus) -> None:
         mine, theirs = await two_firms(walled)
         here, there = walled.scope(tenant=mine.id), walled.scope(tenant=theirs.id)
-        await Shelf.put_up(here, label="a")
-        await Shelf.put_up(there, label="b")
+        await Rack.put_up(here, label="a")
+        await Rack.put_up(there, label="b")
         layer = walled.engine.layers["postgres"]
         async with walled.transaction() as opened:
             session = await opened.session(layer)
-            assert await Shelf.query(here).count() == 1
+            assert await Rack.query(here).count() == 1
             await session.execute("SAVEPOINT s")
-            assert [each.label for each in await Shelf.query(there).all()] == ["b"]
+            assert [each.label for each in await Rack.query(there).all()] == ["b"]
             await session.execute("ROLLBACK TO SAVEPOINT s")
             # The server has gone back to what it was told before; so has what is known of it.
-            assert [each.label for each in await Shelf.query(there).all()] == ["b"]
-            assert [each.label for each in await Shelf.query(here).all()] == ["a"]
+            assert [each.label for each in await Rack.query(there).all()] == ["b"]
+            assert [each.label for each in await Rack.query(here).all()] == ["a"]
         for _ in range(2):
-            assert await Shelf.query(here).count() == await Shelf.query(there).count() == 1
-            assert await Shelf.query(walled.system_scope()).count() == 2
-            assert await Shelf.everywhere(here).count() == 2
+            assert await Rack.query(here).count() == await Rack.query(there).count() == 1
+            assert await Rack.query(walled.system_scope()).count() == 2
+            assert await Rack.everywhere(here).count() == 2
 
     async def test_holds_while_many_tenants_share_few_connections(self, walled: Sorbus) -> None:
         places = [walled.scope(tenant=uuid4()) for _ in range(6)]
         for number, scope in enumerate(places):
             await Firm.found(walled.scope(), slug=f"n{number}{uuid4().hex[:8]}")
             with pytest.raises(Exception, match="Firm"):
-                await Shelf.put_up(scope, label="x")
+                await Rack.put_up(scope, label="x")
         found = [await two_firms(walled) for _ in range(3)]
         scopes = [walled.scope(tenant=firm.id) for pair in found for firm in pair]
         for scope in scopes:
-            await Shelf.put_up(scope, label="own")
+            await Rack.put_up(scope, label="own")
 
         async def work(scope: Any) -> None:
             for _ in range(15):
-                (shelf,) = await Shelf.query(scope).all()
-                assert shelf.firm_id == scope.tenant
-                assert (await shelf.relabel(scope, label="own")).firm_id == scope.tenant
+                (rack,) = await Rack.query(scope).all()
+                assert rack.firm_id == scope.tenant
+                assert (await rack.relabel(scope, label="own")).firm_id == scope.tenant
 
         await asyncio.gather(*(work(scope) for scope in scopes for _ in range(2)))
 
@@ -179,19 +179,19 @@ class TestTheWall:
         assert await Flyer.query(walled.scope(tenant=str(theirs.id))).all() == []
         assert await Flyer.query(walled.scope()).all() == [own, shared]
         with pytest.raises(InvalidTenant):
-            await Shelf.query(walled.scope(tenant="nobody")).all()
+            await Rack.query(walled.scope(tenant="nobody")).all()
 
     async def test_a_cancelled_statement_leaves_no_false_belief(self, walled: Sorbus) -> None:
         mine, theirs = await two_firms(walled)
-        await Shelf.put_up(walled.scope(tenant=mine.id), label="a")
+        await Rack.put_up(walled.scope(tenant=mine.id), label="a")
         for delay in range(12):
-            task = asyncio.create_task(Shelf.query(walled.scope(tenant=mine.id)).all())
+            task = asyncio.create_task(Rack.query(walled.scope(tenant=mine.id)).all())
             for _ in range(delay):
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert await Shelf.query(walled.scope(tenant=theirs.id)).all() == []
-            assert len(await Shelf.query(walled.scope(tenant=mine.id)).all()) == 1
+            assert await Rack.query(walled.scope(tenant=theirs.id)).all() == []
+            assert len(await Rack.query(walled.scope(tenant=mine.id)).all()) == 1
 
 
 class TestMigrations:
@@ -206,7 +206,7 @@ class TestMigrations:
         off, on = self.schemas()
         await push(login, off)
         steps = await push(login, on)
-        assert [each for each in steps if "row-level security of suite_shelves" in each]
+        assert [each for each in steps if "row-level security of suite_racks" in each]
         assert await live_differences(login, on) == []
         assert await push(login, on) == ()
         await push(login, off, allow_destructive=True)
@@ -225,15 +225,15 @@ class TestMigrations:
         runner = Runner(conn=login, folder=tmp_path)
         await runner.up()
         assert not await check(on, tmp_path, login)
-        await login.execute("DROP POLICY suite_boxes_tenancy ON suite_boxes")
+        await login.execute("DROP POLICY suite_cartons_tenancy ON suite_cartons")
         drift = await check(on, tmp_path, login)
-        assert any("suite_boxes" in each for each in drift.live)
-        await login.execute("CREATE POLICY suite_boxes_tenancy ON suite_boxes USING (true)")
+        assert any("suite_cartons" in each for each in drift.live)
+        await login.execute("CREATE POLICY suite_cartons_tenancy ON suite_cartons USING (true)")
         assert (await check(on, tmp_path, login)).live
-        await login.execute("DROP POLICY suite_boxes_tenancy ON suite_boxes")
+        await login.execute("DROP POLICY suite_cartons_tenancy ON suite_cartons")
         for step in diff(replace(on, tables=()), on, answers=AS_THEY_ARE):
             for statement in step.forward():
-                if "POLICY" in statement and "suite_boxes" in statement:
+                if "POLICY" in statement and "suite_cartons" in statement:
                     await login.execute(statement)
         assert not await check(on, tmp_path, login)
         await runner.down()
@@ -244,15 +244,15 @@ class TestMigrations:
     async def test_a_column_that_a_policy_names_can_change(self, login: Connection) -> None:
         _, on = self.schemas()
         await push(login, on)
-        shelves = on.table("suite_flyers")
+        racks = on.table("suite_flyers")
         text = replace(
-            shelves,
+            racks,
             columns=tuple(
                 replace(each, type="character varying(80)") if each.name == "owner" else each
-                for each in shelves.columns
+                for each in racks.columns
             ),
         )
-        changed = replace(on, tables=tuple(text if each is shelves else each for each in on.tables))
+        changed = replace(on, tables=tuple(text if each is racks else each for each in on.tables))
         await push(login, changed, allow_destructive=True)
         assert await live_differences(login, changed) == []
 
@@ -287,11 +287,11 @@ class TestPartsWithStaticSql:
             assert (await ended(scope, [run.id]))[run.id].state is RunState.COMPLETED
 
 
-async def test_boxes_cascade_behind_the_wall(walled: Sorbus) -> None:
+async def test_cartons_cascade_behind_the_wall(walled: Sorbus) -> None:
     """What a foreign key does it does as the owner, whom the policies would hide the rows from."""
     mine, _ = await two_firms(walled)
     scope = walled.scope(tenant=mine.id)
-    shelf = await Shelf.put_up(scope, label="a")
-    await Box.pack(scope, shelf_id=shelf.id)
-    await shelf.take_down(scope)
-    assert await Box.query(walled.system_scope()).count() == 0
+    rack = await Rack.put_up(scope, label="a")
+    await Carton.pack(scope, rack_id=rack.id)
+    await rack.take_down(scope)
+    assert await Carton.query(walled.system_scope()).count() == 0

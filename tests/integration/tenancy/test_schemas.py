@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,7 @@ class TestSchemas:
     async def test_wait_for_migrations(self, app: Sorbus, login: Connection, monkeypatch: Any) -> None:
         from sorbus.data_layers.postgres.migrations import books
 
-        real = books.share_lock
-        monkeypatch.setattr(books, "share_lock", lambda conn: real(conn, wait=0.2))
+        monkeypatch.setattr(books, "share_lock", partial(books.share_lock, wait=0.2))
         async with books.migration_lock(login):
             with pytest.raises(MigrationLockTimeout):
                 await app.tenants.create("acme")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sorbus.engine.casting import InputCaster, column_validator
+from sorbus.engine.casting import InputCaster
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Required
 from sorbus.schema.actions import ActionKind, ActionSpec, InputSpec
 from sorbus.types import Json
@@ -94,7 +94,7 @@ def test_text_cannot_hold_nul() -> None:
 )
 def test_a_column_is_cast_as_its_values_are(kind: Any, values: list[Any], wrong: Any) -> None:
     made = caster(it=kind)
-    column = column_validator(field_type(kind))
+    column = field_type(kind).column_validator
     assert column(values) == [made.cast_or_raise({"it": each})["it"] for each in values]
     with pytest.raises(InvalidAction):
         made.cast_or_raise({"it": wrong})

@@ -164,6 +164,8 @@ SAMPLES: Mapping[str, Any] = {
 
 
 OVERRIDES: Mapping[str, Mapping[str, Any]] = {
+    "actor-field-hidden": {"actor": "User", "name": "role"},
+    "actor-field-not-loaded": {"actor": "User", "name": "role"},
     "action-forbidden": {"action": "submit"},
     "address-in-use": {"problem": "the address is already in use"},
     "already-taken": {"names": ["email"], "message": "has already been taken"},
@@ -177,6 +179,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "database-too-old": {"where": "db.example.org", "version": "13.4"},
     "duplicate-name": {"what": "resources", "name": "runs"},
     "embedded-version-mismatch": {"found": "17", "needed": "18"},
+    "extension-unavailable": {"names": ["vector"], "version": "15.14"},
     "hidden-field": {"name": "salary"},
     "hides-member": {"name": "query"},
     "id-conflict": {"given": "7", "expected": "8"},
@@ -227,6 +230,13 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "unknown-resource": {"name": "Rum", "allowed": ["Content", "Run"]},
     "unknown-stage-input": {"name": "extarct", "allowed": ["content", "extract"]},
     "unknown-stored-value": {"value": "paused", "allowed": ["done", "pending"]},
+    "policy-undecided": {
+        "resource": "Run",
+        "action": "retry",
+        "name": "tries",
+        "check": "changing tries to 3",
+    },
+    "wrong-actor": {"actor": "ApiKey", "name": "role", "expected": "User", "fields": ["id", "rule"]},
     "wrong-value-type": {"value": "done", "expected": "RunState"},
 }
 

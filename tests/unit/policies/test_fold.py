@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sorbus import Scope
@@ -21,7 +21,7 @@ from sorbus.policies.rows import DICT_ROW
 from sorbus.resource.assembly import assemble
 from sorbus.schema.policies import CheckSpec, Effect, PolicySpec
 from sorbus.testing.conformance.people import Gate, People
-from sorbus.testing.conformance.rules import FACTS, TRUTHS, allowed
+from sorbus.testing.conformance.rules import FACTS, TRUTHS, allowed, policy_sets, strictly
 
 SPEC = assemble("test", [People]).by_class[Gate]
 ROW, OTHER, ACTS = Ref("a"), Ref("b"), ActorRef("")
@@ -94,42 +94,21 @@ def test_nothing_that_applies_means_no() -> None:
     assert program(other).fold(()) == FALSE
 
 
-_conditions = st.recursive(
-    st.sampled_from([ROW, OTHER, Ref("c"), InputRef("x"), InputRef("y"), InputRef("z"), TRUE, FALSE]),
-    lambda inner: st.one_of(
-        st.builds(Call, st.sampled_from(["and", "or"]), st.tuples(inner, inner)),
-        st.builds(Call, st.just("not"), st.tuples(inner)),
-    ),
-    max_leaves=6,
-)
-_policies = st.lists(
-    st.builds(
-        PolicySpec,
-        actions=st.just(frozenset({"read"})),
-        checks=st.lists(
-            st.builds(CheckSpec, effect=st.sampled_from(Effect), condition=_conditions),
-            min_size=1,
-            max_size=4,
-        ).map(tuple),
-        bypass=st.booleans(),
-    ),
-    max_size=4,
-)
-
-
-@given(policies=_policies, facts=st.sampled_from(FACTS))
+@settings(max_examples=400)
+@given(policies=policy_sets, facts=st.sampled_from(FACTS))
 def test_folding_never_changes_the_decision(
     policies: list[PolicySpec], facts: tuple[bool | None, ...]
 ) -> None:
     inputs = dict(zip("xyz", facts, strict=True))
     node = folded(*policies, **inputs)
+    reference = strictly(policies, inputs)
     for values in FACTS:
         row = dict(zip("abc", values, strict=True))
         decision = evaluate(node, row, Environment(rows=DICT_ROW, inputs=inputs)) is True
-        assert decision is allowed(policies, row, inputs), (node, row)
+        assert decision is allowed(reference, row, inputs), (node, row)
 
 
-@given(policies=_policies)
+@given(policies=policy_sets)
 def test_what_is_known_before_the_row_is_not_asked_of_it(policies: list[PolicySpec]) -> None:
     for facts in itertools.islice(FACTS, 0, None, 5):
         node = folded(*policies, **dict(zip("xyz", facts, strict=True)))

@@ -1,4 +1,4 @@
-"""The guide to declarations runs, block after block."""
+"""The guides to declarations and types run, block after block."""
 
 from __future__ import annotations
 import __future__
@@ -14,13 +14,14 @@ ROOT = Path(__file__).parents[3]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def test_every_block_of_the_guide_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = ROOT / "docs" / "guides" / "declaring.md"
+@pytest.mark.parametrize(("name", "least"), [("declaring", 7), ("types", 6)])
+def test_every_block_of_the_guide_runs(name: str, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "guides" / f"{name}.md"
     text = page.read_text()
-    module = ModuleType("declaring_guide")
+    module = ModuleType(f"{name}_guide")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     blocks = list(BLOCK.finditer(text))
-    assert len(blocks) >= 7
+    assert len(blocks) >= least
     for block in blocks:
         # Errors then point to the line of the page; annotations stay text, as the first block says.
         above = "\n" * text.count("\n", 0, block.start(1))

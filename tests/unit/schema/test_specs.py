@@ -302,7 +302,7 @@ class TestRules:
         assert (first.bypass, first.actions) == (True, frozenset(NOTE.actions))
         assert second.actions == {"send", "write"}
         assert second.checks[0].effect is Effect.AUTHORIZE_IF
-        assert second.checks[0].condition == Call("eq", (Ref("owner_id"), ActorRef("id")))
+        assert second.checks[0].condition == Call("eq", (Ref("owner_id"), ActorRef("id", Owner)))
         assert APPLICATION.resources["Tag"].policies is None
 
     def test_tenancy_identities_storage_and_sections(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -55,7 +58,8 @@ class TestTenantCast:
         for kind, tenant in ((UUID, "acme"), (int, "acme"), (str, KEY), (Region, "south"), (UUID, object())):
             with pytest.raises(InvalidTenant, match="Run"):
                 TenantCast("Run", field_type(kind))(tenant)
-        for parse in (lambda key: key.missing, lambda key: {}[key], int):
+        parsers: list[Callable[[Any], Any]] = [attrgetter("missing"), {"a": "b"}.__getitem__, int]
+        for parse in parsers:
             with pytest.raises(InvalidTenant):
                 TenantCast("Run", field_type(str), parse)("acme")
 

@@ -19,6 +19,7 @@ from sorbus.errors.inputs import InvalidCursor, InvalidPage, NotFound
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.scope import Scope
+from sorbus.types.hidden import HIDDEN
 
 VERSION = {"version": "1.1"}
 _POSITION = ("page[after]", "page[before]", "page[offset]")
@@ -226,6 +227,6 @@ def _related(records: Sequence[Any], name: str) -> list[Any]:
         if isinstance(value, list):
             rows: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
             found.update((id(each), each) for each in rows[:INCLUDED_LIMIT])
-        elif value is not None:
+        elif value is not None and value is not HIDDEN:
             found[id(value)] = value
     return list(found.values())

@@ -12,6 +12,9 @@ from pydantic_core import to_jsonable_python
 
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.schema.fields import Cardinality, RelationshipSpec
+from sorbus.types.hidden import HIDDEN
+from sorbus.types.rules import ON_CLASS
+from sorbus.types.rules import shown as shown_value
 
 INCLUDED_LIMIT = 1000
 """The most related records that are included for each record; of more, the relationship says `truncated`."""
@@ -19,7 +22,15 @@ INCLUDED_LIMIT = 1000
 Encode = Callable[[Any], dict[str, Any]]
 """From a record to its resource object."""
 
-_encoder = msgspec.json.Encoder(enc_hook=to_jsonable_python)
+
+def _other(value: Any) -> Any:
+    """What msgspec does not know: what the client may not see is null; our own types, and what Pydantic knows."""
+    if value is HIDDEN:
+        return None
+    return shown_value(value) if hasattr(value, ON_CLASS) else to_jsonable_python(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_other)
 _SAFE_IN_PATHS = (UUID, int)
 
 
@@ -56,11 +67,11 @@ class EncoderFactory:
         return found
 
     def _write(self, exposed: Exposed, fields: frozenset[str] | None, loaded: frozenset[str]) -> Encode:
-        names: dict[str, Any] = {"one": _one, "many": _many}
+        names: dict[str, Any] = {"one": _one, "many": _many, "HIDDEN": HIDDEN}
         key = exposed.spec.primary_key
         shown = [name for name in exposed.attributes if fields is None or name in fields]
         shown += [name for name in exposed.derived if fields is not None and name in fields]
-        attributes = ", ".join(f"{name!r}: d[{name!r}]" for name in shown)
+        attributes = ", ".join(self._value(exposed, name, names) for name in shown)
         members = [f"'type': {exposed.type!r}", "'id': i", f"'attributes': {{{attributes}}}"]
         relationships = [
             term
@@ -84,6 +95,15 @@ class EncoderFactory:
         encode: Encode = names["encode"]
         return encode
 
+    def _value(self, exposed: Exposed, name: str, names: dict[str, Any]) -> str:
+        """The code of one attribute; a type with a form of its own is brought to it."""
+        convert = exposed.spec.fields[name].type.codec.show
+        if convert is None:
+            return f"{name!r}: d[{name!r}]"
+        holder = f"show{len(names)}"
+        names[holder] = convert
+        return f"{name!r}: None if (v := d[{name!r}]) is None else {holder}(v)"
+
     def _relationship(self, exposed: Exposed, spec: RelationshipSpec, loaded: frozenset[str]) -> str:
         """The code of one relationship object; empty when nothing is known about it."""
         far = self.surface.destination(spec)
@@ -96,17 +116,25 @@ class EncoderFactory:
         if spec.cardinality is not Cardinality.BELONGS_TO or not own.public or not points_at_key:
             return ""
         value = f"d[{own.name!r}]"
-        data = f"None if {value} is None else {{'type': {far.type!r}, 'id': str({value})}}"
+        # A hidden key is as good as none, and so is a hidden relationship behind one that may be seen.
+        names = f"{value} is None or {value} is HIDDEN or d.get({spec.name!r}) is HIDDEN"
+        data = f"None if {names} else {{'type': {far.type!r}, 'id': str({value})}}"
         return f"{spec.name!r}: {{'data': {data}}}"
 
 
 def _one(kind: str, key: str, record: Any) -> dict[str, Any]:
     """The linkage of a loaded to-one relationship."""
-    return {"data": None if record is None else {"type": kind, "id": str(record.__dict__[key])}}
+    return {
+        "data": None
+        if record is None or record is HIDDEN
+        else {"type": kind, "id": str(record.__dict__[key])}
+    }
 
 
 def _many(kind: str, key: str, records: Sequence[Any]) -> dict[str, Any]:
-    """The linkage of a loaded to-many relationship."""
+    """The linkage of a loaded to-many relationship; of a hidden one nothing is known."""
+    if records is HIDDEN:
+        return {"data": []}
     data = [{"type": kind, "id": str(each.__dict__[key])} for each in records[:INCLUDED_LIMIT]]
     if len(records) > INCLUDED_LIMIT:
         return {"data": data, "meta": {"truncated": True}}

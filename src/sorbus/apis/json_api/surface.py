@@ -21,7 +21,7 @@ RESERVED_FIELDS = ("id", "links", "meta", "relationships", "type")
 
 _PATH = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
 
-DerivedSpec = CalculationSpec | AggregateSpec
+DerivedSpec = CalculationSpec | AggregateSpec | AttributeSpec
 IncludePath = tuple[str, ...]
 
 
@@ -34,7 +34,8 @@ class Exposed:
         path: the path of its collection; empty when it is shown as an included resource only.
         gettable: whether a single record can be fetched, so that it has a link to itself.
         attributes: its public attributes but the key.
-        derived: its public calculations and aggregates, shown when they are asked for.
+        derived: its public calculations and aggregates, and attributes that are not read unasked: shown when they
+            are asked for.
         relationships: its public relationships to exposed resources.
         includes: the paths that may be included, each with its beginnings.
     """
@@ -123,13 +124,22 @@ def _exposed(
     if section is not None and not written:
         includes = {(name,) for name, each in relationships.items() if each.destination in sections}
     path = section.path if section is not None else ""
+    attributes = _public(spec.attributes, besides=spec.primary_key.name)
     return Exposed(
         spec=spec,
         type=path.rpartition("/")[2] or _kebab(spec.name),
         path=path,
         gettable=section is not None and "get" in section.actions,
-        attributes=_public(spec.attributes, besides=spec.primary_key.name),
-        derived=MappingProxyType({**_public(spec.calculations), **_public(spec.aggregates)}),
+        attributes=MappingProxyType(
+            {name: each for name, each in attributes.items() if each.select_by_default}
+        ),
+        derived=MappingProxyType(
+            {
+                **{name: each for name, each in attributes.items() if not each.select_by_default},
+                **_public(spec.calculations),
+                **_public(spec.aggregates),
+            }
+        ),
         relationships=MappingProxyType(relationships),
         includes=frozenset(includes),
     )

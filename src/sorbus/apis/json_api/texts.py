@@ -19,7 +19,7 @@ class TextCast:
     def __init__(self, kind: FieldType) -> None:
         self.kind = kind
         self.adapter: TypeAdapter[Any] = FieldType(annotation=kind.annotation).adapter
-        self.integer = kind.sql == "bigint"
+        self.integer = kind.sql == "bigint" and kind.rule is None
         self.time = kind.python is datetime
 
     @property

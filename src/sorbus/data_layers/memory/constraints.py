@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from sorbus.data_layers.memory.session import Writing
@@ -12,7 +13,7 @@ from sorbus.data_layers.memory.tables import Names, Row, Table, frozen
 from sorbus.data_layers.memory.tenants import Tables, places
 from sorbus.data_layers.memory.values import stored
 from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
-from sorbus.schema.fields import IdentitySpec, OnDelete, OnUpdate, RelationshipSpec
+from sorbus.schema.fields import AttributeSpec, IdentitySpec, OnDelete, OnUpdate, RelationshipSpec
 from sorbus.schema.names import constraint_name, fitted, foreign_key_name
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
@@ -53,8 +54,25 @@ class Constraints:
     def complete(self, spec: ResourceSpec, values: dict[str, Any]) -> Row:
         """A whole row from the values for some attributes; the others are null."""
         return {
-            name: stored(spec, attribute, values.get(name)) for name, attribute in spec.attributes.items()
+            name: stored(
+                spec,
+                attribute,
+                self._next(spec, attribute)
+                if attribute.generated and name not in values
+                else values.get(name),
+            )
+            for name, attribute in spec.attributes.items()
         }
+
+    def _next(self, spec: ResourceSpec, attribute: AttributeSpec) -> int | None:
+        """The next number of an identity column; as in PostgreSQL, a number is never given back."""
+        if attribute.type.sql != "bigint":
+            return None
+        return next(self._sequences.setdefault((spec.name, attribute.name), count(1)))
+
+    @cached_property
+    def _sequences(self) -> dict[tuple[str, str], count[int]]:
+        return {}
 
     def add(self, writing: Writing, spec: ResourceSpec, row: Row) -> None:
         """Put a new row into its table.

@@ -30,6 +30,15 @@ def read(statement: Select, rows: MemoryRows, lookup: Lookup | None) -> Sequence
     return [(*about, *outputs(statement.outputs, each, rows)) for each in page(statement, found, rows)]
 
 
+def _given(statement: Select, given: tuple[tuple[str, Node], ...], rows: MemoryRows) -> Iterator[Frame]:
+    """One row that is in no table, if it meets the condition."""
+    spec = statement.resource
+    found = {name: rows.evaluate(node, None) for name, node in given}
+    frame = Frame(spec, {name: conform(found.get(name), each.type) for name, each in spec.attributes.items()})
+    if rows.holds(statement.where, frame):
+        yield frame
+
+
 def matching(
     spec: ResourceSpec, where: Node | None, rows: MemoryRows, lookup: Lookup | None
 ) -> Iterator[Frame]:
@@ -54,6 +63,8 @@ def every(statement: Select, rows: MemoryRows) -> list[Frame]:
 def _candidates(statement: Select, rows: MemoryRows, lookup: Lookup | None) -> Iterator[Frame]:
     """The rows that a statement chooses from; a row that a combination has twice comes twice."""
     spec = statement.resource
+    if statement.given is not None:
+        return _given(statement, statement.given, rows)
     if statement.within is None:
         return matching(spec, statement.where, rows, lookup)
     table = rows.tables[spec.name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import Enum
 from typing import Any
 
@@ -22,6 +22,7 @@ from sorbus.schema.fields import AttributeSpec
 from sorbus.schema.names import check_name
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType
+from sorbus.types.cistr import CiStr
 
 _LARGEST = 2**63 - 1
 
@@ -40,7 +41,7 @@ def stored(spec: ResourceSpec, attribute: AttributeSpec, value: Any) -> Any:
         return None
     if attribute.type.enum is not None and not isinstance(value, attribute.type.enum):
         value = _member(attribute.type.enum, value, table, check_name(spec, attribute.name))
-    found = conform(value, attribute.type)
+    found = _within_column(conform(value, attribute.type), attribute.type)
     if not _allowed(attribute.type, found):
         raise CheckViolation(constraint=check_name(spec, attribute.name), schema="", table=table)
     return found
@@ -58,8 +59,10 @@ def conform(value: Any, kind: FieldType) -> Any:
 
 def loader(kind: FieldType) -> Callable[[Any], Any] | None:
     """From a stored value to one that the caller may keep and change."""
+    if kind.codec.load is not None:
+        return kind.codec.load
     if kind.sql == "jsonb":
-        return kind.adapter.validate_python if kind.structured else copy.deepcopy
+        return copy.deepcopy
     return list if kind.sql.endswith("[]") else None
 
 
@@ -72,13 +75,13 @@ def _member(enumeration: type[Enum], value: Any, table: str, check: str) -> Enum
 
 def _allowed(kind: FieldType, value: Any) -> bool:
     """What the column's check constraint allows."""
-    limits = kind.constraints
+    limits = kind.stored_limits
     if kind.choices and kind.enum is None and value not in kind.choices:
         return False
-    if kind.sql == "text" and isinstance(value, str):
+    if kind.sql in _MEASURED or kind.sql.endswith("[]"):
         longest, shortest = limits.max_length, limits.min_length
         return (longest is None or len(value) <= longest) and (shortest is None or len(value) >= shortest)
-    if kind.sql in {"bigint", "double precision", "numeric"}:
+    if kind.sql in _BOUNDED:
         return (
             (limits.ge is None or value >= limits.ge)
             and (limits.gt is None or value > limits.gt)
@@ -86,6 +89,31 @@ def _allowed(kind: FieldType, value: Any) -> bool:
             and (limits.lt is None or value < limits.lt)
         )
     return True
+
+
+_MEASURED = frozenset({"text", "citext", "bytea"})
+_BOUNDED = frozenset({"bigint", "double precision", "numeric", "date"})
+
+
+def _within_column(value: Any, kind: FieldType) -> Any:
+    """A value as a column of limited precision rounds it; inputs were cut before, so this is for what is computed."""
+    limits = kind.constraints
+    if isinstance(value, Decimal) and limits.max_digits is not None and limits.decimal_places is not None:
+        unit = Decimal(1).scaleb(-limits.decimal_places)
+        rounded = value.quantize(unit, ROUND_HALF_UP, _WIDE)
+        if rounded and rounded.adjusted() >= limits.max_digits - limits.decimal_places:
+            raise NumericOutOfRange(f"{value} does not fit into {kind.column}")
+        return rounded
+    if limits.precision is not None and isinstance(value, (datetime, timedelta)):
+        unit_of = timedelta(microseconds=10 ** (6 - limits.precision))
+        whole = value - _EPOCH if isinstance(value, datetime) else value
+        whole = round(whole / unit_of) * unit_of
+        return _EPOCH + whole if isinstance(value, datetime) else whole
+    return value
+
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_WIDE = Context(prec=20_000)
 
 
 def _integer(value: Any) -> int:
@@ -105,6 +133,10 @@ def _text(value: Any) -> Any:
     except UnicodeEncodeError as error:
         raise TextNotStorable(str(error)) from error
     return value
+
+
+def _ci_text(value: Any) -> CiStr:
+    return CiStr(_text(value))
 
 
 def _moment(value: datetime) -> datetime:
@@ -136,4 +168,5 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "timestamp with time zone": _moment,
     "jsonb": _document,
     "interval": _interval,
+    "citext": _ci_text,
 }

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from sorbus.data_layers.postgres.frames import Frame
 from sorbus.errors.framework import NotCompilable
-from sorbus.expressions.nodes import Aggregated, AggregateKind, Ordering, Ref
+from sorbus.expressions.nodes import Aggregated, AggregateKind, Hops, Node, Ordering, Ref
 
-if TYPE_CHECKING:
-    from sorbus.data_layers.postgres.compiler import SqlCompiler
+
+class Compiling(Protocol):
+    """What aggregates need of the compiler."""
+
+    frames: list[Frame]
+
+    def node(self, node: Node, hint: str | None = None) -> str:
+        """The SQL of a node."""
+        ...
+
+    def order(self, terms: tuple[Ordering, ...]) -> str:
+        """The terms of an ORDER BY."""
+        ...
+
+    def sql_type(self, node: Node, *, values: bool = False) -> str | None:
+        """The column type of a node, where it is certain."""
+        ...
+
+    def related(self, name: str, hops: Hops | None = None) -> tuple[str, str, Frame]:
+        """Enter a relationship's rows."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +51,7 @@ class Parts:
     alias: str
 
 
-def aggregated(compiler: SqlCompiler, node: Aggregated) -> str:
+def aggregated(compiler: Compiling, node: Aggregated) -> str:
     """The SQL of an aggregate over the rows of a relationship of the innermost frame."""
     parts = _parts(compiler, node)
     text = _value(compiler, node, parts)
@@ -40,7 +60,7 @@ def aggregated(compiler: SqlCompiler, node: Aggregated) -> str:
     return f"coalesce({text}, {compiler.node(node.default, compiler.sql_type(node))})"
 
 
-def _parts(compiler: SqlCompiler, node: Aggregated) -> Parts:
+def _parts(compiler: Compiling, node: Aggregated) -> Parts:
     table, condition, frame = compiler.related(node.relationship, node.hops)
     if node.where is not None:
         condition += f" AND ({compiler.node(node.where)})"
@@ -55,7 +75,7 @@ def _parts(compiler: SqlCompiler, node: Aggregated) -> Parts:
     return Parts(of, kind, f"FROM {table} WHERE {condition}", order, frame.alias)
 
 
-def _value(compiler: SqlCompiler, node: Aggregated, parts: Parts) -> str:
+def _value(compiler: Compiling, node: Aggregated, parts: Parts) -> str:
     of, body = parts.of, parts.body
     match node.kind:
         case AggregateKind.EXISTS:
@@ -86,7 +106,7 @@ def _value(compiler: SqlCompiler, node: Aggregated, parts: Parts) -> str:
             return f"(SELECT {node.kind.value}({of}) {body})"
 
 
-def _list(compiler: SqlCompiler, node: Aggregated, parts: Parts) -> str:
+def _list(compiler: Compiling, node: Aggregated, parts: Parts) -> str:
     """The values that are not null, each at its place in the order; an equal one counts at its first place."""
     numbered = f"SELECT {parts.of} AS v, row_number() OVER ({parts.order.strip()}) AS r {parts.body}"
     place, group = ("min(r) AS r", " GROUP BY v") if node.unique else ("r", "")

@@ -11,6 +11,7 @@ from typing import Any
 from sorbus.data_layers.postgres.aggregates import aggregated
 from sorbus.data_layers.postgres.frames import Frame, quote
 from sorbus.data_layers.postgres.joins import Joins
+from sorbus.data_layers.postgres.wire import DRIVER_FORMS, beside_range, wire_cast
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.casts import OF_JSON, cast_between
 from sorbus.expressions.kinds import type_in
@@ -41,6 +42,7 @@ from sorbus.expressions.operators import OPERATORS
 from sorbus.schema.kinds import kind_of
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import sql_type
+from sorbus.types.ranges import Range
 
 Source = Const | Param | Lazy | ActorRef | TenantRef | InputRef
 """Where a parameter's value comes from when the statement runs."""
@@ -74,9 +76,9 @@ class SqlCompiler:
         """A typed placeholder: untyped ones fail in `$1 IS NULL` and the like."""
         for number, known in enumerate(self.sources, 1):
             if known == source and type(known) is type(source) and not isinstance(source, Const):
-                return f"${number}::{sql}"
+                return f"${number}{wire_cast(sql)}"
         self.sources.append(source)
-        return f"${len(self.sources)}::{sql}"
+        return f"${len(self.sources)}{wire_cast(sql)}"
 
     def node(self, node: Node, hint: str | None = None) -> str:
         """The SQL of a node.
@@ -180,9 +182,12 @@ class SqlCompiler:
         rule = OPERATORS[operator]
         kinds = [self.sql_type(arg, values=True) for arg in args]
         beside = next((found for arg in args if (found := self.sql_type(arg))), None if rule.same else hint)
+        over = beside_range(operator, beside)
         # A bare value keeps its own type: `time + interval` and `numeric * integer` are right as they are.
         texts = [
-            self.node(arg, beside if rule.same or isinstance(arg, ActorRef | TenantRef | InputRef) else None)
+            self.node(
+                arg, beside if rule.same or isinstance(arg, ActorRef | TenantRef | InputRef) else over(arg)
+            )
             for arg in args
         ]
         return f"({rule.template(kinds).format(*texts)})"
@@ -197,7 +202,8 @@ class SqlCompiler:
             return self._field_type(node)
         stack = tuple(frame.spec for frame in self.frames)
         kind = kind_of(self.application, node, stack, values=values)
-        return None if kind is None else sql_type(kind)
+        # A bare range has no type by itself: the range beside it tells that of its ends.
+        return None if kind is None or kind is Range else sql_type(kind)
 
     def _field_type(self, ref: Ref) -> str:
         spec = self.frames[len(self.frames) - 1 - ref.outer].spec
@@ -313,6 +319,9 @@ _SPECIAL: dict[str, Special] = {
 
 def plain(value: Any) -> Any:
     """A value as the driver takes it: the member of an enumeration becomes its value."""
+    convert = DRIVER_FORMS.get(value.__class__)
+    if convert is not None:
+        return convert(value)
     if isinstance(value, Enum) and not isinstance(value, (str, int)):
         return value.value
     if isinstance(value, tuple):

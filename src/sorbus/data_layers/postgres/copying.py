@@ -111,7 +111,7 @@ def copying_of(attributes: Sequence[AttributeSpec]) -> Copying | None:
 
 def _travels(kind: FieldType) -> bool:
     if kind.sql.endswith("[]"):
-        return kind.sql.removesuffix("[]") in _SCALARS and not kind.structured_items
+        return kind.sql.removesuffix("[]") in _SCALARS
     return kind.sql == "jsonb" or kind.sql in _SCALARS
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from enum import Enum
 from typing import Any
 
@@ -12,6 +13,7 @@ from sorbus.data_layers.postgres.row_security import policies_of
 from sorbus.data_layers.postgres.tables import (
     Check,
     Column,
+    Expression,
     ForeignKey,
     Index,
     OnDelete,
@@ -24,6 +26,8 @@ from sorbus.schema.fields import OnDelete as ReferenceOnDelete
 from sorbus.schema.names import check_name, constraint_name, fitted, foreign_key_name
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import Constraints
+from sorbus.types.ranges import ELEMENTS
+from sorbus.types.vector import Hnsw
 
 _NUMBERS = frozenset({"bigint", "double precision", "numeric"})
 
@@ -50,7 +54,14 @@ def tenant_schema_of(application: ApplicationSpec) -> Schema:
 def _schema(application: ApplicationSpec, *, tenants: bool) -> Schema:
     specs = [each for each in application.resources.values() if each.layer == "postgres"]
     own = [each for each in specs if (each.schema_tenancy is not None) is tenants]
-    return Schema(tables=tuple(table_of(application, spec) for spec in own))
+    # An extension belongs to the database, so it is made once, with the tables that all tenants share.
+    needed = {} if tenants else {name for each in specs for name in extensions_for(each)}
+    return Schema(tables=tuple(table_of(application, spec) for spec in own), extensions=tuple(sorted(needed)))
+
+
+def extensions_for(spec: ResourceSpec) -> frozenset[str]:
+    """The extensions that the columns of a resource need."""
+    return frozenset().union(*(each.type.extensions for each in spec.attributes.values()))
 
 
 def table_of(application: ApplicationSpec, spec: ResourceSpec) -> Table:
@@ -132,8 +143,9 @@ def _column(attribute: AttributeSpec) -> Column:
     # Defaults are made in the application: a row written around it must say everything itself.
     return Column(
         attribute.column,
-        attribute.type.sql,
+        attribute.type.column,
         nullable=attribute.type.nullable,
+        identity=attribute.generated and attribute.type.sql == "bigint",
         comment=attribute.description or None,
     )
 
@@ -156,11 +168,27 @@ def _indexes(application: ApplicationSpec, spec: ResourceSpec) -> list[Index]:
     covered = {(spec.primary_key.column,), *_referred(application, spec)} | {
         tuple(spec.attributes[key].column for key in each.keys)[:1] for each in spec.identities.values()
     }
-    return [
+    followed = [
         Index(fitted(f"{spec.table}_{'_'.join(columns)}_idx"), columns)
         for columns in wanted
         if columns not in covered
     ]
+    names = {each.name for each in followed}
+    asked = (_asked_index(spec, each) for each in spec.attributes.values() if each.index)
+    return followed + [each for each in asked if each.name not in names]
+
+
+def _asked_index(spec: ResourceSpec, attribute: AttributeSpec) -> Index:
+    """The index that an attribute asks for, of the kind that fits its type."""
+    name = fitted(f"{spec.table}_{attribute.column}_idx")
+    if isinstance(attribute.index, Hnsw):
+        given = {"m": attribute.index.m, "ef_construction": attribute.index.ef_construction}
+        key = Expression(f"{quote(attribute.column)} {attribute.index.operators}")
+        parameters = tuple(f"{word}={value}" for word, value in given.items() if value is not None)
+        return Index(name, (key,), using="hnsw", parameters=parameters)
+    kind = attribute.type.sql
+    using = "gin" if kind == "jsonb" or kind.endswith("[]") else "gist" if kind in ELEMENTS else "btree"
+    return Index(name, (attribute.column,), using=using)
 
 
 def _followed(spec: ResourceSpec, relationship: RelationshipSpec) -> list[tuple[str, ...]]:
@@ -184,24 +212,32 @@ def _checks(spec: ResourceSpec, attribute: AttributeSpec) -> list[Check]:
     if attribute.type.choices and attribute.type.sql in {"text", "bigint"}:
         values = ", ".join(_literal(value) for value in attribute.type.choices)
         rules.append(f"{column} IN ({values})")
-    rules.extend(_bounds(column, attribute.type.constraints, attribute.type.sql))
+    rules.extend(_bounds(column, attribute.type.stored_limits, attribute.type.sql))
     return [Check(check_name(spec, attribute.name), " AND ".join(rules))] if rules else []
 
 
 def _bounds(column: str, limits: Constraints, kind: str) -> list[str]:
     rules: list[str] = []
-    if kind == "text":
+    measure = "cardinality" if kind.endswith("[]") else _MEASURES.get(kind)
+    if measure is not None:
         if limits.max_length is not None:
-            rules.append(f"char_length({column}) <= {limits.max_length}")
+            rules.append(f"{measure}({column}) <= {limits.max_length}")
         if limits.min_length is not None:
-            rules.append(f"char_length({column}) >= {limits.min_length}")
-    if kind in _NUMBERS:
+            rules.append(f"{measure}({column}) >= {limits.min_length}")
+    if kind in _NUMBERS or kind == "date":
         symbols = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
         for name, symbol in symbols:
             bound = getattr(limits, name)
             if bound is not None:
-                rules.append(f"{column} {symbol} {bound}")
+                rules.append(f"{column} {symbol} {_literal_bound(bound)}")
     return rules
+
+
+_MEASURES = {"text": "char_length", "citext": "char_length", "bytea": "octet_length"}
+
+
+def _literal_bound(bound: Any) -> str:
+    return f"'{bound.isoformat()}'::date" if isinstance(bound, date) else str(bound)
 
 
 def _literal(value: Any) -> str:

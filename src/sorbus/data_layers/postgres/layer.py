@@ -73,14 +73,10 @@ class PostgresLayer:
         return True
 
     def loader(self, kind: FieldType) -> Loader | None:
-        """Enumerations and structured JSON need one; the driver answers with everything else as it should be."""
+        """What the type itself asks for; the driver answers with everything else as it should be."""
         if kind.enum is not None:
             return EnumLoader(kind).__getitem__
-        if kind.sql == "jsonb":
-            return kind.adapter.validate_python if kind.structured else None
-        if kind.sql.endswith("[]") and kind.structured_items:
-            return kind.adapter.validate_python
-        return None
+        return kind.codec.load
 
     def compile(self, statement: Statement) -> Executable:
         """The SQL of a statement."""

@@ -10,13 +10,14 @@ from typing import Any
 from sorbus.data_layers.postgres.compiler import plain
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.types.base import FieldType
+from sorbus.types.ranges import ELEMENTS
 
 Encode = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 def travels_as_text(kind: FieldType) -> bool:
     """Whether a list of a column's values is sent as texts: an array of arrays or documents would be ambiguous."""
-    return kind.sql == "jsonb" or kind.sql.endswith("[]")
+    return kind.sql in {"jsonb", "vector"} or kind.sql.endswith("[]")
 
 
 def encoder(kind: FieldType) -> Encode | None:
@@ -25,6 +26,10 @@ def encoder(kind: FieldType) -> Encode | None:
         return lambda values: [None if each is None else encode_json(each).decode() for each in values]
     if kind.sql.endswith("[]"):
         return lambda values: [None if each is None else array_literal(each) for each in values]
+    if kind.sql == "vector":
+        return lambda values: [None if each is None else str(list(each)) for each in values]
+    if kind.sql in ELEMENTS:
+        return lambda values: [plain(each) for each in values]
     if kind.enum is not None and not issubclass(kind.enum, (str, int)):
         return lambda values: [plain(each) for each in values]
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sorbus.data_layers.postgres.compiler import SqlCompiler
 from sorbus.data_layers.postgres.frames import Frame, quote
 from sorbus.data_layers.postgres.joins import Joins, Keys, Reached
-from sorbus.data_layers.postgres.writes import needs_cast, table_name
+from sorbus.data_layers.postgres.writes import output_cast, table_name
 from sorbus.query.statements import (
     Combined,
     CombineKind,
@@ -79,9 +79,7 @@ class SelectWriter:
 
     def _output(self, output: Output) -> str:
         text = self.compiler.node(output.node)
-        if output.type is not None and needs_cast(output.node):
-            text += f"::{output.type.sql}"
-        return text
+        return text if output.type is None else text + output_cast(output.node, output.type)
 
     def select(self, statement: Select) -> str:
         """The SQL of a select."""
@@ -190,13 +188,24 @@ class SelectWriter:
         if statement.within is not None:
             rows = self._joined(statement.resource, self._combined(statement.within))
         else:
+            table = table_name(statement.resource) if statement.given is None else self._given(statement)
             frame = self.compiler.push(statement.resource)
-            rows = Rows(frame, f"{table_name(statement.resource)} {frame.alias}", [])
+            rows = Rows(frame, f"{table} {frame.alias}", [])
         if link is not None:
             self._tie(link, rows)
         if statement.where is not None:
             rows.conditions.append(self.compiler.node(statement.where, "boolean"))
         return rows
+
+    def _given(self, statement: Select) -> str:
+        """One row that is in no table."""
+        values = dict(statement.given or ())
+        columns: list[str] = []
+        for each in statement.resource.attributes.values():
+            node, kind = values.get(each.name), each.type.sql
+            text = f"NULL::{kind}" if node is None else f"({self.compiler.node(node, kind)})::{kind}"
+            columns.append(f"{text} AS {quote(each.column)}")
+        return f"(SELECT {', '.join(columns)})"
 
     def _joined(self, spec: ResourceSpec, keys: str) -> Rows:
         """The rows that a SELECT of keys answers with."""

@@ -14,6 +14,7 @@ from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.lists import encoder
 from sorbus.data_layers.postgres.selects import SelectWriter
 from sorbus.data_layers.postgres.summaries import SummaryWriter
+from sorbus.data_layers.postgres.wire import DRIVER_FORMS
 from sorbus.data_layers.postgres.writes import WriteCompiler
 from sorbus.expressions.evaluate import actor_value
 from sorbus.expressions.nodes import ActorRef, Const, InputRef, Lazy, Param, TenantRef
@@ -30,6 +31,7 @@ from sorbus.query.statements import (
 from sorbus.schema.resource import ApplicationSpec
 from sorbus.scope import tenant_key
 from sorbus.types.base import FieldType
+from sorbus.types.rules import stored_form
 
 Writes = Insert | InsertMany | Update | UpdateMany | Delete
 
@@ -157,7 +159,7 @@ def _with_lists(bind: Bind, kinds: Sequence[FieldType]) -> Bind:
 
 def binder(sources: Sequence[Source]) -> Bind:
     """One function that gathers a statement's values, written as source so that a run costs one call."""
-    names: dict[str, Any] = {"plain": plain, "actor_value": actor_value}
+    names: dict[str, Any] = {"plain": plain, "actor_value": actor_value, "stored_form": stored_form}
     terms = [_term(source, number, names) for number, source in enumerate(sources)]
     code = f"def bind(b):\n p = b.params\n return [{', '.join(terms)}]\n"
     exec(code, names)  # noqa: S102  # built from positions only; values travel in `names`
@@ -168,7 +170,7 @@ def binder(sources: Sequence[Source]) -> Bind:
 def _term(source: Source, number: int, names: dict[str, Any]) -> str:
     match source:
         case Param(index, python):
-            scalar = isinstance(python, type) and not issubclass(python, (Enum, tuple))
+            scalar = isinstance(python, type) and not issubclass(python, (Enum, tuple, *DRIVER_FORMS))
             simple = scalar or (isinstance(python, type) and issubclass(python, (str, int)))
             return f"p[{index}]" if simple and python is not tuple else f"plain(p[{index}])"
         case Const(value):
@@ -177,13 +179,13 @@ def _term(source: Source, number: int, names: dict[str, Any]) -> str:
         case Lazy(function):
             names[f"f{number}"] = function
             return f"plain(f{number}())"
-        case ActorRef(name):
-            names[f"n{number}"] = name
-            return f"plain(actor_value(b.actor, n{number}))"
+        case ActorRef(name, owner):
+            names |= {f"n{number}": name, f"o{number}": owner}
+            return f"plain(actor_value(b.actor, n{number}, o{number}))"
         case TenantRef(cast):
             names[f"t{number}"] = cast or tenant_key
             enum = issubclass(getattr(cast, "python", object), Enum)
             return f"plain(t{number}(b.tenant))" if enum else f"t{number}(b.tenant)"
         case InputRef(name):
             names[f"n{number}"] = name
-            return f"plain((b.inputs or {{}}).get(n{number}))"
+            return f"plain(stored_form((b.inputs or {{}}).get(n{number})))"

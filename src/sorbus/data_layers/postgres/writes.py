@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sorbus.data_layers.postgres.compiler import SqlCompiler
 from sorbus.data_layers.postgres.frames import quote, table_of
 from sorbus.data_layers.postgres.lists import travels_as_text
+from sorbus.data_layers.postgres.wire import driver_cast
 from sorbus.expressions.nodes import Node, Param
 from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Output, Update, UpdateMany
 from sorbus.schema.fields import AttributeSpec
@@ -26,6 +27,11 @@ def table_name(spec: ResourceSpec) -> str:
 def needs_cast(node: Node) -> bool:
     """Whether a value's SQL type may differ from its declared one: sums of bigint are numeric in PostgreSQL."""
     return not hasattr(node, "path")
+
+
+def output_cast(node: Node, kind: FieldType) -> str:
+    """The casts behind an output: to its declared type, and to what the driver reads."""
+    return (f"::{kind.sql}" if needs_cast(node) else "") + driver_cast(kind.sql)
 
 
 @dataclass(slots=True)
@@ -200,9 +206,7 @@ class WriteCompiler:
 
     def _output(self, output: Output) -> str:
         text = self.compiler.node(output.node)
-        if output.type is None or not needs_cast(output.node):
-            return text
-        return f"{text}::{output.type.sql}"
+        return text if output.type is None else text + output_cast(output.node, output.type)
 
 
 def _columns(spec: ResourceSpec, names: Iterable[str]) -> str:
@@ -216,8 +220,8 @@ def _under(rules: str, value: str) -> str:
 
 def _cell(kind: FieldType, cell: str) -> str:
     """A column's value from its cell."""
-    if kind.sql == "jsonb":
-        return f"{cell}::jsonb"
+    if kind.sql in {"jsonb", "vector"}:
+        return f"{cell}::{kind.sql}"
     if kind.sql.endswith("[]"):
         return f"{cell}::{kind.sql}"
     return cell

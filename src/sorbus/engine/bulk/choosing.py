@@ -25,6 +25,8 @@ def slow_reason(data: WriteData) -> str:
     """Why an action must be run row by row; empty when it need not."""
     if data.action.body_async:
         return "its async body runs for each row, before the transaction"
+    if data.program.runtime:
+        return "its policies look at each row in Python"
     return next((text for point, text in _EACH.items() if point in data.action.hooks), "")
 
 

@@ -13,6 +13,7 @@ from sorbus.errors.base import SorbusError
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
 from sorbus.expressions.nodes import FALSE, TRUE, InputRef, Node, Ref, walk
 from sorbus.policies.explain import refusal
+from sorbus.policies.nodes import has_runtime
 from sorbus.policies.rows import DICT_ROW
 from sorbus.schema.actions import UNCHANGED
 from sorbus.schema.fields import AttributeSpec, DefaultKind
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+_ABSENT: Any = object()
+"""Stands where a row gives no value."""
+
 
 class Columns:
     """Writes batches of plain rows. A batch with anything wrong in it is left to the way that finds the row.
@@ -30,6 +34,7 @@ class Columns:
     Attributes:
         folded: what is left of the policies, and so what every new row must meet.
         asked: the attributes that it looks at.
+        runtime: whether it looks at rows one by one, in Python.
     """
 
     def __init__(self, run: BulkCreate) -> None:
@@ -44,27 +49,40 @@ class Columns:
                 raise refusal(data.program, run.scope)
         refs = {each.name for each in walk(self.folded) if isinstance(each, Ref)}
         self.asked = tuple(name for name in self.names if name in refs)
+        self.runtime = has_runtime(self.folded)
 
     @staticmethod
     def fit(run: BulkCreate) -> bool:
         """Whether the action's rows need nothing but casting and defaults."""
         data: WriteData = run.data
-        if data.prepares or data.action.upsert is not None or run.tail or run.plan.after or data.action.hooks:
+        if data.program.about_call or data.program.about_readable:
+            return False  # its policies look at what each row asks for
+        if (
+            data.answers
+            or data.unselected
+            or data.prepares
+            or data.action.upsert is not None
+            or run.tail
+            or run.plan.after
+            or data.action.hooks
+        ):
             return False
         if data.spec.tenancy is not None and data.spec.tenancy.attribute in data.accepted:
             return False  # what an input says about the tenant is checked row by row
-        conditions = (check.condition for each in data.program.policies for check in each.checks)
-        return not any(isinstance(node, InputRef) for each in conditions for node in walk(each))
+        return not any(isinstance(node, InputRef) for node in data.program.nodes)
 
     async def write(self, chunk: Sequence[Row]) -> bool:
         """Write a batch; False when something in it is wrong, and nothing has been written."""
         run, data = self.run, self.run.data
+        if self.runtime:
+            return False
         given = self._cast(chunk)
         if given is None:
             given = self._cast_each(chunk)
         if given is None:
             return False
-        lists = [self._column(each, given, len(chunk)) for each in data.spec.attributes.values()]
+        shared: dict[Any, list[Any]] = {}
+        lists = [self._column(each, given, len(chunk), shared) for each in data.spec.attributes.values()]
         if self._lack_values(lists) or not self._allowed(lists):
             return False
         try:
@@ -115,27 +133,47 @@ class Columns:
             if errors:
                 return None
             inputs.append(values)
-        attributes = (each for each in data.spec.attributes.values() if each.name in data.accepted)
-        return {each.name: self._given(each, inputs) for each in attributes}
+        names = (name for name in data.accepted if any(name in row for row in inputs))
+        return {name: [row.get(name, _ABSENT) for row in inputs] for name in names}
 
-    def _given(self, attribute: AttributeSpec, inputs: list[dict[str, Any]]) -> list[Any]:
-        name = attribute.name
-        make = attribute.make_default if attribute.has_default else _nothing
-        return [row[name] if name in row else make() for row in inputs]
+    def _column(
+        self, attribute: AttributeSpec, given: dict[str, list[Any]], count: int, shared: dict[Any, list[Any]]
+    ) -> list[Any]:
+        """The values of an attribute.
 
-    def _column(self, attribute: AttributeSpec, given: dict[str, list[Any]], count: int) -> list[Any]:
+        Args:
+            shared: the defaults of the rows by the function that makes them, for attributes that share one.
+        """
         data, name = self.run.data, attribute.name
         tenant = self.run.scope.tenant
         if data.spec.tenancy is not None and data.spec.tenancy.attribute == name and tenant is not None:
             return [data.spec.tenancy.cast(tenant)] * count
         if data.action.transition is not None and data.action.transition.attribute == name:
             return [data.action.transition.target] * count
-        if name in data.accepted and name in given:
-            return given[name]
-        if attribute.default_kind is DefaultKind.FACTORY:
-            factory = attribute.default
-            return uuid7s(count) if factory is uuid7 else [factory() for _ in range(count)]
-        return [attribute.make_default() if attribute.has_default else None] * count
+        found = given.get(name) if name in data.accepted else None
+        if found is None:
+            return self._defaults(attribute, count, shared)
+        if any(each is _ABSENT for each in found):
+            made = self._defaults(attribute, count, shared)
+            return [made[row] if each is _ABSENT else each for row, each in enumerate(found)]
+        return found
+
+    def _defaults(self, attribute: AttributeSpec, count: int, shared: dict[Any, list[Any]]) -> list[Any]:
+        """What rows get that give no value."""
+        if not attribute.has_default:
+            return [None] * count
+        if attribute.default_kind is not DefaultKind.FACTORY:
+            return [attribute.make_default()] * count
+        known = shared.get(attribute.default) if attribute.share_default else None
+        if known is not None:
+            return known
+        if attribute.default is uuid7 and attribute.type.rule is None:
+            found: list[Any] = uuid7s(count)
+        else:
+            found = [attribute.make_default() for _ in range(count)]
+        if attribute.share_default:
+            shared[attribute.default] = found
+        return found
 
     def _lack_values(self, lists: list[list[Any]]) -> bool:
         """Whether an attribute that cannot be null is so in a row."""
@@ -156,7 +194,7 @@ class Columns:
         try:
             for row in self._kinds(lists):
                 values = dict(zip(self.asked, row, strict=True))
-                if evaluate(self.folded, values, environment) is not True:
+                if evaluate(self.folded, self.run.data.spec.stored(values), environment) is not True:
                     return False
         except Unevaluable:
             return True
@@ -175,7 +213,3 @@ class Columns:
             return zip(*columns, strict=True) if documents else set(zip(*columns, strict=True))
         except TypeError:
             return zip(*columns, strict=True)
-
-
-def _nothing() -> None:
-    return None

@@ -43,7 +43,7 @@ class BulkCreate(BulkRun):
         async with self.around():
             with suppress(Stopped):
                 await self._run(rows)
-        return self.ended()
+        return await self.answered()
 
     async def _run(self, rows: Rows) -> None:
         if self.result.plan.strategy is Strategy.STREAM:
@@ -78,7 +78,12 @@ class BulkCreate(BulkRun):
         data = self.data
         changeset = Changeset(resource=data.spec, action=data.action)
         return ActionCall(
-            engine=self.engine, plan=self.plan, scope=self.scope, changeset=changeset, given=given
+            engine=self.engine,
+            plan=self.plan,
+            scope=self.scope,
+            changeset=changeset,
+            given=given,
+            several=self.result.plan.strategy is not Strategy.STREAM,
         )
 
     async def prepare(self, call: ActionCall) -> None:
@@ -135,8 +140,8 @@ class BulkCreate(BulkRun):
 
 
 def _is_odd(call: ActionCall) -> bool:
-    changeset = call.changeset
-    if changeset.requirements:
+    changeset, data = call.changeset, call.plan.data
+    if changeset.requirements or (data.answers and data.action.upsert is None):
         return True
     return any(isinstance(value, Expr) for value in changeset.changes.values())
 

@@ -43,7 +43,8 @@ async def insert_lists(
             tagged=upsert is not None,
         )
         executable = data.keep(key, statement)
-    bound = Bindings(lists, run.scope.actor, run.tenant, call.changeset.inputs)
+    columns = [data.column(name, cells) for name, cells in zip(names, lists, strict=True)]
+    bound = Bindings(columns, run.scope.actor, run.tenant, call.changeset.inputs)
     try:
         rows = await executable.fetch(session, bound)
     except ConstraintViolation as error:

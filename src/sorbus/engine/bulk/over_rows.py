@@ -81,7 +81,9 @@ async def _write(run: BulkRun, session: Any, group: Group) -> None:
     key_name = data.spec.primary_key.name
     executable = _executable(run, group)
     lists: list[Any] = [[call.changeset.key for call in group.calls]]
-    lists += [[call.changeset.changes[name] for call in group.calls] for name in group.names]
+    lists += [
+        data.column(name, [call.changeset.changes[name] for call in group.calls]) for name in group.names
+    ]
     first = group.calls[0]
     bound = Bindings([*lists, *group.extra], run.scope.actor, run.tenant, first.changeset.inputs)
     try:

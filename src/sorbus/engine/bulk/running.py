@@ -9,14 +9,15 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sorbus.engine.bulk.result import BulkFailure, BulkOptions, BulkResult, at_row
+from sorbus.engine.authorising import masked
+from sorbus.engine.bulk.result import BulkFailure, BulkOptions, BulkResult, Strategy, at_row
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, run
 from sorbus.engine.tenants import need_tenant, reach
 from sorbus.engine.transaction import OnCommit, Transaction, run_after_commit
 from sorbus.engine.write_data import WriteData
 from sorbus.errors.base import SorbusError
 from sorbus.errors.framework import BulkInTransaction, WrongBulkOption
-from sorbus.schema.actions import HookPoint
+from sorbus.schema.actions import ActionKind, HookPoint
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -102,6 +103,14 @@ class BulkRun:
         if self.options.on_error == "raise":
             raise error
         self.result.errors.append(BulkFailure(index=index, key=key, error=error))
+
+    async def answered(self) -> BulkResult[Any]:
+        """What the run came to, its records as the actor may see them; hooks have seen all of them."""
+        records, kind = self.result.records, self.data.action.kind
+        if records and self.result.plan.strategy is not Strategy.STREAM:
+            gone = kind is ActionKind.DESTROY and not self.data.action.soft
+            records[:] = await masked(self.data, records, self.scope, {}, gone=gone)
+        return self.ended()
 
     def ended(self) -> BulkResult[Any]:
         """The result, its errors in the order of what was given."""

@@ -46,10 +46,10 @@ class BulkChange(BulkRun):
         async with self.around():
             with suppress(Stopped):
                 if self.result.plan.strategy is Strategy.ATOMIC and await self._atomically(query, call):
-                    return self.ended()
+                    return await self.answered()
                 keys = await self._keys(query)
                 await self._each(_paired(keys, call.given), given_one_by_one=False)
-        return self.ended()
+        return await self.answered()
 
     async def _atomically(self, query: Query[Any], call: ActionCall) -> bool:
         """One statement; False when a row was in the way and the others are to be written without it."""
@@ -82,7 +82,7 @@ class BulkChange(BulkRun):
         async with self.around():
             with suppress(Stopped):
                 await self._each(pairs, given_one_by_one=True)
-        return self.ended()
+        return await self.answered()
 
     async def _each(self, pairs: Pairs, *, given_one_by_one: bool) -> None:
         if self.result.plan.strategy is Strategy.STREAM:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
 from sorbus.expressions.expr import Built, Expr, Operand
@@ -35,7 +36,8 @@ intersects = has_any
 """Whether two lists have an item in common."""
 
 
-def at(items: Items[T], index: Operand[int]) -> Expr[T | None]:
+# As a sequence the list is covariant, so that mypy may take its items for nullable before it knows better.
+def at(items: Expr[Sequence[T] | None], index: Operand[int]) -> Expr[T | None]:
     """The item at a position; null where there is none."""
     return Built("at", items, index)
 

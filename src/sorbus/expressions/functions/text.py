@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator as op
+from collections.abc import Callable, Sequence
 
 from sorbus.expressions.rule import Family, Operator, by_first, clamped
 
@@ -21,6 +22,21 @@ def lower(text: str) -> str:
     if text.isascii():
         return text.lower()
     return "".join(small if len(small := char.lower()) == 1 else char for char in text)
+
+
+def starts_with(text: str, part: str) -> bool:
+    """Whether a text begins with a part; a case-insensitive one says so itself."""
+    return text.startswith(part)
+
+
+def ends_with(text: str, part: str) -> bool:
+    """Whether a text ends with a part; a case-insensitive one says so itself."""
+    return text.endswith(part)
+
+
+def _search(sql: str) -> Callable[[Sequence[str | None]], str]:
+    """SQL that searches a text; beside a citext the functions would be those of text, which look at the case."""
+    return by_first(citext=sql.format("lower({0}::text)", "lower({1}::text)"), other=sql)
 
 
 def position(text: str, part: str) -> int | None:
@@ -101,10 +117,17 @@ ROWS = (
         int,
         (Family.SIZED,),
     ),
-    Operator("contains", "contains", "strpos({0}, {1}) > 0", op.contains, bool, (_TEXT, _TEXT)),
-    Operator("starts_with", "starts_with", "starts_with({0}, {1})", str.startswith, bool, (_TEXT, _TEXT)),
+    Operator("contains", "contains", _search("strpos({0}, {1}) > 0"), op.contains, bool, (_TEXT, _TEXT)),
     Operator(
-        "ends_with", "ends_with", "right({0}, char_length({1})) = {1}", str.endswith, bool, (_TEXT, _TEXT)
+        "starts_with", "starts_with", _search("starts_with({0}, {1})"), starts_with, bool, (_TEXT, _TEXT)
+    ),
+    Operator(
+        "ends_with",
+        "ends_with",
+        _search("right({0}, char_length({1})) = {1}"),
+        ends_with,
+        bool,
+        (_TEXT, _TEXT),
     ),
     Operator(
         "position",

@@ -10,16 +10,9 @@ from sorbus.pipelines.sources import SourceType
 from sorbus.resource import action, agg
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
+from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
 from sorbus.resource.relationships import Many, has_many
-from sorbus.resource.sections import (
-    Identities,
-    JsonApi,
-    Policies,
-    Postgres,
-    actor_present,
-    authorize_if,
-    policy,
-)
+from sorbus.resource.sections import Identities, JsonApi, Postgres
 from sorbus.resource.tenancy import Tenancy
 from sorbus.scope import Scope
 from sorbus.types.json import Json

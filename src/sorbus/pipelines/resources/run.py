@@ -15,17 +15,9 @@ from sorbus.resource.actions import Arg
 from sorbus.resource.calculations import calculate
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
+from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
-from sorbus.resource.sections import (
-    Identities,
-    JsonApi,
-    Policies,
-    Postgres,
-    actor_present,
-    authorize_if,
-    identity,
-    policy,
-)
+from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
 from sorbus.scope import Scope
 from sorbus.types.json import Json

@@ -169,7 +169,9 @@ class ActionBuilder:
             )
         self._check_accepts(label, attribute, kind)
         limited = FieldType(
-            annotation=kind.annotation, nullable=kind.nullable, constraints=attribute.type.constraints
+            annotation=kind.annotation,
+            nullable=kind.nullable,
+            constraints=attribute.type.constraints.with_(kind.constraints),
         )
         return InputSpec(
             name=name,

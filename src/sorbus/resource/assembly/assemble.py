@@ -22,11 +22,14 @@ from sorbus.resource.assembly.actions import ActionBuilder
 from sorbus.resource.assembly.arguments import expression_of
 from sorbus.resource.assembly.catalog import ClassCatalog, gather
 from sorbus.resource.assembly.derived import DerivedBuilder
+from sorbus.resource.assembly.embedded import embedded_specs
 from sorbus.resource.assembly.extending import extended, verdicts
 from sorbus.resource.assembly.fields import FieldBuilder, attribute_spec
 from sorbus.resource.assembly.managing import related_mistakes
 from sorbus.resource.assembly.mistakes import noting
-from sorbus.resource.assembly.rules import PolicyBuilder, identity_specs
+from sorbus.resource.assembly.options import check_attribute
+from sorbus.resource.assembly.policies import FieldPolicyBuilder, PolicyBuilder, warn_about_silence
+from sorbus.resource.assembly.rules import identity_specs
 from sorbus.resource.assembly.tenancy import (
     managed_tenants_spec,
     schema_tenancy_spec,
@@ -38,8 +41,9 @@ from sorbus.resource.calculations import Calc
 from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
 from sorbus.resource.fields import Attr, is_attribute
+from sorbus.resource.policies import FieldPolicies, Policies
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import Identities, Policies, Section, Storage
+from sorbus.resource.sections import Identities, Section, Storage
 from sorbus.resource.tenancy import AnyTenancy, ManageTenants
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
@@ -57,6 +61,7 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
     classes, homes = _classes(tuple(domains), errors)
     catalog = gather(classes, errors)
     catalog.maker = partial(expression_of, catalog)
+    embedded = embedded_specs(catalog, errors)
     keys = {cls: _primary_key(cls, errors) for cls in classes.values()}
     resources: dict[str, ResourceSpec] = {}
     for label, cls in classes.items():
@@ -66,13 +71,14 @@ def assemble(name: str, domains: Iterable[Domain]) -> ApplicationSpec:
             resources[label] = spec
             errors.extend(_section_errors(spec, Lowerer(catalog, (cls,))))
     with_ways = join_up(resources, errors)
-    application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways))
+    application = ApplicationSpec(name=name, resources=MappingProxyType(with_ways), embedded=embedded)
     if not errors:
         errors.extend(verify(application))
         errors.extend(related_mistakes(application))
         verdicts(application, errors)
     if errors:
         raise DefinitionErrors(_distinct(errors))
+    warn_about_silence(application.resources.values())
     return application
 
 
@@ -159,11 +165,12 @@ class _Assembly:
 
     def build(self) -> ResourceSpec | None:
         """The spec; None when it cannot even be begun."""
-        attributes = {
-            name: attribute_spec(name, member, kind)
-            for name, member in self.members.items()
-            if is_attribute(member) and (kind := self.catalog.type_of(self.cls, name)) is not None
-        }
+        attributes: dict[str, AttributeSpec] = {}
+        for name, member in self.members.items():
+            if is_attribute(member) and (kind := self.catalog.type_of(self.cls, name)) is not None:
+                with self.note(name):
+                    check_attribute(self.cls, name, member, kind)
+                    attributes[name] = attribute_spec(name, member, kind)
         stateless = not attributes and not any(isinstance(each, Attr) for each in self.members.values())
         if not stateless and not any(each.primary_key for each in attributes.values()):
             return None
@@ -203,7 +210,10 @@ class _Assembly:
             aggregates=self._built(Agg, self.derived.aggregate),
             identities=MappingProxyType(identities),
             actions=MappingProxyType(actions),
-            policies=policies.build(cast("Policies | None", sections.get("policies"))),
+            policies=policies.build(cast("Policies | None", sections.get("policies")), self.domain.policies),
+            field_policies=FieldPolicyBuilder(self.cls, self.catalog, self.errors).build(
+                cast("FieldPolicies | None", sections.get("field_policies"))
+            ),
             tenancy=tenancy,
             schema_tenancy=schema_tenancy_spec(rule),
             manages_tenants=managed_tenants_spec(cast("ManageTenants | None", sections.get("tenants"))),

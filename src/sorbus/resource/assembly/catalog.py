@@ -62,16 +62,21 @@ def gather(classes: Mapping[str, type[Any]], errors: list[DeclarationError]) -> 
     """Read the annotations of all classes."""
     catalog = ClassCatalog(classes)
     for cls in classes.values():
-        names = namespace(cls, classes)
-        annotations = _annotations(cls)
-        for name, member in cls.__declared__.items():
-            try:
-                hint = resolved(annotations.get(name), names)
-            except NameError as error:
-                errors.append(_unresolved(f"{cls.__name__}.{name}", member, error, names))
-                continue
-            _gather_member(catalog, errors, member, owner=cls, name=name, hint=hint)
+        gather_class(catalog, cls, errors)
     return catalog
+
+
+def gather_class(catalog: ClassCatalog, cls: type[Any], errors: list[DeclarationError]) -> None:
+    """Read the annotations of one class."""
+    names = namespace(cls, catalog.classes)
+    annotations = _annotations(cls)
+    for name, member in cls.__declared__.items():
+        try:
+            hint = resolved(annotations.get(name), names)
+        except NameError as error:
+            errors.append(_unresolved(f"{cls.__name__}.{name}", member, error, names))
+            continue
+        _gather_member(catalog, errors, member, owner=cls, name=name, hint=hint)
 
 
 def namespace(cls: type[Any], classes: Mapping[str, type[Any]]) -> dict[str, Any]:
@@ -85,7 +90,8 @@ def namespace(cls: type[Any], classes: Mapping[str, type[Any]]) -> dict[str, Any
         names.update(vars(sys.modules.get(base.__module__, sys)))
         names.update(base.__dict__.get("__locals__", {}))
     for name, each in classes.items():
-        if name not in names or hasattr(names[name], "__declared__"):
+        there = names.get(name)
+        if there is None or (hasattr(there, "__declared__") and not hasattr(there, "__embedded__")):
             names[name] = each
     return names
 

@@ -60,6 +60,10 @@ class DerivedBuilder:
 
     def _function(self, name: str, member: Calculation[Any, Any]) -> CalculationSpec:
         signature = Signature(self.cls, name, member, self.catalog)
+        if inspect.iscoroutinefunction(member.function) and not member.batch:
+            raise WrongCalculation(
+                signature.label, "only a function for all records may be `async`", hint="Write `batch=True`."
+            )
         arguments, kind = signature.arguments(), signature.returns()
         node = self._node(signature, member, arguments, kind)
         loads = tuple(_load_name(each) for each in member.loads)

@@ -14,8 +14,9 @@ from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Node
 from sorbus.resource.assembly.catalog import ClassCatalog
-from sorbus.resource.assembly.rules import PolicyBuilder
-from sorbus.resource.sections import Policies, Policy, Section
+from sorbus.resource.assembly.policies import PolicyBuilder
+from sorbus.resource.policies import Policies, Policy
+from sorbus.resource.sections import Section
 from sorbus.schema.resource import AdditionSpec, ApplicationSpec, ResourceSpec
 
 

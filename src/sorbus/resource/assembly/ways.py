@@ -80,6 +80,7 @@ class RelationshipBuilder:
             function=options.function,
             several=self.catalog.several[member],
             reference=_reference(member),
+            authorize_read=options.authorize_read_with,
         )
 
     def _where(self, where: Any, stack: tuple[type[Any], ...]) -> Node | None:

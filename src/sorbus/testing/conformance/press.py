@@ -44,16 +44,19 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.documents_world import Papers
 from sorbus.testing.conformance.expressions_world import Gallery
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.many_rows_world import Yard
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
+from sorbus.testing.conformance.policies_world import POLICY_DOMAINS
 from sorbus.testing.conformance.reads_world import Library
 from sorbus.testing.conformance.relations_world import Music
 from sorbus.testing.conformance.shop import Shop
 from sorbus.testing.conformance.states_world import Trade
 from sorbus.testing.conformance.tenants_world import Firms
+from sorbus.testing.conformance.types_world import Kinds
 
 
 class Status(StrEnum):
@@ -348,6 +351,9 @@ DOMAINS = (
     Yard,
     Post,
     Music,
+    *POLICY_DOMAINS,
+    Kinds,
+    Papers,
     Kitchen,
     Trade,
     Firms,

@@ -365,7 +365,13 @@ class Identified(Behaviour):
             await Volume.get_by(here.scope, isbn="1")
         with pytest.raises(NotFound):
             await Volume.get_by(here.scope, org_id=there.org.id, isbn="1")
-        for names in ({"title": "a"}, {}, {"isbn": "1", "title": "a"}, {"org_id": here.org.id}):
+        wrong: list[dict[str, Any]] = [
+            {"title": "a"},
+            {},
+            {"isbn": "1", "title": "a"},
+            {"org_id": here.org.id},
+        ]
+        for names in wrong:
             with pytest.raises(NoSuchIdentity, match="isbn"):
                 await Volume.get_by(here.scope, **names)
 

@@ -19,7 +19,7 @@ from sorbus.errors.tenancy import (
     TenantNotConfirmed,
     UnknownTenant,
 )
-from sorbus.testing.conformance.tenants_world import Box, Currency, Entry, Firm, Flyer, Ledger, Shelf
+from sorbus.testing.conformance.tenants_world import Carton, Currency, Entry, Firm, Flyer, Ledger, Rack
 from sorbus.testing.conformance.world import Behaviour, only
 
 
@@ -57,50 +57,50 @@ class TenantModes(FirmBehaviour):
     async def test_an_action_for_all_tenants_reads_across(
         self, app: Sorbus, mine: Place, theirs: Place
     ) -> None:
-        own = await Shelf.put_up(mine.scope, label="a")
-        other = await Shelf.put_up(theirs.scope, label="b")
-        await Box.pack(theirs.scope, shelf_id=other.id)
+        own = await Rack.put_up(mine.scope, label="a")
+        other = await Rack.put_up(theirs.scope, label="b")
+        await Carton.pack(theirs.scope, rack_id=other.id)
         for scope in (mine.scope, app.scope(), app.system_scope()):
-            found = await Shelf.everywhere(scope).load(Shelf.box_count, Shelf.boxes, Shelf.is_used).all()
+            found = await Rack.everywhere(scope).load(Rack.carton_count, Rack.cartons, Rack.is_used).all()
             assert [each.id for each in found] == [own.id, other.id]
-            assert [each.box_count for each in found] == [0, 1]
-            assert [len(each.boxes) for each in found] == [0, 1]
-            assert await Shelf.everywhere(scope).count() == 2
-            assert len((await Shelf.everywhere(scope).page(limit=1)).items) == 1
-            assert [each.id async for each in Shelf.everywhere(scope).stream(batch=1)] == [own.id, other.id]
+            assert [each.carton_count for each in found] == [0, 1]
+            assert [len(each.cartons) for each in found] == [0, 1]
+            assert await Rack.everywhere(scope).count() == 2
+            assert len((await Rack.everywhere(scope).page(limit=1)).items) == 1
+            assert [each.id async for each in Rack.everywhere(scope).stream(batch=1)] == [own.id, other.id]
         # The plain read of the same resource stays within its tenant, before and after.
-        assert await Shelf.query(mine.scope).all() == [own]
+        assert await Rack.query(mine.scope).all() == [own]
 
     async def test_an_action_for_all_tenants_writes_across(self, mine: Place, theirs: Place) -> None:
-        other = await Shelf.put_up(theirs.scope, label="b")
-        stamped = await Shelf.stamp.by_key(other.id, mine.scope, serial="7")
+        other = await Rack.put_up(theirs.scope, label="b")
+        stamped = await Rack.stamp.by_key(other.id, mine.scope, serial="7")
         assert (stamped.firm_id, stamped.serial) == (theirs.firm.id, "7")
-        planted = await Shelf.plant(mine.scope, firm_id=theirs.firm.id, label="c")
+        planted = await Rack.plant(mine.scope, firm_id=theirs.firm.id, label="c")
         assert planted.firm_id == theirs.firm.id
-        assert await Shelf.query(mine.scope).count() == 0
+        assert await Rack.query(mine.scope).count() == 0
         await other.burn(mine.scope)
-        assert await Shelf.query(theirs.scope).all() == [planted]
+        assert await Rack.query(theirs.scope).all() == [planted]
 
     async def test_an_optional_tenant_counts_where_there_is_one(
         self, app: Sorbus, mine: Place, theirs: Place
     ) -> None:
-        own = await Shelf.put_up(mine.scope, label="a")
-        other = await Shelf.put_up(theirs.scope, label=" b ")
-        assert await Shelf.survey(mine.scope).all() == [own]
-        assert await Shelf.survey(mine.scope).count() == 1
-        assert await Shelf.survey(app.scope()).count() == 2
+        own = await Rack.put_up(mine.scope, label="a")
+        other = await Rack.put_up(theirs.scope, label=" b ")
+        assert await Rack.survey(mine.scope).all() == [own]
+        assert await Rack.survey(mine.scope).count() == 1
+        assert await Rack.survey(app.scope()).count() == 2
         with pytest.raises(NotFound):
-            await Shelf.dust.by_key(other.id, mine.scope)
-        assert (await Shelf.dust.by_key(other.id, app.scope())).label == "b"
-        assert await Shelf.ask(app.scope()) == "without"
-        assert await Shelf.ask(mine.scope) == "with"
+            await Rack.dust.by_key(other.id, mine.scope)
+        assert (await Rack.dust.by_key(other.id, app.scope())).label == "b"
+        assert await Rack.ask(app.scope()) == "without"
+        assert await Rack.ask(mine.scope) == "with"
 
     async def test_other_actions_of_the_resource_still_need_a_tenant(self, app: Sorbus, mine: Place) -> None:
-        own = await Shelf.put_up(mine.scope, label="a")
+        own = await Rack.put_up(mine.scope, label="a")
         calls: list[Any] = [
-            Shelf.query(app.scope()).all(),
+            Rack.query(app.scope()).all(),
             own.relabel(app.scope(), label="x"),
-            Shelf.put_up(app.scope(), label="x"),
+            Rack.put_up(app.scope(), label="x"),
             own.take_down(app.scope()),
         ]
         for call in calls:
@@ -135,37 +135,37 @@ class TenantKeys(FirmBehaviour):
 
     async def test_a_record_stands_for_its_key(self, app: Sorbus, mine: Place) -> None:
         record = app.scope(tenant=mine.firm)
-        shelf = await Shelf.put_up(record, label="a")
-        assert shelf.firm_id == mine.firm.id
-        assert await Shelf.query(record).all() == await Shelf.query(mine.scope).all() == [shelf]
-        assert (await shelf.relabel(record, label="b")).label == "b"
+        rack = await Rack.put_up(record, label="a")
+        assert rack.firm_id == mine.firm.id
+        assert await Rack.query(record).all() == await Rack.query(mine.scope).all() == [rack]
+        assert (await rack.relabel(record, label="b")).label == "b"
 
     async def test_text_stands_for_the_key_that_it_spells(self, app: Sorbus, mine: Place) -> None:
         spelled = app.scope(tenant=str(mine.firm.id))
-        shelf = await Shelf.put_up(spelled, label="a")
-        assert shelf.firm_id == mine.firm.id
+        rack = await Rack.put_up(spelled, label="a")
+        assert rack.firm_id == mine.firm.id
         assert (
-            await Shelf.query(spelled).load(Shelf.boxes).all()
-            == await Shelf.query(spelled).load(Shelf.boxes).all()
+            await Rack.query(spelled).load(Rack.cartons).all()
+            == await Rack.query(spelled).load(Rack.cartons).all()
         )
-        assert await Shelf.get(spelled, shelf.id) == shelf
+        assert await Rack.get(spelled, rack.id) == rack
 
     async def test_an_object_may_say_its_key(self, app: Sorbus, mine: Place) -> None:
         class Session:
             tenant_key = mine.firm.id
 
-        assert (await Shelf.put_up(app.scope(tenant=Session()), label="a")).firm_id == mine.firm.id
+        assert (await Rack.put_up(app.scope(tenant=Session()), label="a")).firm_id == mine.firm.id
 
     async def test_what_can_be_no_key_is_refused(self, app: Sorbus, mine: Place) -> None:
-        shelf = await Shelf.put_up(mine.scope, label="a")
+        rack = await Rack.put_up(mine.scope, label="a")
         wrong = app.scope(tenant="nobody")
         calls: list[Any] = [
-            Shelf.query(wrong).all(),
-            Shelf.query(wrong).count(),
-            Shelf.get(wrong, shelf.id),
-            Shelf.put_up(wrong, label="a"),
-            shelf.relabel(wrong, label="a"),
-            shelf.take_down(wrong),
+            Rack.query(wrong).all(),
+            Rack.query(wrong).count(),
+            Rack.get(wrong, rack.id),
+            Rack.put_up(wrong, label="a"),
+            rack.relabel(wrong, label="a"),
+            rack.take_down(wrong),
         ]
         for call in calls:
             with pytest.raises(InvalidTenant, match="UUID"):
@@ -177,49 +177,49 @@ class TenantKeys(FirmBehaviour):
         assert await Flyer.by_firm(app.scope(tenant=str(mine.firm.id))).all() == [made]
 
     async def test_identities_are_of_one_tenant_unless_they_say_so(self, mine: Place, theirs: Place) -> None:
-        own = await Shelf.put_up(mine.scope, label="same", serial="1")
-        other = await Shelf.put_up(theirs.scope, label="same", serial="2")
+        own = await Rack.put_up(mine.scope, label="same", serial="1")
+        other = await Rack.put_up(theirs.scope, label="same", serial="2")
         assert own.id != other.id
-        again = await Shelf.put_up(mine.scope, label="same", serial="3")
+        again = await Rack.put_up(mine.scope, label="same", serial="3")
         assert (again.id, again.serial) == (own.id, "3")
         with pytest.raises(InvalidAction) as caught:
-            await Shelf.put_up(mine.scope, label="new", serial="2")
+            await Rack.put_up(mine.scope, label="new", serial="2")
         assert only(caught.value).path[-1] == "serial"
         with pytest.raises(Forbidden):
-            await Shelf.register(mine.scope, label="new", serial="2")
-        assert await Shelf.query(theirs.scope).all() == [other]
+            await Rack.register(mine.scope, label="new", serial="2")
+        assert await Rack.query(theirs.scope).all() == [other]
 
     async def test_references_stay_within_a_tenant(self, mine: Place, theirs: Place) -> None:
-        own = await Shelf.put_up(mine.scope, label="a")
-        other = await Shelf.put_up(theirs.scope, label="b")
-        box = await Box.pack(mine.scope, shelf_id=own.id, spare_id=own.id)
+        own = await Rack.put_up(mine.scope, label="a")
+        other = await Rack.put_up(theirs.scope, label="b")
+        carton = await Carton.pack(mine.scope, rack_id=own.id, spare_id=own.id)
         for call in (
-            Box.pack(mine.scope, shelf_id=other.id),
-            Box.pack(mine.scope, shelf_id=own.id, spare_id=other.id),
-            box.move(mine.scope, shelf_id=other.id),
+            Carton.pack(mine.scope, rack_id=other.id),
+            Carton.pack(mine.scope, rack_id=own.id, spare_id=other.id),
+            carton.move(mine.scope, rack_id=other.id),
         ):
             with pytest.raises(InvalidAction) as caught:
                 await call
             assert only(caught.value).code == "related-missing"
-        (found,) = await Box.query(mine.scope).load(Box.shelf_label).all()
-        assert found.shelf_label == "a"
-        spare = await Shelf.put_up(mine.scope, label="spare")
-        box = await Box.pack(mine.scope, shelf_id=own.id, spare_id=spare.id)
+        (found,) = await Carton.query(mine.scope).load(Carton.rack_label).all()
+        assert found.rack_label == "a"
+        spare = await Rack.put_up(mine.scope, label="spare")
+        carton = await Carton.pack(mine.scope, rack_id=own.id, spare_id=spare.id)
         await spare.take_down(mine.scope)
-        assert (await Box.get(mine.scope, box.id)).spare_id is None
+        assert (await Carton.get(mine.scope, carton.id)).spare_id is None
         await own.take_down(mine.scope)
-        assert await Box.query(mine.scope).count() == 0
+        assert await Carton.query(mine.scope).count() == 0
 
     async def test_a_resource_without_tenancy_counts_rows_of_the_tenant(
         self, app: Sorbus, mine: Place, theirs: Place
     ) -> None:
-        await Shelf.put_up(mine.scope, label="a")
-        query = Firm.query().load(Firm.shelf_count)
-        counts = {each.id: each.shelf_count for each in await query.all(mine.scope)}
+        await Rack.put_up(mine.scope, label="a")
+        query = Firm.query().load(Firm.rack_count)
+        counts = {each.id: each.rack_count for each in await query.all(mine.scope)}
         assert counts == {mine.firm.id: 1, theirs.firm.id: 0}
-        counts = {each.id: each.shelf_count for each in await query.all(theirs.scope)}
+        counts = {each.id: each.rack_count for each in await query.all(theirs.scope)}
         assert counts == {mine.firm.id: 0, theirs.firm.id: 0}
-        assert {each.shelf_count for each in await query.all(app.system_scope())} == {0, 1}
+        assert {each.rack_count for each in await query.all(app.system_scope())} == {0, 1}
 
 
 class TenantTables(FirmBehaviour):

@@ -42,8 +42,8 @@ class Firm(Resource):
     id: Attr[UUID] = uuid_primary_key()
     slug: Attr[str] = attribute(public=True)
 
-    shelves: Many[Shelf] = has_many()
-    shelf_count = agg.count(shelves)
+    racks: Many[Rack] = has_many()
+    rack_count = agg.count(racks)
 
     @action.create
     def found(self, scope: Scope, slug: str) -> None:
@@ -62,7 +62,7 @@ class Firm(Resource):
     policies = OPEN
 
 
-class Shelf(Resource):
+class Rack(Resource):
     """Belongs to a firm by an attribute."""
 
     id: Attr[UUID] = uuid_primary_key()
@@ -71,21 +71,21 @@ class Shelf(Resource):
     serial: Attr[str | None] = attribute(default=None)
 
     firm: One[Firm] = belongs_to(via=firm_id)
-    boxes: Many[Box] = has_many()
-    box_count = agg.count(boxes)
-    is_used = calculate(exists(boxes))
+    cartons: Many[Carton] = has_many()
+    carton_count = agg.count(cartons)
+    is_used = calculate(exists(cartons))
 
     @action.create(upsert="label")
     def put_up(self, scope: Scope, label: str, serial: str | None = None) -> None:
-        """Put up a shelf, or change the one with this label."""
+        """Put up a rack, or change the one with this label."""
 
     @action.create(upsert="serial")
     def register(self, scope: Scope, label: str, serial: str | None) -> None:
-        """Put up a shelf, or change the one with this serial number, which is one of a kind everywhere."""
+        """Put up a rack, or change the one with this serial number, which is one of a kind everywhere."""
 
     @action.create(tenancy="all")
     def plant(self, scope: Scope, firm_id: UUID, label: str) -> None:
-        """Put up a shelf for any firm."""
+        """Put up a rack for any firm."""
 
     @action.update
     def relabel(self, scope: Scope, label: str) -> None:
@@ -93,7 +93,7 @@ class Shelf(Resource):
 
     @action.update(tenancy="all")
     def stamp(self, scope: Scope, serial: str) -> None:
-        """Give any firm's shelf a serial number."""
+        """Give any firm's rack a serial number."""
 
     @action.update(tenancy="optional")
     def dust(self, scope: Scope) -> None:
@@ -110,14 +110,14 @@ class Shelf(Resource):
 
     @action.read(tenancy="all")
     @classmethod
-    def everywhere(cls, scope: Scope) -> Query[Shelf]:
-        """The shelves of all firms."""
+    def everywhere(cls, scope: Scope) -> Query[Rack]:
+        """The racks of all firms."""
         return cls.query().order_by(cls.label)
 
     @action.read(tenancy="optional")
     @classmethod
-    def survey(cls, scope: Scope) -> Query[Shelf]:
-        """The shelves of the firm, or of all."""
+    def survey(cls, scope: Scope) -> Query[Rack]:
+        """The racks of the firm, or of all."""
         return cls.query().order_by(cls.label)
 
     @action.generic(tenancy="optional")
@@ -126,33 +126,33 @@ class Shelf(Resource):
         """Works with and without a firm."""
         return "with" if scope.tenant is not None else "without"
 
-    storage = Postgres("suite_shelves")
+    storage = Postgres("suite_racks")
     tenancy = Tenancy(firm_id)
     identities = Identities(label=[label], serial=identity(serial, all_tenants=True))
     policies = OPEN
 
 
-class Box(Resource):
-    """Stands on a shelf of the same firm."""
+class Carton(Resource):
+    """Stands on a rack of the same firm."""
 
     id: Attr[UUID] = uuid_primary_key()
     firm_id: Attr[UUID] = attribute()
-    shelf_id: Attr[UUID] = attribute()
+    rack_id: Attr[UUID] = attribute()
     spare_id: Attr[UUID | None] = attribute(default=None)
 
-    shelf: One[Shelf] = belongs_to(via=shelf_id, on_delete="cascade")
-    spare: One[Shelf | None] = belongs_to(via=spare_id, on_delete="nilify")
-    shelf_label = calculate(related(shelf, lambda shelf: shelf.label))
+    rack: One[Rack] = belongs_to(via=rack_id, on_delete="cascade")
+    spare: One[Rack | None] = belongs_to(via=spare_id, on_delete="nilify")
+    rack_label = calculate(related(rack, lambda rack: rack.label))
 
     @action.create
-    def pack(self, scope: Scope, shelf_id: UUID, spare_id: UUID | None = None) -> None:
-        """Pack a box."""
+    def pack(self, scope: Scope, rack_id: UUID, spare_id: UUID | None = None) -> None:
+        """Pack a carton."""
 
     @action.update
-    def move(self, scope: Scope, shelf_id: UUID) -> None:
+    def move(self, scope: Scope, rack_id: UUID) -> None:
         """Move it."""
 
-    storage = Postgres("suite_boxes")
+    storage = Postgres("suite_cartons")
     tenancy = Tenancy(firm_id)
     policies = OPEN
 
@@ -262,4 +262,4 @@ class Entry(Resource):
     policies = OPEN
 
 
-Firms = Domain("suite_firms", resources=[Firm, Shelf, Box, Flyer, Currency, Ledger, Entry])
+Firms = Domain("suite_firms", resources=[Firm, Rack, Carton, Flyer, Currency, Ledger, Entry])

@@ -101,11 +101,20 @@ _ZONES = {
     ("timestamp with time zone", "timestamp without time zone"),
     ("date", "timestamp with time zone"),
 }
+_ROUNDED = {
+    "numeric",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "time with time zone",
+    "time without time zone",
+    "interval",
+}
 _PLAIN_SAFE = {
     ("date", "timestamp without time zone"),
     ("json", "jsonb"),
     ("jsonb", "json"),
     ("boolean", "integer"),
+    ("int4range", "int8range"),
 }
 _TEXT_READABLE = frozenset(
     {"uuid", "jsonb", "json", "boolean", "date", "inet", "interval", *_NUMBERS}
@@ -120,11 +129,20 @@ def cast_between(old: str, new: str) -> Cast:
         return _same_base(one, other)
     if other.base in _TEXTS and not other.array:
         return _to_text(one, other, new)
+    if one.array and other.array:
+        return _items(one, other, new)
     if one.array or other.array:
         return Cast(Change.UNKNOWN)
     if one.base in _NUMBERS and other.base in _NUMBERS:
         return _numbers(one, other)
     return _by_pair(one.base, other.base, new)
+
+
+def _items(one: SqlType, other: SqlType, new: str) -> Cast:
+    """An array becomes another where its items do by a cast that is written the same for arrays."""
+    found = cast_between(one.base, other.base)
+    plain = found.using is None or found.using == f"{{column}}::{other.base}"
+    return Cast(found.change, f"{{column}}::{new}") if plain else Cast(Change.UNKNOWN)
 
 
 def _to_text(one: SqlType, other: SqlType, new: str) -> Cast:
@@ -157,7 +175,7 @@ def _same_base(one: SqlType, other: SqlType) -> Cast:
         old_scale = one.params[1] if len(one.params) > 1 else 0
         new_scale = other.params[1] if len(other.params) > 1 else 0
         return Cast(Change.CHECKED if int(new_scale) >= int(old_scale) else Change.LOSSY)
-    if one.base in {"numeric", "timestamp with time zone", "timestamp without time zone"}:
+    if one.base in _ROUNDED:
         wider = bool(one.params) and len(sizes) == 2 and sizes[1] >= sizes[0]
         return Cast(Change.SAFE if wider else Change.LOSSY)
     if one.base in _TEXTS and one.params and len(sizes) == 2 and sizes[1] >= sizes[0]:

@@ -15,6 +15,7 @@ import asyncpg
 
 from sorbus.data_layers.postgres.migrations import ddl
 from sorbus.data_layers.postgres.migrations.ddl import quoted
+from sorbus.data_layers.postgres.migrations.extensions import check_extensions
 from sorbus.data_layers.postgres.tables import (
     Check,
     Column,
@@ -224,6 +225,7 @@ async def _build(conn: Connection, statement: str) -> None:
 
 
 async def _enter(conn: Connection, scratch: str, schema: Schema) -> None:
+    await check_extensions(conn, schema)
     for extension in schema.extensions:
         await _build(conn, f"CREATE EXTENSION IF NOT EXISTS {quoted(extension)}")
     try:

@@ -16,6 +16,7 @@ from sorbus.data_layers.postgres.migrations.catalog import (
 from sorbus.data_layers.postgres.migrations.ddl import quoted
 from sorbus.data_layers.postgres.migrations.diff import AS_THEY_ARE, diff
 from sorbus.data_layers.postgres.migrations.execute import run_script
+from sorbus.data_layers.postgres.migrations.extensions import check_extensions
 from sorbus.data_layers.postgres.migrations.operations import Operation
 from sorbus.data_layers.postgres.migrations.planner import up_text
 from sorbus.data_layers.postgres.migrations.renames import Answers, rename_questions
@@ -47,8 +48,8 @@ async def push(
         answers: renames, backfills and casts.
         wait: seconds to wait for another process that is migrating.
 
-    Raises `PushRefused`, `ManagedByFiles`, `InvalidSchema`, `CannotBuildSchema`, `MigrationLockTimeout`, and
-    `MigrationFailed` for a system script.
+    Raises `PushRefused`, `ManagedByFiles`, `InvalidSchema`, `ExtensionUnavailable`, `CannotBuildSchema`,
+    `MigrationLockTimeout`, and `MigrationFailed` for a system script.
     """
     validate(schema)
     said = answers or Answers()
@@ -57,6 +58,7 @@ async def push(
     async with migration_lock(conn, wait=wait):
         await books.open_books(conn)
         await run_system_scripts(conn, system_scripts)
+        await check_extensions(conn, schema)
         before = await books.last_push(conn)
         live = await installed(conn, _together(schema, before[0] if before else None))
         if before == (schema.canonical(), live.checksum):

@@ -1,0 +1,142 @@
+"""What a column can hold: the last look at a cast value, so that a write does not fail in the database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Any
+
+LARGEST_INTEGER = 2**63 - 1
+MOST_DIGITS = 131_072
+"""Digits of a numeric before the point; after it there may be 16383."""
+MOST_PLACES = 16_383
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+Check = Callable[[Any], Any]
+
+
+def text(value: str) -> str:
+    """A text.
+
+    Raises:
+        ValueError: it has a NUL character or half of a surrogate pair.
+    """
+    if "\x00" in value:
+        raise ValueError("text cannot hold a NUL character")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("text cannot hold half of a surrogate pair") from None
+    return value
+
+
+def integer(value: int) -> int:
+    """An integer of 64 bits.
+
+    Raises:
+        ValueError: it is larger.
+    """
+    if not -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
+        raise ValueError("it is no 64-bit integer")
+    return value
+
+
+def number(value: Decimal) -> Decimal:
+    """A decimal.
+
+    Raises:
+        ValueError: it has more digits than a column can hold.
+    """
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise ValueError("it is no finite number")  # noqa: TRY004  # its value is wrong, its type is right
+    if exponent < -MOST_PLACES or (value and value.adjusted() >= MOST_DIGITS) or exponent >= MOST_DIGITS:
+        raise ValueError(f"it has more than {MOST_DIGITS} digits before the point or {MOST_PLACES} after it")
+    return value
+
+
+def moment(value: datetime) -> datetime:
+    """A time in UTC; one without a zone is read as UTC, whatever the server's own zone is.
+
+    Raises:
+        ValueError: in UTC it lies outside the years 1 to 9999.
+    """
+    if value.tzinfo is UTC:
+        return value
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise ValueError("in UTC it lies outside the years 1 to 9999") from None
+
+
+def clock(value: time) -> time:
+    """A time of day.
+
+    Raises:
+        ValueError: it has a zone, which no time of day can keep.
+    """
+    if value.tzinfo is not None:
+        raise ValueError("a time of day has no time zone")
+    return value
+
+
+def document(value: Any) -> Any:
+    """A JSON document.
+
+    Raises:
+        ValueError: something in it is no JSON that PostgreSQL can hold.
+    """
+    import msgspec
+
+    try:
+        encoded = msgspec.json.encode(value)
+    except (UnicodeEncodeError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(_reason(error)) from None
+    if b"\\u0000" in encoded and _NUL.search(encoded):
+        raise ValueError("text cannot hold a NUL character")
+    return value
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case UnicodeEncodeError():
+            return "text cannot hold half of a surrogate pair"
+        case OverflowError():
+            return "a number in it is no 64-bit integer"
+        case RecursionError():
+            return "it is nested too deeply"
+        case _:
+            return f"it has no JSON form ({error})"
+
+
+def each(check: Check) -> Check:
+    """A check for every item of a list."""
+
+    def whole(items: list[Any]) -> list[Any]:
+        return [None if item is None else check(item) for item in items]
+
+    return whole
+
+
+CHECKS: dict[str, Check] = {
+    "text": text,
+    "citext": text,
+    "bigint": integer,
+    "numeric": number,
+    "timestamp with time zone": moment,
+    "time without time zone": clock,
+}
+
+
+def check_for(sql: str) -> Check | None:
+    """The check for values of a column type; None where every cast value can be stored."""
+    if sql.endswith("[]"):
+        inner = CHECKS.get(sql.removesuffix("[]"))
+        return each(inner) if inner is not None else None
+    return CHECKS.get(sql)
