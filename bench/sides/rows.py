@@ -1,4 +1,4 @@
-"""What the peers of the core suite share: the rows that they write, and ids as Sorbus makes them."""
+"""What the sides of the core suite share: the rows that they write, and ids as Sorbus makes them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,23 @@ METADATA: dict[str, Any] = {
     "labels": ["inbox", "figures"],
     "thread": 7,
 }
+LABEL = "seen"
+BULK = 10_000
+"""Rows of one bulk call."""
+
+
+def letters(owner: UUID) -> list[dict[str, Any]]:
+    """The rows of a bulk create as a caller has them: parsed JSON and the owner, no ids yet."""
+    return [
+        {
+            "owner_id": owner,
+            "kind": ("email", "document", "note")[number % 3],
+            "title": f"{TITLE} {number}",
+            "body": BODY,
+            "metadata": {**METADATA, "thread": number},
+        }
+        for number in range(BULK)
+    ]
 
 
 def uuid7() -> UUID:

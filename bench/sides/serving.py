@@ -6,6 +6,7 @@ Needs nothing but the standard library, so that every side can use it in its own
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import statistics
@@ -77,6 +78,19 @@ def loads(operations: dict[str, Operation]) -> Command:
         return {"rate": done / elapsed, "cpu_us": (time.process_time() - cpu) / done * 1e6}
 
     return load
+
+
+def once(operations: dict[str, Callable[[], Awaitable[int]]]) -> Command:
+    """The command `once`: run an operation over many rows one time; it answers with the number of rows."""
+
+    async def run(*, op: str) -> dict[str, Any]:
+        gc.collect()
+        started, cpu = time.perf_counter(), time.process_time()
+        rows = await operations[op]()
+        elapsed = time.perf_counter() - started
+        return {"rows": rows, "rate": rows / elapsed, "cpu_us": (time.process_time() - cpu) / rows * 1e6}
+
+    return run
 
 
 async def burst(chain: Callable[[int], Awaitable[float]], *, runs: int) -> dict[str, Any]:

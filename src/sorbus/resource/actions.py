@@ -123,7 +123,8 @@ class BulkChoices(TypedDict, total=False):
     """What a caller may choose about a bulk run.
 
     Attributes:
-        batch: rows in one statement, 1 to 30 000 (default 1000).
+        batch: rows in one statement, 1 to 30 000. By default 1000; 10 000 for a create that only takes its inputs,
+            as long as everything commits at once.
         together: what commits at once: `"all"`, or each `"batch"`. By default everything, as long as errors raise.
         on_error: `"raise"` (default) undoes everything at the first error; `"continue"` writes the rows that can be
             written and lists the others in `errors`; `"stop"` does so up to the first batch with an error.

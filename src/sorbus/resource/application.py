@@ -139,13 +139,13 @@ class Sorbus:
 
     async def _prepare(self) -> None:
         """Bring the tables to the declarations, where that is wanted."""
+        database = self._database
+        if database is None:
+            return
         from sorbus.data_layers.postgres.migrations import push
         from sorbus.data_layers.postgres.migrations.extensions import check_extensions
         from sorbus.errors.migrations import ManagedByFiles
 
-        database = self._database
-        if database is None:
-            return
         wanted = self._auto_migrate
         if wanted is None:
             wanted = database.server is not None or os.environ.get("SORBUS_AUTO_MIGRATE") == "1"

@@ -20,6 +20,7 @@ from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.hidden import Hiding
 from sorbus.testing.conformance.managing import Managing
+from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.outside import Outside
 from sorbus.testing.conformance.paging import Paging
@@ -41,6 +42,8 @@ class DataLayerSuite(
     Writes,
     Changing,
     Bulk,
+    ManyRows,
+    ManyValues,
     Reads,
     Queries,
     Paging,

@@ -26,6 +26,7 @@ from sorbus.types.names import (
     type_name,
     without_null,
 )
+from sorbus.types.plain_json import quickened
 from sorbus.types.rules import TypeRule, rule_of
 from sorbus.types.sql import SQL_TYPES, column_type, extensions_of, is_plain_json, sql_type
 
@@ -100,6 +101,8 @@ class FieldType:
         validate: Callable[[Any], Any] = self.adapter.validate_python
         if self.sql == "jsonb" and mentions_bytes(self.annotation):
             validate = _reading_json(self.adapter)
+        elif not self.constraints:
+            validate = quickened(self.annotation, validate)
         check = self._storable
         if check is None:
             return validate
@@ -109,6 +112,28 @@ class FieldType:
             return found if found is None else check(found)
 
         return checked
+
+    @cached_property
+    def column_validator(self) -> Callable[[list[Any]], list[Any]]:
+        """What `validator` does, for many values at once.
+
+        Raises, when called:
+            ValueError: one of them is none; `validator` tells of each what is wrong with it.
+        """
+        from pydantic_core import SchemaValidator, core_schema
+
+        validate = self.validator
+        schema: Any = self.adapter.core_schema
+        if (
+            self.sql == "jsonb" or schema.__class__ is not dict
+        ):  # a quick way of its own, or a model in the making
+            return lambda values: [validate(each) for each in values]
+        # One call for the whole column; the schema of an item, with its configuration, is the adapter's own.
+        whole = SchemaValidator(core_schema.list_schema(schema, strict=True)).validate_python
+        check = self._storable
+        if check is None:
+            return whole
+        return lambda values: [each if each is None else check(each) for each in whole(values)]
 
     @cached_property
     def _storable(self) -> Callable[[Any], Any] | None:

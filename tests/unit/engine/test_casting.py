@@ -11,6 +11,7 @@ import pytest
 from sorbus.engine.casting import InputCaster
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Required
 from sorbus.schema.actions import ActionKind, ActionSpec, InputSpec
+from sorbus.types import Json
 from sorbus.types.base import field_type
 
 
@@ -77,3 +78,25 @@ def test_text_cannot_hold_nul() -> None:
     _, errors = caster(text=str | None).cast({"text": "a\x00b"})
     assert "NUL" in str(errors[0])
     assert caster(text=str | None).cast({"text": None})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "wrong"),
+    [
+        (int, ["3", 4], "many"),
+        (str, ["a", ""], "\x00"),
+        (str | None, ["a", None], "a\x00"),
+        (Decimal, ["1.50", 2], "cheap"),
+        (dict[str, Json], [{"a": [1]}, {"b": ("c",)}], {1: 2}),
+        (Json, ["a", None, 5], object()),
+        (list[int], [["1"], []], [None]),
+    ],
+)
+def test_a_column_is_cast_as_its_values_are(kind: Any, values: list[Any], wrong: Any) -> None:
+    made = caster(it=kind)
+    column = field_type(kind).column_validator
+    assert column(values) == [made.cast_or_raise({"it": each})["it"] for each in values]
+    with pytest.raises(InvalidAction):
+        made.cast_or_raise({"it": wrong})
+    with pytest.raises(ValueError, match=r"."):
+        column([*values, wrong])

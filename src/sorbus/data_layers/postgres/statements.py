@@ -9,6 +9,7 @@ from typing import Any
 
 from sorbus.data_layers.base import Bindings, Row
 from sorbus.data_layers.postgres.compiler import Source, SqlCompiler, plain
+from sorbus.data_layers.postgres.copying import Copying, copying_of
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.lists import encoder
 from sorbus.data_layers.postgres.selects import SelectWriter
@@ -47,11 +48,16 @@ class Shape(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SqlStatement:
-    """A compiled statement: runs on an asyncpg connection."""
+    """A compiled statement: runs on an asyncpg connection.
+
+    Attributes:
+        copying: another way to write the same rows, when there are many.
+    """
 
     sql: str
     bind: Bind
     shape: Shape = Shape.ROWS
+    copying: Copying | None = None
 
     async def fetch(self, session: Any, bindings: Bindings) -> Sequence[Row]:
         """Run it.
@@ -63,6 +69,8 @@ class SqlStatement:
             if self.shape is Shape.ROWS:
                 rows: Sequence[Row] = await session.fetch(self.sql, *self.bind(bindings))
                 return rows
+            if self.copying is not None and await self.copying.write(session, self.sql, bindings.params):
+                return ()
             status: str = await session.execute(self.sql, *self.bind(bindings))
             if self.shape is Shape.NUMBER:
                 return ((int(status.rpartition(" ")[2]),),)
@@ -109,6 +117,7 @@ class _Writer:
     def _written(self, statement: Writes) -> SqlStatement:
         compiler = WriteCompiler(self.compiler, returns_old=self.returns_old)
         shape = Shape.ROWS
+        copying: Copying | None = None
         match statement:
             case Insert():
                 sql = compiler.insert(statement)
@@ -117,6 +126,8 @@ class _Writer:
                 sql = compiler.insert_many(statement)
                 answers = statement.outputs or statement.tagged or statement.check is not None
                 shape = Shape.ROWS if answers else Shape.NOTHING
+                if not answers and statement.conflict is None:
+                    copying = copying_of([statement.resource.attributes[each] for each in statement.columns])
             case Update():
                 sql = compiler.update(statement)
                 shape = Shape.NUMBER if statement.counted else Shape.ROWS
@@ -128,7 +139,7 @@ class _Writer:
         bind = binder(self.compiler.sources)
         if isinstance(statement, (InsertMany, UpdateMany)):
             bind = _with_lists(bind, [statement.resource.attributes[name].type for name in statement.columns])
-        return SqlStatement(sql, bind, shape)
+        return SqlStatement(sql, bind, shape, copying)
 
 
 def _with_lists(bind: Bind, kinds: Sequence[FieldType]) -> Bind:

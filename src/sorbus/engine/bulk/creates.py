@@ -50,7 +50,7 @@ class BulkCreate(BulkRun):
             await self.one_by_one(self._calls(rows))
             return
         columns = Columns(self) if Columns.fit(self) else None
-        async for start, chunk in chunks(rows, self.options.batch):
+        async for start, chunk in chunks(rows, self.options.size(plain=columns is not None)):
             if columns is not None and await columns.write(chunk):
                 continue
             prepared: list[ActionCall] = []
@@ -69,7 +69,7 @@ class BulkCreate(BulkRun):
             self.stop_if_failed()
 
     async def _calls(self, rows: Rows) -> AsyncIterator[tuple[int | None, ActionCall]]:
-        async for start, chunk in chunks(rows, self.options.batch):
+        async for start, chunk in chunks(rows, self.options.size()):
             for index, given in enumerate(chunk, start):
                 yield index, self.call(given)
 

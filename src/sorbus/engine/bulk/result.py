@@ -12,7 +12,8 @@ from sorbus.errors.framework import WrongBulkOption
 
 R_co = TypeVar("R_co", covariant=True)
 
-LARGEST_BATCH = 30_000
+BATCH, PLAIN_BATCH, LARGEST_BATCH = 1000, 10_000, 30_000
+"""Rows in one statement: usually, of a create that only takes its inputs, and at most."""
 
 OnError = Literal["raise", "continue", "stop"]
 Together = Literal["all", "batch"]
@@ -55,14 +56,14 @@ class BulkOptions:
     """What a caller may choose about a bulk run.
 
     Attributes:
-        batch: rows in one statement, 1 to 30 000.
+        batch: rows in one statement, 1 to 30 000; None for what suits the action.
         together: what commits at once; by default everything when the first error raises, else each batch.
         on_error: raise the first error and undo everything; or go on without the rows that failed; or stop there.
         returning: whether the result holds the records.
         strategy: the strategy that it must be, or None for the best that the action can.
     """
 
-    batch: int = 1000
+    batch: int | None = None
     together: Together | None = None
     on_error: OnError = "raise"
     returning: bool = False
@@ -86,6 +87,16 @@ class BulkOptions:
             raise WrongBulkOption("batch", batch, allowed=f"1 to {LARGEST_BATCH}")
         strategy = choices.pop("strategy", None)
         return cls(**choices, strategy=None if strategy is None else Strategy(strategy))
+
+    def size(self, *, plain: bool = False) -> int:
+        """Rows in one statement.
+
+        Args:
+            plain: whether the rows are prepared and written column by column, and fail together anyway.
+        """
+        if self.batch is not None:
+            return self.batch
+        return PLAIN_BATCH if plain and self.one_transaction and self.on_error == "raise" else BATCH
 
     @property
     def one_transaction(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sorbus.engine.authorising import masked
@@ -209,19 +210,18 @@ async def awaited(value: Any) -> None:
 
 async def chunks(rows: Iterable[Any] | AsyncIterable[Any], size: int) -> AsyncIterator[tuple[int, list[Any]]]:
     """The rows in lists of a size, each with the position of its first."""
-    chunk: list[Any] = []
     start = 0
-    if isinstance(rows, AsyncIterable):
-        async for row in rows:
-            chunk.append(row)
-            if len(chunk) == size:
-                yield start, chunk
-                start, chunk = start + size, []
-    else:
-        for row in rows:
-            chunk.append(row)
-            if len(chunk) == size:
-                yield start, chunk
-                start, chunk = start + size, []
+    if not isinstance(rows, AsyncIterable):
+        taken = iter(rows)
+        while several := list(islice(taken, size)):
+            yield start, several
+            start += size
+        return
+    chunk: list[Any] = []
+    async for row in rows:
+        chunk.append(row)
+        if len(chunk) == size:
+            yield start, chunk
+            start, chunk = start + size, []
     if chunk:
         yield start, chunk

@@ -88,7 +88,7 @@ class BulkChange(BulkRun):
         if self.result.plan.strategy is Strategy.STREAM:
             await self.one_by_one(self._calls(pairs))
             return
-        async for start, chunk in chunks(pairs, self.options.batch):
+        async for start, chunk in chunks(pairs, self.options.size()):
             prepared: list[ActionCall] = []
             indexes: dict[int, int | None] = {}
             async with self.around_batch():
@@ -140,7 +140,7 @@ class BulkChange(BulkRun):
         return self.engine.call_on(self.plan, self.scope, subject, given, ())
 
     async def _calls(self, pairs: Pairs) -> AsyncIterator[tuple[int | None, ActionCall]]:
-        async for start, chunk in chunks(pairs, self.options.batch):
+        async for start, chunk in chunks(pairs, self.options.size()):
             for index, (subject, given) in enumerate(chunk, start):
                 yield index, self.call(subject, given)
 

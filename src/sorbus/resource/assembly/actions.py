@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
@@ -97,12 +97,17 @@ class ActionBuilder:
         for function in (action.function, *hooks):
             self.errors.extend(misspelt_assignments(function, self.cls.__name__, label, self.attributes))
 
+    @cached_property
+    def _names(self) -> dict[str, Any]:
+        """What the signatures of the class may name; put together once for all of its actions."""
+        return namespace(self.cls, self.catalog.classes)
+
     def _hint(self, label: str, action: Action, name: str) -> Any:
         annotation = action.function.__annotations__.get(name, Missing.MARK)
         if annotation is Missing.MARK:
             return annotation
         try:
-            return resolved(annotation, namespace(self.cls, self.catalog.classes))
+            return resolved(annotation, self._names)
         except NameError as error:
             message = f"the name `{error.name}` in its signature is unknown."
             hint = "Import it where it can be found at run time."

@@ -47,6 +47,7 @@ from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.documents_world import Papers
 from sorbus.testing.conformance.expressions_world import Gallery
 from sorbus.testing.conformance.managing_world import Kitchen
+from sorbus.testing.conformance.many_rows_world import Yard
 from sorbus.testing.conformance.notices_world import Post
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.policies_world import POLICY_DOMAINS
@@ -347,6 +348,7 @@ DOMAINS = (
     Library,
     Gallery,
     Shop,
+    Yard,
     Post,
     Music,
     *POLICY_DOMAINS,

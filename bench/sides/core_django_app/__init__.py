@@ -1,0 +1,1 @@
+"""The application that the Django side of the core suite consists of."""
