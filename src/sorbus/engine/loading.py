@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sorbus.data_layers.base import Row
 from sorbus.engine.masking import hide, reachable
 from sorbus.engine.paging import Place, check_offset
-from sorbus.engine.planning import Known, ReadPlan
+from sorbus.engine.read_plans import Known, ReadPlan
 from sorbus.engine.shapes import PageShape, RelatedShape
 from sorbus.engine.shaping import Lowered, whole
 from sorbus.engine.ways import carry, keys_of, load_manual, start_of

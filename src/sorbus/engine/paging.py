@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sorbus.data_layers.base import Row
 from sorbus.engine import cursors
 from sorbus.engine.cursors import Seal
-from sorbus.engine.planning import Known, ReadPlan
+from sorbus.engine.read_plans import Known, ReadPlan
 from sorbus.engine.shapes import PageShape, Shape
 from sorbus.engine.shaping import Lowered, whole
 from sorbus.errors.inputs import InvalidCursor, InvalidPage

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sorbus.data_layers.base import DataLayer, Executable, Loader
+from sorbus.data_layers.base import DataLayer, Loader
 from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
-from sorbus.engine.judging import Judge, judged_outputs
-from sorbus.engine.masking import Cover, Masker, cover, masks_of
+from sorbus.engine.judging import judged_outputs
+from sorbus.engine.masking import Masker, masks_of
+from sorbus.engine.read_plans import Family, Guarded, Known, ReadPlan, asked_node, decided
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
 from sorbus.engine.tenants import looks_everywhere
@@ -28,54 +29,6 @@ from sorbus.schema.ways import load_key
 from sorbus.scope import Scope
 
 _LARGEST_CACHE = 2000
-
-
-@dataclass(slots=True)
-class ReadPlan:
-    """A compiled read.
-
-    Attributes:
-        marks: where the sort values of a row stand in it, for its cursor.
-        key: where the key of a row stands in it.
-        loaders: from stored values to Python's, when single values are read.
-        carried: from rows to the rows between that led to them.
-        judge: looks at each row in Python, when policies ask for that.
-        late: whether records carry values that are hidden at the very end.
-    """
-
-    layer: DataLayer
-    executable: Executable
-    hydrate: Hydrate = list
-    marks: tuple[int, ...] = ()
-    key: int = 0
-    loaders: tuple[Loader | None, ...] = ()
-    carried: Hydrate | None = None
-    judge: Judge | None = None
-    late: bool = False
-
-
-@dataclass(slots=True)
-class Family:
-    """The plans of one shape, one for each decision of the policies that it touches.
-
-    Attributes:
-        programs: the policies of the shape's own action, or of the actions of its parts from left to right,
-            each with the places of its inputs; then those of the related resources.
-        own: how many of them are not of related resources.
-        fields: the field policies of the resources that have some.
-        plans: those that look at one tenant.
-        everywhere: those that look at all tenants.
-    """
-
-    programs: tuple[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None], ...]
-    own: int
-    fields: tuple[FieldProgram, ...] = ()
-    plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
-        default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
-    )
-    everywhere: dict[tuple[Variant, ...] | None, ReadPlan] = field(
-        default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
-    )
 
 
 class Planner(Shaper):
@@ -134,7 +87,7 @@ class Planner(Shaper):
         family = self.families.get(shape)
         if family is None:
             family = self._family(shape)
-        key = _decided(family, scope, inputs, values, known)
+        key = decided(family, scope, inputs, values, known)
         plans = family.everywhere if looks_everywhere(scope) else family.plans
         plan = plans.get(key)
         if plan is None:
@@ -146,7 +99,7 @@ class Planner(Shaper):
     ) -> tuple[Node | None, Any]:
         """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
         family = self.families.get(shape) or self._family(shape)
-        key, everywhere = _decided(family, scope, inputs, values), looks_everywhere(scope)
+        key, everywhere = decided(family, scope, inputs, values), looks_everywhere(scope)
         rows = self._guarded(shape, family, key, tenants=not everywhere).rows
         return rows.where, (key, everywhere)
 
@@ -226,7 +179,7 @@ class Planner(Shaper):
         stack = (spec,)
         # An attribute that is not read unasked may be asked for in either way.
         chosen = shape.only or ()
-        plain = ((name, name, _node(spec, name)) for name in shape.fields if name not in chosen)
+        plain = ((name, name, asked_node(spec, name)) for name in shape.fields if name not in chosen)
         extras = ((each.slot, each.name, each.node) for each in shape.extras)
         return tuple(
             Output(
@@ -405,50 +358,6 @@ class Planner(Shaper):
         return hydrator(between.python, related.carried, layer, first=first)
 
 
-@dataclass(frozen=True, slots=True)
-class Guarded:
-    """A shape as far as an actor may see its rows and their fields.
-
-    Attributes:
-        shape: with every condition and term masked and secured.
-        masks: when each field may be seen, by resources.
-        rows: which rows they are.
-        judged: what Python has to find out about each row, or None.
-    """
-
-    shape: Shape
-    securer: Securer
-    masker: Masker
-    masks: Mapping[str, Conditions]
-    rows: Select
-    judged: Node | None
-
-    def key(self, related: Related) -> Node | None:
-        """When the actor may see the key in a related row that ties it to its source row."""
-        found = related.relationship
-        return self.masks.get(found.destination, EVERYTHING).get(found.destination_attribute)
-
-    def covered(self, spec: ResourceSpec, outputs: tuple[Output, ...]) -> Cover:
-        """The outputs with masks over them; where Python needs values first, they are hidden at the very end."""
-        conditions = self.masks.get(spec.name, EVERYTHING)
-        if not conditions:
-            return Cover(outputs)
-        extras = self.shape.extras
-        # What a calculation alone needs has a name with a space, which nobody sees.
-        named = {
-            each.slot: conditions[each.name]
-            for each in extras
-            if each.name in conditions and " " not in each.slot
-        }
-        conditions = {**conditions, **named}
-        computed = {each.slot for each in extras if each.node is None}
-        computed |= {name for name in self.shape.fields if _node(spec, name) is None}
-        late: set[str] = set()
-        if computed or self.judged is not None:
-            late = {*computed, *spec.relationships, *(each.name for each in outputs)}
-        return cover(spec, outputs, conditions, frozenset(late))
-
-
 def actions_of(query: Query[Any]) -> Iterator[str]:
     """The actions that the rows of a query come from."""
     if not query.parts:
@@ -468,44 +377,6 @@ def judging(shape: Shape) -> bool:
     """Whether Python can look at the rows of a shape one by one before they are answered."""
     cut = shape.page is not None or shape.limit is not None or shape.offset is not None
     return not shape.parts and shape.distinct is None and not (shape.related is not None and cut)
-
-
-Known = tuple[tuple[Variant, ...], Wanted] | None
-"""What the check of a query has found out: the variants of its own policies, and what it asks for."""
-
-
-def _node(spec: ResourceSpec, name: str) -> Node | None:
-    """What the data layer gives for a field that was asked for; None when Python computes it."""
-    if name in spec.attributes:
-        return Ref(name)
-    calculation = spec.calculations.get(name)
-    if calculation is not None:
-        return calculation.node if calculation.function is None else None
-    return spec.aggregates[name].node
-
-
-def _decided(
-    family: Family,
-    scope: Scope,
-    inputs: dict[str, Any] | None,
-    values: Sequence[Any],
-    known: Known = None,
-) -> tuple[Variant, ...] | None:
-    """What the policies of a family come to before any row is seen; None when nobody asks them."""
-    if not scope.authorize:
-        return None
-    own, wanted = known if known is not None else ((), NOTHING_WANTED)
-    key = own + tuple(
-        program.reading(scope, inputs if places is None else _given(places, values), wanted)
-        for program, places in family.programs[len(own) :]
-    )
-    if family.fields:
-        key += tuple(each.variant(scope, inputs, wanted) for each in family.fields)
-    return key
-
-
-def _given(places: tuple[tuple[str, int], ...], values: Sequence[Any]) -> dict[str, Any]:
-    return {name: values[place] for name, place in places}
 
 
 def _listed(load: Loader) -> Loader:

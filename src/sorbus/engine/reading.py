@@ -10,7 +10,8 @@ from sorbus.engine.gathering import Python
 from sorbus.engine.loading import load, load_related
 from sorbus.engine.masking import conceal
 from sorbus.engine.paging import Pager
-from sorbus.engine.planning import Known, ReadPlan, actions_of
+from sorbus.engine.planning import actions_of
+from sorbus.engine.read_plans import Known, ReadPlan
 from sorbus.engine.seeing import seen_query, seen_rows
 from sorbus.engine.shapes import Shape
 from sorbus.engine.shaping import Lowered

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Row
 from sorbus.engine.judging import LEAST_BATCH
-from sorbus.engine.planning import Known, ReadPlan
+from sorbus.engine.read_plans import Known, ReadPlan
 from sorbus.engine.shaping import Lowered
 from sorbus.policies.nodes import has_runtime
 from sorbus.query.query import Query

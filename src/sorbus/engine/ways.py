@@ -14,7 +14,7 @@ from sorbus.schema.ways import load_key
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
-    from sorbus.engine.planning import ReadPlan
+    from sorbus.engine.read_plans import ReadPlan
 
 JOIN_ROW = "__join__"
 """Where a record that was loaded over a resource between carries the row that led to it."""

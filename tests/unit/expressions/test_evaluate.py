@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sorbus.errors.authorization import WrongActor
 from sorbus.expressions.evaluate import Environment, Unevaluable, actor_value, evaluate
 from sorbus.expressions.nodes import (
     NULL,
@@ -131,7 +132,7 @@ def test_what_an_expression_may_refer_to() -> None:
     assert value(InputRef("x")) is None
     assert value(Param(1, int), params=[1, 2]) == 2
     assert value(Ref("a"), {"a": 5}) == 5
-    with pytest.raises(AttributeError):
+    with pytest.raises(WrongActor, match="Did you mean `role`"):
         actor_value(actor, "rule")
 
 

@@ -28,6 +28,9 @@ from sorbus import (
 from sorbus.apis.json_api import routes_of, surface_of
 from sorbus.errors.declaration import DefinitionErrors
 
+# The resources here are about routes alone.
+pytestmark = pytest.mark.filterwarnings("ignore::sorbus.errors.warnings.NothingAllowed")
+
 
 def served(*resources: type[Resource]) -> list[str]:
     surface = surface_of(Sorbus(domains=[Domain("d", resources=list(resources))]).spec)
