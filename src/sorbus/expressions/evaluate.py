@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from sorbus.errors.access import NotLoaded
 from sorbus.errors.authorization import ActorFieldHidden, ActorFieldNotLoaded, WrongActor
 from sorbus.expressions.casts import cast_value, json_value
+from sorbus.expressions.functions.lists import holds
 from sorbus.expressions.kinds import type_in
 from sorbus.expressions.nodes import (
     CAST,
@@ -193,7 +194,7 @@ def _in(args: tuple[Node, ...], row: Any, environment: Environment) -> bool | No
     if needle is None or hay is None:
         # SQL: `null = ANY('{}')` is false, `null = ANY(…)` otherwise unknown.
         return False if hay is not None and len(hay) == 0 else None
-    if needle in hay:
+    if holds(hay, needle):
         return True
     return None if None in hay else False
 

@@ -51,6 +51,9 @@ def conform(value: Any, kind: FieldType) -> Any:
     """A value in the Python type of its field, as a column of the field's type would give it back."""
     if value is None or isinstance(value, Enum):
         return value
+    if kind.enum is not None:
+        # An item of a list stands there as it is stored.
+        return kind.enum(value)
     convert = _CONVERSIONS.get(kind.sql)
     if convert is not None:
         return convert(value)

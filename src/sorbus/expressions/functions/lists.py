@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 from sorbus.expressions.rule import Family, Operator, clamped, first, item_of
 
 
+def holds(items: Any, item: Any) -> bool:
+    """Whether a list has an item; one of an enumeration may stand there as its value."""
+    return item in items or (isinstance(item, Enum) and item.value in items)
+
+
 def has_all(items: list[Any], wanted: Any) -> bool:
     """Whether every wanted item is in the list."""
-    return all(each is not None and each in items for each in wanted)
+    return all(each is not None and holds(items, each) for each in wanted)
 
 
 def has_any(items: list[Any], wanted: Any) -> bool:
     """Whether one of the wanted items is in the list."""
-    return any(each is not None and each in items for each in wanted)
+    return any(each is not None and holds(items, each) for each in wanted)
 
 
 def at(items: list[Any], index: int) -> Any:
@@ -24,12 +30,16 @@ def at(items: list[Any], index: int) -> Any:
 
 def append(items: list[Any], item: Any) -> list[Any]:
     """The list with an item at its end."""
-    return [*items, item]
+    return [*items, _stored(item)]
 
 
 def remove(items: list[Any], item: Any) -> list[Any]:
     """The list without the items that are equal to one."""
-    return [each for each in items if each != item]
+    return [each for each in items if _stored(each) != _stored(item)]
+
+
+def _stored(item: Any) -> Any:
+    return item.value if isinstance(item, Enum) else item
 
 
 def has_key(document: Any, key: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import Enum, StrEnum
 from uuid import UUID
 
 from sorbus import (
@@ -51,6 +51,13 @@ def _shouted(cls: type[Painting], suffix: str = "") -> Expr[str]:
     return fn.upper(cls.title) + suffix
 
 
+class Grade(Enum):
+    """What a work is worth, by an enumeration whose members are no texts."""
+
+    FINE = "fine"
+    POOR = "poor"
+
+
 class Painting(Resource):
     """A work that a studio made, perhaps after another."""
 
@@ -66,6 +73,7 @@ class Painting(Resource):
     sold_at: Attr[datetime | None] = attribute(default=None)
     tones: Attr[list[Tone]] = attribute(default=list)
     words: Attr[list[str]] = attribute(default=list)
+    grades: Attr[list[Grade]] = attribute(default=list)
     sheet: Attr[dict[str, Json]] = attribute(default=dict)
     stored: Attr[bool] = attribute(default=False)
 
@@ -145,6 +153,7 @@ class Painting(Resource):
         sold_at: datetime | None = None,
         tones: list[Tone] = [],  # noqa: B006
         words: list[str] = [],  # noqa: B006
+        grades: list[Grade] = [],  # noqa: B006
         sheet: dict[str, Json] = {},  # noqa: B006
         stored: bool = False,
     ) -> None:

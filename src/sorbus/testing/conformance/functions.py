@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sorbus import Expr, coalesce, concat, fn, if_, lazy, now
-from sorbus.testing.conformance.expressions_world import Painting, Studio, Tone
+from sorbus.testing.conformance.expressions_world import Grade, Painting, Studio, Tone
 from sorbus.testing.conformance.world import Behaviour, Tenant
 
 NOON = datetime(2030, 3, 31, 12, 30, 15, tzinfo=UTC)
@@ -146,7 +146,7 @@ class Functions(Behaviour):
         assert await titles(if_(Painting.rating > 2.0, "x", "y") == "y") == "ab"
 
     async def test_lists(self, here: Tenant) -> None:
-        made = await painted(here, words=["sea", "sky", "sea"], tones=[Tone.WARM])
+        made = await painted(here, words=["sea", "sky", "sea"], tones=[Tone.WARM], grades=[Grade.FINE])
         wanted: list[tuple[Expr[Any], Any]] = [
             (fn.has(Painting.words, "sky"), True),
             (fn.has(Painting.tones, Tone.COLD), False),
@@ -162,6 +162,13 @@ class Functions(Behaviour):
             (fn.append(Painting.words, "moon"), ["sea", "sky", "sea", "moon"]),
             (fn.remove(Painting.words, "sea"), ["sky"]),
             (fn.at(Painting.tones, 0), Tone.WARM),
+            (fn.append(Painting.tones, Tone.COLD), [Tone.WARM, Tone.COLD]),
+            (fn.at(Painting.grades, 0), Grade.FINE),
+            (fn.has(Painting.grades, Grade.FINE), True),
+            (fn.has_all(Painting.grades, [Grade.FINE]), True),
+            (fn.has_any(Painting.grades, [Grade.POOR]), False),
+            (fn.append(Painting.grades, Grade.POOR), [Grade.FINE, Grade.POOR]),
+            (fn.remove(Painting.grades, Grade.FINE), []),
         ]
         await self.check(here, made, wanted)
 
