@@ -9,12 +9,14 @@ from typing import Any
 from sorbus.engine.hydrate import LATE
 from sorbus.expressions.nodes import (
     FALSE,
+    NAMED,
     NULL,
     TRUSTED,
     UNTRUSTED,
     Aggregated,
     AggregateKind,
     Call,
+    Const,
     Exists,
     Node,
     Ordering,
@@ -116,6 +118,8 @@ class Masker:
         match node:
             case Ref():
                 return self._ref(node, stack)
+            case Call(operator, (Const(str(label)), _)) if operator == NAMED:
+                return self._called(node, label, stack[-1])
             case Call(operator, args):
                 return Call(operator, tuple(self._plain(arg, stack) for arg in args))
             case _:
@@ -126,6 +130,8 @@ class Masker:
         match node:
             case Ref():
                 return self._ref(node, stack)
+            case Call(operator, (Const(str(label)), _)) if operator == NAMED:
+                return self._called(node, label, stack[-1])
             case Call("parent", (inner,)):
                 return Call("parent", (self.outside(inner, stack[:-1]),))
             case Call(operator, args):
@@ -139,6 +145,10 @@ class Masker:
                 return self._aggregated(node, stack)
             case _:
                 return node
+
+    def _called(self, node: Node, label: str, spec: ResourceSpec) -> Node:
+        """A calculation with arguments has the policy of its name, as one without."""
+        return self._seen(node, self.masks(spec).get(label.rpartition(".")[2]), 0)
 
     def _aggregated(self, node: Aggregated, stack: tuple[ResourceSpec, ...]) -> Node:
         inner = (*stack, self._destination(stack[-1], node.relationship))
