@@ -263,11 +263,6 @@ class TestImport:
         code = f"import sys, sorbus; print([name for name in {HEAVY!r} if name in sys.modules])"
         assert self.run(code) == "[]"
 
-    def test_is_quick(self) -> None:
-        # The least of several runs: what else the machine does can only add to it.
-        code = "import time; start = time.perf_counter(); import sorbus; print(time.perf_counter() - start)"
-        assert min(float(self.run(code)) for _ in range(5)) < 0.3
-
     @staticmethod
     def run(code: str) -> str:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
