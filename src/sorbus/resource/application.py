@@ -150,8 +150,12 @@ class Sorbus:
         if wanted is None:
             wanted = database.server is not None or os.environ.get("SORBUS_AUTO_MIGRATE") == "1"
         if not wanted:
-            async with database.pool.connection() as asking:
+            # Not by the pool: a role that it acts as may be missing, and is asked about later.
+            asking = await database.connect_as_login()
+            try:
                 await check_extensions(asking, self.schema())
+            finally:
+                await asking.close()
             return
         connection = await database.connect_as_login(application_name="sorbus-migrate")
         try:

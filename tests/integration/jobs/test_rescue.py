@@ -91,9 +91,9 @@ async def test_a_node_that_was_paused_and_taken_for_dead_is_refused(
     first = await start_worker()
     ref = await insert_job(conn, NewJob("stubborn", {"seconds": [4.0, 0.1]}))
     await until(lambda: events(conn, "started"))
-    second = await start_worker()
     first.send_signal(signal.SIGSTOP)
     try:
+        second = await start_worker()
         row = await until_state(conn, ref.id, "completed")
     finally:
         first.send_signal(signal.SIGCONT)
