@@ -74,6 +74,11 @@ def test_a_rename_spares_strings_functions_and_types() -> None:
     )
 
 
+def test_a_new_name_that_is_a_keyword_is_quoted() -> None:
+    assert renamed("made > 0", "made", "user") == '"user" > 0'
+    assert renamed("made > 0", "made", "state") == "state > 0"
+
+
 def test_mentions_sees_identifiers_only() -> None:
     assert mentions('lower("state")', "state")
     assert mentions("lower(STATE)", "state")
