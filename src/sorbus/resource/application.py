@@ -200,11 +200,11 @@ class Sorbus:
 
     async def _prove_wall(self, layer: DataLayer | None) -> None:
         """Refuse to open with a wall that keeps nothing out."""
+        if self.role is None or self._database is None:
+            return
         from sorbus.data_layers.postgres.layer import PostgresLayer
         from sorbus.data_layers.postgres.roles import prove_wall
 
-        if self.role is None or self._database is None:
-            return
         if not isinstance(layer, PostgresLayer) or layer.wall is None:
             return
         connection = await self._database.connect_as_login()
@@ -230,14 +230,15 @@ class Sorbus:
 
     async def _open_layers(self) -> Mapping[str, DataLayer]:
         from sorbus.data_layers.memory.layer import MemoryLayer
+
+        memory = MemoryLayer(self.spec)
+        if self._storage == "memory":
+            return MappingProxyType({"memory": memory, "postgres": memory})
         from sorbus.data_layers.postgres.database import Database
         from sorbus.data_layers.postgres.layer import PostgresLayer
         from sorbus.data_layers.postgres.migrations import load
         from sorbus.data_layers.postgres.row_security import Wall
 
-        memory = MemoryLayer(self.spec)
-        if self._storage == "memory":
-            return MappingProxyType({"memory": memory, "postgres": memory})
         layers: dict[str, DataLayer] = {"memory": memory}
         if any(each.layer == "postgres" for each in self.spec.resources.values()) or self.components:
             wall = Wall(self.spec) if self.role is not None else None

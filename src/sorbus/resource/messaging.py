@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from sorbus.data_layers.base import DataLayer
 from sorbus.data_layers.messages import Courier, Outbox
-from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.engine.engine import Engine
 from sorbus.engine.notify import Channel, Hub
 from sorbus.engine.publishing import install
 from sorbus.expressions.lowering import Lowerer
 from sorbus.resource.notifications import Notifications, publications_of
 from sorbus.schema.resource import ApplicationSpec
+
+if TYPE_CHECKING:
+    from sorbus.data_layers.postgres.migrations import SystemScript
 
 
 def open_hub(engine: Engine) -> Hub | None:
@@ -63,6 +66,7 @@ def longest(application: ApplicationSpec) -> timedelta:
 
 def system_scripts(application: ApplicationSpec) -> tuple[SystemScript, ...]:
     """The tables of the outbox, where something is durable."""
+    from sorbus.data_layers.postgres.migrations import SystemScript
     from sorbus.data_layers.postgres.sql import sql
 
     return (SystemScript("outbox", 1, sql("outbox_install")),) if _sections(application) else ()

@@ -41,15 +41,22 @@ class Constraints:
 
     def empty_table(self, spec: ResourceSpec) -> Table:
         """A table with an index for everything that rows of the resource are looked up by."""
-        names: set[Names] = {each.keys for each in spec.identities.values()}
-        names |= {(each.source_attribute,) for each in spec.relationships.values() if each.foreign_key}
-        for other in self.application.resources.values():
-            for each in other.relationships.values():
-                if each.join is not None and each.join.resource == spec.name:
-                    names |= {(each.join.source_attribute,), (each.join.destination_attribute,)}
-                elif each.destination == spec.name:
-                    names.add((each.destination_attribute,))
+        names = {each.keys for each in spec.identities.values()} | self._followed.get(spec.name, set[Names]())
         return Table(spec.primary_key.name, names)
+
+    @cached_property
+    def _followed(self) -> dict[str, set[Names]]:
+        """The attributes by which relationships look rows up, for each resource."""
+        found: dict[str, set[Names]] = {}
+        for spec in self.application.resources.values():
+            for each in spec.relationships.values():
+                if each.foreign_key:
+                    found.setdefault(spec.name, set()).add((each.source_attribute,))
+                if each.join is not None:
+                    ends = {(each.join.source_attribute,), (each.join.destination_attribute,)}
+                    found.setdefault(each.join.resource, set()).update(ends)
+                found.setdefault(each.destination, set()).add((each.destination_attribute,))
+        return found
 
     def complete(self, spec: ResourceSpec, values: dict[str, Any]) -> Row:
         """A whole row from the values for some attributes; the others are null."""

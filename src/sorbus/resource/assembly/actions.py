@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
 
@@ -15,7 +15,7 @@ from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
 from sorbus.resource.actions import Action, ArgumentMarker, PrivateMarker
 from sorbus.resource.assembly.bodies import misspelt_assignments
-from sorbus.resource.assembly.catalog import ClassCatalog, namespace, resolved
+from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.transitions import transition_spec
 from sorbus.schema.actions import (
@@ -97,17 +97,12 @@ class ActionBuilder:
         for function in (action.function, *hooks):
             self.errors.extend(misspelt_assignments(function, self.cls.__name__, label, self.attributes))
 
-    @cached_property
-    def _names(self) -> dict[str, Any]:
-        """What the signatures of the class may name; put together once for all of its actions."""
-        return namespace(self.cls, self.catalog.classes)
-
     def _hint(self, label: str, action: Action, name: str) -> Any:
         annotation = action.function.__annotations__.get(name, Missing.MARK)
         if annotation is Missing.MARK:
             return annotation
         try:
-            return resolved(annotation, self._names)
+            return self.catalog.namespace(self.cls).resolved(annotation)
         except NameError as error:
             message = f"the name `{error.name}` in its signature is unknown."
             hint = "Import it where it can be found at run time."

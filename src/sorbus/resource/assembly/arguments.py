@@ -13,7 +13,7 @@ from sorbus.errors.declaration import MissingPart, WrongCalculation, WrongInput
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.expr import Expr
 from sorbus.resource.actions import ArgumentMarker
-from sorbus.resource.assembly.catalog import ClassCatalog, namespace, resolved
+from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.calculations import Calculation, Called
 from sorbus.schema.actions import InputSpec, Missing
 from sorbus.schema.fields import CalculationSpec
@@ -32,7 +32,7 @@ class Signature:
         self.name = name
         self.member = member
         self.label = f"{cls.__name__}.{name}"
-        self.names = namespace(cls, catalog.classes)
+        self.namespace = catalog.namespace(cls)
 
     def arguments(self) -> tuple[InputSpec, ...]:
         """Its arguments in written order.
@@ -74,7 +74,7 @@ class Signature:
         if annotation is Missing.MARK:
             return annotation
         try:
-            return resolved(annotation, self.names)
+            return self.namespace.resolved(annotation)
         except NameError as error:
             hint = "Import it where it can be found at run time."
             message = f"the name `{error.name}` in its signature is unknown."

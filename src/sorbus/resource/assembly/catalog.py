@@ -19,6 +19,28 @@ from sorbus.types.base import field_type as make_type
 
 
 @dataclass(slots=True)
+class Namespace:
+    """The names that annotations of some classes may use, and the types that such annotations name."""
+
+    names: dict[str, Any]
+    hints: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def resolved(self, annotation: Any) -> Any:
+        """The type that an annotation names.
+
+        Raises:
+            NameError: it uses an unknown name.
+        """
+        if annotation is None:
+            return type(None)
+        if not isinstance(annotation, str):
+            return _resolved(annotation, self.names)
+        if annotation not in self.hints:
+            self.hints[annotation] = _resolved(annotation, self.names)
+        return self.hints[annotation]
+
+
+@dataclass(slots=True)
 class ClassCatalog:
     """The classes of an application by name, with the types of their attributes and relationships."""
 
@@ -29,6 +51,19 @@ class ClassCatalog:
     targets: dict[Any, type[Any]] = field(default_factory=dict[Any, type[Any]])
     maker: Callable[[type[Any], Any], Expr[Any]] | None = None
     several: dict[Any, bool] = field(default_factory=dict[Any, bool])
+    namespaces: dict[Any, Namespace] = field(default_factory=dict[Any, Namespace])
+
+    def namespace(self, cls: type[Any]) -> Namespace:
+        """The names that a class's annotations may use; classes of the same modules share them.
+
+        They are those of its modules and of the functions it was declared in; the name of a resource means the
+        application's own, so that resources may be named before they are defined.
+        """
+        local = [each.__dict__.get("__locals__") or {} for each in cls.__mro__]
+        key = cls if any(local) else tuple(each.__module__ for each in cls.__mro__)
+        if key not in self.namespaces:
+            self.namespaces[key] = Namespace(_names(cls, self.classes))
+        return self.namespaces[key]
 
     def type_of(self, owner: type[Any], name: str) -> FieldType | None:
         """The type of an attribute, once known."""
@@ -68,23 +103,18 @@ def gather(classes: Mapping[str, type[Any]], errors: list[DeclarationError]) -> 
 
 def gather_class(catalog: ClassCatalog, cls: type[Any], errors: list[DeclarationError]) -> None:
     """Read the annotations of one class."""
-    names = namespace(cls, catalog.classes)
+    namespace = catalog.namespace(cls)
     annotations = _annotations(cls)
     for name, member in cls.__declared__.items():
         try:
-            hint = resolved(annotations.get(name), names)
+            hint = namespace.resolved(annotations.get(name))
         except NameError as error:
-            errors.append(_unresolved(f"{cls.__name__}.{name}", member, error, names))
+            errors.append(_unresolved(f"{cls.__name__}.{name}", member, error, namespace.names))
             continue
         _gather_member(catalog, errors, member, owner=cls, name=name, hint=hint)
 
 
-def namespace(cls: type[Any], classes: Mapping[str, type[Any]]) -> dict[str, Any]:
-    """The names that a class's annotations may use.
-
-    They are those of its modules and of the function it was declared in; the name of a resource means the
-    application's own, so that resources may be named before they are defined.
-    """
+def _names(cls: type[Any], classes: Mapping[str, type[Any]]) -> dict[str, Any]:
     names: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         names.update(vars(sys.modules.get(base.__module__, sys)))
@@ -96,12 +126,7 @@ def namespace(cls: type[Any], classes: Mapping[str, type[Any]]) -> dict[str, Any
     return names
 
 
-def resolved(annotation: Any, names: dict[str, Any]) -> Any:
-    """The type that an annotation names.
-
-    Raises:
-        NameError: it uses an unknown name.
-    """
+def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
     holder = SimpleNamespace(__annotations__={"it": annotation})
     return get_type_hints(holder, names, names, include_extras=True)["it"]
 
