@@ -59,8 +59,8 @@ class ClassCatalog:
         They are those of its modules and of the functions it was declared in; the name of a resource means the
         application's own, so that resources may be named before they are defined.
         """
-        local = [each.__dict__.get("__locals__") or {} for each in cls.__mro__]
-        key = cls if any(local) else tuple(each.__module__ for each in cls.__mro__)
+        local = any(each.__dict__.get("__locals__") for each in cls.__mro__)
+        key = cls if local else tuple(each.__module__ for each in cls.__mro__)
         if key not in self.namespaces:
             self.namespaces[key] = Namespace(_names(cls, self.classes))
         return self.namespaces[key]
