@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ from sorbus.data_layers.postgres.embedded import EmbeddedServer, start_embedded
 from sorbus.data_layers.postgres.pool import Pool
 
 PG15 = os.environ.get("SORBUS_TEST_PG15", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+# A run in the background of a shell ignores Ctrl-C, and so would the commands under test, which inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The test server forgets everything at the end, so it need not survive a power cut.
 THROWAWAY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
