@@ -239,7 +239,10 @@ async def _load_pages(
         # A source row without related rows still says how many there are: its outputs are null.
         group[:] = [row for row in group if row[plan.key] is not None] or group
         there = group[:size] if group[0][plan.key] is not None else []
-        shown[key] = plan.hydrate(there[::-1] if backward else there)
+        if backward:
+            there = there[::-1]
+        shown[key] = plan.hydrate(there)
+        carry(plan, there, shown[key])
         everyone.extend(shown[key])
     await reader.finish(plan, everyone, lowered, destination, scope)
     for record in records:

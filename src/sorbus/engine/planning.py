@@ -10,7 +10,7 @@ from sorbus.data_layers.base import DataLayer, Loader
 from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
 from sorbus.engine.judging import judged_outputs
-from sorbus.engine.masking import Masker, masks_of
+from sorbus.engine.masking import Cover, Masker, cover, masks_of
 from sorbus.engine.read_plans import Family, Guarded, Known, ReadPlan, asked_node, decided
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
@@ -125,7 +125,7 @@ class Planner(Shaper):
         securer, masker = Securer(self.application, note), Masker(self.application, look)
         self._secured(shape, spec, securer, masker)
         self._derived(shape, spec, securer, masker)
-        related_read(self.application, shape.related, securer)
+        related_read(self.application, shape.related, securer, masker)
         look(spec)
         own: list[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None]] = [
             (self.program(spec, part.action), part.inputs) for part in shape.every_part()
@@ -254,7 +254,7 @@ class Planner(Shaper):
             kind = value_type(self.application, shape.value, spec)
             select = replace(rows, outputs=(Output(name="value", node=secured.value, type=kind),))
             return ReadPlan(layer, layer.compile(select), loaders=(layer.loader(kind),))
-        related = related_read(self.application, shape.related, guarded.securer)
+        related = related_read(self.application, shape.related, guarded.securer, guarded.masker)
         if related is not None:
             rows = replace(rows, related=related, where=conjunction(rows.where, guarded.key(related)))
         return self._compile_select(spec, layer, replace(guarded, rows=rows))
@@ -346,16 +346,19 @@ class Planner(Shaper):
             ),
             tuple(front + each for each in marks),
             front + next(place for place, each in enumerate(outputs) if each.name == spec.primary_key.name),
-            carried=self._carried(rows.related, layer, front + len(outputs)),
+            carried=self._carried(rows.related, read.masker, layer, front + len(outputs)),
             judge=replace(judge, first=front) if judge is not None else None,
             late=bool(covered.late),
         )
 
-    def _carried(self, related: Related | None, layer: DataLayer, first: int) -> Hydrate | None:
+    def _carried(
+        self, related: Related | None, masker: Masker, layer: DataLayer, first: int
+    ) -> Hydrate | None:
         between = self.application.join(related.relationship) if related is not None else None
         if related is None or between is None or not related.carried:
             return None
-        return hydrator(between.python, related.carried, layer, first=first)
+        covered = carried(between, masker)
+        return hydrator(between.python, covered.outputs, layer, first=first, flags=covered.flags)
 
 
 def actions_of(query: Query[Any]) -> Iterator[str]:
@@ -405,15 +408,16 @@ def _marked(
 
 
 def related_read(
-    application: ApplicationSpec, shape: RelatedShape | None, securer: Securer
+    application: ApplicationSpec, shape: RelatedShape | None, securer: Securer, masker: Masker
 ) -> Related | None:
-    """The part of a select that reads the rows of a relationship, its conditions guarded."""
+    """The part of a select that reads the rows of a relationship, its conditions guarded, what it carries masked."""
     if shape is None:
         return None
     source = application.resources[shape.source]
     relationship = source.relationships[shape.relationship]
     way = application.segments(source, relationship)
-    _, hops = securer.way(source, relationship, loading=True)
+    asked, _ = masker.keys(source, relationship)
+    _, hops = securer.way(source, relationship, loading=True, asked=asked)
     if hops is None:
         hops = tuple(hop.where for segment in way for hop in segment.hops)
     order: tuple[Ordering, ...] = ()
@@ -428,9 +432,14 @@ def related_read(
         key=load_key(way, source.primary_key.name),
         hops=hops,
         order=order,
-        carried=attribute_outputs(between) if between is not None and shape.carries else (),
+        carried=carried(between, masker).outputs if between is not None and shape.carries else (),
         every=shape.every,
     )
+
+
+def carried(between: ResourceSpec, masker: Masker) -> Cover:
+    """A row between as the actor may see it."""
+    return cover(between, attribute_outputs(between), masker.masks(between))
 
 
 def attribute_outputs(spec: ResourceSpec, only: tuple[str, ...] | None = None) -> tuple[Output, ...]:

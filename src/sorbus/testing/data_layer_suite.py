@@ -13,6 +13,7 @@ pytest-asyncio in its auto mode.
 from __future__ import annotations
 
 from sorbus.testing.conformance.access import Kinds
+from sorbus.testing.conformance.between import Between
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
@@ -55,6 +56,7 @@ class DataLayerSuite(
     Rules,
     Kinds,
     Hiding,
+    Between,
     Tenants,
     Transactions,
     Notices,
