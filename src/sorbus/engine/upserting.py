@@ -15,6 +15,7 @@ from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import UpsertSkipped
 from sorbus.expressions.nodes import TRUE, Call, Node, Ref, conjunction
 from sorbus.policies.explain import refusal
+from sorbus.policies.nodes import bounded
 from sorbus.query.statements import Conflict, Select
 from sorbus.schema.actions import OnSkip, UpsertSpec
 
@@ -31,9 +32,7 @@ def conflict_of(call: ActionCall) -> Conflict:
     if fields is None:
         fields = tuple(each.name for each in data.action.inputs if each.attribute and each.name not in keys)
     touched = tuple(each.name for each in data.spec.attributes.values() if each.touch)
-    where = conjunction(
-        tenancy_for(call), guarded(data), _only(call.filter), _only(call.updates), upsert.where
-    )
+    where = conjunction(tenancy_for(call), guarded(data), _there(call), _only(call.updates), upsert.where)
     transition = data.action.transition
     moved = (transition.attribute,) if transition is not None and transition.sources else ()
     update = tuple(dict.fromkeys([*fields, *moved, *touched])) or keys[:1]
@@ -45,6 +44,11 @@ def upsert_of(data: WriteData) -> UpsertSpec:
     if data.action.upsert is None:
         raise TypeError(data.action.label)
     return data.action.upsert
+
+
+def _there(call: ActionCall) -> Node | None:
+    """What the policies of the create ask of the row that is there; what only Python could tell counts as no."""
+    return _only(call.filter if call.judged is None else bounded(call.judged, upper=False))
 
 
 def _only(condition: Node | None) -> Node | None:
@@ -83,10 +87,10 @@ async def _left_alone(call: ActionCall) -> Any:
     for name in data.spec.identities[upsert.identity].keys:
         params.append(data.stored(name, call.changeset.changes[name]))
         parts.append(Call("eq", (Ref(name), data.parameter(name, len(params) - 1))))
-    key = ("spared", call.filter, call.updates, tenancy_for(call) is None)
+    key = ("spared", call.filter, call.judged, call.updates, tenancy_for(call) is None)
     executable = data.executables.get(key)
     if executable is None:
-        where = conjunction(*parts, tenancy_for(call), _only(call.filter), _only(call.updates))
+        where = conjunction(*parts, tenancy_for(call), _there(call), _only(call.updates))
         executable = data.keep(
             key, Select(resource=data.spec, outputs=attribute_outputs(data.spec), where=where)
         )
