@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
+from sorbus.engine.authorising import masked
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import wrong_state
@@ -98,9 +99,9 @@ async def _left_alone(call: ActionCall) -> Any:
     if not rows:
         raise _refused(call)
     there = data.hydrate(rows)[0]
-    wrong = wrong_state(data.spec, data.action, there)
-    if wrong is not None:
-        raise wrong
+    if wrong_state(data.spec, data.action, there) is not None:
+        (seen,) = await masked(data, [there], call.scope, call.changeset.inputs)
+        raise wrong_state(data.spec, data.action, seen) or _refused(call)
     return there
 
 
