@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.changeset import Changeset
-from sorbus.engine.transaction import run_after_commit, transaction
+from sorbus.engine.transaction import Transaction, run_after_commit, transaction
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class ActionCall:
         together: whether this run needs a transaction although its plan does not.
         guard: a further condition that the row must meet when it is written, or None.
         alongside: work that commits together with the write, or not at all.
+        wrote: whether work that writes has begun, besides its own statement.
         reread: whether the row was read because the action's body or changes look at it.
         previous: what an update's effects asked for and the update changed, as it was before.
     """
@@ -79,6 +80,7 @@ class ActionCall:
     session: Any = None
     several: bool = False
     together: bool = False
+    wrote: bool = False
     reread: bool = False
     forced: Mapping[str, Any] = field(default_factory=dict[str, Any])
     guard: Any = None
@@ -192,8 +194,7 @@ async def take(call: ActionCall) -> Any:
         await runner(call)
     outer = engine.transaction_of_task()
     if outer is not None:
-        call.session = await outer.session(plan.data.layer)
-        await _inside(call, trace)
+        await _join(outer, call, trace)
         outer.on_commit.append(lambda: _after(call, trace))
         return call.result
     if plan.transactional or call.together or call.changeset.related:
@@ -215,10 +216,31 @@ async def take(call: ActionCall) -> Any:
     return call.result
 
 
+async def _join(outer: Transaction, call: ActionCall, trace: Any) -> None:
+    """The inner steps inside an open transaction. What they have written must not be committed when they fail.
+
+    Hooks that learn how the action ended may answer in its place, so what failed is undone before them; that takes a
+    savepoint. Otherwise whoever swallows the error has a transaction that can be rolled back only.
+    """
+    plan = call.plan
+    call.session = await outer.session(plan.data.layer)
+    if plan.finally_:
+        async with transaction(call.engine.layers, nested=True):
+            await _inside(call, trace)
+        return
+    try:
+        await _inside(call, trace)
+    except BaseException as error:
+        if call.wrote or call.result is not None:
+            outer.spoil(f"`{plan.data.action.label}`", error)
+        raise
+
+
 async def _inside(call: ActionCall, trace: Any) -> None:
     related = call.changeset.related
     for step, runner in call.plan.inside:
         if related and step is Step.WRITE:
+            call.wrote = True
             await call.engine.related.first([call])
         if trace:
             trace(step)

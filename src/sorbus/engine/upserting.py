@@ -65,9 +65,10 @@ async def answer_of(call: ActionCall, rows: Sequence[Any]) -> None:
         call.result = data.hydrate(rows)[0]
         done = UpsertOutcome.INSERTED if rows[0][-1] else UpsertOutcome.UPDATED
     else:
-        call.result = await _left_alone(call)
+        spared = await _left_alone(call)
         if upsert.skipped is OnSkip.ERROR:
             raise UpsertSkipped(data.action.label, identity=upsert.identity)
+        call.result = spared
         done = UpsertOutcome.SKIPPED
     call.result.__dict__[OUTCOME] = done
 

@@ -201,6 +201,7 @@ async def _before_write(call: ActionCall) -> None:
     before = dict(call.changeset.changes)
     with collecting(call.changeset):
         for hook in data.action.hooks.get(HookPoint.BEFORE_WRITE, ()):
+            call.wrote = True  # perhaps
             await _awaited(hook(call.draft, call.scope))
     settle(call, before)
     if data.action.kind is ActionKind.CREATE:

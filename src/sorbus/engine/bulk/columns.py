@@ -86,7 +86,7 @@ class Columns:
         if self._lack_values(lists) or not self._allowed(lists):
             return False
         try:
-            async with run.engine.transaction() as opened:
+            async with run.together() as opened:
                 session = await opened.session(data.layer)
                 await insert_lists(run, session, self.names, lists, self.call)
         except SorbusError:

@@ -91,7 +91,11 @@ class BulkRun:
 
     def around(self) -> AbstractAsyncContextManager[Any]:
         """The transaction of the whole run, where it is one."""
-        return self.engine.transaction() if self.options.one_transaction else nullcontext()
+        return self.together() if self.options.one_transaction else nullcontext()
+
+    def together(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction of this run, or the task's."""
+        return self.engine.transaction(by=f"`{self.data.action.label}`")
 
     def fail(self, error: SorbusError, *, index: int | None, key: Any = None) -> None:
         """Note a row that was not written, or raise.
@@ -125,7 +129,7 @@ class BulkRun:
     async def batch(self, calls: list[ActionCall], write: Write, indexes: dict[int, int | None]) -> None:
         """Write one batch; what fails as a whole is tried row by row, so that only the wrong rows are left out."""
         try:
-            async with self.engine.transaction() as opened:
+            async with self.together() as opened:
                 written = await self._write_batch(opened, calls, write)
             self._count(written)
         except SorbusError as error:

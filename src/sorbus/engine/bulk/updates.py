@@ -58,7 +58,7 @@ class BulkChange(BulkRun):
             if step is not Step.CHANGE:
                 await runner(call)
         try:
-            async with self.engine.transaction() as opened:
+            async with self.together() as opened:
                 session = await opened.session(self.data.layer)
                 calls, count = await write_query(self, session, query, call)
                 await self.finish(opened, session, calls)
@@ -110,7 +110,7 @@ class BulkChange(BulkRun):
     def around_batch(self) -> AbstractAsyncContextManager[Any]:
         """The transaction of a batch, which keeps the rows locked that were read for it."""
         needs = self.data.row_first and self.options.on_error == "raise"
-        return self.engine.transaction() if needs else nullcontext()
+        return self.together() if needs else nullcontext()
 
     async def _rows(self, chunk: list[Any]) -> dict[Any, Any] | None:
         """The rows of a batch by their keys, locked, when it is known that the action looks at them."""
