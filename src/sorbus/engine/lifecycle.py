@@ -56,6 +56,7 @@ class ActionCall:
         result: the record that was written.
         session: the layer's session while the call is between BEGIN and COMMIT.
         several: whether its row is written with others, and their policies are asked together afterwards.
+        index: its position among the rows that a bulk run was given; None elsewhere.
         together: whether this run needs a transaction although its plan does not.
         guard: a further condition that the row must meet when it is written, or None.
         alongside: work that commits together with the write, or not at all.
@@ -79,6 +80,7 @@ class ActionCall:
     result: Any = None
     session: Any = None
     several: bool = False
+    index: int | None = None
     together: bool = False
     wrote: bool = False
     reread: bool = False
@@ -231,7 +233,8 @@ async def _join(outer: Transaction, call: ActionCall, trace: Any) -> None:
     try:
         await _inside(call, trace)
     except BaseException as error:
-        if call.wrote or call.result is not None:
+        # A cancelled statement may have been carried out all the same.
+        if call.wrote or call.result is not None or not isinstance(error, Exception):
             outer.spoil(f"`{plan.data.action.label}`", error)
         raise
 

@@ -95,7 +95,8 @@ async def _left_alone(call: ActionCall) -> Any:
     if not rows:
         raise _refused(call)
     there = data.hydrate(rows)[0]
-    wrong = wrong_state(data.spec, data.action, there)
+    own = str(there.__dict__[data.spec.primary_key.name]) if call.several else ""
+    wrong = wrong_state(data.spec, data.action, there, key=own)
     if wrong is not None:
         raise wrong
     return there

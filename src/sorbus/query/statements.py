@@ -240,6 +240,7 @@ class Update:
         guards: what each of these rows must meet as it was before; one that does not is a `GuardViolation`.
         counted: whether the answer is one row with the number of changed rows.
         previous: attributes whose values from before the change follow the outputs.
+        tells: the attribute whose value a `GuardViolation` tells along with the row's key; empty for none.
     """
 
     resource: ResourceSpec
@@ -247,6 +248,7 @@ class Update:
     where: Node | None
     outputs: tuple[Output, ...] = ()
     guards: tuple[Node, ...] = ()
+    tells: str = ""
     counted: bool = False
     previous: tuple[str, ...] = ()
 
@@ -275,13 +277,14 @@ class Delete:
     """Remove the rows that meet `where`; the answer is the rows as they were.
 
     Attributes:
-        guards, counted: as for `Update`.
+        guards, tells, counted: as for `Update`.
     """
 
     resource: ResourceSpec
     where: Node | None
     outputs: tuple[Output, ...] = ()
     guards: tuple[Node, ...] = ()
+    tells: str = ""
     counted: bool = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from typing import Any, Protocol
 
 from sorbus.data_layers.base import Bindings, Row
@@ -124,7 +125,7 @@ def _update(compiled: Compiled, statement: Update, writing: Writing, rows: Memor
     found = tuple(compiled.matching(spec, statement.where, rows))
     changed: list[tuple[Frame, Frame]] = []
     for frame in found:
-        _guard(statement.guards, frame, rows)
+        _guard(statement.guards, frame, rows, statement.tells)
         values = {
             name: stored(spec, spec.attributes[name], rows.evaluate(node, frame))
             for name, node in statement.assignments
@@ -172,17 +173,19 @@ def _delete(compiled: Compiled, statement: Delete, writing: Writing, rows: Memor
     spec = statement.resource
     found = tuple(compiled.matching(spec, statement.where, rows))
     for each in found:
-        _guard(statement.guards, each, rows)
+        _guard(statement.guards, each, rows, statement.tells)
     gone = [outputs(statement.outputs, each, rows) for each in found]
     for each in found:
         compiled.constraints.remove(writing, spec, each.row)
     return [(len(gone),)] if statement.counted else gone
 
 
-def _guard(guards: Sequence[Node], frame: Frame, rows: MemoryRows) -> None:
+def _guard(guards: Sequence[Node], frame: Frame, rows: MemoryRows, tells: str = "") -> None:
     for index, guard in enumerate(guards):
         if not rows.holds(guard, frame):
-            raise GuardViolation(index=index, key=str(frame.row[frame.spec.primary_key.name]))
+            told = frame.row[tells] if tells else ""
+            shown = str(told.value if isinstance(told, Enum) else told)
+            raise GuardViolation(index=index, key=str(frame.row[frame.spec.primary_key.name]), told=shown)
 
 
 _RUNNERS: dict[type, Callable[..., Sequence[Row]]] = {

@@ -102,7 +102,9 @@ class WriteCompiler:
         spec = statement.resource
         locked = self._locked(statement, statement.where)
         frame = self.compiler.push(spec)
-        changes = self._assignments(spec, statement.assignments, self.rules(statement.guards))
+        changes = self._assignments(
+            spec, statement.assignments, self.rules(statement.guards, statement.tells)
+        )
         sql = f"{locked}UPDATE {table_name(spec)} AS {frame.alias} SET {changes}"
         key = quote(spec.primary_key.column)
         sql += (
@@ -175,22 +177,27 @@ class WriteCompiler:
         frame = self.compiler.push(statement.resource)
         where = self._where(statement.where)
         sql = f"DELETE FROM {table_name(statement.resource)} AS {frame.alias}{where}"
-        rules = self.rules(statement.guards)
+        rules = self.rules(statement.guards, statement.tells)
         if statement.counted:
             return f"WITH gone AS ({sql} RETURNING {rules}) SELECT count(*) FROM gone" if rules else sql
         return sql + self._returning(statement.outputs, (rules,) if rules else (), always=True)
 
-    def rules(self, guards: Sequence[Node]) -> str:
+    def rules(self, guards: Sequence[Node], tells: str = "") -> str:
         """An expression that is zero for a row that meets every guard, and fails with its key for another.
+
+        The value of the attribute `tells`, if any, follows the key.
 
         It stands where PostgreSQL evaluates it for rows that all conditions of the statement have let through.
         """
         if not guards:
             return ""
         spec = self.compiler.frames[-1].spec
-        key = f"{self.compiler.frames[-1].alias}.{quote(spec.primary_key.column)}"
+        alias = self.compiler.frames[-1].alias
+        row = f"{alias}.{quote(spec.primary_key.column)}::text"
+        if tells:
+            row += f" || chr(31) || coalesce({alias}.{quote(spec.attributes[tells].column)}::text, '')"
         cases = " ".join(
-            f"WHEN ({self.compiler.node(guard)}) IS NOT TRUE THEN ('sorbus:rule:{index}:' || {key}::text)::integer"
+            f"WHEN ({self.compiler.node(guard)}) IS NOT TRUE THEN ('sorbus:rule:{index}:' || {row})::integer"
             for index, guard in enumerate(guards)
         )
         return f"(CASE {cases} ELSE 0 END)"

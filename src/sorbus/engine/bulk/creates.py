@@ -12,7 +12,7 @@ from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
 from sorbus.engine.bulk.choosing import plan_for_rows
 from sorbus.engine.bulk.columns import Columns
 from sorbus.engine.bulk.inserting import insert_lists
-from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy
+from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy, at_row
 from sorbus.engine.bulk.running import BulkRun, Stopped, chunks
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
@@ -54,26 +54,24 @@ class BulkCreate(BulkRun):
             if columns is not None and await columns.write(chunk):
                 continue
             prepared: list[ActionCall] = []
-            indexes: dict[int, int | None] = {}
             for index, given in enumerate(chunk, start):
-                call = self.call(given)
+                call = self.call(given, index)
                 try:
                     await self.prepare(call)
                 except SorbusError as error:
-                    self.fail(error, index=index)
+                    self.fail(error, call)
                     continue
-                indexes[id(call)] = index
                 prepared.append(call)
             if prepared:
-                await self.batch(prepared, self.write, indexes)
+                await self.batch(prepared, self.write)
             self.stop_if_failed()
 
-    async def _calls(self, rows: Rows) -> AsyncIterator[tuple[int | None, ActionCall]]:
+    async def _calls(self, rows: Rows) -> AsyncIterator[ActionCall]:
         async for start, chunk in chunks(rows, self.options.size()):
             for index, given in enumerate(chunk, start):
-                yield index, self.call(given)
+                yield self.call(given, index)
 
-    def call(self, given: Mapping[str, Any]) -> ActionCall:
+    def call(self, given: Mapping[str, Any], index: int | None = None) -> ActionCall:
         """The run of the action for one row."""
         data = self.data
         changeset = Changeset(resource=data.spec, action=data.action)
@@ -84,6 +82,7 @@ class BulkCreate(BulkRun):
             changeset=changeset,
             given=given,
             several=self.result.plan.strategy is not Strategy.STREAM,
+            index=index,
         )
 
     async def prepare(self, call: ActionCall) -> None:
@@ -96,8 +95,7 @@ class BulkCreate(BulkRun):
         odd = [call for call in calls if _is_odd(call)]
         plain = [call for call in calls if not _is_odd(call)] if odd else calls
         for call in odd:
-            call.session = session
-            await insert(call)
+            await self._insert_alone(session, call)
         for _, group in groupby(plain, key=lambda call: (call.filter, call.updates)):
             await self._insert(session, list(group))
         written = [call for call in calls if call.result is not None]
@@ -130,13 +128,19 @@ class BulkCreate(BulkRun):
             made.__dict__[OUTCOME] = UpsertOutcome.INSERTED if row[-1] else UpsertOutcome.UPDATED
             found[tuple(made.__dict__[name] for name in keys)] = made
         for call in calls:
-            call.session = session
             call.result = found.get(tuple(call.changeset.changes[name] for name in keys))
             if call.result is None:
                 if upsert.where is None and guarded(data) is None:
-                    raise refusal(data.program, self.scope, call.changeset.inputs)
+                    raise at_row(refusal(data.program, self.scope, call.changeset.inputs), call.index)
                 # Alone, the statement tells a row that was spared from one that the policies keep.
-                await insert(call)
+                await self._insert_alone(session, call)
+
+    async def _insert_alone(self, session: Any, call: ActionCall) -> None:
+        call.session = session
+        try:
+            await insert(call)
+        except SorbusError as error:
+            raise at_row(error, call.index) from error.__cause__
 
 
 def _is_odd(call: ActionCall) -> bool:

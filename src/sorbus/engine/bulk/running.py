@@ -97,16 +97,16 @@ class BulkRun:
         """A transaction of this run, or the task's."""
         return self.engine.transaction(by=f"`{self.data.action.label}`")
 
-    def fail(self, error: SorbusError, *, index: int | None, key: Any = None) -> None:
+    def fail(self, error: SorbusError, call: ActionCall) -> None:
         """Note a row that was not written, or raise.
 
         Raises:
             SorbusError: the error itself, when the first one ends the run.
         """
-        at_row(error, index)
+        at_row(error, call.index)
         if self.options.on_error == "raise":
             raise error
-        self.result.errors.append(BulkFailure(index=index, key=key, error=error))
+        self.result.errors.append(BulkFailure(index=call.index, key=call.changeset.key, error=error))
 
     async def answered(self) -> BulkResult[Any]:
         """What the run came to, its records as the actor may see them; hooks have seen all of them."""
@@ -126,7 +126,7 @@ class BulkRun:
         if self.result.errors and self.options.on_error == "stop":
             raise Stopped
 
-    async def batch(self, calls: list[ActionCall], write: Write, indexes: dict[int, int | None]) -> None:
+    async def batch(self, calls: list[ActionCall], write: Write) -> None:
         """Write one batch; what fails as a whole is tried row by row, so that only the wrong rows are left out."""
         try:
             async with self.together() as opened:
@@ -136,10 +136,10 @@ class BulkRun:
             if self.options.on_error == "raise":
                 raise
             if len(calls) == 1:
-                self.fail(error, index=indexes[id(calls[0])], key=calls[0].changeset.key)
+                self.fail(error, calls[0])
                 return
             for call in calls:
-                await self.batch([call], write, indexes)
+                await self.batch([call], write)
 
     async def _write_batch(
         self, opened: Transaction, calls: list[ActionCall], write: Write
@@ -192,13 +192,13 @@ class BulkRun:
             todo.extend(call.after)
         await run_after_commit(todo)
 
-    async def one_by_one(self, calls: AsyncIterator[tuple[int | None, ActionCall]]) -> None:
+    async def one_by_one(self, calls: AsyncIterator[ActionCall]) -> None:
         """The action itself for each row."""
-        async for index, call in calls:
+        async for call in calls:
             try:
                 record = await run(call)
             except SorbusError as error:
-                self.fail(error, index=index, key=call.changeset.key)
+                self.fail(error, call)
                 self.stop_if_failed()
                 continue
             self.result.count += 1

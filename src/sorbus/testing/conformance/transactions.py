@@ -129,7 +129,7 @@ class Transactions(Behaviour):
         assert await Parcel.query(here.system).count() == 1
 
     async def test_a_bulk_run_or_block_that_fails_spoils_the_whole_transaction(self, here: Tenant) -> None:
-        rows = [{"label": "a"}, {"label": "b"}, {"label": "c", "weight": -1}]
+        rows: list[dict[str, Any]] = [{"label": "a"}, {"label": "b"}, {"label": "c", "weight": -1}]
         with pytest.raises(TransactionSpoilt, match=r"Crate\.pack"):
             async with here.app.transaction():
                 with pytest.raises(InvalidAction):
