@@ -92,6 +92,7 @@ def _compile_insert(
         values=assigned,
         outputs=attribute_outputs(data.spec) if atomic else (),
         conflict=conflict_of(call) if upsert is not None else None,
+        previous=data.previous_of_upsert,
         tagged=upsert is not None,
     )
     return data.keep(key, statement)

@@ -9,7 +9,7 @@ from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import wrong_state
-from sorbus.engine.write_data import WriteData, bindings, guarded, tenancy_for
+from sorbus.engine.write_data import WriteData, before, bindings, guarded, tenancy_for
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import UpsertSkipped
@@ -64,6 +64,7 @@ async def answer_of(call: ActionCall, rows: Sequence[Any]) -> None:
     if rows:
         call.result = data.hydrate(rows)[0]
         done = UpsertOutcome.INSERTED if rows[0][-1] else UpsertOutcome.UPDATED
+        call.previous = was(data, rows[0])
     else:
         spared = await _left_alone(call)
         if upsert.skipped is OnSkip.ERROR:
@@ -71,6 +72,14 @@ async def answer_of(call: ActionCall, rows: Sequence[Any]) -> None:
         call.result = spared
         done = UpsertOutcome.SKIPPED
     call.result.__dict__[OUTCOME] = done
+
+
+def was(data: WriteData, row: Any) -> dict[str, Any]:
+    """What the effects of an upsert ask for, as it was in the row that has been updated; nothing of a new one."""
+    if not data.previous or row[-1]:
+        return {}
+    first = len(attribute_outputs(data.spec))
+    return before(data, data.previous_of_upsert, row[first : first + len(data.previous)])
 
 
 async def _left_alone(call: ActionCall) -> Any:

@@ -58,7 +58,7 @@ class WriteData:
         answers: whether a create learns from the statement what was written.
         unselected: the attributes that records have only when they are asked for.
         chooses: whether its body must choose the state that follows.
-        previous: the attributes whose values from before an update its effects ask for.
+        previous: the attributes whose values from before an update its effects ask for, and its statement tells.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
 
@@ -97,6 +97,11 @@ class WriteData:
         )
         self.answers = self.action.upsert is not None or any(each.generated for _, each in attributes)
         self.unselected = frozenset(name for name, each in attributes if not each.select_by_default)
+
+    @property
+    def previous_of_upsert(self) -> tuple[str, ...]:
+        """The attributes whose old values an upsert's statement answers with."""
+        return tuple(sorted(self.previous)) if self.action.upsert is not None else ()
 
     def parameter(self, name: str, position: int) -> Param:
         """The node of a plain value for an attribute; made once."""

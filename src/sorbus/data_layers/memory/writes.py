@@ -73,9 +73,9 @@ def _insert(compiled: Compiled, statement: Insert, writing: Writing, rows: Memor
     made = _put(compiled, statement.resource, values, statement.conflict, writing, rows)
     if made is None:
         return []
-    frame, inserted = made
-    row = outputs(statement.outputs, frame, rows)
-    return [(*row, inserted) if statement.tagged else row]
+    frame, there = made
+    row = (*outputs(statement.outputs, frame, rows), *_was(statement, there))
+    return [(*row, there is None) if statement.tagged else row]
 
 
 def _insert_many(
@@ -88,12 +88,17 @@ def _insert_many(
         made = _put(compiled, statement.resource, values, statement.conflict, writing, rows)
         if made is None:
             continue
-        frame, inserted = made
-        row = outputs(statement.outputs, frame, rows)
+        frame, there = made
+        row = (*outputs(statement.outputs, frame, rows), *_was(statement, there))
         if statement.check is not None:
             row = (*row, rows.holds(statement.check, frame))
-        found.append((*row, inserted) if statement.tagged else row)
+        found.append((*row, there is None) if statement.tagged else row)
     return found
+
+
+def _was(statement: Insert | InsertMany, there: StoredRow | None) -> Row:
+    """What was asked for of the row that an upsert has updated."""
+    return tuple(None if there is None else there[name] for name in statement.previous)
 
 
 def _put(
@@ -103,8 +108,8 @@ def _put(
     conflict: Conflict | None,
     writing: Writing,
     rows: MemoryRows,
-) -> tuple[Frame, bool] | None:
-    """Insert a row, or update the one in its way; None when that one is left alone."""
+) -> tuple[Frame, StoredRow | None] | None:
+    """Insert a row, or update the one in its way, which is told as it was; None when that one is left alone."""
     constraints = compiled.constraints
     row = constraints.complete(spec, values)
     if conflict is not None:
@@ -115,9 +120,9 @@ def _put(
                 return None
             changed = {**there, **{name: row[name] for name in conflict.update}}
             constraints.change(writing, spec, there, changed)
-            return Frame(spec, changed), False
+            return Frame(spec, changed), there
     constraints.add(writing, spec, row)
-    return Frame(spec, row), True
+    return Frame(spec, row), None
 
 
 def _update(compiled: Compiled, statement: Update, writing: Writing, rows: MemoryRows) -> Sequence[Row]:

@@ -55,7 +55,8 @@ class WriteCompiler:
         columns = _columns(spec, (name for name, _ in statement.values))
         sql = f"INSERT INTO {table_name(spec)} AS {frame.alias} ({columns}) VALUES ({values})"
         sql += self._conflict(spec, statement.conflict)
-        return sql + self._returning(statement.outputs, (_INSERTED,) if statement.tagged else ())
+        more = [_old(spec, name, "old") for name in statement.previous]
+        return sql + self._returning(statement.outputs, [*more, _INSERTED] if statement.tagged else more)
 
     def insert_many(self, statement: InsertMany) -> str:
         """INSERT of the rows in parallel lists."""
@@ -68,7 +69,7 @@ class WriteCompiler:
             f"SELECT {', '.join(cells)} FROM {source}"
         )
         sql += self._conflict(spec, statement.conflict)
-        more: list[str] = []
+        more = [_old(spec, name, "old") for name in statement.previous]
         if statement.check is not None:
             more.append(f"({self.compiler.node(statement.check)}) IS TRUE")
         if statement.tagged:
@@ -135,9 +136,8 @@ class WriteCompiler:
 
     def _before(self, statement: Update | UpdateMany, locked: str) -> list[str]:
         """The values from before the change."""
-        attributes = statement.resource.attributes
         source = "before" if locked else "old"
-        return [f"{source}.{quote(attributes[name].column)}" for name in statement.previous]
+        return [_old(statement.resource, name, source) for name in statement.previous]
 
     def update_many(self, statement: UpdateMany) -> str:
         """UPDATE of the rows with the keys in the first of some parallel lists, from the others."""
@@ -218,6 +218,11 @@ class WriteCompiler:
 
 def _columns(spec: ResourceSpec, names: Iterable[str]) -> str:
     return ", ".join(quote(spec.attributes[name].column) for name in names)
+
+
+def _old(spec: ResourceSpec, name: str, source: str) -> str:
+    """An attribute as it was before the change."""
+    return f"{source}.{quote(spec.attributes[name].column)}"
 
 
 def _under(rules: str, value: str) -> str:

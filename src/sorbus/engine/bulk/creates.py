@@ -17,7 +17,7 @@ from sorbus.engine.bulk.running import BulkRun, Stopped, chunks
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.storing import insert
-from sorbus.engine.upserting import upsert_of
+from sorbus.engine.upserting import upsert_of, was
 from sorbus.engine.write_data import guarded
 from sorbus.errors.base import SorbusError
 from sorbus.expressions.build import Expr
@@ -123,17 +123,19 @@ class BulkCreate(BulkRun):
         data = self.data
         upsert = upsert_of(data)
         keys = data.spec.identities[upsert.identity].keys
-        found: dict[tuple[Any, ...], Any] = {}
+        found: dict[tuple[Any, ...], tuple[Any, Any]] = {}
         for row, made in zip(rows, data.hydrate(rows), strict=True):
             made.__dict__[OUTCOME] = UpsertOutcome.INSERTED if row[-1] else UpsertOutcome.UPDATED
-            found[tuple(made.__dict__[name] for name in keys)] = made
+            found[tuple(made.__dict__[name] for name in keys)] = made, row
         for call in calls:
-            call.result = found.get(tuple(call.changeset.changes[name] for name in keys))
-            if call.result is None:
+            written = found.get(tuple(call.changeset.changes[name] for name in keys))
+            if written is None:
                 if upsert.where is None and guarded(data) is None:
                     raise at_row(refusal(data.program, self.scope, call.changeset.inputs), call.index)
                 # Alone, the statement tells a row that was spared from one that the policies keep.
                 await self._insert_alone(session, call)
+            else:
+                call.result, call.previous = written[0], was(data, written[1])
 
     async def _insert_alone(self, session: Any, call: ActionCall) -> None:
         call.session = session
