@@ -83,7 +83,7 @@ async def nothing_written(call: ActionCall) -> SorbusError:
         return call.changeset.filters[0].error()
     if call.guard is not None:
         return NoLongerApplies(data.action.label, condition=describe(call.guard))
-    wrong = wrong_state(data.spec, data.action, visible)
+    wrong = wrong_state(data.spec, data.action, visible, key=str(key) if call.several else "")
     if wrong is not None:
         return wrong
     return refused(call)
