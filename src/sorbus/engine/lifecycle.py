@@ -212,8 +212,9 @@ async def take(call: ActionCall) -> Any:
         try:
             await _inside(call, trace)
         finally:
-            plan.data.layer.release(call.session)
-            call.session = None
+            if call.session is not None:
+                plan.data.layer.release(call.session)
+                call.session = None
     await _after(call, trace)
     return call.result
 
