@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 100
 _REMEMBERED = 10_000
+_LOOKS = 4
+"""Looks at the outbox in the time that it keeps messages, for a topic that nothing is published to."""
 
 
 class Home(Receiver, Protocol):
@@ -59,6 +61,7 @@ class Subscription:
         routes: tuple[Route, ...],
         after: int | None,
         durable: bool,
+        plain: bool,
         records: bool,
         known: Iterable[Any],
         backlog: int,
@@ -69,18 +72,23 @@ class Subscription:
         self._hub = hub
         self._scope = scope
         self._durable = durable
+        self._plain = plain
         self._records = records
         self._visible = OrderedDict.fromkeys(known)
         self._backlog = backlog
         self._open = False
         self._ended = False
         self._behind = False
+        self._look_at: float | None = None
         self._lost = 0
         self._lost_unknown = False
         self._scanned = after or 0
         self._waiting: deque[Message] = deque()
         self._ready: deque[Notification] = deque()
         self._wake = asyncio.Event()
+
+    def __del__(self) -> None:
+        self._hub.leave(self)
 
     # the hub's side
 
@@ -99,8 +107,9 @@ class Subscription:
 
     def lag(self, count: int | None) -> None:
         """Messages were lost on the way; what the outbox has is read from there."""
-        self._lost_unknown = self._lost_unknown or count is None
-        self._lost += count or 0
+        if self._plain:
+            self._lost_unknown = self._lost_unknown or count is None
+            self._lost += count or 0
         self.advance()
 
     # the reader's side
@@ -114,6 +123,7 @@ class Subscription:
         try:
             await self._hub.courier.listen(self._hub)
             if self._durable and self._hub.outbox is not None:
+                self._plan_look(self._hub.outbox)
                 if self.position is None:
                     self._scanned = self.position = await self._hub.outbox.tail()
                 else:
@@ -164,8 +174,16 @@ class Subscription:
             elif self._ended:
                 raise StopAsyncIteration
             else:
-                self._wake.clear()
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for the hub; where it stays quiet, look at the outbox before the position is pruned."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout_at(self._look_at):
                 await self._wake.wait()
+        except TimeoutError:
+            self._behind = True
 
     def _lagged(self) -> Lagged | None:
         count, unknown = self._lost, self._lost_unknown
@@ -186,8 +204,12 @@ class Subscription:
         if len(batch.messages) == _AT_ONCE:
             self._behind = True
         self._scanned = batch.last
+        self._plan_look(outbox)
         if not self._ready:
             self.position = batch.last
+
+    def _plan_look(self, outbox: Outbox) -> None:
+        self._look_at = asyncio.get_running_loop().time() + outbox.keep.total_seconds() / _LOOKS
 
     async def _take(self) -> None:
         """Make what waits ready."""

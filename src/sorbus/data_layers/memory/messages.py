@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sorbus.data_layers.messages import Batch, Message, Receiver, Route
@@ -35,7 +35,8 @@ class MemoryCourier:
 class MemoryOutbox:
     """The outbox of the memory layer: its order is the order of the commits."""
 
-    def __init__(self, courier: MemoryCourier) -> None:
+    def __init__(self, courier: MemoryCourier, *, keep: timedelta) -> None:
+        self.keep = keep
         self._courier = courier
         self._messages: list[Message] = []
         self._last = 0

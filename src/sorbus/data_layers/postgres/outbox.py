@@ -53,7 +53,7 @@ class PostgresOutbox:
     ) -> None:
         self._layer = layer
         self._line = courier.line
-        self._keep = keep
+        self.keep = keep
         self._sweep = sweep
         self._window = window
         self._woken = False
@@ -125,7 +125,7 @@ class PostgresOutbox:
                     self.wake()
                 if datetime.now(UTC) - pruned > PRUNE_EVERY:
                     pruned = datetime.now(UTC)
-                    await self.prune(pruned - self._keep)
+                    await self.prune(pruned - self.keep)
             except (SorbusError, *DRIVER_ERRORS) as error:
                 logger.warning("the outbox could not be looked at: %s", error)
             await asyncio.sleep(self._sweep)
