@@ -94,6 +94,12 @@ class Outbox(Protocol):
         """Keep messages, if the transaction commits."""
         ...
 
+    async def move_tenant(
+        self, transaction: Any, name: str, new: str | None, resources: Sequence[str]
+    ) -> None:
+        """Give a tenant's messages about some resources to its new name; without one, forget them."""
+        ...
+
     def wake(self) -> None:
         """Say that messages were committed. Returns at once."""
         ...

@@ -54,6 +54,22 @@ class MemoryOutbox:
 
         transaction.on_commit.append(keep)
 
+    async def move_tenant(
+        self, transaction: Any, name: str, new: str | None, resources: Sequence[str]
+    ) -> None:
+        """Give a tenant's messages to its new name once the transaction has committed; without one, forget them."""
+
+        async def move() -> None:
+            kept: list[Message] = []
+            for each in self._messages:
+                if each.tenant != name or each.resource not in resources:
+                    kept.append(each)
+                elif new is not None:
+                    kept.append(replace(each, tenant=new))
+            self._messages = kept
+
+        transaction.on_commit.append(move)
+
     def wake(self) -> None:
         """Nothing to do: a commit has told the receiver already."""
 
