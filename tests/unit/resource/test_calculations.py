@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.unit.resource.putting_together import only, put_together
 
 from sorbus import (
     Attr,
-    Domain,
     Expr,
     Many,
     One,
@@ -34,22 +34,9 @@ from sorbus import (
     parent,
     uuid_primary_key,
 )
-from sorbus.errors.declaration import BrokenExpression, DeclarationError, DefinitionErrors, WrongOperand
+from sorbus.errors.declaration import BrokenExpression, WrongOperand
 from sorbus.expressions.describe import describe
-from sorbus.resource.assembly import assemble
 from sorbus.schema.manifest import resource_manifest
-from sorbus.schema.resource import ApplicationSpec
-
-
-def put_together(*resources: type[Resource]) -> ApplicationSpec:
-    return assemble("test", [Domain("test", resources=resources)])
-
-
-def only(*resources: type[Resource]) -> DeclarationError:
-    with pytest.raises(DefinitionErrors) as caught:
-        put_together(*resources)
-    assert len(caught.value.errors) == 1, str(caught.value)
-    return caught.value.errors[0]
 
 
 class TestMistakes:
