@@ -194,6 +194,35 @@ async def test_a_resumed_reader_sees_each_letter_once_whatever_commits_meanwhile
         assert sorted(seen) == list(range(2 * count))
 
 
+async def test_relays_that_are_cut_off_lose_and_double_nothing(nodes: tuple[Sorbus, Sorbus]) -> None:
+    count = 60
+
+    async def write(app: Sorbus, start: int) -> None:
+        for number in range(start, start + count):
+            await Registered.write(app.scope(), box="a", number=number)
+
+    async def cut(app: Sorbus) -> None:
+        """End the connections that relay, in whatever they do."""
+        while True:
+            async with app.database.pool.connection() as connection:
+                await connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = 'sorbus-notify' AND datname = current_database()"
+                )
+            await asyncio.sleep(0.02)
+
+    first, second = nodes
+    async with first.subscribe("registered:a", first.system_scope()) as events:
+        cutting = asyncio.create_task(cut(second))
+        await asyncio.gather(write(first, 0), write(second, count))
+        cutting.cancel()
+        await asyncio.gather(cutting, return_exceptions=True)
+        found = await told(events, 2 * count)
+        assert sorted(each.data["number"] for each in found) == list(range(2 * count))
+        positions = [each.position or 0 for each in found]
+        assert positions == list(range(positions[0], positions[0] + 2 * count))
+
+
 async def test_the_order_of_one_row_is_the_order_of_its_commits(nodes: tuple[Sorbus, Sorbus]) -> None:
     made = await Registered.write(nodes[0].scope(), box="a")
 
