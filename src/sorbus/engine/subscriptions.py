@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from sorbus.data_layers.messages import Courier, Message, Outbox, Receiver, Route
 from sorbus.engine.notifications import Lagged, Notification, notification_of
 from sorbus.errors.base import Forbidden
+from sorbus.errors.inputs import InvalidInput
 from sorbus.query.query import Query
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE = 100
 _REMEMBERED = 10_000
@@ -122,7 +126,7 @@ class Subscription:
         self._hub.join(self)
         try:
             await self._hub.courier.listen(self._hub)
-            if self._durable and self._hub.outbox is not None:
+            if self._durable and self._hub.outbox is not None and not self._ended:
                 self._plan_look(self._hub.outbox)
                 if self.position is None:
                     self._scanned = self.position = await self._hub.outbox.tail()
@@ -224,7 +228,13 @@ class Subscription:
 
     async def _seen(self, messages: Sequence[Message]) -> list[Notification]:
         engine = self._hub.engine
-        found = [notification_of(engine, each, topic=self.topic) for each in messages]
+        found: list[Notification] = []
+        for each in messages:
+            try:
+                found.append(notification_of(engine, each, topic=self.topic))
+            except InvalidInput as error:
+                # Written by another program, or before the key had another type: no reader can get past it.
+                logger.warning("a notification is left out: %s", error)
         if self._scope.authorize:
             # The payload was chosen by the declaration, not by what this actor may read.
             found = [replace(each, data={}, previous={}) for each in found]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 from tests.integration.notifications.post import Letter, Registered, application
@@ -91,7 +93,6 @@ async def test_many_writes_share_few_statements(nodes: tuple[Sorbus, Sorbus]) ->
 
 def test_payloads_stay_below_the_limit_of_the_server() -> None:
     from datetime import UTC, datetime
-    from uuid import uuid4
 
     from sorbus.data_layers.messages import Message
 
@@ -291,7 +292,9 @@ async def test_a_foreign_notify_on_the_channel_disturbs_nobody(nodes: tuple[Sorb
     app = nodes[0]
     async with app.subscribe("letters:a", app.scope()) as events:
         async with app.database.pool.connection() as connection:
-            for text in ("", "hello", "[1]", '{"m": [1]}', '{"z": 1}'):
+            rest = ["letters:a"], None, None, "2030-01-01T00:00:00Z"
+            foreign = json.dumps({"m": [[str(uuid4()), "Letter", "write", "create", "no key", *rest]]})
+            for text in ("", "hello", "[1]", '{"m": [1]}', '{"z": 1}', foreign):
                 await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, text)
-        await Letter.write(app.scope(), box="a")
-        await told(events, 1)
+        made = await Letter.write(app.scope(), box="a")
+        assert [each.key for each in await told(events, 1)] == [made.id]

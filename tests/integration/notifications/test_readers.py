@@ -6,10 +6,11 @@ import asyncio
 import gc
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
-from tests.integration.notifications.post import Letter, Registered
+from tests.integration.notifications.post import Letter, Registered, application
 from tests.integration.notifications.sending import Ear, message, told, until
 
 from sorbus import Sorbus, topic
@@ -95,6 +96,30 @@ async def test_a_reader_may_leave_while_others_are_told(nodes: Nodes) -> None:
     await Letter.write(app.scope(), box="a")
     await told(readers[4], 1)
     assert len(next(iter(hub_of(app)._subscriptions.values()))) == 1
+
+
+@pytest.mark.parametrize("name", ["letters:a", "registered:a"])
+async def test_who_waits_for_a_database_that_is_away_ends_with_the_application(
+    database_url: str, name: str
+) -> None:
+    async with application(database_url) as app:
+        courier = hub_of(app).courier
+        assert isinstance(courier, PostgresCourier)
+        tries = 0
+
+        async def away() -> NoReturn:
+            nonlocal tries
+            tries += 1
+            raise OSError("away")
+
+        courier._listener._connect = away
+
+        async def follow() -> list[object]:
+            return [each async for each in app.subscribe(name, app.scope())]
+
+        waiting = asyncio.create_task(follow())
+        await until(lambda: tries > 0)
+    assert await asyncio.wait_for(waiting, 5) == []
 
 
 @pytest.mark.parametrize("actor", ["a\0b", "a\ud800b", "x" * 20_000])

@@ -108,6 +108,7 @@ class PostgresCourier:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         self._sender = self._reader = None
+        self._listening.set()  # nothing comes any more, so nobody need wait for it
         await self._listener.close()
         await self.line.close()
 

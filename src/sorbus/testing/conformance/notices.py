@@ -356,7 +356,7 @@ class Notices(Behaviour):
         assert not listening()
         task = asyncio.create_task(follow())
         async with asyncio.timeout(10):
-            while not listening():
+            while not listening():  # noqa: ASYNC110 - nothing tells that it listens
                 await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
