@@ -39,6 +39,13 @@ from sorbus.expressions.describe import describe
 from sorbus.schema.manifest import resource_manifest
 
 
+class Priced(Resource):
+    """What the resources of these tests share."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    cost: Attr[int] = attribute()
+
+
 class TestMistakes:
     @pytest.mark.parametrize(
         ("make", "code", "says"),
@@ -48,9 +55,7 @@ class TestMistakes:
         ],
     )
     def test_the_form_of_the_function(self, make: Any, code: str, says: str) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
+        class Ware(Priced):
             dear = calculation(make)
 
         error = only(Ware)
@@ -58,10 +63,7 @@ class TestMistakes:
         assert says in error.message
 
     def test_no_return_annotation(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls):
@@ -70,10 +72,7 @@ class TestMistakes:
         assert only(Ware).code == "missing-part"
 
     def test_an_annotation_that_is_not_what_the_expression_gives(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls, percent: int) -> Expr[Decimal]:
@@ -83,10 +82,7 @@ class TestMistakes:
         assert "its expression is int, its annotation says Decimal" in error.message
 
     def test_an_annotation_of_another_form(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls) -> int:
@@ -116,10 +112,7 @@ class TestMistakes:
         assert only(Ware).hint == "Write `batch=True`."
 
     def test_an_unknown_field_in_the_body(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls, percent: int) -> Expr[int]:
@@ -129,10 +122,7 @@ class TestMistakes:
         assert (error.code, error.hint) == ("no-such-field", "Did you mean `cost`?")
 
     def test_arguments_of_another_calculation(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls, percent: int) -> Expr[int]:
