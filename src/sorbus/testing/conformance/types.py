@@ -14,14 +14,7 @@ from sorbus import (
     CiStr,
     Range,
     Sorbus,
-    range_adjacent,
-    range_before,
-    range_contains,
-    range_intersection,
-    range_is_empty,
-    range_lower,
-    range_overlaps,
-    range_upper,
+    fn,
     tag_of,
 )
 from sorbus.errors.access import NotLoaded
@@ -213,18 +206,20 @@ class Types(Behaviour):
         await added(app, email="b", seats=Range(5, 9), rates=Range(Decimal(1), Decimal(2)))
         await added(app, email="c", seats=Range[int].nothing(), stay=Range(DAY, None))
         await added(app, email="d")
-        assert await found(app, range_contains(Sample.seats, 4)) == ["a"]
-        assert await found(app, range_contains(Sample.seats, Range(6, 7))) == ["b"]
-        assert await found(app, range_contains(Sample.rates, Decimal("1.5"))) == ["b"]
-        assert await found(app, range_contains(Sample.stay, DAY + timedelta(days=1))) == ["c"]
-        assert await found(app, range_contains(Sample.window, NOON)) == ["a"]
-        assert await found(app, range_overlaps(Sample.seats, Range(4, 6))) == ["a", "b"]
-        assert await found(app, range_before(Sample.seats, Range(5, 6))) == ["a"]
-        assert await found(app, range_adjacent(Sample.seats, Range(5, 6))) == ["a"]
-        assert await found(app, range_is_empty(Sample.seats)) == ["c"]
-        assert await found(app, range_lower(Sample.seats) == 5) == ["b"]
-        assert await found(app, range_upper(Sample.seats) > 5) == ["b"]
-        assert await found(app, range_upper(range_intersection(Sample.seats, Range(2, 3))) == 3) == ["a"]
+        assert await found(app, fn.range_contains(Sample.seats, 4)) == ["a"]
+        assert await found(app, fn.range_contains(Sample.seats, Range(6, 7))) == ["b"]
+        assert await found(app, fn.range_contains(Sample.rates, Decimal("1.5"))) == ["b"]
+        assert await found(app, fn.range_contains(Sample.stay, DAY + timedelta(days=1))) == ["c"]
+        assert await found(app, fn.range_contains(Sample.window, NOON)) == ["a"]
+        assert await found(app, fn.range_overlaps(Sample.seats, Range(4, 6))) == ["a", "b"]
+        assert await found(app, fn.range_before(Sample.seats, Range(5, 6))) == ["a"]
+        assert await found(app, fn.range_adjacent(Sample.seats, Range(5, 6))) == ["a"]
+        assert await found(app, fn.range_is_empty(Sample.seats)) == ["c"]
+        assert await found(app, fn.range_lower(Sample.seats) == 5) == ["b"]
+        assert await found(app, fn.range_upper(Sample.seats) > 5) == ["b"]
+        assert await found(app, fn.range_upper(fn.range_intersection(Sample.seats, Range(2, 3))) == 3) == [
+            "a"
+        ]
         assert await found(app, Sample.seats == Range(1, 4, "[]")) == ["a"]
         rows = await Sample.query(app.system_scope()).order_by(Sample.seats).load(Sample.first_seat).all()
         assert [(each.email, each.first_seat) for each in rows] == [

@@ -28,9 +28,9 @@ from sorbus import (
     attribute,
     authorize_if,
     calculate,
+    fn,
     integer_primary_key,
     policy,
-    range_lower,
     tag_of,
     timestamp,
     uuid_primary_key,
@@ -182,7 +182,7 @@ class Sample(Resource):
     anything: Attr[Json | None] = attribute(default=None)
 
     method = calculate(tag_of(payment))
-    first_seat = calculate(range_lower(seats))
+    first_seat = calculate(fn.range_lower(seats))
 
     @action.create
     def add(
