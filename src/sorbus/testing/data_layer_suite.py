@@ -19,6 +19,7 @@ from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.hidden import Hiding
+from sorbus.testing.conformance.identities import IdentitiesOfSome
 from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
 from sorbus.testing.conformance.notices import Notices
@@ -41,6 +42,7 @@ __all__ = ["DOMAINS", "DataLayerSuite"]
 class DataLayerSuite(
     Writes,
     Changing,
+    IdentitiesOfSome,
     Bulk,
     ManyRows,
     ManyValues,

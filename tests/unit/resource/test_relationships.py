@@ -32,6 +32,7 @@ from sorbus import (
     exists,
     has_many,
     has_one,
+    identity,
     manage_relationship,
     manual,
     many_to_many,
@@ -379,6 +380,8 @@ class Tag(Resource):
     def mint(self, scope: Scope, name: str) -> None:
         """Coin it elsewhere."""
 
+    identities = Identities(short=identity(name, where=name < "m"))
+
 
 class Tagging(Resource):
     """That a post has a tag."""
@@ -418,6 +421,7 @@ class TestManaging:
             ({"value_is_key": "nam"}, "`nam` is no attribute of Tag. Attributes: id, name."),
             ({"order_is_key": "place"}, "needs an update action of Tagging (`join_update`), which has none"),
             ({"use_identities": ["slug"]}, "`slug` is no identity of Tag."),
+            ({"use_identities": ["short"]}, "`short` tells only some rows of Tag apart"),
             ({"join_keys": ["weight"]}, "`weight` is no attribute of Tagging."),
             (
                 {"create": lambda tag: tag.name, "on_no_match": "create"},

@@ -1,4 +1,4 @@
-"""Identifiers, and the tables in a statement under their aliases."""
+"""Identifiers and constants, and the tables in a statement under their aliases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 def quote(name: str) -> str:
     """An identifier in double quotes, so that no name can be read as SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as a string constant."""
+    if "\\" in text:  # so that it means the same whatever standard_conforming_strings says
+        return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from sorbus.engine.write_data import guarded
 from sorbus.errors.base import SorbusError
 from sorbus.expressions.build import Expr
 from sorbus.policies.explain import refusal
+from sorbus.schema.fields import IdentitySpec
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class BulkCreate(BulkRun):
             found[tuple(made.__dict__[name] for name in keys)] = made
         for call in calls:
             call.session = session
-            call.result = found.get(tuple(call.changeset.changes[name] for name in keys))
+            call.result = found.get(tuple(call.changeset.changes.get(name) for name in keys))
             if call.result is None:
                 if upsert.where is None and guarded(data) is None:
                     raise refusal(data.program, self.scope, call.changeset.inputs)
@@ -143,7 +144,18 @@ def _is_odd(call: ActionCall) -> bool:
     changeset, data = call.changeset, call.plan.data
     if changeset.requirements or (data.answers and data.action.upsert is None):
         return True
+    if data.action.upsert is not None and _unmatched(
+        changeset, data.spec.identities[data.action.upsert.identity]
+    ):
+        return True
     return any(isinstance(value, Expr) for value in changeset.changes.values())
+
+
+def _unmatched(changeset: Changeset, identity: IdentitySpec) -> bool:
+    """Whether the keys of an identity do not lead from the row written back to the row that was given."""
+    if identity.where is not None:
+        return True
+    return identity.nulls_distinct and any(changeset.changes.get(name) is None for name in identity.keys)
 
 
 async def bulk_create(

@@ -46,6 +46,7 @@ from sorbus import (
 from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.documents_world import Papers
 from sorbus.testing.conformance.expressions_world import Gallery
+from sorbus.testing.conformance.identities_world import Names
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.many_rows_world import Yard
 from sorbus.testing.conformance.notices_world import Post
@@ -357,5 +358,6 @@ DOMAINS = (
     Kitchen,
     Trade,
     Firms,
+    Names,
 )
 """What an application must be made of to run the suite."""
