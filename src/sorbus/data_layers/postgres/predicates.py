@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 from sorbus.data_layers.postgres.compiler import Source, SqlCompiler
 from sorbus.data_layers.postgres.frames import literal, quote
@@ -24,7 +24,7 @@ class _PredicateCompiler(SqlCompiler):
             raise NotCompilable(type(source).__name__)
         value: Any = source.value
         if isinstance(value, tuple):
-            items = cast("tuple[Any, ...]", value)
+            items: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
             inner = sql.removesuffix("[]")
             return f"ARRAY[{', '.join(_literal(each, inner) for each in items)}]::{sql}"
         return _literal(value, sql)

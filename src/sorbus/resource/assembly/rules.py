@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sorbus.errors.declaration import DeclarationError, NoSuchField, WrongSection
@@ -89,9 +89,12 @@ def _indexable(node: Node, attributes: Mapping[str, AttributeSpec]) -> bool:
         case Ref(name, path, outer):
             return name in attributes and not path and not outer
         case Const(value):
-            items = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,)
-            return all(each is None or isinstance(each, _VALUES) for each in items)
+            return all(each is None or isinstance(each, _VALUES) for each in _items(value))
         case Call(operator):
             return operator in _OPERATORS
         case _:
             return False
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]
