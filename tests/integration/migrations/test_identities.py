@@ -71,6 +71,7 @@ def declared(*, nulls_distinct: bool = False, largest: int = 9) -> Schema:
             time=identity(at, where=(at >= datetime(2020, 1, 1, tzinfo=UTC)) & (fee != Decimal(-3))),
             key=identity(slug, day, where=(owner == OWNER) & (size <= largest)),
             fields=identity(size, day, where=_differ(slug, mail) & live.is_distinct_from(None)),
+            last=identity(slug, grade, where=day == date.max),
             mail=identity(mail, nulls_distinct=nulls_distinct),
         )
 

@@ -8,7 +8,7 @@ from datetime import date
 from enum import Enum
 from typing import Any
 
-from sorbus.data_layers.postgres.frames import quote
+from sorbus.data_layers.postgres.frames import iso, quote
 from sorbus.data_layers.postgres.predicates import predicate_of
 from sorbus.data_layers.postgres.row_security import policies_of
 from sorbus.data_layers.postgres.tables import (
@@ -247,7 +247,7 @@ _MEASURES = {"text": "char_length", "citext": "char_length", "bytea": "octet_len
 
 
 def _literal_bound(bound: Any) -> str:
-    return f"'{bound.isoformat()}'::date" if isinstance(bound, date) else str(bound)
+    return f"'{iso(bound)}'::date" if isinstance(bound, date) else str(bound)
 
 
 def _literal(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from sorbus.expressions.nodes import Node, Ordering
@@ -19,6 +20,13 @@ def literal(text: str) -> str:
     if "\\" in text:  # so that it means the same whatever standard_conforming_strings says
         return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
     return "'" + text.replace("'", "''") + "'"
+
+
+def iso(value: date) -> str:
+    """A date or time as text. The first and the last date are infinite, as the driver sends them."""
+    if value == date.max:
+        return "infinity"
+    return "-infinity" if value == date.min else value.isoformat()
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from sorbus.data_layers.postgres.compiler import Source, SqlCompiler
-from sorbus.data_layers.postgres.frames import literal, quote
+from sorbus.data_layers.postgres.frames import iso, literal, quote
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import Const, Ref
 from sorbus.schema.fields import IdentitySpec
@@ -37,7 +37,7 @@ def _literal(value: Any, sql: str) -> str:
     if value is None:
         return f"NULL::{sql}"
     plain = value.value if isinstance(value, Enum) else value
-    text = plain.isoformat() if isinstance(plain, date) else str(plain)
+    text = iso(plain) if isinstance(plain, date) else str(plain)
     return f"{literal(text)}::{sql}"
 
 

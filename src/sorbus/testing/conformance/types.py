@@ -46,6 +46,7 @@ STORED: Mapping[str, tuple[Any, Any]] = {
     "a time without one": ({"at": datetime(2030, 1, 2, 12)}, NOON),  # noqa: DTZ001
     "a time of day": ({"clock": time(12, 30, 1, 999999)}, time(12, 30, 1)),
     "a duration": ({"span": timedelta(days=2, microseconds=1999)}, timedelta(days=2, microseconds=1000)),
+    "the last day": ({"day": "9999-12-31"}, date.max),
     "binary data": ({"blob": "AP8="}, b"\x00\xff"),
     "whole numbers": ({"seats": {"lower": 1, "upper": 4, "bounds": "[]"}}, Range(1, 5)),
     "a range above nothing": ({"seats": Range(None, 5)}, Range(None, 5)),
@@ -101,6 +102,12 @@ REFUSED: Mapping[str, tuple[Any, tuple[str | int, ...], str]] = {
     "too many digits": ({"price": "1234567.00"}, ("price",), "digits"),
     "a zone of a time of day": ({"clock": "12:00:00+02:00"}, ("clock",), "no time zone"),
     "a time out of reach": ({"at": "0001-01-01T00:00:00+12:00"}, ("at",), "years 1 to 9999"),
+    "the first moment": ({"at": "0001-01-01T00:00:00Z"}, ("at",), "first and the last moment"),
+    "the last moment": (
+        {"window": [None, datetime.max.replace(tzinfo=UTC)]},
+        ("window",),
+        "first and the last moment",
+    ),
     "no base64": ({"blob": "!"}, ("blob",), "no base64"),
     "too many bytes": ({"blob": b"12345"}, ("blob",), "at most 4 bytes"),
     "ends the wrong way round": ({"seats": [5, 1]}, ("seats",), "lies above"),

@@ -156,7 +156,7 @@ class Sample(Resource):
     at: Attr[datetime | None] = attribute(default=None, precision=3)
     clock: Attr[time | None] = attribute(default=None, precision=0)
     span: Attr[timedelta | None] = attribute(default=None, precision=3)
-    day: Attr[date | None] = attribute(default=None, ge=date(2000, 1, 1))
+    day: Attr[date | None] = attribute(default=None, ge=date(2000, 1, 1), le=date.max)
     blob: Attr[bytes | None] = attribute(default=None, max_length=4)
     seats: Attr[Range[int] | None] = attribute(default=None, index=True)
     rates: Attr[Range[Decimal] | None] = attribute(default=None)
