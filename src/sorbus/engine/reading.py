@@ -21,8 +21,8 @@ from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NoSuchIdentity
 from sorbus.errors.inputs import InvalidInput, NotFound, NotUnique, PageRequired
-from sorbus.expressions.build import Expr, Untrusted
-from sorbus.expressions.nodes import FALSE, Call, Param, Ref
+from sorbus.expressions.build import Expr, Ready, Untrusted
+from sorbus.expressions.nodes import FALSE, Call, Node, Param, Ref
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import Variant
 from sorbus.query.input_fields import storable
@@ -166,8 +166,8 @@ class Reader:
             InvalidInput: a value is none of its attribute.
             NotFound: there is no such record that the actor may see.
         """
-        names = self._identity(spec, values)
-        conditions: list[Expr[bool]] = []
+        names, where = self._identity(spec, values)
+        conditions: list[Expr[bool]] = [] if where is None else [Ready(where)]
         for name in names:
             field: Expr[Any] = getattr(spec.python, name)
             # What the actor may not see cannot be looked up either.
@@ -183,13 +183,16 @@ class Reader:
             raise NotUnique(spec.name)
         return records[0]
 
-    def _identity(self, spec: ResourceSpec, values: Mapping[str, Any]) -> tuple[str, ...]:
-        """The names, if they are those of an identity; the tenant need not be said."""
+    def _identity(self, spec: ResourceSpec, values: Mapping[str, Any]) -> tuple[tuple[str, ...], Node | None]:
+        """The names, if they are those of an identity, and its condition; the tenant need not be said."""
         tenant = {spec.tenancy.attribute} if spec.tenancy is not None else set[str]()
-        known = [(spec.primary_key.name,), *(each.keys for each in spec.identities.values())]
-        for keys in known:
+        known: dict[tuple[str, ...], Node | None] = {(spec.primary_key.name,): None}
+        # One that tells all rows apart comes before one that tells some.
+        for each in sorted(spec.identities.values(), key=lambda each: each.where is not None):
+            known.setdefault(each.keys, each.where)
+        for keys, where in known.items():
             if set(keys) - tenant <= set(values) <= set(keys):
-                return tuple(name for name in keys if name in values)
+                return tuple(name for name in keys if name in values), where
         raise NoSuchIdentity(
             spec.name,
             values,

@@ -20,6 +20,7 @@ from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.hidden import Hiding
+from sorbus.testing.conformance.identities import IdentitiesOfSome
 from sorbus.testing.conformance.looking import Looking
 from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
@@ -43,6 +44,7 @@ __all__ = ["DOMAINS", "DataLayerSuite"]
 class DataLayerSuite(
     Writes,
     Changing,
+    IdentitiesOfSome,
     Bulk,
     ManyRows,
     ManyValues,

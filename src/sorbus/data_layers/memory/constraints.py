@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import count
 from typing import Any
 
+from sorbus.data_layers.base import Bindings
+from sorbus.data_layers.memory.rows import MemoryRows
 from sorbus.data_layers.memory.session import Writing
 from sorbus.data_layers.memory.tables import Names, Row, Table, frozen
 from sorbus.data_layers.memory.tenants import Tables, places
 from sorbus.data_layers.memory.values import stored
+from sorbus.data_layers.memory.ways import Frame
 from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
 from sorbus.schema.fields import AttributeSpec, IdentitySpec, OnDelete, OnUpdate, RelationshipSpec
 from sorbus.schema.names import constraint_name, fitted, foreign_key_name
@@ -104,7 +108,7 @@ class Constraints:
             UniqueViolation, ForeignKeyViolation: a constraint does not allow it.
         """
         for identity in spec.identities.values():
-            changed = any(before[key] != after[key] for key in identity.keys)
+            changed = any(before[name] != after[name] for name in identity.fields)
             if changed and self.conflicting(writing, spec, identity, after) is not None:
                 raise _taken(spec, identity)
         writing.put(spec.name, after)
@@ -216,10 +220,22 @@ class Constraints:
     def conflicting(
         self, writing: Writing, spec: ResourceSpec, identity: IdentitySpec, row: Row
     ) -> Row | None:
-        """Another row with the same values in an identity; nulls are never the same."""
+        """Another row with the same values in an identity, where both take part in it."""
+        if not self._takes_part(spec, identity, row):
+            return None
         key = spec.primary_key.name
-        found = writing.table(spec.name).find(identity.keys, tuple(row[each] for each in identity.keys))
-        return next((each for each in found if each[key] != row[key]), None)
+        values = tuple(row[each] for each in identity.keys)
+        found = writing.table(spec.name).find(identity.keys, values, nulls_equal=not identity.nulls_distinct)
+        others = (each for each in found if each[key] != row[key])
+        return next((each for each in others if self._takes_part(spec, identity, each)), None)
+
+    def _takes_part(self, spec: ResourceSpec, identity: IdentitySpec, row: Row) -> bool:
+        """Whether an identity tells a row apart: it meets the condition, which looks at nothing but the row."""
+        return identity.where is None or self._alone.holds(identity.where, Frame(spec, row))
+
+    @cached_property
+    def _alone(self) -> MemoryRows:
+        return MemoryRows(self.application, {}, Bindings([]), datetime.now(UTC))
 
     def _check_reference(
         self, writing: Writing, spec: ResourceSpec, reference: RelationshipSpec, row: Row
