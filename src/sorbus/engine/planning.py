@@ -14,7 +14,7 @@ from sorbus.engine.masking import Masker, masks_of
 from sorbus.engine.read_plans import Family, Guarded, Known, ReadPlan, asked_node, decided
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
-from sorbus.engine.tenants import looks_everywhere
+from sorbus.engine.tenants import keeps_apart
 from sorbus.engine.totals import summary_of, value_type
 from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction, walk
 from sorbus.expressions.rewriting import rewritten
@@ -83,15 +83,20 @@ class Planner(Shaper):
             inputs: those of the shape's own action.
             values: those of the query, where the inputs of its parts are found.
             known: what the check of the query has found out already.
+
+        Raises:
+            TenantRequired: it asks about related rows of one tenant, and the scope has none.
         """
         family = self.families.get(shape)
         if family is None:
             family = self._family(shape)
+        everywhere = family.looks_everywhere(scope)
         key = decided(family, scope, inputs, values, known)
-        plans = family.everywhere if looks_everywhere(scope) else family.plans
+        plans = family.everywhere if everywhere else family.plans
         plan = plans.get(key)
         if plan is None:
-            plan = plans[key] = self._compile(shape, family, key, tenants=plans is family.plans)
+            plan = plans[key] = self._compile(shape, family, key, tenants=not everywhere)
+            plan.everywhere = everywhere
         return plan
 
     def guarded(
@@ -99,7 +104,7 @@ class Planner(Shaper):
     ) -> tuple[Node | None, Any]:
         """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
         family = self.families.get(shape) or self._family(shape)
-        key, everywhere = decided(family, scope, inputs, values), looks_everywhere(scope)
+        key, everywhere = decided(family, scope, inputs, values), family.looks_everywhere(scope)
         rows = self._guarded(shape, family, key, tenants=not everywhere).rows
         return rows.where, (key, everywhere)
 
@@ -126,6 +131,7 @@ class Planner(Shaper):
         self._secured(shape, spec, securer, masker)
         self._derived(shape, spec, securer, masker)
         related_read(self.application, shape.related, securer)
+        asked = [program.resource for program in touched.values()]
         look(spec)
         own: list[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None]] = [
             (self.program(spec, part.action), part.inputs) for part in shape.every_part()
@@ -133,7 +139,14 @@ class Planner(Shaper):
         for each, _ in own:
             self._note_readable(each, note)
         programs = (*own, *((each, None) for each in touched.values()))
-        family = self.families[shape] = Family(programs, len(own), tuple(seen.values()))
+        family = self.families[shape] = Family(
+            programs,
+            len(own),
+            fields=tuple(seen.values()),
+            tenants=next(filter(keeps_apart, asked), None),
+            open=any(each.tenancy is not None for each in asked)
+            and not any(keeps_apart(program.resource) for program in touched.values()),
+        )
         return family
 
     def _note_readable(self, program: PolicyProgram, note: Callable[[ResourceSpec], Node | None]) -> None:

@@ -16,7 +16,7 @@ from sorbus.engine.seeing import seen_query, seen_rows
 from sorbus.engine.shapes import Shape
 from sorbus.engine.shaping import Lowered
 from sorbus.engine.streaming import stream
-from sorbus.engine.tenants import need_tenant, reaching
+from sorbus.engine.tenants import EVERYWHERE, need_tenant, reaching
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NoSuchIdentity
@@ -239,7 +239,8 @@ class Reader:
         self, plan: ReadPlan, scope: Scope, values: Any, inputs: dict[str, Any] | None = None
     ) -> Any:
         """The rows of a plan, in the task's transaction or a session of its own."""
-        bindings = Bindings(values, scope.actor, scope.tenant, inputs)
+        tenant = EVERYWHERE if plan.everywhere and scope.tenant is None else scope.tenant
+        bindings = Bindings(values, scope.actor, tenant, inputs)
         transaction = self.engine.transaction_of_task()
         if transaction is not None:
             return await plan.executable.fetch(await transaction.session(plan.layer), bindings)
