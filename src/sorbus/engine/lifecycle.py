@@ -61,6 +61,7 @@ class ActionCall:
         alongside: work that commits together with the write, or not at all.
         reread: whether the row was read because the action's body or changes look at it.
         previous: what an update's effects asked for and the update changed, as it was before.
+        faults: the errors of the related rows that it writes, as far as they are known.
     """
 
     engine: Engine
@@ -84,6 +85,7 @@ class ActionCall:
     guard: Any = None
     alongside: Callable[[ActionCall], Awaitable[None]] | None = None
     previous: dict[str, Any] = field(default_factory=dict[str, Any])
+    faults: list[Any] = field(default_factory=list[Any])
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
 
     def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:

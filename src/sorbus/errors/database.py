@@ -7,7 +7,10 @@ the developer or the environment has to act, or the caller may simply try again 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any, ClassVar
+from uuid import UUID
 
 from sorbus.errors.base import FrameworkError, Invalid
 from sorbus.errors.hints import listed
@@ -21,6 +24,7 @@ class ConstraintViolation(Invalid):
         schema: the schema of the table.
         table: the table whose constraint refused the row.
         columns: the columns (or index expressions) of the constraint, as far as the server named them.
+        values: the refused row's values in them, as `key_text` writes them, as far as the server named them.
     """
 
     def __init__(
@@ -31,6 +35,7 @@ class ConstraintViolation(Invalid):
         schema: str = "",
         table: str = "",
         columns: tuple[str, ...] = (),
+        values: str = "",
         hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
@@ -38,6 +43,24 @@ class ConstraintViolation(Invalid):
         self.schema = schema
         self.table = table
         self.columns = columns
+        self.values = values
+
+
+def key_text(values: Iterable[Any]) -> str:
+    """The values of a key as PostgreSQL writes them in an error; empty when one may be written in several ways."""
+    parts: list[str] = []
+    for value in values:
+        plain = value.value if isinstance(value, Enum) else value
+        match plain:
+            case None:
+                parts.append("null")
+            case bool():
+                parts.append("t" if plain else "f")
+            case str() | int() | UUID():
+                parts.append(str(plain))
+            case _:
+                return ""
+    return ", ".join(parts)
 
 
 class GuardViolation(Invalid):
@@ -61,7 +84,9 @@ class UniqueViolation(ConstraintViolation):
 
     code = "unique-violation"
 
-    def __init__(self, *, constraint: str, schema: str, table: str, columns: tuple[str, ...]) -> None:
+    def __init__(
+        self, *, constraint: str, schema: str, table: str, columns: tuple[str, ...], values: str = ""
+    ) -> None:
         super().__init__(
             f"`{table}` already has a row with the same {listed(columns, none='value')} "
             f"(unique constraint `{constraint}`).",
@@ -69,6 +94,7 @@ class UniqueViolation(ConstraintViolation):
             schema=schema,
             table=table,
             columns=columns,
+            values=values,
             hint="Send another value, or use an upsert on this identity.",
         )
 
@@ -110,6 +136,7 @@ class ForeignKeyViolation(ConstraintViolation):
         columns: tuple[str, ...],
         referenced: str,
         still_used: bool,
+        values: str = "",
     ) -> None:
         names = listed(columns, none="a column")
         message = (
@@ -125,6 +152,7 @@ class ForeignKeyViolation(ConstraintViolation):
             schema=schema,
             table=table,
             columns=columns,
+            values=values,
             hint="Destroy or move the referring rows first." if still_used else "Create that row first.",
         )
         self.referenced = referenced

@@ -116,7 +116,11 @@ class _Run:
     def _wanted(self, call: ActionCall, item: Managed) -> list[Wanted]:
         if item.value is None:
             return []
-        return wanted(self.plan, call, item.value, item.path, self.errors)
+        errors: list[Invalid] = []
+        found = wanted(self.plan, call, item.value, item.path, errors)
+        call.faults += errors
+        self.errors += errors
+        return found
 
     def _needs_related(self) -> bool:
         """Whether it matters which rows are related already."""
@@ -128,14 +132,16 @@ class _Run:
         if self.errors:
             raise InvalidAction(self.label, self.errors)
 
-    def _refuse(self, path: Path, problem: str) -> None:
-        error = InvalidInput(self.label, ".".join(map(str, path[1:])), problem=problem)
-        error.path = path
-        self.errors.append(error)
+    def _refuse(self, call: ActionCall, path: Path, problem: str) -> None:
+        self._fail(call, path, InvalidInput(self.label, ".".join(map(str, path[1:])), problem=problem))
 
     def _unknown(self, item: Wanted) -> None:
-        error = RelatedMissing(self.label, ".".join(map(str, item.path[1:])), destination=self.plan.far.name)
-        error.path = item.path
+        shown = ".".join(map(str, item.path[1:]))
+        self._fail(item.call, item.path, RelatedMissing(self.label, shown, destination=self.plan.far.name))
+
+    def _fail(self, call: ActionCall, path: Path, error: Invalid) -> None:
+        error.path = path
+        call.faults.append(error)
         self.errors.append(error)
 
     # what becomes of each item
@@ -158,7 +164,7 @@ class _Run:
         """An item names a row that is related already."""
         match self.how.on_match:
             case "error":
-                self._refuse(item.path, f"this {self.plan.far.name} is related already")
+                self._refuse(item.call, item.path, f"this {self.plan.far.name} is related already")
             case "unrelate" | "destroy":
                 for there in parent.there:
                     if primary(self.plan.far, there.record) == primary(self.plan.far, item.record):
@@ -175,7 +181,10 @@ class _Run:
         if order is not None and self.plan.join is None and item.record.__dict__[order] != item.index:
             forced = {**forced, order: item.index}
         if extra or forced:
-            self.work.add("update", RowWrite(path=item.path, subject=item.record, given=extra, forced=forced))
+            self.work.add(
+                "update",
+                RowWrite(owner=item.call, path=item.path, subject=item.record, given=extra, forced=forced),
+            )
         if self.plan.join is not None and item.between is not None:
             self._place_between(item, item.for_join(self.plan))
 
@@ -188,7 +197,9 @@ class _Run:
             self._place_between(item, {})
         elif item.record.__dict__[order] != item.index:
             forced = {order: item.index}
-            self.work.add("relate", RowWrite(path=item.path, subject=item.record, forced=forced))
+            self.work.add(
+                "relate", RowWrite(owner=item.call, path=item.path, subject=item.record, forced=forced)
+            )
 
     def _place_between(self, item: Wanted, given: dict[str, Any]) -> None:
         order = self.plan.order_key
@@ -197,7 +208,9 @@ class _Run:
             forced[order] = item.index
         changed = {name: value for name, value in given.items() if item.between.__dict__.get(name) != value}
         if changed or forced:
-            row = RowWrite(path=item.path, subject=item.between, given=changed, forced=forced)
+            row = RowWrite(
+                owner=item.call, path=item.path, subject=item.between, given=changed, forced=forced
+            )
             self.work.add("join_update", row)
 
     def _found(self, parent: Parent, item: Wanted) -> None:
@@ -219,7 +232,9 @@ class _Run:
             forced[order] = item.index
         given = item.says(self.plan) if updates else {}
         role = "update" if updates else "relate"
-        self.work.add(role, RowWrite(path=item.path, subject=item.record, given=given, forced=forced))
+        self.work.add(
+            role, RowWrite(owner=item.call, path=item.path, subject=item.record, given=given, forced=forced)
+        )
 
     def _relate_over(self, parent: Parent, item: Wanted, far: Any) -> None:
         """A new row between."""
@@ -232,7 +247,7 @@ class _Run:
         }
         if self.plan.order_key is not None:
             forced[self.plan.order_key] = item.index
-        row = RowWrite(path=item.path, given=item.for_join(self.plan), forced=forced)
+        row = RowWrite(owner=item.call, path=item.path, given=item.for_join(self.plan), forced=forced)
         self.work.add("join_create", row)
 
     def _hold(self, parent: Parent, far: Any) -> None:
@@ -246,22 +261,28 @@ class _Run:
         record, between = there.record, there.between
         match choice:
             case "error":
-                self._refuse(path, f"it leaves out {self.plan.far.name} {primary(self.plan.far, record)}")
+                self._refuse(
+                    parent.call, path, f"it leaves out {self.plan.far.name} {primary(self.plan.far, record)}"
+                )
             case "unrelate" | "destroy" if self.plan.join is not None:
-                self.work.add("join_destroy", RowWrite(path=path, subject=between))
+                self.work.add("join_destroy", RowWrite(owner=parent.call, path=path, subject=between))
                 if choice == "destroy":
-                    self.work.add("destroy", RowWrite(path=path, subject=record))
+                    self.work.add("destroy", RowWrite(owner=parent.call, path=path, subject=record))
             case "unrelate" | "destroy" if holds_key(self.plan):
                 if parent.call.changeset.changes.get(self.plan.relationship.source_attribute) is None:
                     self._hold(parent, None)
                 if choice == "destroy":
                     # It can go once this row refers to it no longer.
-                    parent.call.changeset.leaving.append((self, RowWrite(path=path, subject=record)))
+                    parent.call.changeset.leaving.append(
+                        (self, RowWrite(owner=parent.call, path=path, subject=record))
+                    )
             case "unrelate":
                 forced = {self.plan.relationship.destination_attribute: None}
-                self.work.add("unrelate", RowWrite(path=path, subject=record, forced=forced))
+                self.work.add(
+                    "unrelate", RowWrite(owner=parent.call, path=path, subject=record, forced=forced)
+                )
             case "destroy":
-                self.work.add("destroy", RowWrite(path=path, subject=record))
+                self.work.add("destroy", RowWrite(owner=parent.call, path=path, subject=record))
             case _:
                 pass
 
@@ -286,7 +307,7 @@ class _Run:
             forced[self.plan.relationship.destination_attribute] = parent.key
             if self.plan.order_key is not None:
                 forced[self.plan.order_key] = item.index
-        return RowWrite(path=item.path, given=item.for_create(self.plan), forced=forced)
+        return RowWrite(owner=item.call, path=item.path, given=item.for_create(self.plan), forced=forced)
 
     async def _run_role(self, role: str, rows: list[RowWrite]) -> list[Any]:
         if not rows:

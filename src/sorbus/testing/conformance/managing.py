@@ -12,7 +12,14 @@ import pytest
 from sorbus import join_of
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.base import SorbusError
-from sorbus.errors.inputs import InvalidAction, InvalidInput, RelatedMissing, Required
+from sorbus.errors.inputs import (
+    AlreadyTaken,
+    InvalidAction,
+    InvalidInput,
+    Rejected,
+    RelatedMissing,
+    Required,
+)
 from sorbus.query.statements import Select
 from sorbus.testing.conformance.managing_world import (
     Book,
@@ -254,6 +261,58 @@ class Refusals(Counting):
         assert await Recipe.query(here.scope).count() == 0
         error = await refused(Recipe.write(here.scope, title="Soup", in_book=" "))
         assert list(ways(error)) == ["in_book.title"]
+
+    async def test_errors_deep_in_a_list_carry_the_way_through_every_item(self, here: Tenant) -> None:
+        def steps(*hints: list[Any]) -> Any:
+            return [{"text": f"step {place}", "hints": each} for place, each in enumerate(hints)]
+
+        fine, short = {"text": "fine"}, {"text": "x"}
+        for wrong, way in (
+            (steps([fine], [fine, short], []), "steps.1.hints.1.text"),
+            (steps([fine], [], [{"id": str(uuid4())}]), "steps.2.hints.0"),
+            (steps([fine], [None], []), "steps.1.hints.0"),
+            (steps([fine], [{**fine, "colour": "red"}], []), "steps.1.hints.0.colour"),
+        ):
+            error = await refused(Recipe.write(here.scope, title="Soup", steps=wrong))
+            assert list(ways(error)) == [way]
+        recipe = await Recipe.write(here.scope, title="Soup", steps=steps([fine], [fine], []))
+        known = [{"id": each.id} for each in (await whole(here, recipe)).steps]
+        changed: Any = [known[0], {**known[1], "hints": [short]}, {**known[2], "hints": [fine, short]}]
+        error = await refused(recipe.rewrite(here.scope, steps=changed))
+        assert list(ways(error)) == ["steps.1.hints.0.text", "steps.2.hints.1.text"]
+
+    async def test_what_a_constraint_refuses_is_told_at_its_item(self, here: Tenant) -> None:
+        rows: Any = [{"name": f"herb {number}"} for number in range(6)]
+        recipe = await Recipe.jot(here.scope, title="Soup")
+        await recipe.collect(here.scope, ingredients=[{"name": "salt"}])
+        for wrong, place in (({"name": "salt"}, 3), ({"name": "herb 2"}, 4)):
+            given: Any = [*rows[:place], wrong, *rows[place:]]
+            error = await refused(recipe.collect(here.scope, ingredients=given))
+            assert ways(error) == {f"ingredients.{place}.name": AlreadyTaken}
+            assert used(await whole(here, recipe)) == ["salt"]
+
+    async def test_what_a_constraint_refuses_deep_in_a_list_is_told_at_its_item(self, here: Tenant) -> None:
+        def steps(*hints: list[str]) -> Any:
+            return [
+                {"text": f"step {place}", "hints": [{"text": text} for text in texts]}
+                for place, texts in enumerate(hints)
+            ]
+
+        error = await refused(Recipe.write(here.scope, title="Soup", steps=steps(["aa", "bb"], ["aa", "aa"])))
+        assert ways(error) == {"steps.1.hints.1.text": AlreadyTaken}
+        recipe = await Recipe.write(here.scope, title="Soup", steps=steps(["aa", "bb"], ["aa", "bb", "cc"]))
+        one, two = (await whole(here, recipe)).steps
+        a, b, c = ({"id": str(each.id)} for each in two.hints)
+        changed: Any = [
+            {"id": one.id},
+            {"id": two.id, "hints": [a, {**c, "text": "dd"}, {**b, "text": "aa"}]},
+        ]
+        error = await refused(recipe.rewrite(here.scope, steps=changed))
+        assert ways(error) == {"steps.1.hints.2.text": AlreadyTaken}
+        await recipe.archive(here.scope)
+        changed = [{"id": one.id}, {"id": two.id, "text": "other"}]
+        error = await refused(recipe.rewrite(here.scope, steps=changed))
+        assert ways(error) == {"steps.1.text": Rejected}
 
     async def test_unknown_inputs_of_a_related_row_are_refused(self, here: Tenant) -> None:
         recipe = await Recipe.jot(here.scope, title="Soup")

@@ -151,6 +151,10 @@ class Recipe(Resource):
     def use_by_name(self, scope: Scope, ingredients: Arg[list[str]]) -> None:
         """Use exactly these ingredients, in this order."""
 
+    @action.update(changes=[manage_relationship(ingredients, preset="create", use_identities=[])])
+    def collect(self, scope: Scope, ingredients: Arg[list[dict[str, object]]]) -> None:
+        """Use new ingredients besides."""
+
     @action.update
     def season(self, scope: Scope, with_: Arg[list[object]]) -> None:
         """Use ingredients besides, whatever was given; from the body."""
@@ -302,6 +306,7 @@ class Hint(Resource):
 
     storage = Postgres("suite_hints")
     tenancy = Tenancy(org_id)
+    identities = Identities(text=[text, step_id])
     policies = Policies(policy("any", authorize_if(actor_present())))
 
 
