@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.relationships import Managed, Management
-from sorbus.engine.managing.matching import Parent, There, holds_key, is_new, look_up, read_related
+from sorbus.engine.managing.matching import (
+    Parent,
+    There,
+    holds_key,
+    is_new,
+    look_up,
+    read_related,
+    tells_itself,
+)
 from sorbus.engine.managing.plans import ManagedPlan, managed_plan
 from sorbus.engine.managing.rows import RowWrite, write_all
 from sorbus.engine.managing.wanted import Path, Wanted, primary, wanted
@@ -85,14 +93,17 @@ class _Run:
             if item.value is not None or not self.plan.relationship.to_many
         ]
         self._stop_at_errors()
-        old = [parent for parent in parents if not is_new(parent.call)]
-        if old and self._needs_related():
+        old = [parent for parent in parents if not is_new(parent.call) and self._looks_at_related(parent)]
+        told = tells_itself(self.plan)
+        if old and not told:
             await read_related(self.engine, self.plan, old, self.scope)
         missing = {id(parent): parent.match(self.plan) for parent in parents}
         matched = {id(item) for parent in parents for item in parent.wanted if item.record is not None}
         if self.how.on_lookup != "ignore":
             open_ = [item for parent in parents for item in parent.wanted if item.record is None]
             await look_up(self.engine, self.plan, open_, self.scope)
+        if told:
+            matched = {id(item) for parent in old for item in parent.wanted if parent.has(self.plan, item)}
         paths = {id(call): item.path for call, item in asked}
         for parent in parents:
             for item in parent.wanted:
@@ -122,11 +133,11 @@ class _Run:
         self.errors += errors
         return found
 
-    def _needs_related(self) -> bool:
+    def _looks_at_related(self, parent: Parent) -> bool:
         """Whether it matters which rows are related already."""
         how = self.how
-        relates = how.on_lookup != "ignore"
-        return relates or how.on_missing != "ignore" or how.on_match != "ignore"
+        named = how.on_lookup != "ignore" or how.on_match != "ignore"
+        return how.on_missing != "ignore" or (named and bool(parent.wanted))
 
     def _stop_at_errors(self) -> None:
         if self.errors:

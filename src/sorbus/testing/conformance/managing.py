@@ -440,6 +440,24 @@ class InSets(Counting):
         assert len(found.steps) == 1000
         assert (found.steps[0].text, found.steps[999].text) == ("step 500!", "new 499")
 
+    async def test_rows_that_are_looked_up_tell_whether_they_are_related(
+        self, here: Tenant, statements: Statements
+    ) -> None:
+        one = await Recipe.write(here.scope, title="One", steps=[{"text": "boil"}, {"text": "stir"}])
+        two = await Recipe.write(here.scope, title="Two", steps=[{"text": "fry"}])
+        boil = (await whole(here, one)).steps[0]
+        statements.count = 0
+        await two.take_steps_too(here.scope, steps=[boil.id])
+        # The recipe, what is looked up, and one update.
+        assert statements.count == 3
+        assert sorted(texts(await whole(here, two))) == ["boil", "fry"]
+        statements.count = 0
+        await two.take_steps_too(here.scope, steps=[boil.id])
+        assert statements.count == 2
+        statements.count = 0
+        await two.use_too(here.scope, ingredients=[])
+        assert statements.count == 1
+
     async def test_a_thousand_rows_between(self, here: Tenant, statements: Statements) -> None:
         rows = [{"name": f"herb {number}"} for number in range(1000)]
         grown = (await Ingredient.grow.bulk(here.scope, rows, returning=True)).records

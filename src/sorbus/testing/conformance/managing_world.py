@@ -164,6 +164,10 @@ class Recipe(Resource):
     def take_steps(self, scope: Scope, steps: Arg[list[UUID]]) -> None:
         """Take over steps of other recipes, and let go of all others."""
 
+    @action.update(changes=[manage_relationship(steps, preset="append", relate=lambda s: s.move)])
+    def take_steps_too(self, scope: Scope, steps: Arg[list[UUID]]) -> None:
+        """Take over steps of other recipes."""
+
     @action.update(
         changes=[
             manage_relationship(
