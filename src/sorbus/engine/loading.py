@@ -11,7 +11,7 @@ from sorbus.engine.masking import hide, reachable
 from sorbus.engine.paging import Place, check_offset
 from sorbus.engine.read_plans import Known, ReadPlan
 from sorbus.engine.shapes import PageShape, RelatedShape
-from sorbus.engine.shaping import Lowered, whole
+from sorbus.engine.shaping import Lowered
 from sorbus.engine.ways import carry, keys_of, load_manual, start_of
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.inputs import InvalidPage
@@ -66,7 +66,7 @@ async def load_related(
     if relationship.authorize_read == "error" and known is not None and keys:
         await _refuse_hidden(reader, spec, relationship, inner, keys, scope, known)
     if item.page is not None:
-        await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope)
+        await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope, known)
         return
     rows, found = await related_records(reader, spec, relationship, inner, keys, scope, known=known)
     _attach(records, rows, found, relationship, own)
@@ -198,6 +198,7 @@ async def _load_pages(
     inner: Query[Any],
     page: NestedPage,
     scope: Scope,
+    known: Known,
 ) -> None:
     """One page of related rows on each record, all in one statement."""
     if not relationship.to_many:
@@ -228,7 +229,7 @@ async def _load_pages(
             of=f"{spec.name}.{relationship.name}",
         )
         reader.pages.seek(lowered, place, destination, counted=counted)
-    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope)
+    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope, known=known)
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[0], []).append(row)
@@ -345,8 +346,7 @@ async def _load_fields(
         loads=tuple(fields.values()),
         only=(field,),
     )
-    reader.check_query(query, spec, scope)
-    read = {each.__dict__[key]: each for each in await reader.everything(whole(query), scope)}
+    read = {each.__dict__[key]: each for each in await reader.everything(query, scope)}
     for record in records:
         source = read.get(record.__dict__[key])
         if source is not None:

@@ -100,11 +100,16 @@ class Planner(Shaper):
         return plan
 
     def guarded(
-        self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
+        self,
+        shape: Shape,
+        scope: Scope,
+        inputs: dict[str, Any] | None,
+        values: Sequence[Any],
+        known: Known,
     ) -> tuple[Node | None, Any]:
         """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
         family = self.families.get(shape) or self._family(shape)
-        key, everywhere = decided(family, scope, inputs, values), family.looks_everywhere(scope)
+        key, everywhere = decided(family, scope, inputs, values, known), family.looks_everywhere(scope)
         rows = self._guarded(shape, family, key, tenants=not everywhere).rows
         return rows.where, (key, everywhere)
 

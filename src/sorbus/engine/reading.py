@@ -78,21 +78,17 @@ class Reader:
             raise refusal(program, scope, inputs, variant=variant)
         return variant
 
-    def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Scope:
-        """The same for a query: for its action, or for those of the parts that its rows come from.
-
-        Returns:
-            The scope in which it is read: an action may look at more tenants than the caller's.
-        """
-        return self.checked(query, spec, scope)[0]
-
     def checked(
         self, query: Query[Any], spec: ResourceSpec, scope: Scope, via: tuple[str, str] | None = None
     ) -> tuple[Scope, Known]:
-        """The same, with what the policies know of the query; None when they are not asked.
+        """The same for a query: for its action, or for those of the parts that its rows come from.
 
         Args:
             via: the resource and relationship that lead to the rows, when they are related ones.
+
+        Returns:
+            The scope in which it is read, since an action may look at more tenants than the caller's, and what the
+            policies know of the query; None when they are not asked.
         """
         known: Known = None
         if scope.authorize:

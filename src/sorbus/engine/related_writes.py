@@ -90,9 +90,11 @@ class RelatedWriter:
         own = start_of(engine.application, spec, relationship)
         sources = [_source(call) for call, _ in asked]
         inner: Query[Any] = Query(resource=far.python)
-        engine.reader.check_query(inner, far, scope)
+        reading, known = engine.reader.checked(inner, far, scope, (spec.name, relationship.name))
         keys = keys_of(sources, spec, own)
-        rows, found = await related_records(engine.reader, spec, relationship, inner, keys, scope)
+        rows, found = await related_records(
+            engine.reader, spec, relationship, inner, keys, reading, known=known
+        )
         by_key = {source.__dict__[own]: each for source, each in zip(sources, asked, strict=True)}
         path = (*spec.name.split("."), relationship.name)
         writes: dict[Any, RowWrite] = {}

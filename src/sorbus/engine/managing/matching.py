@@ -77,10 +77,12 @@ async def read_related(engine: Engine, plan: ManagedPlan, parents: Sequence[Pare
     own = start_of(engine.application, spec, relationship)
     stubs = [_stub(plan, parent, own) for parent in parents]
     inner: Query[Any] = Query(resource=plan.far.python)
-    engine.reader.check_query(inner, plan.far, scope)
+    scope, known = engine.reader.checked(inner, plan.far, scope, (spec.name, relationship.name))
     keys = keys_of(stubs, spec, own)
     many = plan.join is not None
-    rows, found = await related_records(engine.reader, spec, relationship, inner, keys, scope, every=many)
+    rows, found = await related_records(
+        engine.reader, spec, relationship, inner, keys, scope, every=many, known=known
+    )
     groups: dict[Any, list[There]] = {}
     for row, each in zip(rows, found, strict=True):
         groups.setdefault(row[0], []).append(There(each, each.__dict__.pop(JOIN_ROW, None)))

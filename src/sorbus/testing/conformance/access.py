@@ -219,6 +219,18 @@ class Reads(Behaviour):
             with pytest.raises(ActionForbidden):
                 await query.page()
 
+    async def test_what_is_asked_for_decides_over_rows_however_they_are_read(self, here: Tenant) -> None:
+        low, high = await papers(here, 1, 7)
+        scope = mode(here, "reads rows")
+        assert await Paper.query(scope).order_by(Paper.level).all() == [low, high]
+        for query in (Paper.query(scope).load(Paper.team), Paper.query(scope).where(Paper.level > 0)):
+            whole = (await query.all(), await query.page(), await query.offset_page())
+            ways = [*whole, [each async for each in query.stream()]]
+            assert [[each.id for each in way] for way in ways] == [[low.id]] * 4
+        over = Paper.query(scope).where(Paper.level > 0)
+        assert (await Paper.edit.bulk(scope, over, {"title": "new"})).count == 1
+        assert (await Paper.get(here.system, high.id)).title == "untitled"
+
     async def test_rows_that_are_read_with_others_only(self, here: Tenant) -> None:
         (paper,) = await papers(here, 1)
         sheet = await Sheet.add(here.system, paper_id=paper.id)
@@ -226,6 +238,13 @@ class Reads(Behaviour):
             await Sheet.query(here.scope).all()
         (found,) = await Paper.query(here.scope).load(Paper.pages).all()
         assert found.pages == [sheet]
+        plain = Paper.query(here.scope)
+        for query in (
+            plain.load_page(Paper.pages, count=True),
+            plain.load_page(Paper.pages, count=True, offset=0),
+        ):
+            shown = Paper.pages.page_of(await query.one())
+            assert (list(shown), shown.count) == ([sheet], 1)
 
     async def test_a_relationship_to_what_may_not_be_read_at_all_is_hidden(self, here: Tenant) -> None:
         (paper,) = await papers(here, 1)
