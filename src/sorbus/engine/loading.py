@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Row
 from sorbus.engine.masking import hide, reachable
-from sorbus.engine.paging import Place, check_offset
+from sorbus.engine.paging import Place
 from sorbus.engine.read_plans import Known, ReadPlan
 from sorbus.engine.shapes import PageShape, RelatedShape
 from sorbus.engine.shaping import Lowered
@@ -213,7 +213,6 @@ async def _load_pages(
     query = inner.limit(size + 1)
     place: Place | None = None
     if page.offset is not None:
-        check_offset(page.offset)
         if page.after is not None or page.before is not None:
             raise InvalidPage("offset", page.offset, allowed="a cursor or an offset, not both")
         lowered = reader.planner.lower(query.offset(page.offset), destination, otherwise=relationship.order)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from sorbus import Expr, Query, related
+from sorbus import Expr, Query, coalesce, related
 from sorbus.errors.access import NotLoaded
 from sorbus.errors.inputs import InvalidCursor, InvalidPage
 from sorbus.expressions.build import Sort
@@ -42,6 +42,7 @@ SORTS: dict[str, tuple[Sort | Expr[Any], ...]] = {
     "nulls last, descending": (Volume.price.desc(nulls_first=False), Volume.pages),
     "a float": (Volume.weight.desc(), Volume.title.desc()),
     "an enumeration": (Volume.genre, Volume.title.desc()),
+    "an enumeration that an expression has": (coalesce(Volume.genre, Volume.genre).desc(), Volume.title),
     "a truth value": (Volume.lent, Volume.pages.desc()),
     "a calculation": (Volume.worth.desc(), Volume.title),
     "a quotient that may be null": (Volume.per_page,),
