@@ -7,10 +7,7 @@ the developer or the environment has to act, or the caller may simply try again 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from enum import Enum
-from typing import Any, ClassVar
-from uuid import UUID
+from typing import ClassVar
 
 from sorbus.errors.base import FrameworkError, Invalid
 from sorbus.errors.hints import listed
@@ -44,23 +41,6 @@ class ConstraintViolation(Invalid):
         self.table = table
         self.columns = columns
         self.values = values
-
-
-def key_text(values: Iterable[Any]) -> str:
-    """The values of a key as PostgreSQL writes them in an error; empty when one may be written in several ways."""
-    parts: list[str] = []
-    for value in values:
-        plain = value.value if isinstance(value, Enum) else value
-        match plain:
-            case None:
-                parts.append("null")
-            case bool():
-                parts.append("t" if plain else "f")
-            case str() | int() | UUID():
-                parts.append(str(plain))
-            case _:
-                return ""
-    return ", ".join(parts)
 
 
 class GuardViolation(Invalid):
@@ -105,14 +85,11 @@ class ExclusionViolation(ConstraintViolation):
     code = "exclusion-violation"
 
     def __init__(self, *, constraint: str, schema: str, table: str, columns: tuple[str, ...]) -> None:
-        super().__init__(
+        message = (
             f"A row of `{table}` conflicts with this one in {listed(columns, none='its values')} "
-            f"(exclusion constraint `{constraint}`).",
-            constraint=constraint,
-            schema=schema,
-            table=table,
-            columns=columns,
+            f"(exclusion constraint `{constraint}`)."
         )
+        super().__init__(message, constraint=constraint, schema=schema, table=table, columns=columns)
 
 
 class ForeignKeyViolation(ConstraintViolation):
@@ -180,12 +157,8 @@ class CheckViolation(ConstraintViolation):
     code = "check-violation"
 
     def __init__(self, *, constraint: str, schema: str, table: str) -> None:
-        super().__init__(
-            f"A row of `{table}` does not satisfy the check constraint `{constraint}`.",
-            constraint=constraint,
-            schema=schema,
-            table=table,
-        )
+        message = f"A row of `{table}` does not satisfy the check constraint `{constraint}`."
+        super().__init__(message, constraint=constraint, schema=schema, table=table)
 
 
 class NumericOutOfRange(Invalid):

@@ -20,6 +20,7 @@ from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.hidden import Hiding
 from sorbus.testing.conformance.managing import Managing
+from sorbus.testing.conformance.managing_refusals import ManagedRefusals
 from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.outside import Outside
@@ -52,6 +53,7 @@ class DataLayerSuite(
     Expressions,
     Relationships,
     Managing,
+    ManagedRefusals,
     Rules,
     Kinds,
     Hiding,

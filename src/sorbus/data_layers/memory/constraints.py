@@ -12,8 +12,9 @@ from sorbus.data_layers.memory.session import Writing
 from sorbus.data_layers.memory.tables import Names, Row, Table, frozen
 from sorbus.data_layers.memory.tenants import Tables, places
 from sorbus.data_layers.memory.values import stored
-from sorbus.errors.database import ForeignKeyViolation, UniqueViolation, key_text
+from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
 from sorbus.schema.fields import AttributeSpec, IdentitySpec, OnDelete, OnUpdate, RelationshipSpec
+from sorbus.schema.key_text import key_text
 from sorbus.schema.names import constraint_name, fitted, foreign_key_name
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 

@@ -14,8 +14,9 @@ from sorbus.engine.diagnosis import violating
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, run
 from sorbus.engine.managing.wanted import Path, leaves, rerooted
 from sorbus.errors.base import Invalid
-from sorbus.errors.database import ConstraintViolation, GuardViolation, key_text
+from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import InvalidAction
+from sorbus.schema.key_text import key_text
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:

@@ -224,9 +224,9 @@ class Reads(Behaviour):
         scope = mode(here, "reads rows")
         assert await Paper.query(scope).order_by(Paper.level).all() == [low, high]
         for query in (Paper.query(scope).load(Paper.team), Paper.query(scope).where(Paper.level > 0)):
-            whole = (await query.all(), await query.page(), await query.offset_page())
-            ways = [*whole, [each async for each in query.stream()]]
-            assert [[each.id for each in way] for way in ways] == [[low.id]] * 4
+            found = [await query.all(), [each async for each in query.stream()]]
+            found += [list(await query.page()), list(await query.offset_page())]
+            assert [[each.id for each in several] for several in found] == [[low.id]] * 4
         over = Paper.query(scope).where(Paper.level > 0)
         assert (await Paper.edit.bulk(scope, over, {"title": "new"})).count == 1
         assert (await Paper.get(here.system, high.id)).title == "untitled"

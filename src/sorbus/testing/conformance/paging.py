@@ -68,6 +68,13 @@ class AnySort(Behaviour):
         for limit in (1, 2, 4):
             assert sorted(await walk(query, limit=limit)) == list("abcdef")
 
+    @pytest.mark.parametrize("count", [-1, 2**63])
+    async def test_a_number_of_rows_that_there_cannot_be_is_refused(self, here: Tenant, count: int) -> None:
+        with pytest.raises(InvalidPage):
+            Volume.query(here.scope).limit(count)
+        with pytest.raises(InvalidPage):
+            Volume.query(here.scope).offset(count)
+
     async def test_the_values_of_a_sort_come_from_the_statement(self, here: Tenant) -> None:
         await stock(here)
         query = Volume.query(here.scope).order_by(Volume.worth, Volume.title).select(Volume.pages)

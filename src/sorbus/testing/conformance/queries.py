@@ -13,7 +13,7 @@ from sorbus.errors.access import NotLoaded
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.declaration import NoSuchField, NotNumeric
 from sorbus.errors.framework import CannotCombine, NoSuchIdentity
-from sorbus.errors.inputs import InvalidInput, InvalidPage, NotFound, NotUnique, PageRequired
+from sorbus.errors.inputs import InvalidInput, NotFound, NotUnique, PageRequired
 from sorbus.testing.conformance.reads_world import Genre, Loan, Shelf, Volume
 from sorbus.testing.conformance.world import Behaviour, Tenant
 
@@ -78,13 +78,6 @@ class DistinctRows(Behaviour):
         assert joined(await query.limit(2).offset(1).all()) == "bd"
         assert await query.count() == 3
         assert await query.where(Volume.title > "e").count() == 1
-
-    @pytest.mark.parametrize("count", [-1, 2**63])
-    async def test_a_number_of_rows_that_there_cannot_be_is_refused(self, here: Tenant, count: int) -> None:
-        with pytest.raises(InvalidPage):
-            Volume.query(here.scope).limit(count)
-        with pytest.raises(InvalidPage):
-            Volume.query(here.scope).offset(count)
 
     async def test_hidden_and_foreign_rows_are_never_the_first(self, here: Tenant, there: Tenant) -> None:
         volumes = await stock(here)
