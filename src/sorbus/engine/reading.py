@@ -16,7 +16,7 @@ from sorbus.engine.seeing import seen_query, seen_rows
 from sorbus.engine.shapes import Shape
 from sorbus.engine.shaping import Lowered
 from sorbus.engine.streaming import stream
-from sorbus.engine.tenants import need_tenant, reaching
+from sorbus.engine.tenants import EVERYWHERE, need_tenant, reaching
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NoSuchIdentity
@@ -78,21 +78,17 @@ class Reader:
             raise refusal(program, scope, inputs, variant=variant)
         return variant
 
-    def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Scope:
-        """The same for a query: for its action, or for those of the parts that its rows come from.
-
-        Returns:
-            The scope in which it is read: an action may look at more tenants than the caller's.
-        """
-        return self.checked(query, spec, scope)[0]
-
     def checked(
         self, query: Query[Any], spec: ResourceSpec, scope: Scope, via: tuple[str, str] | None = None
     ) -> tuple[Scope, Known]:
-        """The same, with what the policies know of the query; None when they are not asked.
+        """The same for a query: for its action, or for those of the parts that its rows come from.
 
         Args:
             via: the resource and relationship that lead to the rows, when they are related ones.
+
+        Returns:
+            The scope in which it is read, since an action may look at more tenants than the caller's, and what the
+            policies know of the query; None when they are not asked.
         """
         known: Known = None
         if scope.authorize:
@@ -242,7 +238,8 @@ class Reader:
         self, plan: ReadPlan, scope: Scope, values: Any, inputs: dict[str, Any] | None = None
     ) -> Any:
         """The rows of a plan, in the task's transaction or a session of its own."""
-        bindings = Bindings(values, scope.actor, scope.tenant, inputs)
+        tenant = EVERYWHERE if plan.everywhere and scope.tenant is None else scope.tenant
+        bindings = Bindings(values, scope.actor, tenant, inputs)
         transaction = self.engine.transaction_of_task()
         if transaction is not None:
             return await plan.executable.fetch(await transaction.session(plan.layer), bindings)

@@ -23,6 +23,7 @@ from sorbus.testing.conformance.hidden import Hiding
 from sorbus.testing.conformance.identities import IdentitiesOfSome
 from sorbus.testing.conformance.looking import Looking
 from sorbus.testing.conformance.managing import Managing
+from sorbus.testing.conformance.managing_refusals import ManagedRefusals
 from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.outside import Outside
@@ -56,6 +57,7 @@ class DataLayerSuite(
     Expressions,
     Relationships,
     Managing,
+    ManagedRefusals,
     Rules,
     Kinds,
     Looking,

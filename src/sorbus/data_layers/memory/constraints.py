@@ -18,6 +18,7 @@ from sorbus.data_layers.memory.values import stored
 from sorbus.data_layers.memory.ways import Frame
 from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
 from sorbus.schema.fields import AttributeSpec, IdentitySpec, OnDelete, OnUpdate, RelationshipSpec
+from sorbus.schema.key_text import key_text
 from sorbus.schema.names import constraint_name, fitted, foreign_key_name
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
@@ -93,10 +94,10 @@ class Constraints:
         """
         key = spec.primary_key
         if frozen(row[key.name]) in writing.table(spec.name).rows:
-            raise _unique(spec, fitted(f"{spec.table}_pkey"), (key.column,))
+            raise _unique(spec, fitted(f"{spec.table}_pkey"), (key.name,), row)
         for identity in spec.identities.values():
             if self.conflicting(writing, spec, identity, row) is not None:
-                raise _taken(spec, identity)
+                raise _unique(spec, constraint_name(spec, identity.name), identity.keys, row)
         writing.put(spec.name, row)
         for reference in self._references(spec):
             self._check_reference(writing, spec, reference, row)
@@ -110,7 +111,7 @@ class Constraints:
         for identity in spec.identities.values():
             changed = any(before[name] != after[name] for name in identity.fields)
             if changed and self.conflicting(writing, spec, identity, after) is not None:
-                raise _taken(spec, identity)
+                raise _unique(spec, constraint_name(spec, identity.name), identity.keys, after)
         writing.put(spec.name, after)
         for reference in self._references(spec):
             if any(before[name] != after[name] for name, _ in pairs(reference)):
@@ -170,7 +171,7 @@ class Constraints:
             case OnDelete.NOTHING:
                 self._later(writing, other, reference, referring, left=spec)
             case OnDelete.RESTRICT:
-                raise _still_used(spec, other, reference)
+                raise _still_used(spec, other, reference, referring)
 
     def _follow(
         self,
@@ -187,7 +188,7 @@ class Constraints:
                 moved = {own: after[far] for own, far in pairs(reference)}
                 self.change(writing, other, referring, {**referring, **moved})
             case OnUpdate.RESTRICT:
-                raise _still_used(spec, other, reference)
+                raise _still_used(spec, other, reference, referring)
             case _:
                 self._later(writing, other, reference, referring, left=spec)
 
@@ -209,9 +210,9 @@ class Constraints:
             now = tables[spec.name].rows.get(key)
             if now is not None and not self._refers(tables, reference, now):
                 raise (
-                    _missing(self.application, spec, reference)
+                    _missing(self.application, spec, reference, now)
                     if left is None
-                    else _still_used(left, spec, reference)
+                    else _still_used(left, spec, reference, now)
                 )
 
         deferrable = reference.reference is not None and reference.reference.deferrable
@@ -243,7 +244,7 @@ class Constraints:
         if reference.reference is not None and reference.reference.deferrable:
             self._later(writing, spec, reference, row)
         elif not self._refers(Tables(writing.tables, writing.place), reference, row):
-            raise _missing(self.application, spec, reference)
+            raise _missing(self.application, spec, reference, row)
 
     def _refers(self, tables: Mapping[str, Table], reference: RelationshipSpec, row: Row) -> bool:
         """Whether the row that a reference points to is there; null points nowhere, which is allowed."""
@@ -262,7 +263,7 @@ def pairs(reference: RelationshipSpec) -> tuple[tuple[str, str], ...]:
 
 
 def _missing(
-    application: ApplicationSpec, spec: ResourceSpec, reference: RelationshipSpec
+    application: ApplicationSpec, spec: ResourceSpec, reference: RelationshipSpec, row: Row
 ) -> ForeignKeyViolation:
     destination = application.destination(reference)
     return ForeignKeyViolation(
@@ -270,26 +271,31 @@ def _missing(
         schema="",
         table=spec.table or spec.name,
         columns=(spec.attributes[reference.source_attribute].column,),
+        values=key_text((row[reference.source_attribute],)),
         referenced=destination.table or destination.name,
         still_used=False,
     )
 
 
-def _still_used(spec: ResourceSpec, other: ResourceSpec, reference: RelationshipSpec) -> ForeignKeyViolation:
+def _still_used(
+    spec: ResourceSpec, other: ResourceSpec, reference: RelationshipSpec, referring: Row
+) -> ForeignKeyViolation:
     return ForeignKeyViolation(
         constraint=foreign_key_name(other, reference),
         schema="",
         table=other.table or other.name,
         columns=(spec.attributes[reference.destination_attribute].column,),
+        values=key_text((referring[reference.source_attribute],)),
         referenced=spec.table or spec.name,
         still_used=True,
     )
 
 
-def _taken(spec: ResourceSpec, identity: IdentitySpec) -> UniqueViolation:
-    columns = tuple(spec.attributes[key].column for key in identity.keys)
-    return _unique(spec, constraint_name(spec, identity.name), columns)
-
-
-def _unique(spec: ResourceSpec, constraint: str, columns: tuple[str, ...]) -> UniqueViolation:
-    return UniqueViolation(constraint=constraint, schema="", table=spec.table or spec.name, columns=columns)
+def _unique(spec: ResourceSpec, constraint: str, keys: tuple[str, ...], row: Row) -> UniqueViolation:
+    return UniqueViolation(
+        constraint=constraint,
+        schema="",
+        table=spec.table or spec.name,
+        columns=tuple(spec.attributes[key].column for key in keys),
+        values=key_text(row[key] for key in keys),
+    )
