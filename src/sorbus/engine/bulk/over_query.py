@@ -15,7 +15,7 @@ from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import starts_elsewhere
 from sorbus.engine.storing import assignments, previous_names, previous_values, touch
 from sorbus.engine.tenants import EVERYWHERE
-from sorbus.engine.write_data import guarded, tenancy_for
+from sorbus.engine.write_data import WriteData, guarded, tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.expressions.nodes import Node, Ref, conjunction
@@ -45,6 +45,8 @@ async def write_query(
     filters = rules.conditions(data, call.changeset, params)
     if transition is not None:
         required = (*required, transition)
+    if required and not assigned:
+        assigned = unchanged(data)
     wanted = run.wants_records
     key = (
         "over query", lowered.shape, variant, shape, call.filter, tenancy_for(call) is None,
@@ -105,6 +107,12 @@ async def _fetched(call: ActionCall, executable: Executable, session: Any, bound
         raise violated(call, error) from error
     except GuardViolation as error:
         raise broken_rule(call, error) from error
+
+
+def unchanged(data: WriteData) -> tuple[tuple[str, Node], ...]:
+    """What a statement assigns that changes nothing, but asks the rules of each row and locks it."""
+    key = data.spec.primary_key.name
+    return ((key, Ref(key)),)
 
 
 def broken_rule(call: ActionCall, error: GuardViolation) -> SorbusError:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sorbus.data_layers.base import Bindings, Executable
 from sorbus.engine import rules
-from sorbus.engine.bulk.over_query import broken_rule
+from sorbus.engine.bulk.over_query import broken_rule, unchanged
 from sorbus.engine.bulk.result import at_row
 from sorbus.engine.bulk.running import BulkRun
 from sorbus.engine.diagnosis import nothing_written, violated
@@ -18,7 +18,7 @@ from sorbus.engine.write_data import asked_inputs, guarded, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.expressions.build import is_expression
 from sorbus.expressions.nodes import Call, Node, Param, Ref, conjunction
-from sorbus.query.statements import Delete, Output, Select, Statement, UpdateMany
+from sorbus.query.statements import Delete, Output, Select, Statement, Update, UpdateMany
 from sorbus.schema.actions import ActionKind
 
 
@@ -133,7 +133,16 @@ def _statement(run: BulkRun, group: Group) -> Statement:
             resource=data.spec, where=conjunction(among, where), outputs=outputs, guards=group.required
         )
     if not group.names and not group.assigned:
-        return Select(resource=data.spec, outputs=outputs, where=conjunction(among, where, *group.required))
+        whole = conjunction(among, where)
+        if not group.required:
+            return Select(resource=data.spec, outputs=outputs, where=whole)
+        return Update(
+            resource=data.spec,
+            assignments=unchanged(data),
+            where=whole,
+            outputs=outputs,
+            guards=group.required,
+        )
     return UpdateMany(
         resource=data.spec,
         columns=(primary.name, *group.names),

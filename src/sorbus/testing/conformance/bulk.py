@@ -226,6 +226,16 @@ class BulkUpdates(Behaviour):
         assert sorted(each.stock for each in result) == [0, 1]
         assert all(each.changed_at > made[0].changed_at for each in result)
 
+    async def test_a_rule_of_an_action_that_changes_nothing_is_asked_of_each_row(self, here: Tenant) -> None:
+        made = await items(here, 3)
+        with pytest.raises(Rejected, match="there are none"):
+            await Item.count_up.bulk(here.scope, Item.query(here.scope))
+        with pytest.raises(Rejected, match="there are none"):
+            await Item.count_up.bulk(here.scope, made)
+        some = Item.query(here.scope).where(Item.stock > 0)
+        assert (await Item.count_up.bulk(here.scope, some, returning=True)).count == 2
+        assert (await Item.count_up.bulk(here.scope, await some.all())).count == 2
+
     async def test_a_rule_that_a_row_breaks_undoes_everything(self, here: Tenant) -> None:
         await items(here)
         with pytest.raises(Rejected, match="not so many"):

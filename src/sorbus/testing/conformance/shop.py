@@ -212,6 +212,11 @@ class Item(OfOrg):
         """A body that cannot be one statement although it should."""
         self.price = self.price / 2
 
+    @action.update
+    def count_up(self, scope: Scope) -> None:
+        """Change nothing, of what there is some of."""
+        require(Item.stock > 0, "there are none")
+
     @action.destroy
     def drop(self, scope: Scope) -> None:
         """Take it away for good, when it is sold out."""
