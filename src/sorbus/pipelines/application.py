@@ -12,14 +12,24 @@ from sorbus.pipelines.builtin import BUILTIN, DocumentExtraction, EmailAnalysis
 from sorbus.pipelines.component import ClientFactory, Pipelines
 from sorbus.pipelines.definition import Pipeline
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Definition, Result, Run, StageRun
+from sorbus.pipelines.resources.run import Definition, Result, Run, StageItem, StageRun
 from sorbus.resource.application import Sorbus
 from sorbus.resource.domain import Domain
 
 PIPELINES = Domain(
     "pipelines",
     description="Content, the pipelines that work on it, and what they found.",
-    resources=[Content, Definition, Run, StageRun, Result, LlmCall, EmailAnalysis, DocumentExtraction],
+    resources=[
+        Content,
+        Definition,
+        Run,
+        StageRun,
+        StageItem,
+        Result,
+        LlmCall,
+        EmailAnalysis,
+        DocumentExtraction,
+    ],
 )
 
 

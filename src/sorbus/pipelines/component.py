@@ -6,15 +6,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseFault
+from sorbus.errors.inputs import InvalidInput
 from sorbus.errors.pipelines import (
     DuplicatePipeline,
     NoSuchContent,
     NoSuchPipeline,
+    NothingAwaited,
     PipelinesNotStarted,
     RunKeepsDying,
     UnknownPipelineVersion,
@@ -25,13 +30,16 @@ from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
-from sorbus.pipelines.advance import Advancer, Observer
+from sorbus.pipelines.advance import Advancer
 from sorbus.pipelines.definition import Pipeline
+from sorbus.pipelines.events import Observer
 from sorbus.pipelines.resources.run import Definition
+from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.sql import sql
+from sorbus.pipelines.stages import Await
 from sorbus.pipelines.starting import Starter
 from sorbus.pipelines.store import RunStore
-from sorbus.scope import EveryTenant
+from sorbus.scope import EveryTenant, Scope
 from sorbus.types.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -175,21 +183,21 @@ class Pipelines(Starter):
                 known = [f"{each} {number}" for each, number in self.pipelines]
                 raise UnknownPipelineVersion(name, version, known=known)
             raise PipelinesNotStarted
-        stages = pipeline.stages
-        names = [each.name for each in stages]
         connection = await opened.session(app.engine.layers["postgres"])
+        again = [each.name for each in pipeline.stages if each.name not in pipeline.plan.handled]
         job = await connection.fetchval(
             sql("start_run"),
             run_id,
             tenant,
-            [uuid7() for _ in stages],
-            names,
-            list(range(len(stages))),
-            [0 if position == 0 else 1 for position in range(len(stages))],
-            [f'["{following}"]' for following in names[1:]] + ["[]"],
+            [uuid7() for _ in pipeline.stages],
+            [each.name for each in pipeline.stages],
+            list(range(len(pipeline.stages))),
+            [state.value for state in pipeline.first_states],
             pipeline.queue,
             _MOST_CLAIMS,
             {"tenant": tenant},
+            pipeline.priority,
+            again,
         )
         if job is None:
             raise NoSuchContent
@@ -204,6 +212,61 @@ class Pipelines(Starter):
         async with app.engine.session(app.engine.layers["postgres"]) as connection:
             for row in await connection.fetch(sql("job_of_run"), str(run.id)):
                 await cancel_job(connection, row["id"])
+
+    async def nudge(self, run: Any) -> None:
+        """See to it that a run has a job which is due, within the open transaction."""
+        app = self._need_app()
+        opened = app.engine.transaction_of_task()
+        if opened is None:
+            raise PipelinesNotStarted
+        connection = await opened.session(app.engine.layers["postgres"])
+        woken = await connection.fetch(sql("wake_run"), str(run.id))
+        for row in woken:
+            opened.on_commit.append(partial(self._wake, row["queue"]))
+        # A job that runs sees for itself what has been said, before it ends.
+        if not woken and not await connection.fetch(sql("job_of_run"), str(run.id)):
+            await self._enqueue(run.id, run.tenant, run.pipeline, run.version)
+
+    async def give(self, scope: Scope, run: Any, stage: str, value: Any) -> None:
+        """Give a stage of a run the value that it waits for.
+
+        Raises:
+            NothingAwaited: the run does not wait for it.
+            InvalidInput: the value is not of the declared type.
+        """
+        app = self._need_app()
+        plain = self._checked(run, stage, value)
+        layer = app.engine.layers["postgres"]
+        async with app.engine.transaction(nested=True) as opened:
+            connection = await opened.session(layer)
+            await layer.look(connection, scope.tenant)
+            row = await connection.fetchrow(sql("give"), run.id, stage, plain)
+            if row is None:
+                why = "the run has ended, or it was given before"
+                raise NothingAwaited(stage, why=why, allowed=())
+            if row["state"] != RunState.PAUSED:
+                await self.nudge(run)
+
+    def _checked(self, run: Any, stage: str, value: Any) -> Any:
+        """A value for a stage, as plain data of the type that it waits for."""
+        pipeline = self.pipelines.get((run.pipeline, run.version))
+        if pipeline is None:
+            known = [f"{name} {number}" for name, number in self.pipelines]
+            raise UnknownPipelineVersion(run.pipeline, run.version, known=known)
+        awaited = {each.name: each.work.type for each in pipeline.stages if isinstance(each.work, Await)}
+        if stage not in awaited:
+            why = (
+                "it is no stage that waits for a value" if pipeline.stage(stage) else "there is no such stage"
+            )
+            raise NothingAwaited(stage, why=why, allowed=awaited)
+        adapter: TypeAdapter[Any] = TypeAdapter(awaited[stage])
+        try:
+            return adapter.dump_python(adapter.validate_python(value), mode="json")
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InvalidInput(
+                "Run.give", "value", problem=f"{first['msg']} (for the stage `{stage}`)", at=first["loc"]
+            ) from error
 
     def _need_pool(self) -> Pool:
         if self._pool is None:

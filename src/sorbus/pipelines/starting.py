@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sorbus.errors.pipelines import PipelinesNotStarted
+from sorbus.scope import Scope
 
 
 class Starter:
@@ -24,4 +25,17 @@ class Starter:
 
     async def cancel(self, run: Any) -> None:
         """Cancel a run's job."""
+        raise PipelinesNotStarted
+
+    async def nudge(self, run: Any) -> None:
+        """See to it that a run has a job which is due."""
+        raise PipelinesNotStarted
+
+    async def give(self, scope: Scope, run: Any, stage: str, value: Any) -> None:
+        """Give a stage of a run the value that it waits for.
+
+        Raises:
+            NothingAwaited: the run does not wait for it.
+            InvalidInput: the value is not of the declared type.
+        """
         raise PipelinesNotStarted

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.starting import Starter
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
@@ -61,11 +61,15 @@ class StageRun(Resource):
     name: Attr[str] = attribute(public=True)
     position: Attr[int] = attribute(public=True)
     state: Attr[StageState] = attribute(public=True)
-    waits: Attr[int] = attribute(description="How many predecessors are not done yet.")
-    next: Attr[list[str]] = attribute(description="The stages that wait for this one.")
     attempt: Attr[int] = attribute(public=True, description="How many attempts have failed.")
     output: Attr[Json | None] = attribute(public=True)
     error: Attr[Json | None] = attribute(public=True)
+    wake_at: Attr[datetime | None] = attribute(
+        public=True, description="When it may start, or when it has waited long enough."
+    )
+    given_at: Attr[datetime | None] = attribute(
+        public=True, description="When somebody gave it the value that it waits for."
+    )
     started_at: Attr[datetime | None] = attribute(public=True)
     finished_at: Attr[datetime | None] = attribute(public=True)
 
@@ -78,6 +82,32 @@ class StageRun(Resource):
     identities = Identities(name=identity(run_id, name, all_tenants=True))
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/stage-runs", "get", "index")
+
+
+class StageItem(Resource):
+    """One item of a stage that runs for each item of a list, or one round of one that is repeated: a checkpoint."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    tenant: Attr[str] = attribute(max_length=200)
+    run_id: Attr[UUID] = attribute(public=True)
+    stage: Attr[str] = attribute(public=True)
+    index: Attr[int] = attribute(public=True, description="The position of the item, or the round, from 0.")
+    state: Attr[StageState] = attribute(public=True)
+    attempt: Attr[int] = attribute(public=True, description="How many attempts have failed.")
+    output: Attr[Json | None] = attribute(public=True)
+    error: Attr[Json | None] = attribute(public=True)
+    wake_at: Attr[datetime | None] = attribute(public=True, description="When it may start.")
+    started_at: Attr[datetime | None] = attribute(public=True)
+    finished_at: Attr[datetime | None] = attribute(public=True)
+
+    run: One[Run] = belongs_to(via=run_id, on_delete="cascade")
+    duration = calculate(finished_at - started_at)
+
+    storage = Postgres("stage_items")
+    tenancy = Tenancy(tenant)
+    identities = Identities(place=identity(run_id, stage, index, all_tenants=True))
+    policies = Policies(policy("read", authorize_if(actor_present())))
+    json_api = JsonApi("/stage-items", "get", "index")
 
 
 class Result(Resource):
@@ -117,12 +147,19 @@ class Run(Resource):
     version: Attr[int] = attribute(public=True, default=1, writable=False)
     state: Attr[RunState] = attribute(public=True, default=RunState.PENDING)
     error: Attr[Json | None] = attribute(public=True, default=None)
+    signals: Attr[int] = attribute(
+        default=0, writable=False, description="How often somebody has said something to it."
+    )
+    wake_at: Attr[datetime | None] = attribute(
+        public=True, default=None, description="When it goes on by itself, while it waits."
+    )
     started_at: Attr[datetime | None] = attribute(public=True, default=None)
     finished_at: Attr[datetime | None] = attribute(public=True, default=None)
     inserted_at: Attr[datetime] = timestamp(public=True)
 
     content: One[Content] = belongs_to(via=content_id, on_delete="cascade", public=True)
     stages: Many[StageRun] = has_many(public=True, order_by=lambda stage: stage.position)
+    items: Many[StageItem] = has_many(public=True, order_by=lambda item: (item.stage, item.index))
     result: One[Result | None] = has_one(public=True)
     llm_calls: Many[LlmCall] = has_many(order_by=lambda call: call.id)
     cost_usd = agg.sum(llm_calls, lambda call: call.cost_usd, public=True)
@@ -140,13 +177,34 @@ class Run(Resource):
     async def _enqueue(self, scope: Scope) -> None:
         await scope.get(Starter).enqueue(self)
 
-    @action.transition(RunState.PENDING, RunState.RUNNING, to=RunState.CANCELLED)
+    @action.transition(*OPEN_RUNS, to=RunState.CANCELLED)
     def cancel(self, scope: Scope) -> None:
         """Stop the run; what is committed stays."""
 
     @cancel.after_write
     async def _cancel_job(self, scope: Scope) -> None:
         await scope.get(Starter).cancel(self)
+
+    @action.transition(RunState.PENDING, RunState.RUNNING, RunState.WAITING, to=RunState.PAUSED)
+    def pause(self, scope: Scope) -> None:
+        """Start no further stage; what is under way ends and is kept."""
+
+    @action.transition(RunState.PAUSED, to=RunState.RUNNING)
+    def resume(self, scope: Scope) -> None:
+        """Go on."""
+
+    @resume.after_write
+    async def _nudge(self, scope: Scope) -> None:
+        await scope.get(Starter).nudge(self)
+
+    @action.generic
+    @classmethod
+    async def give(cls, scope: Scope, run_id: UUID, stage: str, value: Json) -> None:
+        """Give a stage the value that it waits for: an approval, or what a signal declares.
+
+        It may come before the stage starts. Of two, the first one counts; the second is refused.
+        """
+        await scope.get(Starter).give(scope, await cls.get(scope, run_id), stage, value)
 
     @action.transition(RunState.FAILED, RunState.CANCELLED, to=RunState.PENDING)
     def retry(self, scope: Scope) -> None:
@@ -168,5 +226,15 @@ class Run(Resource):
     tenancy = Tenancy(tenant)
     policies = Policies(policy("any", authorize_if(actor_present())))
     json_api = JsonApi(
-        "/runs", "get", "index", start, cancel, retry, for_content, includes=[content, stages, result]
+        "/runs",
+        "get",
+        "index",
+        start,
+        cancel,
+        pause,
+        resume,
+        give,
+        retry,
+        for_content,
+        includes=[content, stages, items, result],
     )

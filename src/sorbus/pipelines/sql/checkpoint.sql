@@ -1,0 +1,78 @@
+-- The checkpoints of many runs: what has settled, what follows from it, and for a run that ends or falls asleep its own
+-- row, its result and its job. All of it or nothing.
+-- $1 runs, $2 jobs, $3 attempts, $4 attempted_at, $5 nodes, $6 how a run ends or null, $7 its number of rows, $8 its
+-- error, $9 result ids, $10 results, $11 seconds to sleep, $12 the signals that it has seen; then for each stage
+-- $13 run, $14 name, $15 state, $16 output, $17 error, $18 attempt, $19 started_at, $20 seconds until it may start.
+-- JSON travels as text: in an array of jsonb, lists would be taken for further dimensions.
+-- A stage settles once only: its row's own state is the guard, the lease is the fence.
+WITH input AS MATERIALIZED (
+    SELECT i.*, r.state AS run_state, r.signals AS run_signals
+    FROM unnest(
+        $1::uuid[], $2::bigint[], $3::int[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[], $8::text[],
+        $9::uuid[], $10::text[], $11::float8[], $12::bigint[]
+    ) AS i (run_id, job_id, attempt, attempted_at, node, ends, rows, error, result_id, result, sleep, signals)
+    JOIN public.oban_jobs AS j
+      ON j.id = i.job_id AND j.state = 'executing' AND j.attempt = i.attempt
+     AND j.attempted_at = timezone('UTC', i.attempted_at) AND j.attempted_by[1] = i.node
+    JOIN pipeline_runs AS r ON r.id = i.run_id AND r.state IN ('running', 'paused')
+),
+-- The last stage settles only together with its run: this lock keeps a cancel and a given value out, or finds them.
+ending AS MATERIALIZED (
+    SELECT r.id
+    FROM input AS i JOIN pipeline_runs AS r ON r.id = i.run_id
+    WHERE i.ends IS NOT NULL AND r.state IN ('running', 'paused')
+      -- Who falls asleep must have seen everything that was said to the run.
+      AND (i.ends NOT IN ('running', 'waiting', 'paused')
+           OR (r.signals = i.signals AND r.state = CASE i.ends WHEN 'paused' THEN 'paused' ELSE 'running' END))
+    FOR NO KEY UPDATE OF r
+),
+stages AS (
+    UPDATE stage_runs AS s
+    SET state = c.state,
+        output = CASE WHEN c.state = 'done' THEN c.output::jsonb ELSE s.output END,
+        error = c.error::jsonb,
+        attempt = c.attempt,
+        started_at = CASE WHEN c.state = 'running' THEN coalesce(s.started_at, c.started_at)
+                          ELSE coalesce(c.started_at, s.started_at) END,
+        finished_at = CASE WHEN c.state IN ('done', 'failed', 'skipped') THEN now() END,
+        wake_at = now() + make_interval(secs => c.delay)
+    FROM unnest($13::uuid[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::timestamptz[],
+                $20::float8[]) AS c (run_id, name, state, output, error, attempt, started_at, delay)
+    JOIN input AS i ON i.run_id = c.run_id
+    WHERE s.run_id = c.run_id AND s.name = c.name AND s.state IN ('waiting', 'ready', 'running')
+      AND (i.ends IS NULL OR EXISTS (SELECT FROM ending AS e WHERE e.id = i.run_id))
+    RETURNING s.run_id
+),
+taken AS (
+    SELECT i.*
+    FROM input AS i
+    WHERE i.rows = (SELECT count(*) FROM stages AS s WHERE s.run_id = i.run_id)
+      AND (i.ends IS NULL OR EXISTS (SELECT FROM ending AS e WHERE e.id = i.run_id))
+),
+ended AS (
+    UPDATE pipeline_runs AS r
+    SET state = t.ends, error = t.error::jsonb,
+        finished_at = CASE WHEN t.ends NOT IN ('running', 'waiting', 'paused') THEN now() END,
+        wake_at = now() + make_interval(secs => t.sleep)
+    FROM taken AS t
+    WHERE t.ends IS NOT NULL AND r.id = t.run_id
+    RETURNING r.id, r.tenant, r.content_id, r.pipeline, t.ends, t.job_id, t.attempt, t.result_id, t.result, t.sleep
+),
+results AS (
+    INSERT INTO results (id, tenant, run_id, content_id, pipeline, data, inserted_at)
+    SELECT e.result_id, e.tenant, e.id, e.content_id, e.pipeline, e.result::jsonb, now() FROM ended AS e
+    WHERE e.ends = 'completed'
+    ON CONFLICT (run_id) DO UPDATE SET data = excluded.data, inserted_at = excluded.inserted_at
+),
+acked AS (
+    UPDATE public.oban_jobs AS j
+    SET state = CASE WHEN e.sleep IS NULL THEN 'completed' ELSE 'scheduled' END::public.oban_job_state,
+        completed_at = CASE WHEN e.sleep IS NULL THEN timezone('UTC', now()) END,
+        scheduled_at = CASE WHEN e.sleep IS NULL THEN j.scheduled_at
+                            ELSE timezone('UTC', now()) + make_interval(secs => e.sleep) END,
+        attempt = CASE WHEN e.sleep IS NULL THEN j.attempt ELSE j.attempt - 1 END
+    FROM ended AS e
+    WHERE j.id = e.job_id AND e.ends IN ('running', 'completed', 'waiting', 'paused') AND j.state = 'executing' AND j.attempt = e.attempt
+)
+SELECT t.run_id, t.run_state AS state, t.run_signals AS signals, e.id IS NOT NULL AS ended
+FROM taken AS t LEFT JOIN ended AS e ON e.id = t.run_id
