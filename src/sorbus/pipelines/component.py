@@ -207,9 +207,10 @@ class Pipelines(Starter):
         self.jobs.wake({queue})
 
     async def cancel(self, run: Any) -> None:
-        """Cancel a run's jobs within the open transaction."""
+        """Cancel a run's jobs and the stages in hand within the open transaction."""
         app = self._need_app()
         async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            await connection.execute(sql("cancel_stages"), run.id)
             for row in await connection.fetch(sql("job_of_run"), str(run.id)):
                 await cancel_job(connection, row["id"])
 

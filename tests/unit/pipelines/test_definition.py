@@ -73,7 +73,7 @@ def test_stages_in_order_with_their_inputs() -> None:
             {"name": "mend", "action": "Printer.mend", "attempts": 3},
             {"name": "tell", "action": "Printer.tell", "attempts": 5},
         ],
-        "edges": [["scan", "mend"], ["mend", "tell"]],
+        "edges": [["scan", "mend"], ["scan", "tell"], ["mend", "tell"]],
     }
     found = made.stage("mend")
     assert found is not None
