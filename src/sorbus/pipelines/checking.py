@@ -229,7 +229,7 @@ class _Check:
         return {stage.name, *needed} if stage.join == "all" else {stage.name}
 
     def _reachable(self, vertex: Vertex, graph: Graph) -> None:
-        counted = [edge for edge in vertex.edges if edge.kind is not EdgeKind.DECIDES]
+        counted = vertex.counted
         if isinstance(vertex.join, int) and vertex.join > len(counted):
             why = f"it wants {vertex.join} stages before it to be done, and has {len(counted)}"
             raise UnreachableStage(self.pipeline, vertex.name, why, drawing=drawn(graph, mark=vertex.name))

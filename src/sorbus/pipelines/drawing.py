@@ -8,7 +8,7 @@ from typing import Any
 from sorbus.pipelines.graph import Edge, EdgeKind, Graph, Vertex
 from sorbus.pipelines.stages import Await, ForEach, Once, Pause, Repeat, Stage
 
-_SIGNS = {EdgeKind.HARD: "", EdgeKind.SOFT: "?", EdgeKind.FAILURE: "!", EdgeKind.DECIDES: ""}
+_SIGNS = {EdgeKind.HARD: "", EdgeKind.SOFT: "?", EdgeKind.FAILURE: "!"}
 
 
 def drawn(graph: Graph, *, mark: str = "") -> str:
@@ -25,9 +25,7 @@ def drawn(graph: Graph, *, mark: str = "") -> str:
 
 
 def _waits(vertex: Vertex) -> str:
-    sources = dict.fromkeys(
-        f"{edge.source}{_SIGNS[edge.kind]}" for edge in vertex.edges if edge.kind is not EdgeKind.DECIDES
-    )
+    sources = dict.fromkeys(f"{edge.source}{_SIGNS[edge.kind]}" for edge in vertex.counted)
     join = "" if vertex.join == "all" or len(sources) < 2 else f"{vertex.join} of "
     waits = f" <- {join}{', '.join(sources)}" if sources else ""
     return f"{waits}   when {vertex.when}" if vertex.when is not None else waits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
@@ -39,7 +39,7 @@ class Edge:
     kind: EdgeKind = EdgeKind.HARD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Vertex:
     """A stage as the rule sees it.
 
@@ -53,13 +53,17 @@ class Vertex:
     when: Condition | None = None
     may_fail: bool = False
 
+    @cached_property
+    def counted(self) -> tuple[Edge, ...]:
+        """The edges that its join counts."""
+        return tuple(edge for edge in self.edges if edge.kind is not EdgeKind.DECIDES)
 
-class Way(Enum):
-    """What an edge has come to."""
-
-    OPEN = "open"
-    TAKEN = "taken"
-    MISSED = "missed"
+    @cached_property
+    def needed(self) -> int:
+        """How many of them must be taken."""
+        if isinstance(self.join, int):
+            return self.join
+        return len(self.counted) if self.join == "all" else 1
 
 
 @dataclass(slots=True)
@@ -77,19 +81,12 @@ class Frontier:
     failed: list[str] = field(default_factory=list[str])
 
 
-_BY_STATE: Mapping[EdgeKind, Mapping[StageState, Way]] = {
-    EdgeKind.HARD: {
-        StageState.DONE: Way.TAKEN,
-        StageState.SKIPPED: Way.MISSED,
-        StageState.FAILED: Way.MISSED,
-    },
-    EdgeKind.SOFT: dict.fromkeys((StageState.DONE, StageState.SKIPPED, StageState.FAILED), Way.TAKEN),
-    EdgeKind.FAILURE: {
-        StageState.DONE: Way.MISSED,
-        StageState.SKIPPED: Way.MISSED,
-        StageState.FAILED: Way.TAKEN,
-    },
+_TAKEN: Mapping[EdgeKind, frozenset[StageState]] = {
+    EdgeKind.HARD: frozenset({StageState.DONE}),
+    EdgeKind.SOFT: frozenset({StageState.DONE, StageState.SKIPPED, StageState.FAILED}),
+    EdgeKind.FAILURE: frozenset({StageState.FAILED}),
 }
+"""The states of its source in which a settled edge is taken; in others it is missed."""
 
 
 @dataclass(frozen=True)
@@ -135,30 +132,35 @@ class Graph:
         return found
 
     def _verdict(self, vertex: Vertex, known: Mapping[str, StageState], outputs: Outputs) -> StageState:
-        ways = [self._way(edge, known) for edge in vertex.edges if edge.kind is not EdgeKind.DECIDES]
-        taken, left = ways.count(Way.TAKEN), ways.count(Way.OPEN)
-        if vertex.join == "settled":
-            reached, possible = left == 0 and taken > 0, left > 0 or taken > 0
-        else:
-            needed = {"all": len(ways), "any": 1}.get(str(vertex.join), vertex.join)
-            assert isinstance(needed, int)
-            reached, possible = taken >= needed, taken + left >= needed
-        if ways and not possible:
-            return StageState.SKIPPED
-        if (ways and not reached) or vertex.when is None:
-            return StageState.WAITING if ways and not reached else StageState.READY
-        if any(edge.kind is EdgeKind.DECIDES and self._open(edge.source, known) for edge in vertex.edges):
+        taken, left = self._counts(vertex, known)
+        if vertex.counted:
+            if vertex.join == "settled":
+                reached, possible = left == 0 and taken > 0, left > 0 or taken > 0
+            else:
+                reached, possible = taken >= vertex.needed, taken + left >= vertex.needed
+            if not reached:
+                return StageState.WAITING if possible else StageState.SKIPPED
+        if vertex.when is None:
+            return StageState.READY
+        if any(self._open(name, known) for name in vertex.when.stages):
             return StageState.WAITING
         label = f"{self.pipeline}.{vertex.name}"
         return StageState.READY if vertex.when.holds(outputs, label=label) else StageState.SKIPPED
+
+    def _counts(self, vertex: Vertex, known: Mapping[str, StageState]) -> tuple[int, int]:
+        """How many of a vertex's edges are taken, and how many still open."""
+        taken = left = 0
+        for edge in vertex.counted:
+            if self._open(edge.source, known):
+                left += 1
+            elif known[edge.source] in _TAKEN[edge.kind]:
+                taken += 1
+        return taken, left
 
     def _open(self, name: str, known: Mapping[str, StageState]) -> bool:
         # What waits for a failure that stops the run is not skipped by it: a retry may still start it.
         state = known.get(name)
         return state is None or (state is StageState.FAILED and name not in self.handled)
-
-    def _way(self, edge: Edge, known: Mapping[str, StageState]) -> Way:
-        return Way.OPEN if self._open(edge.source, known) else _BY_STATE[edge.kind][known[edge.source]]
 
 
 def ordered(edges: Mapping[str, Iterable[str]]) -> tuple[list[str], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from sorbus.errors.base import SorbusError
 from sorbus.errors.pipelines import NoSuchItems, NothingGiven, RoundsUsedUp

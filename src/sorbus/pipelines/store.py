@@ -160,28 +160,20 @@ class RunStore:
             raise known from error
 
     async def _begin(self, items: list[tuple[UUID, Lease]]) -> list[Progress | None]:
-        leases = [lease for _, lease in items]
-        rows = await self._fetch("begin_runs", [run for run, _ in items], *_lease_columns(leases))
+        runs = [{"run_id": run, **_lease_row(lease)} for run, lease in items]
+        rows = await self._fetch("begin_runs", _text(runs))
         found = {row["id"]: _progress(row) for row in rows}
         return [found.get(run) for run, _ in items]
 
     async def _checkpoint(self, items: list[Checkpoint]) -> list[Verdict]:
         # One run has one checkpoint in a group at most: its conductor waits for each answer.
-        endings = [each.ending or _NO_ENDING for each in items]
-        changes = [(each.run_id, change) for each in items for change in each.changes]
-        rows = await self._fetch(
-            "checkpoint",
-            [each.run_id for each in items],
-            *_lease_columns([each.lease for each in items]),
-            [None if each.ending is None else each.ending.state.value for each in items],
-            [len(each.changes) for each in items],
-            [_text(ending.error) for ending in endings],
-            [uuid7() for _ in items],
-            [_text(ending.result) for ending in endings],
-            [ending.sleep for ending in endings],
-            [each.signals for each in items],
-            *_change_columns(changes),
-        )
+        runs = [_run_row(each) for each in items]
+        changes = [
+            {"run_id": each.run_id, "attempt": change.attempt, **_change_row(change)}
+            for each in items
+            for change in each.changes
+        ]
+        rows = await self._fetch("checkpoint", _text(runs), _text(changes))
         verdicts = {
             row["run_id"]: Verdict(
                 taken=True, ended=row["ended"], state=RunState(row["state"]), signals=row["signals"]
@@ -191,23 +183,19 @@ class RunStore:
         return [verdicts.get(each.run_id, REFUSED) for each in items]
 
     async def _checkpoint_items(self, items: list[Checkpoint]) -> list[Verdict]:
-        changes = [(each.run_id, change) for each in items for change in each.changes]
-        leases = [each.lease for each in items for _ in each.changes]
-        runs, stages, states, outputs, errors, attempts, started, delays = _change_columns(changes)
-        rows = await self._fetch(
-            "checkpoint_items",
-            [uuid7() for _ in changes],
-            runs,
-            stages,
-            [change.index for _, change in changes],
-            states,
-            outputs,
-            errors,
-            attempts,
-            started,
-            delays,
-            *_lease_columns(leases),
-        )
+        changes = [
+            {
+                "id": uuid7(),
+                "run_id": each.run_id,
+                "index": change.index,
+                "failed": change.attempt,
+                **_lease_row(each.lease),
+                **_change_row(change),
+            }
+            for each in items
+            for change in each.changes
+        ]
+        rows = await self._fetch("checkpoint_items", _text(changes))
         written = {(row["run_id"], row["stage"], row["index"]) for row in rows}
         return [
             Verdict(
@@ -215,9 +203,6 @@ class RunStore:
             )
             for each in items
         ]
-
-
-_NO_ENDING = Ending(state=RunState.RUNNING)
 
 
 async def _each_alone(write: Any, items: list[Checkpoint]) -> list[Verdict | Exception]:
@@ -232,8 +217,8 @@ async def _each_alone(write: Any, items: list[Checkpoint]) -> list[Verdict | Exc
     return [answer for each in items for answer in await _each_alone(write, [each])]
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else encode_json(value).decode()
+def _text(value: Any) -> str:
+    return encode_json(value).decode()
 
 
 def _answer(answer: Verdict | Exception) -> Verdict:
@@ -242,26 +227,43 @@ def _answer(answer: Verdict | Exception) -> Verdict:
     return answer
 
 
-def _lease_columns(leases: Sequence[Lease]) -> tuple[list[Any], ...]:
-    return (
-        [each.id for each in leases],
-        [each.attempt for each in leases],
-        [each.attempted_at for each in leases],
-        [each.node for each in leases],
-    )
+def _lease_row(lease: Lease) -> dict[str, Any]:
+    return {
+        "job_id": lease.id,
+        "attempt": lease.attempt,
+        "attempted_at": lease.attempted_at,
+        "node": lease.node,
+    }
 
 
-def _change_columns(changes: Sequence[tuple[UUID, Change]]) -> tuple[list[Any], ...]:
-    return (
-        [run for run, _ in changes],
-        [change.stage for _, change in changes],
-        [change.state.value for _, change in changes],
-        [_text(change.output) for _, change in changes],
-        [_text(change.error) for _, change in changes],
-        [change.attempt for _, change in changes],
-        [change.started_at for _, change in changes],
-        [change.delay for _, change in changes],
-    )
+def _run_row(checkpoint: Checkpoint) -> dict[str, Any]:
+    row = {
+        "run_id": checkpoint.run_id,
+        "rows": len(checkpoint.changes),
+        "signals": checkpoint.signals,
+        **_lease_row(checkpoint.lease),
+    }
+    ending = checkpoint.ending
+    if ending is not None:
+        row |= {
+            "ends": ending.state.value,
+            "error": ending.error,
+            "result_id": uuid7(),
+            "result": ending.result,
+            "sleep": ending.sleep,
+        }
+    return row
+
+
+def _change_row(change: Change) -> dict[str, Any]:
+    return {
+        "name": change.stage,
+        "state": change.state.value,
+        "output": change.output,
+        "error": change.error,
+        "started_at": change.started_at,
+        "delay": change.delay,
+    }
 
 
 def _progress(row: Any) -> Progress:

@@ -1,8 +1,8 @@
 -- Take many runs in hand: each becomes running if its job's lease holds and it has not ended. A paused one stays so.
--- $1 runs, $2 jobs, $3 attempts, $4 attempted_at, $5 nodes. Answers with what the stages need.
+-- $1 the runs with their leases as JSON. Answers with what the stages need.
 WITH input AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::timestamptz[], $5::text[])
-        AS i (run_id, job_id, attempt, attempted_at, node)
+    SELECT * FROM json_to_recordset($1::text::json)
+        AS i (run_id uuid, job_id bigint, attempt int, attempted_at timestamptz, node text)
 ),
 begun AS (
     UPDATE pipeline_runs AS r

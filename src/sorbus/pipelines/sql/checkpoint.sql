@@ -1,16 +1,14 @@
 -- The checkpoints of many runs: what has settled, what follows from it, and for a run that ends or falls asleep its own
 -- row, its result and its job. All of it or nothing.
--- $1 runs, $2 jobs, $3 attempts, $4 attempted_at, $5 nodes, $6 how a run ends or null, $7 its number of rows, $8 its
--- error, $9 result ids, $10 results, $11 seconds to sleep, $12 the signals that it has seen; then for each stage
--- $13 run, $14 name, $15 state, $16 output, $17 error, $18 attempt, $19 started_at, $20 seconds until it may start.
--- JSON travels as text: in an array of jsonb, lists would be taken for further dimensions.
+-- $1 the runs as JSON: their leases, how each ends or null, its number of rows, and what it has seen of its signals.
+-- $2 what has become of their stages. They travel as JSON, since the driver looks at every item of an array.
 -- A stage settles once only: its row's own state is the guard, the lease is the fence.
 WITH input AS MATERIALIZED (
     SELECT i.*, r.state AS run_state, r.signals AS run_signals
-    FROM unnest(
-        $1::uuid[], $2::bigint[], $3::int[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[], $8::text[],
-        $9::uuid[], $10::text[], $11::float8[], $12::bigint[]
-    ) AS i (run_id, job_id, attempt, attempted_at, node, ends, rows, error, result_id, result, sleep, signals)
+    FROM json_to_recordset($1::text::json) AS i (
+        run_id uuid, job_id bigint, attempt int, attempted_at timestamptz, node text, ends text, rows bigint,
+        error jsonb, result_id uuid, result jsonb, sleep float8, signals bigint
+    )
     JOIN public.oban_jobs AS j
       ON j.id = i.job_id AND j.state = 'executing' AND j.attempt = i.attempt
      AND j.attempted_at = timezone('UTC', i.attempted_at) AND j.attempted_by[1] = i.node
@@ -29,15 +27,16 @@ ending AS MATERIALIZED (
 stages AS (
     UPDATE stage_runs AS s
     SET state = c.state,
-        output = CASE WHEN c.state = 'done' THEN c.output::jsonb ELSE s.output END,
-        error = c.error::jsonb,
+        output = CASE WHEN c.state = 'done' THEN c.output ELSE s.output END,
+        error = c.error,
         attempt = c.attempt,
         started_at = CASE WHEN c.state = 'running' THEN coalesce(s.started_at, c.started_at)
                           ELSE coalesce(c.started_at, s.started_at) END,
         finished_at = CASE WHEN c.state IN ('done', 'failed', 'skipped') THEN now() END,
         wake_at = now() + make_interval(secs => c.delay)
-    FROM unnest($13::uuid[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::timestamptz[],
-                $20::float8[]) AS c (run_id, name, state, output, error, attempt, started_at, delay)
+    FROM json_to_recordset($2::text::json) AS c (
+        run_id uuid, name text, state text, output jsonb, error jsonb, attempt bigint, started_at timestamptz, delay float8
+    )
     JOIN input AS i ON i.run_id = c.run_id
     WHERE s.run_id = c.run_id AND s.name = c.name AND s.state IN ('waiting', 'ready', 'running')
       AND (i.ends IS NULL OR EXISTS (SELECT FROM ending AS e WHERE e.id = i.run_id))
@@ -46,12 +45,13 @@ stages AS (
 taken AS (
     SELECT i.*
     FROM input AS i
-    WHERE i.rows = (SELECT count(*) FROM stages AS s WHERE s.run_id = i.run_id)
-      AND (i.ends IS NULL OR EXISTS (SELECT FROM ending AS e WHERE e.id = i.run_id))
+    LEFT JOIN (SELECT s.run_id, count(*) AS rows FROM stages AS s GROUP BY s.run_id) AS s ON s.run_id = i.run_id
+    LEFT JOIN ending AS e ON e.id = i.run_id
+    WHERE i.rows = coalesce(s.rows, 0) AND (i.ends IS NULL OR e.id IS NOT NULL)
 ),
 ended AS (
     UPDATE pipeline_runs AS r
-    SET state = t.ends, error = t.error::jsonb,
+    SET state = t.ends, error = t.error,
         finished_at = CASE WHEN t.ends NOT IN ('running', 'waiting', 'paused') THEN now() END,
         wake_at = now() + make_interval(secs => t.sleep)
     FROM taken AS t
@@ -60,7 +60,7 @@ ended AS (
 ),
 results AS (
     INSERT INTO results (id, tenant, run_id, content_id, pipeline, data, inserted_at)
-    SELECT e.result_id, e.tenant, e.id, e.content_id, e.pipeline, e.result::jsonb, now() FROM ended AS e
+    SELECT e.result_id, e.tenant, e.id, e.content_id, e.pipeline, e.result, now() FROM ended AS e
     WHERE e.ends = 'completed'
     ON CONFLICT (run_id) DO UPDATE SET data = excluded.data, inserted_at = excluded.inserted_at
 ),
