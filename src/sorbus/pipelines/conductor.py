@@ -191,10 +191,7 @@ class Conductor:
             row = self.progress.stages[each.planned.name]
             if row.state is not StageState.RUNNING:
                 marks[each.planned.name] = Change(
-                    stage=each.planned.name,
-                    state=StageState.RUNNING,
-                    attempt=row.attempt,
-                    started_at=datetime.now(UTC),
+                    stage=each.planned.name, state=StageState.RUNNING, attempt=row.attempt
                 )
         for mark in marks.values():
             applied(self.progress, mark)

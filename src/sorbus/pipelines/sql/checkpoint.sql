@@ -30,7 +30,7 @@ stages AS (
         output = CASE WHEN c.state = 'done' THEN c.output ELSE s.output END,
         error = c.error,
         attempt = c.attempt,
-        started_at = CASE WHEN c.state = 'running' THEN coalesce(s.started_at, c.started_at)
+        started_at = CASE WHEN c.state = 'running' THEN coalesce(s.started_at, now())
                           ELSE coalesce(c.started_at, s.started_at) END,
         finished_at = CASE WHEN c.state IN ('done', 'failed', 'skipped') THEN now() END,
         wake_at = now() + make_interval(secs => c.delay)
