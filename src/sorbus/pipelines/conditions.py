@@ -14,7 +14,7 @@ from sorbus.expressions.build import Expr
 from sorbus.expressions.describe import describe
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
 from sorbus.expressions.nodes import NULL, PATH, As, Call, Const, Node, Ref
-from sorbus.pipelines.outputs import UNKNOWN, member_of, plain_type
+from sorbus.pipelines.outputs import list_of, member_of, plain_type
 
 Outputs = Mapping[str, Any]
 """The outputs of stages by name, as plain data."""
@@ -145,12 +145,11 @@ class Selection:
 
     def of(self, outputs: Outputs) -> Any:
         """What is there; None where nothing is."""
-        found = outputs.get(self.stage)
+        found: Any = outputs.get(self.stage)
         for step in self.steps:
             if isinstance(found, dict):
                 found = cast("dict[str, Any]", found).get(step)
-            elif isinstance(found, list) and step.lstrip("-").isdigit():
-                items = found
+            elif (items := list_of(found)) is not None and step.lstrip("-").isdigit():
                 place = int(step)
                 found = items[place] if -len(items) <= place < len(items) else None
             else:
@@ -165,15 +164,20 @@ class _OfOutputs:
         """A stage's output; null when it has none."""
         return row.get(ref.name)
 
-    def enclosing(self, *_: Any) -> NoReturn:
-        """Nothing encloses an output or is related to it.
+    def enclosing(self, row: Any) -> NoReturn:
+        """Nothing encloses an output.
 
         Raises:
             Unevaluable: always.
         """
-        raise Unevaluable("outputs are not related to rows")
+        raise Unevaluable(f"{row!r} is not related to rows")
 
-    exists = aggregate = enclosing
+    def exists(self, row: Any, node: Any, environment: Any) -> NoReturn:
+        """Nothing is related to an output; raises as `enclosing`."""
+        del node, environment
+        self.enclosing(row)
+
+    aggregate = exists
 
 
 _ENVIRONMENT = Environment(rows=_OfOutputs())
@@ -232,15 +236,3 @@ def selection_of(function: Callable[..., Any], types: Mapping[str, Any], *, labe
     if not isinstance(found, Output):
         raise BadCondition(label, f"it gives a value of type {type(found).__name__} instead of a place")
     return Selection(*found.place)
-
-
-__all__ = [
-    "UNKNOWN",
-    "Condition",
-    "Output",
-    "Outputs",
-    "Selection",
-    "condition_of",
-    "of_expression",
-    "selection_of",
-]

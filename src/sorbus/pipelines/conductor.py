@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sorbus.jobs.context import JobContext
 from sorbus.jobs.outcomes import Cancel, Done, Outcome
@@ -290,10 +290,11 @@ class Conductor:
 
     def _outcome(self, ending: Ending | None) -> Outcome:
         assert ending is not None, "only an ending gives the lease back"
-        message = "" if ending.error is None else str(ending.error.get("message", ""))
         match ending.state:
             case RunState.FAILED | RunState.COMPENSATED:
-                self.tell(EventKind.FAILED, stage=ending.error.get("stage"), error=message)
+                error: dict[str, Any] = ending.error or {}
+                message = str(error.get("message", ""))
+                self.tell(EventKind.FAILED, stage=error.get("stage"), error=message)
                 return Cancel(f"the run failed: {message}")
             case RunState.COMPLETED:
                 self.tell(EventKind.COMPLETED)

@@ -10,6 +10,7 @@ from typing import Any
 from sorbus.errors.base import SorbusError
 from sorbus.errors.pipelines import NoSuchItems, NothingGiven, RoundsUsedUp
 from sorbus.pipelines.attempts import Attempt, PlannedStage, error_data
+from sorbus.pipelines.outputs import list_of
 from sorbus.pipelines.progress import ItemRow, Progress, StageRow
 from sorbus.pipelines.resources.states import StageState
 from sorbus.pipelines.stages import Await, ForEach, Once, Pause, Repeat
@@ -97,10 +98,10 @@ def _for_each(
     over = planned.plan.over
     assert over is not None, "the checks have found it"
     found = over.of(progress.outputs)
-    if not isinstance(found, list):
+    items = list_of(found)
+    if items is None:
         kind = "nothing" if found is None else f"a value of type {type(found).__name__}"
         raise NoSuchItems(progress.pipeline, planned.name, str(over), found=kind)
-    items = found
     rows = progress.items.get(planned.name, {})
     busy = {index for name, index in running if name == planned.name}
     failed = next((rows[index] for index in rows if rows[index].state is StageState.FAILED), None)

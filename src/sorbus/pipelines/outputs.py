@@ -53,15 +53,29 @@ def may_be_none(annotation: Any) -> bool:
 
 def members(annotation: Any) -> Mapping[str, Any] | None:
     """The named members of a type and their types; None for a type without any."""
-    kind = bare(annotation)
-    if is_dataclass(kind) and isinstance(kind, type):
+    kind: Any = bare(annotation)
+    if _is_dataclass(kind):
         hints = get_type_hints(kind)
         return {each.name: hints[each.name] for each in fields(kind)}
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
+    if _is_model(kind):
         return {name: each.annotation for name, each in kind.model_fields.items()}
     if is_typeddict(kind):
         return get_type_hints(kind)
     return None
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _is_dataclass(kind: Any) -> bool:
+    return isinstance(kind, type) and is_dataclass(kind)
+
+
+def list_of(value: Any) -> list[Any] | None:
+    """A value that is a list; None for another one."""
+    # Asking the class leaves the value an Any, whose items may be anything.
+    return value if issubclass(value.__class__, list) else None
 
 
 def element_of(annotation: Any) -> Any:
@@ -109,6 +123,7 @@ def plain_type(annotation: Any) -> Any:
     if not isinstance(kind, type):
         return None
     if issubclass(kind, Enum):
-        kinds = {type(each.value) for each in kind}
+        values: list[Any] = [each.value for each in kind]
+        kinds: set[type[Any]] = {type(each) for each in values}
         return plain_type(kinds.pop()) if len(kinds) == 1 else None
     return next((each for each in _COMPARABLE if issubclass(kind, each)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from sorbus.errors.pipelines import BadStageOption
@@ -128,7 +128,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Await:
-    """The run waits until somebody gives a value: `run.give(scope, stage=…, value=…)`.
+    """The run waits until somebody gives a value: `Run.give(scope, run_id=…, stage=…, value=…)`.
 
     Attributes:
         type: what the value must be.
@@ -268,8 +268,39 @@ def stage(
     )
 
 
+class StageOptions(TypedDict, total=False):
+    """The options of `stage`, for the functions that make special stages."""
+
+    name: str
+    attempts: int
+    timeout: float | None
+    backoff: Backoff
+    after: Stages
+    when: Callable[..., Any] | None
+    join: Join
+    on_failure: Stages
+    may_fail: bool
+    delay: float
+    undo: AnyAction | None
+
+
+class WaitOptions(TypedDict, total=False):
+    """The options of stages that only wait."""
+
+    after: Stages
+    when: Callable[..., Any] | None
+    join: Join
+    on_failure: Stages
+    may_fail: bool
+
+
 def for_each(
-    action: AnyAction, *, over: Callable[..., Any], limit: int = 8, keep_going: bool = False, **options: Any
+    action: AnyAction,
+    *,
+    over: Callable[..., Any],
+    limit: int = 8,
+    keep_going: bool = False,
+    **options: Unpack[StageOptions],
 ) -> Stage:
     """A stage that runs its action for each item of a list, some side by side.
 
@@ -285,7 +316,12 @@ def for_each(
 
 
 def repeat(
-    action: AnyAction, *, until: Callable[..., Any], at_most: int, keep_last: bool = False, **options: Any
+    action: AnyAction,
+    *,
+    until: Callable[..., Any],
+    at_most: int,
+    keep_last: bool = False,
+    **options: Unpack[StageOptions],
 ) -> Stage:
     """A stage that runs its action again and again; each round is committed.
 
@@ -300,16 +336,22 @@ def repeat(
     return stage(action, work=Repeat(until=until, at_most=at_most, keep_last=keep_last), **options)
 
 
-def _waiting(name: str, work: Work, options: Mapping[str, Any]) -> Stage:
-    allowed = {"after", "when", "join", "on_failure", "may_fail"}
-    for option in options:
-        if option not in allowed:
-            raise BadStageOption(name, option, options[option], allowed=f"not here; only {sorted(allowed)}")
-    given = {**options, **{each: names_of(options.get(each, ())) for each in ("after", "on_failure")}}
-    return Stage(name=name, action=None, work=work, attempts=1, timeout=None, **given)
+def _waiting(name: str, work: Work, options: WaitOptions) -> Stage:
+    return Stage(
+        name=name,
+        action=None,
+        work=work,
+        attempts=1,
+        timeout=None,
+        after=names_of(options.get("after", ())),
+        when=options.get("when"),
+        join=options.get("join", "all"),
+        on_failure=names_of(options.get("on_failure", ())),
+        may_fail=options.get("may_fail", False),
+    )
 
 
-def pause(name: str, *, seconds: float, **options: Any) -> Stage:
+def pause(name: str, *, seconds: float, **options: Unpack[WaitOptions]) -> Stage:
     """A stage that waits. No process is kept busy by it, and it may last for months.
 
     Args:
@@ -318,8 +360,8 @@ def pause(name: str, *, seconds: float, **options: Any) -> Stage:
     return _waiting(name, Pause(seconds), options)
 
 
-def signal(name: str, kind: Any, *, within: float | None = None, **options: Any) -> Stage:
-    """A stage that waits until somebody gives a value of a type: `run.give(scope, stage=name, value=…)`.
+def signal(name: str, kind: Any, *, within: float | None = None, **options: Unpack[WaitOptions]) -> Stage:
+    """A stage that waits until somebody gives a value of a type: `Run.give(scope, run_id=…, stage=name, value=…)`.
 
     Args:
         kind: the type of the value: it is the stage's output.
@@ -329,6 +371,6 @@ def signal(name: str, kind: Any, *, within: float | None = None, **options: Any)
     return _waiting(name, Await(kind, within), options)
 
 
-def approval(name: str, *, within: float | None = None, **options: Any) -> Stage:
+def approval(name: str, *, within: float | None = None, **options: Unpack[WaitOptions]) -> Stage:
     """A stage that waits for somebody's yes or no: a `signal` of the type `Approval`."""
     return signal(name, Approval, within=within, **options)
