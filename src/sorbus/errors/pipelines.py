@@ -27,15 +27,22 @@ class UnknownStageInput(FrameworkError):
     code = "unknown-stage-input"
 
     def __init__(
-        self, pipeline: str, stage: str, name: str, *, allowed: Iterable[str], wanted: bool = False
+        self,
+        pipeline: str,
+        stage: str,
+        name: str,
+        *,
+        allowed: Iterable[str],
+        wanted: bool = False,
+        mapped: bool = False,
     ) -> None:
         allowed = list(allowed)
-        message = (
-            f"The stage `{stage}` of `{pipeline}` must take `{name}`. It takes: {listed(allowed)}."
-            if wanted
-            else f"The stage `{stage}` of `{pipeline}` takes `{name}`, which no earlier stage gives. "
-            f"It may take: {listed(allowed)}."
-        )
+        what = f"takes `{name}`, which no earlier stage gives. It may take"
+        if wanted:
+            what = f"must take `{name}`. It takes"
+        if mapped:
+            what = f"has `{name}` in its `takes`, which is no parameter of its action. It takes"
+        message = f"The stage `{stage}` of `{pipeline}` {what}: {listed(allowed)}."
         super().__init__(message, path=(pipeline, stage, name), hint=did_you_mean(name, allowed))
 
 

@@ -162,11 +162,12 @@ def _input(progress: Progress, attempt: Attempt, need: str) -> Any:
     stage = attempt.planned.stage
     if need == CONTENT:
         return progress.content
-    if need == ITEM or (need == stage.name and attempt.planned.name == stage.name):
+    source = stage.source(need) if attempt.planned.name == stage.name else need
+    if need == ITEM or source == attempt.planned.name:
         return attempt.item
     if need == FAILURE:
         return _failure(progress, stage)
-    row = progress.stages.get(need)
+    row = progress.stages.get(source)
     return row.output if row is not None and row.state is StageState.DONE else None
 
 

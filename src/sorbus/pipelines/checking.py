@@ -33,8 +33,11 @@ from sorbus.pipelines.stages import (
     Repeat,
     Stage,
     StageFailure,
+    When,
+    Where,
     parameters,
 )
+from sorbus.pipelines.written import condition_in, selection_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +113,28 @@ class _Check:
         plan = StagePlan(stage=stage, gives=self.gives[stage.name])
         match stage.work:
             case ForEach(over=over):
-                label = f"{self.pipeline}.{stage.name}"
-                plan = replace(plan, over=selection_of(over, self._earlier(stage), label=label))
+                plan = replace(plan, over=self._selection(over, stage))
             case Repeat(until=until):
                 own = {stage.name: self.gives[stage.name]}
-                label = f"{self.pipeline}.{stage.name}"
-                plan = replace(plan, until=condition_of(until, own, label=label))
+                plan = replace(plan, until=self._condition(until, own, stage))
             case _:
                 pass
         return plan
 
+    def _condition(self, when: When, types: Mapping[str, Any], stage: Stage) -> Condition:
+        label = f"{self.pipeline}.{stage.name}"
+        if isinstance(when, Mapping):
+            return condition_in(when, types, label=label)
+        return condition_of(when, types, label=label)
+
+    def _selection(self, where: Where, stage: Stage) -> Selection:
+        label = f"{self.pipeline}.{stage.name}"
+        if isinstance(where, str):
+            return selection_in(where, self._earlier(stage), label=label)
+        return selection_of(where, self._earlier(stage), label=label)
+
     def _vertex(self, plan: StagePlan, before: Stage | None) -> Vertex:
-        stage, label = plan.stage, f"{self.pipeline}.{plan.stage.name}"
+        stage = plan.stage
         edges: list[Edge] = [*self._taken(stage)]
         if plan.over is not None:
             edges.append(Edge(plan.over.stage))
@@ -130,7 +143,7 @@ class _Check:
             edges.extend(Edge(name, kind) for name in self._known(stage, names))
         when: Condition | None = None
         if stage.when is not None:
-            when = condition_of(stage.when, self._earlier(stage), label=label)
+            when = self._condition(stage.when, self._earlier(stage), stage)
             edges.extend(Edge(name, EdgeKind.DECIDES) for name in when.stages)
         if before is not None and not any(edge.source == before.name for edge in edges):
             edges.append(Edge(before.name, EdgeKind.SOFT))
@@ -156,20 +169,25 @@ class _Check:
         earlier = self._earlier(stage)
         special = [CONTENT, *([ITEM] if isinstance(stage.work, ForEach) else [])]
         special += [FAILURE] if stage.on_failure else []
+        for parameter in stage.takes:
+            if parameter not in stage.needs:
+                raise UnknownStageInput(
+                    self.pipeline, stage.name, parameter, allowed=stage.needs, mapped=True
+                )
         for need in stage.needs:
-            wanted = _annotation(stage.action, need)
-            if need == stage.name and isinstance(stage.work, Repeat):
-                self._fits(stage, need, wanted, self.gives[need], optional=True)
+            wanted, source = _annotation(stage.action, need), stage.source(need)
+            if source == stage.name and isinstance(stage.work, Repeat):
+                self._fits(stage, need, wanted, self.gives[source], optional=True)
             elif need == FAILURE and need in special:
                 self._fits(stage, need, wanted, StageFailure)
             elif need in special:
                 continue
-            elif need not in earlier:
-                raise UnknownStageInput(self.pipeline, stage.name, need, allowed=[*special, *earlier])
+            elif source not in earlier:
+                raise UnknownStageInput(self.pipeline, stage.name, source, allowed=[*special, *earlier])
             else:
-                self._fits(stage, need, wanted, earlier[need], optional=stage.join != "all")
-                soft = stage.join == "all" and may_be_none(wanted) and not may_be_none(earlier[need])
-                edges.append(Edge(need, EdgeKind.SOFT if soft else EdgeKind.HARD))
+                self._fits(stage, need, wanted, earlier[source], optional=stage.join != "all")
+                soft = stage.join == "all" and may_be_none(wanted) and not may_be_none(earlier[source])
+                edges.append(Edge(source, EdgeKind.SOFT if soft else EdgeKind.HARD))
         return edges
 
     def _fits(self, stage: Stage, need: str, wanted: Any, given: Any, *, optional: bool = False) -> None:
@@ -225,7 +243,7 @@ class _Check:
 
     def _before(self, stage: Stage) -> set[str]:
         """The stage itself and those that are surely done when it is."""
-        needed = {need for need in stage.needs if need in self.gives}
+        needed = {stage.source(need) for need in stage.needs} & set(self.gives)
         return {stage.name, *needed} if stage.join == "all" else {stage.name}
 
     def _reachable(self, vertex: Vertex, graph: Graph) -> None:

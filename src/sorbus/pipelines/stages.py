@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
@@ -25,6 +26,12 @@ FAILURE = "failure"
 RESERVED = frozenset({CONTENT, ITEM, FAILURE})
 
 type AnyAction = GenericAction[Any, Any]
+
+type When = Callable[..., Any] | Mapping[str, Any]
+"""A condition on outputs: `lambda judge: judge.label == "support"`, or the same as data."""
+
+type Where = Callable[..., Any] | str
+"""A place in an output: `lambda split: split.parts`, or `"split.parts"`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +102,12 @@ class ForEach:
     """The action runs for each item of a list; the stage gives the list of what it gave.
 
     Attributes:
-        over: the place of the list, as a function of the outputs.
+        over: the place of the list.
         limit: how many items run side by side.
         keep_going: an item that fails for good is None in the list, instead of failing the stage.
     """
 
-    over: Callable[..., Any]
+    over: Where
     limit: int = 8
     keep_going: bool = False
 
@@ -114,7 +121,7 @@ class Repeat:
         keep_last: what to do when the condition still does not hold then: give the last, or fail.
     """
 
-    until: Callable[..., Any]
+    until: When
     at_most: int
     keep_last: bool = False
 
@@ -156,6 +163,7 @@ class Stage:
         attempts: how often it is tried before it fails; each item and each round counts for itself.
         timeout: seconds that one attempt may take; None for no limit.
         backoff: how long it waits after an attempt that failed.
+        takes: from which stage a parameter takes its value, where its name is not that of the stage.
         after: further stages that must be done first.
         when: a condition on earlier outputs; where it does not hold, the stage is skipped.
         join: how many of the stages before it must be done.
@@ -171,8 +179,9 @@ class Stage:
     attempts: int = 3
     timeout: float | None = 600.0
     backoff: Backoff = DEFAULT_BACKOFF
+    takes: Mapping[str, str] = MappingProxyType({})
     after: tuple[str, ...] = ()
-    when: Callable[..., Any] | None = None
+    when: When | None = None
     join: Join = "all"
     on_failure: tuple[str, ...] = ()
     may_fail: bool = False
@@ -210,6 +219,10 @@ class Stage:
         """The names of its parameters after `cls` and `scope`."""
         return () if self.action is None else parameters(self.action)
 
+    def source(self, parameter: str) -> str:
+        """The stage whose output a parameter takes."""
+        return self.takes.get(parameter, parameter)
+
 
 def parameters(action: AnyAction) -> tuple[str, ...]:
     """The names of an action's parameters after `cls` and `scope`."""
@@ -237,8 +250,9 @@ def stage(
     attempts: int = 3,
     timeout: float | None = 600.0,
     backoff: Backoff = DEFAULT_BACKOFF,
+    takes: Mapping[str, Stage] | None = None,
     after: Stages = (),
-    when: Callable[..., Any] | None = None,
+    when: When | None = None,
     join: Join = "all",
     on_failure: Stages = (),
     may_fail: bool = False,
@@ -258,6 +272,7 @@ def stage(
         attempts=attempts,
         timeout=timeout,
         backoff=backoff,
+        takes={name: each.name for name, each in (takes or {}).items()},
         after=names_of(after),
         when=when,
         join=join,
@@ -275,8 +290,9 @@ class StageOptions(TypedDict, total=False):
     attempts: int
     timeout: float | None
     backoff: Backoff
+    takes: Mapping[str, Stage] | None
     after: Stages
-    when: Callable[..., Any] | None
+    when: When | None
     join: Join
     on_failure: Stages
     may_fail: bool
@@ -288,7 +304,7 @@ class WaitOptions(TypedDict, total=False):
     """The options of stages that only wait."""
 
     after: Stages
-    when: Callable[..., Any] | None
+    when: When | None
     join: Join
     on_failure: Stages
     may_fail: bool
@@ -297,7 +313,7 @@ class WaitOptions(TypedDict, total=False):
 def for_each(
     action: AnyAction,
     *,
-    over: Callable[..., Any],
+    over: Where,
     limit: int = 8,
     keep_going: bool = False,
     **options: Unpack[StageOptions],
@@ -318,7 +334,7 @@ def for_each(
 def repeat(
     action: AnyAction,
     *,
-    until: Callable[..., Any],
+    until: When,
     at_most: int,
     keep_last: bool = False,
     **options: Unpack[StageOptions],
