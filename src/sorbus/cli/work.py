@@ -175,7 +175,7 @@ async def _take(
 
 def _fitting(item: Item, parts: Pipelines) -> str:
     wanted = "email_analysis" if item.source_type is SourceType.EMAIL else "document_extraction"
-    return wanted if wanted in parts.current else next(iter(parts.current))
+    return wanted if wanted in parts.registry.current else next(iter(parts.current))
 
 
 async def _start(
@@ -195,7 +195,7 @@ async def _start(
         tally.started += 1
         run, done = await Run.start(scope, content_id=content.id, pipeline=name), 0
     tally.runs[run.id] = name
-    screen.started(run.id, parts.current[name], done)
+    screen.started(run.id, parts.registry.current[name], done)
 
 
 async def _wait(scope: Scope, tally: Tally, ended: dict[UUID, EventKind], wake: asyncio.Event) -> None:

@@ -144,6 +144,30 @@ class NoSuchOutput(FrameworkError):
         )
 
 
+class InvalidDefinition(Invalid):
+    """A pipeline that was given as data is none."""
+
+    code = "invalid-definition"
+
+    def __init__(self, pipeline: str, why: str, *, at: tuple[str | int, ...] = (), hint: str = "") -> None:
+        super().__init__(
+            f"`{pipeline}` is no pipeline: {why.rstrip('.')}.", path=("input", "stages", *at), hint=hint
+        )
+
+
+class ReservedPipeline(Invalid):
+    """A definition was given the name of a pipeline that the application has in its code."""
+
+    code = "reserved-pipeline"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The application has a pipeline `{name}` of its own.",
+            path=("input", "name"),
+            hint="Choose another name.",
+        )
+
+
 class ConditionUndecided(UnknownError):
     """A condition cannot be decided on the outputs of a run."""
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from sorbus.errors.base import SorbusError
 from sorbus.errors.database import DatabaseFault
-from sorbus.errors.pipelines import CheckpointRefused, ConditionUndecided, UnknownPipelineVersion
+from sorbus.errors.pipelines import (
+    CheckpointRefused,
+    ConditionUndecided,
+    InvalidDefinition,
+    UnknownPipelineVersion,
+)
 from sorbus.jobs.context import JobContext
 from sorbus.jobs.outcomes import Cancel, Done, Outcome, Snooze
 from sorbus.llm.calls import DatabaseSink
 from sorbus.pipelines.attempts import planned_stage
 from sorbus.pipelines.conductor import Conductor, PlannedPipeline, Refused
-from sorbus.pipelines.definition import Pipeline
 from sorbus.pipelines.events import EventKind, Observer, RunEvent
 from sorbus.pipelines.progress import Progress
+from sorbus.pipelines.registry import Registry
 from sorbus.pipelines.store import RunStore
 
 if TYPE_CHECKING:
@@ -37,10 +42,10 @@ class Advancer:
     app: Sorbus
     store: RunStore
     sink: DatabaseSink
-    pipelines: Mapping[tuple[str, int], Pipeline]
+    registry: Registry
     observers: list[Observer] = field(default_factory=list[Observer])
-    _planned: dict[tuple[str, int], PlannedPipeline] = field(
-        default_factory=dict[tuple[str, int], PlannedPipeline]
+    _planned: dict[UUID | tuple[str, int], PlannedPipeline] = field(
+        default_factory=dict[UUID | tuple[str, int], PlannedPipeline]
     )
 
     async def __call__(self, job: JobContext) -> Outcome:
@@ -52,9 +57,10 @@ class Advancer:
                 progress = await self.store.begin(run_id, job.lease)
                 if progress is None:
                     return Done()
-                planned = self._plan(progress)
-                if planned is None:
-                    return await self._unknown(progress)
+                try:
+                    planned = await self._plan(progress)
+                except (UnknownPipelineVersion, InvalidDefinition) as error:
+                    return await self._fail(progress, error)
                 try:
                     return await self._conduct(job, progress, planned)
                 except Refused as error:
@@ -81,24 +87,18 @@ class Advancer:
         finally:
             self.sink.leave(progress.id)
 
-    async def _unknown(self, progress: Progress) -> Outcome:
-        known = [f"{name} {version}" for name, version in self.pipelines]
-        return await self._fail(
-            progress, UnknownPipelineVersion(progress.pipeline, progress.version, known=known)
-        )
-
-    async def _fail(self, progress: Progress, error: ConditionUndecided | UnknownPipelineVersion) -> Outcome:
+    async def _fail(self, progress: Progress, error: SorbusError) -> Outcome:
         await self.store.fail_run(progress.id, error.to_dict())
         self._tell(progress, EventKind.FAILED, error=error.message)
         return Cancel(error.message)
 
-    def _plan(self, progress: Progress) -> PlannedPipeline | None:
-        key = (progress.pipeline, progress.version)
+    async def _plan(self, progress: Progress) -> PlannedPipeline:
+        pipeline = await self.registry.find(
+            progress.pipeline, progress.version, progress.definition_id, self.store.definition
+        )
+        key = progress.definition_id or (progress.pipeline, progress.version)
         found = self._planned.get(key)
-        if found is None:
-            pipeline = self.pipelines.get(key)
-            if pipeline is None:
-                return None
+        if found is None or found.pipeline is not pipeline:
             plans = pipeline.plans.values()
             found = self._planned[key] = PlannedPipeline(
                 pipeline,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,11 +17,12 @@ from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseFault
 from sorbus.errors.inputs import InvalidInput
 from sorbus.errors.pipelines import (
-    DuplicatePipeline,
+    InvalidDefinition,
     NoSuchContent,
     NoSuchPipeline,
     NothingAwaited,
     PipelinesNotStarted,
+    ReservedPipeline,
     RunKeepsDying,
     UnknownPipelineVersion,
 )
@@ -31,15 +33,17 @@ from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
 from sorbus.pipelines.advance import Advancer
-from sorbus.pipelines.definition import Pipeline
+from sorbus.pipelines.definition import DEFAULT_QUEUE, Pipeline
+from sorbus.pipelines.dynamic import pipeline_from
 from sorbus.pipelines.events import Observer
+from sorbus.pipelines.registry import Registry
 from sorbus.pipelines.resources.run import Definition
 from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.sql import sql
-from sorbus.pipelines.stages import Await
-from sorbus.pipelines.starting import Starter
+from sorbus.pipelines.stages import AnyAction, Await
+from sorbus.pipelines.starting import Defined, Starter
 from sorbus.pipelines.store import RunStore
-from sorbus.scope import EveryTenant, Scope
+from sorbus.scope import EveryTenant, Scope, tenant_key
 from sorbus.types.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -62,6 +66,8 @@ class Pipelines(Starter):
 
     Args:
         pipelines: the static definitions.
+        blocks: the actions that the users of the application may compose pipelines of; by default those of the
+            static ones.
         jobs: the application's jobs.
         models: a model's name, a configuration, or a function that makes a client over a sink; by default the
             embedded local model.
@@ -78,15 +84,9 @@ class Pipelines(Starter):
         jobs: Jobs,
         models: ModelConfig | str | ClientFactory = "local:default",
         concurrency: int = 8,
+        blocks: Sequence[AnyAction] | None = None,
     ) -> None:
-        self.pipelines: dict[tuple[str, int], Pipeline] = {}
-        self.current: dict[str, Pipeline] = {}
-        for each in pipelines:
-            if self.pipelines.setdefault((each.name, each.version), each) is not each:
-                raise DuplicatePipeline(each.name, each.version)
-            known = self.current.get(each.name)
-            if known is None or known.version < each.version:
-                self.current[each.name] = each
+        self.registry = Registry(pipelines, blocks)
         self.jobs = jobs
         self.concurrency = concurrency
         self._given = models
@@ -115,8 +115,9 @@ class Pipelines(Starter):
         app.provide(ModelClient, client)
         app.provide(Starter, self)
         app.provide(Pipelines, self)
-        self._advancer = Advancer(app, RunStore(self._pool), sink, self.pipelines, self._observers)
-        for queue in {each.queue for each in self.pipelines.values()}:
+        self._advancer = Advancer(app, RunStore(self._pool), sink, self.registry, self._observers)
+        queues = {each.queue for each in self.registry.pipelines.values()} or {DEFAULT_QUEUE}
+        for queue in queues | ({DEFAULT_QUEUE} if self.registry.blocks else set()):
             self.jobs.register(WORKER, self._advancer, queue=queue, limit=self.concurrency)
         await self._publish(app)
         self._repair = asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")
@@ -146,7 +147,7 @@ class Pipelines(Starter):
 
     async def _publish(self, app: Sorbus) -> None:
         scope = app.system_scope()
-        for each in self.pipelines.values():
+        for each in self.registry.pipelines.values():
             data = each.to_data()
             await Definition.publish(
                 scope,
@@ -165,25 +166,51 @@ class Pipelines(Starter):
         Raises:
             NoSuchPipeline: the application has none of this name.
         """
-        found = self.current.get(pipeline)
-        if found is None:
-            raise NoSuchPipeline(pipeline, allowed=self.current)
-        return found.version
+        return self.registry.version_of(pipeline)
+
+    async def defined(self, scope: Scope, name: str, stages: Sequence[Mapping[str, Any]]) -> Defined:
+        """Check a pipeline that is given as data, and choose its version.
+
+        Raises:
+            InvalidDefinition: it is no pipeline.
+            ReservedPipeline: the application has one of this name in its code.
+        """
+        if name in self.registry.current:
+            raise ReservedPipeline(name)
+        app = self._need_app()
+        owner = tenant_key(scope.tenant)
+        async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            latest: int = await connection.fetchval(sql("latest_version"), owner, name)
+        made = pipeline_from(stages, name=name, version=latest + 1, blocks=self.registry.blocks)
+        return Defined(owner, made.version, made.to_data()["edges"])
+
+    async def startable(self, scope: Scope, definition_id: Any) -> Any:
+        """The definition that a run may be started from.
+
+        Raises:
+            NoSuchPipeline: the tenant has no such definition, it is retired, or it is one in code.
+        """
+        mine = Definition.query(scope).where(
+            Definition.id == definition_id, Definition.owner == tenant_key(scope.tenant)
+        )
+        found = await mine.one_or_none()
+        if found is None or found.retired_at is not None:
+            raise NoSuchPipeline(str(definition_id), allowed=())
+        return found
 
     async def enqueue(self, run: Any) -> None:
         """Write a run's stages and its job into the open transaction."""
-        await self._enqueue(run.id, run.tenant, run.pipeline, run.version)
+        await self._enqueue(run.id, run.tenant, run.pipeline, run.version, run.definition_id)
 
-    async def _enqueue(self, run_id: Any, tenant: str, name: str, version: int) -> None:
+    async def _enqueue(
+        self, run_id: Any, tenant: str, name: str, version: int, definition_id: UUID | None
+    ) -> None:
         app = self._need_app()
         opened = app.engine.transaction_of_task()
-        pipeline = self.pipelines.get((name, version))
-        if opened is None or pipeline is None:
-            if pipeline is None:
-                known = [f"{each} {number}" for each, number in self.pipelines]
-                raise UnknownPipelineVersion(name, version, known=known)
+        if opened is None:
             raise PipelinesNotStarted
         connection = await opened.session(app.engine.layers["postgres"])
+        pipeline = await self.registry.find(name, version, definition_id, partial(_row, connection))
         again = [each.name for each in pipeline.stages if each.name not in pipeline.plan.handled]
         job = await connection.fetchval(
             sql("start_run"),
@@ -226,7 +253,7 @@ class Pipelines(Starter):
             opened.on_commit.append(partial(self._wake, row["queue"]))
         # A job that runs sees for itself what has been said, before it ends.
         if not woken and not await connection.fetch(sql("job_of_run"), str(run.id)):
-            await self._enqueue(run.id, run.tenant, run.pipeline, run.version)
+            await self._enqueue(run.id, run.tenant, run.pipeline, run.version, run.definition_id)
 
     async def give(self, scope: Scope, run: Any, stage: str, value: Any) -> None:
         """Give a stage of a run the value that it waits for.
@@ -236,8 +263,12 @@ class Pipelines(Starter):
             InvalidInput: the value is not of the declared type.
         """
         app = self._need_app()
-        plain = self._checked(run, stage, value)
         layer = app.engine.layers["postgres"]
+        async with app.engine.session(layer) as connection:
+            pipeline = await self.registry.find(
+                run.pipeline, run.version, run.definition_id, partial(_row, connection)
+            )
+        plain = _checked(pipeline, stage, value)
         async with app.engine.transaction(nested=True) as opened:
             connection = await opened.session(layer)
             await layer.look(connection, scope.tenant)
@@ -247,27 +278,6 @@ class Pipelines(Starter):
                 raise NothingAwaited(stage, why=why, allowed=())
             if row["state"] != RunState.PAUSED:
                 await self.nudge(run)
-
-    def _checked(self, run: Any, stage: str, value: Any) -> Any:
-        """A value for a stage, as plain data of the type that it waits for."""
-        pipeline = self.pipelines.get((run.pipeline, run.version))
-        if pipeline is None:
-            known = [f"{name} {number}" for name, number in self.pipelines]
-            raise UnknownPipelineVersion(run.pipeline, run.version, known=known)
-        awaited = {each.name: each.work.type for each in pipeline.stages if isinstance(each.work, Await)}
-        if stage not in awaited:
-            why = (
-                "it is no stage that waits for a value" if pipeline.stage(stage) else "there is no such stage"
-            )
-            raise NothingAwaited(stage, why=why, allowed=awaited)
-        adapter: TypeAdapter[Any] = TypeAdapter(awaited[stage])
-        try:
-            return adapter.dump_python(adapter.validate_python(value), mode="json")
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise InvalidInput(
-                "Run.give", "value", problem=f"{first['msg']} (for the stage `{stage}`)", at=first["loc"]
-            ) from error
 
     def _need_pool(self) -> Pool:
         if self._pool is None:
@@ -297,7 +307,7 @@ class Pipelines(Starter):
         app = self._need_app()
         store = RunStore(self._need_pool())
         found = await store.lost(older_than)
-        for run_id, tenant, name, version, spent in found:
+        for run_id, tenant, name, version, definition_id, spent in found:
             if spent:
                 await store.fail_run(run_id, RunKeepsDying(name).to_dict())
                 continue
@@ -309,7 +319,27 @@ class Pipelines(Starter):
                     # Another node may repair the same run at this moment: the first one gives it its job.
                     held = await connection.fetch(sql("hold_lost_run"), run_id)
                     if held and not await connection.fetch(sql("job_of_run"), str(run_id)):
-                        await self._enqueue(run_id, tenant, name, version)
-            except UnknownPipelineVersion as error:
+                        await self._enqueue(run_id, tenant, name, version, definition_id)
+            except (UnknownPipelineVersion, InvalidDefinition) as error:
                 await store.fail_run(run_id, error.to_dict())
         return len(found)
+
+
+async def _row(connection: Any, definition_id: UUID) -> Any:
+    return await connection.fetchrow(sql("definition"), definition_id)
+
+
+def _checked(pipeline: Pipeline, stage: str, value: Any) -> Any:
+    """A value for a stage, as plain data of the type that it waits for."""
+    awaited = {each.name: each.work.type for each in pipeline.stages if isinstance(each.work, Await)}
+    if stage not in awaited:
+        why = "it is no stage that waits for a value" if pipeline.stage(stage) else "there is no such stage"
+        raise NothingAwaited(stage, why=why, allowed=awaited)
+    adapter: TypeAdapter[Any] = TypeAdapter(awaited[stage])
+    try:
+        return adapter.dump_python(adapter.validate_python(value), mode="json")
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(
+            "Run.give", "value", problem=f"{first['msg']} (for the stage `{stage}`)", at=first["loc"]
+        ) from error

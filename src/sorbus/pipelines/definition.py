@@ -13,6 +13,7 @@ from sorbus.pipelines.graph import Graph
 from sorbus.pipelines.resources.states import StageState
 from sorbus.pipelines.stages import Stage
 
+DEFAULT_QUEUE = "pipelines"
 _LOWEST_PRIORITY = 9
 
 
@@ -52,7 +53,7 @@ class Pipeline:
     stages: Sequence[Stage] = field(kw_only=True)
     version: int = field(default=1, kw_only=True)
     description: str = field(default="", kw_only=True)
-    queue: str = field(default="pipelines", kw_only=True)
+    queue: str = field(default=DEFAULT_QUEUE, kw_only=True)
     priority: int = field(default=0, kw_only=True)
     side_by_side: int = field(default=8, kw_only=True)
     ordered: bool = field(default=True, kw_only=True)

@@ -54,6 +54,7 @@ class Progress:
     """A run in this process's hands.
 
     Attributes:
+        definition_id: the row that it was started from; None for a pipeline in code.
         fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
         signals: how many signals it had when it was looked at.
         paused: whether nothing is to start.
@@ -65,6 +66,7 @@ class Progress:
     tenant: str
     pipeline: str
     version: int
+    definition_id: UUID | None
     fresh: bool
     signals: int
     paused: bool

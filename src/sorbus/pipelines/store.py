@@ -145,8 +145,17 @@ class RunStore:
         """End a run that cannot go on."""
         await self._fetch("fail_run", run_id, error)
 
-    async def lost(self, older_than: float) -> list[tuple[UUID, str, str, int, bool]]:
-        """Unfinished runs that no job will advance: id, tenant, pipeline, version, and whether a job was used up."""
+    async def definition(self, definition_id: UUID) -> Any:
+        """The row of a definition, or None."""
+        rows = await self._fetch("definition", definition_id)
+        return rows[0] if rows else None
+
+    async def lost(self, older_than: float) -> list[tuple[UUID, str, str, int, UUID | None, bool]]:
+        """Unfinished runs that no job will advance, and of each whether its job was used up.
+
+        Returns:
+            Id, tenant, pipeline, version, definition, used up.
+        """
         return [tuple(row) for row in await self._fetch("lost_runs", older_than)]
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
@@ -274,6 +283,7 @@ def _progress(row: Any) -> Progress:
         tenant=row["tenant"],
         pipeline=row["pipeline"],
         version=row["version"],
+        definition_id=row["definition_id"],
         fresh=row["fresh"],
         signals=row["signals"],
         paused=row["paused"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sorbus.expressions.build import now, tenant
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
@@ -15,7 +16,7 @@ from sorbus.resource.actions import Arg
 from sorbus.resource.calculations import calculate
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
-from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
+from sorbus.resource.policies import Policies, actor_present, authorize_if, forbid_unless, policy
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
@@ -31,8 +32,33 @@ class Definition(Resource):
     version: Attr[int] = attribute(public=True, ge=1)
     description: Attr[str] = attribute(public=True, default="")
     stages: Attr[list[dict[str, Json]]] = attribute(public=True)
-    edges: Attr[list[list[str]]] = attribute(public=True)
+    edges: Attr[list[list[str]]] = attribute(public=True, default=list)
+    owner: Attr[str] = attribute(
+        default="", max_length=200, description="The tenant that has defined it; none for one in code."
+    )
+    retired_at: Attr[datetime | None] = attribute(
+        public=True, default=None, description="Since when no run of it may start."
+    )
     inserted_at: Attr[datetime] = timestamp(public=True)
+
+    @action.create
+    async def define(
+        self, scope: Scope, name: str, stages: list[dict[str, Json]], description: str = ""
+    ) -> None:
+        """Compose a pipeline of the stages that the application offers; the same name again makes a new version."""
+        made = await scope.get(Starter).defined(scope, name, stages)
+        self.owner, self.version, self.edges = made.owner, made.version, made.edges
+
+    @action.update
+    def retire(self, scope: Scope) -> None:
+        """Let no further run of it start; those under way go on."""
+        self.retired_at = now()
+
+    @action.read
+    @classmethod
+    def named(cls, scope: Scope, name: Arg[str]) -> Query[Definition]:
+        """The versions of one pipeline, newest first."""
+        return cls.query().where(cls.name == name).order_by(cls.version.desc())
 
     @action.create(upsert="version")
     def publish(
@@ -47,9 +73,13 @@ class Definition(Resource):
         """Record a version of a pipeline."""
 
     storage = Postgres("definitions")
-    identities = Identities(version=[name, version])
-    policies = Policies(policy("read", authorize_if(actor_present())))
-    json_api = JsonApi("/definitions", "get", "index")
+    identities = Identities(version=[owner, name, version])
+    policies = Policies(
+        policy("read", forbid_unless(actor_present()), authorize_if((owner == "") | (owner == tenant()))),
+        policy(define, authorize_if(actor_present())),
+        policy(retire, forbid_unless(actor_present()), authorize_if(owner == tenant())),
+    )
+    json_api = JsonApi("/definitions", "get", "index", define, retire, named)
 
 
 class StageRun(Resource):
@@ -145,6 +175,9 @@ class Run(Resource):
     content_id: Attr[UUID] = attribute(public=True)
     pipeline: Attr[str] = attribute(public=True, max_length=200)
     version: Attr[int] = attribute(public=True, default=1, writable=False)
+    definition_id: Attr[UUID | None] = attribute(
+        public=True, default=None, description="What it was started from, where that is a row."
+    )
     state: Attr[RunState] = attribute(public=True, default=RunState.PENDING)
     error: Attr[Json | None] = attribute(public=True, default=None)
     signals: Attr[int] = attribute(
@@ -158,6 +191,7 @@ class Run(Resource):
     inserted_at: Attr[datetime] = timestamp(public=True)
 
     content: One[Content] = belongs_to(via=content_id, on_delete="cascade", public=True)
+    definition: One[Definition | None] = belongs_to(via=definition_id, public=True)
     stages: Many[StageRun] = has_many(public=True, order_by=lambda stage: stage.position)
     items: Many[StageItem] = has_many(public=True, order_by=lambda item: (item.stage, item.index))
     result: One[Result | None] = has_one(public=True)
@@ -173,7 +207,14 @@ class Run(Resource):
         """Start a pipeline on a piece of content; its stages and its job are written in the same transaction."""
         self.version = scope.get(Starter).version_of(pipeline)
 
+    @action.create
+    async def start_from(self, scope: Scope, content_id: UUID, definition_id: UUID) -> None:
+        """Start what a definition describes on a piece of content; the run keeps that version."""
+        found = await scope.get(Starter).startable(scope, definition_id)
+        self.pipeline, self.version = found.name, found.version
+
     @start.after_write
+    @start_from.after_write
     async def _enqueue(self, scope: Scope) -> None:
         await scope.get(Starter).enqueue(self)
 
@@ -230,11 +271,12 @@ class Run(Resource):
         "get",
         "index",
         start,
+        start_from,
         cancel,
         pause,
         resume,
         give,
         retry,
         for_content,
-        includes=[content, stages, items, result],
+        includes=[content, definition, stages, items, result],
     )

@@ -1,6 +1,6 @@
 -- Unfinished runs that no job will advance: their job was pruned, deleted or used up. A run that waits for somebody needs
 -- none. $1 at least this old (seconds).
-SELECT r.id, r.tenant, r.pipeline, r.version,
+SELECT r.id, r.tenant, r.pipeline, r.version, r.definition_id,
        EXISTS (
            SELECT FROM public.oban_jobs AS d
            WHERE d.worker = 'pipelines.advance' AND d.state = 'discarded' AND d.args ->> 'run_id' = r.id::text
