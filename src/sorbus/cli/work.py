@@ -175,7 +175,7 @@ async def _take(
 
 def _fitting(item: Item, parts: Pipelines) -> str:
     wanted = "email_analysis" if item.source_type is SourceType.EMAIL else "document_extraction"
-    return wanted if wanted in parts.registry.current else next(iter(parts.current))
+    return wanted if wanted in parts.registry.current else next(iter(parts.registry.current))
 
 
 async def _start(

@@ -123,9 +123,9 @@ class _Check:
 
     def _condition(self, when: When, types: Mapping[str, Any], stage: Stage) -> Condition:
         label = f"{self.pipeline}.{stage.name}"
-        if isinstance(when, Mapping):
-            return condition_in(when, types, label=label)
-        return condition_of(when, types, label=label)
+        if callable(when):
+            return condition_of(when, types, label=label)
+        return condition_in(when, types, label=label)
 
     def _selection(self, where: Where, stage: Stage) -> Selection:
         label = f"{self.pipeline}.{stage.name}"

@@ -116,8 +116,8 @@ class Pipelines(Starter):
         app.provide(Starter, self)
         app.provide(Pipelines, self)
         self._advancer = Advancer(app, RunStore(self._pool), sink, self.registry, self._observers)
-        queues = {each.queue for each in self.registry.pipelines.values()} or {DEFAULT_QUEUE}
-        for queue in queues | ({DEFAULT_QUEUE} if self.registry.blocks else set()):
+        # What users compose runs in the default queue.
+        for queue in {DEFAULT_QUEUE, *(each.queue for each in self.registry.pipelines.values())}:
             self.jobs.register(WORKER, self._advancer, queue=queue, limit=self.concurrency)
         await self._publish(app)
         self._repair = asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")
