@@ -168,6 +168,21 @@ class ReservedPipeline(Invalid):
         )
 
 
+class BadFork(Invalid):
+    """A run cannot be forked like that."""
+
+    code = "bad-fork"
+
+    def __init__(self, name: str, why: str, *, at: tuple[str, ...], allowed: Iterable[str] = ()) -> None:
+        allowed = list(allowed)
+        may = f" Stages: {listed(allowed)}." if allowed else ""
+        super().__init__(
+            f"The run cannot be forked at `{name}`: {why}.{may}",
+            path=("input", *at),
+            hint=did_you_mean(name, allowed),
+        )
+
+
 class ConditionUndecided(UnknownError):
     """A condition cannot be decided on the outputs of a run."""
 

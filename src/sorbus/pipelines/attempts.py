@@ -14,6 +14,7 @@ from sorbus.data_layers.postgres.json_codec import storable
 from sorbus.errors.base import Kind, SorbusError, UnknownError
 from sorbus.errors.database import DatabaseUnavailable
 from sorbus.errors.pipelines import StageOutputTooLarge, StageTimedOut
+from sorbus.llm.client import ModelClient
 from sorbus.pipelines.checking import StagePlan
 from sorbus.pipelines.progress import Progress
 from sorbus.pipelines.resources.states import StageState
@@ -141,6 +142,8 @@ async def _run(app: Sorbus, progress: Progress, attempt: Attempt) -> Any:
         item=attempt.index,
     )
     scope = app.system_scope(tenant=progress.tenant).with_service(StageContext, context)
+    if progress.model is not None:
+        scope = scope.with_service(ModelClient, scope.get(ModelClient).using(progress.model))
     inputs = {need: _input(progress, attempt, need) for need in planned.needs}
     limit = asyncio.timeout(stage.timeout)
     try:

@@ -12,11 +12,13 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
+from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseFault
 from sorbus.errors.inputs import InvalidInput
 from sorbus.errors.pipelines import (
+    BadFork,
     InvalidDefinition,
     NoSuchContent,
     NoSuchPipeline,
@@ -241,6 +243,40 @@ class Pipelines(Starter):
             for row in await connection.fetch(sql("job_of_run"), str(run.id)):
                 await cancel_job(connection, row["id"])
 
+    async def forkable(self, run: Any, stage: str, outputs: Mapping[str, Any]) -> None:
+        """Check that a run can be forked at a stage, with some outputs edited.
+
+        Raises:
+            BadFork: it has no such stage, or an output that is not before it.
+        """
+        pipeline = await self._pipeline_of(run)
+        if pipeline.stage(stage) is None:
+            raise BadFork(stage, "there is no such stage", at=("fork_stage",), allowed=pipeline.plans)
+        kept = [name for name in pipeline.plans if name not in pipeline.plan.after(stage)]
+        for name, value in outputs.items():
+            if name not in kept:
+                raise BadFork(
+                    stage, f"`{name}` is no stage before it", at=("fork_outputs", name), allowed=kept
+                )
+            _typed(pipeline.plans[name].gives, value, "Run.fork", ("fork_outputs", name))
+
+    async def copy_stages(self, run: Any) -> None:
+        """Give a fork what it keeps of the run that it comes from."""
+        pipeline = await self._pipeline_of(run)
+        anew = pipeline.plan.after(run.fork_stage)
+        kept = [name for name in pipeline.plans if name not in anew]
+        app = self._need_app()
+        async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            edits = encode_json(run.fork_outputs).decode()
+            await connection.execute(sql("copy_stages"), run.id, run.forked_from, kept, edits)
+
+    async def _pipeline_of(self, run: Any) -> Pipeline:
+        app = self._need_app()
+        async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            return await self.registry.find(
+                run.pipeline, run.version, run.definition_id, partial(_row, connection)
+            )
+
     async def nudge(self, run: Any) -> None:
         """See to it that a run has a job which is due, within the open transaction."""
         app = self._need_app()
@@ -264,11 +300,7 @@ class Pipelines(Starter):
         """
         app = self._need_app()
         layer = app.engine.layers["postgres"]
-        async with app.engine.session(layer) as connection:
-            pipeline = await self.registry.find(
-                run.pipeline, run.version, run.definition_id, partial(_row, connection)
-            )
-        plain = _checked(pipeline, stage, value)
+        plain = _checked(await self._pipeline_of(run), stage, value)
         async with app.engine.transaction(nested=True) as opened:
             connection = await opened.session(layer)
             await layer.look(connection, scope.tenant)
@@ -335,11 +367,18 @@ def _checked(pipeline: Pipeline, stage: str, value: Any) -> Any:
     if stage not in awaited:
         why = "it is no stage that waits for a value" if pipeline.stage(stage) else "there is no such stage"
         raise NothingAwaited(stage, why=why, allowed=awaited)
-    adapter: TypeAdapter[Any] = TypeAdapter(awaited[stage])
+    return _typed(awaited[stage], value, "Run.give", ("value",))
+
+
+def _typed(kind: Any, value: Any, action: str, at: tuple[str, ...]) -> Any:
+    """A value as plain data of a type.
+
+    Raises:
+        InvalidInput: it is not of the type.
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
     try:
         return adapter.dump_python(adapter.validate_python(value), mode="json")
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidInput(
-            "Run.give", "value", problem=f"{first['msg']} (for the stage `{stage}`)", at=first["loc"]
-        ) from error
+        raise InvalidInput(action, at[0], problem=first["msg"], at=(*at[1:], *first["loc"])) from error

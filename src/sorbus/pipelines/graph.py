@@ -109,6 +109,14 @@ class Graph:
         }
         return frozenset(caught | {each.name for each in self.vertices if each.may_fail})
 
+    def after(self, name: str) -> frozenset[str]:
+        """A stage and all that wait for it, over however many others."""
+        found = {name}
+        for each in self.vertices:
+            if any(edge.source in found for edge in each.edges):
+                found.add(each.name)
+        return frozenset(found)
+
     def frontier(self, settled: Mapping[str, StageState], outputs: Outputs) -> Frontier:
         """What follows from the states of the settled stages and the outputs of those that are done.
 

@@ -55,6 +55,7 @@ class Progress:
 
     Attributes:
         definition_id: the row that it was started from; None for a pipeline in code.
+        model: the model of its stages; None for the usual one.
         fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
         signals: how many signals it had when it was looked at.
         paused: whether nothing is to start.
@@ -67,6 +68,7 @@ class Progress:
     pipeline: str
     version: int
     definition_id: UUID | None
+    model: str | None
     fresh: bool
     signals: int
     paused: bool

@@ -55,6 +55,18 @@ class Starter:
         """
         raise PipelinesNotStarted
 
+    async def forkable(self, run: Any, stage: str, outputs: Mapping[str, Any]) -> None:
+        """Check that a run can be forked at a stage, with some outputs edited.
+
+        Raises:
+            BadFork: it has no such stage, or an output that is not before it.
+        """
+        raise PipelinesNotStarted
+
+    async def copy_stages(self, run: Any) -> None:
+        """Give a fork what it keeps of the run that it comes from."""
+        raise PipelinesNotStarted
+
     async def nudge(self, run: Any) -> None:
         """See to it that a run has a job which is due."""
         raise PipelinesNotStarted

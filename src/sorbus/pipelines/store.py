@@ -284,6 +284,7 @@ def _progress(row: Any) -> Progress:
         pipeline=row["pipeline"],
         version=row["version"],
         definition_id=row["definition_id"],
+        model=row["model"],
         fresh=row["fresh"],
         signals=row["signals"],
         paused=row["paused"],

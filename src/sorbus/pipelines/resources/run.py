@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sorbus.expressions.build import now, tenant
 from sorbus.llm.calls import LlmCall
+from sorbus.pipelines.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.starting import Starter
@@ -178,6 +179,23 @@ class Run(Resource):
     definition_id: Attr[UUID | None] = attribute(
         public=True, default=None, description="What it was started from, where that is a row."
     )
+    model: Attr[str | None] = attribute(
+        public=True,
+        default=None,
+        max_length=200,
+        description="The model of its stages; none for the usual one.",
+    )
+    forked_from: Attr[UUID | None] = attribute(
+        public=True, default=None, description="The run that it has taken its first stages from."
+    )
+    fork_stage: Attr[str | None] = attribute(
+        public=True, default=None, description="The first stage that it runs anew."
+    )
+    fork_outputs: Attr[dict[str, Json]] = attribute(
+        public=True,
+        default=dict,
+        description="What it has instead of the outputs of the other run, by stage.",
+    )
     state: Attr[RunState] = attribute(public=True, default=RunState.PENDING)
     error: Attr[Json | None] = attribute(public=True, default=None)
     signals: Attr[int] = attribute(
@@ -203,15 +221,47 @@ class Run(Resource):
     duration = calculate(finished_at - started_at)
 
     @action.create
-    def start(self, scope: Scope, content_id: UUID, pipeline: str) -> None:
+    def start(self, scope: Scope, content_id: UUID, pipeline: str, model: str | None = None) -> None:
         """Start a pipeline on a piece of content; its stages and its job are written in the same transaction."""
         self.version = scope.get(Starter).version_of(pipeline)
 
     @action.create
-    async def start_from(self, scope: Scope, content_id: UUID, definition_id: UUID) -> None:
+    async def start_from(
+        self, scope: Scope, content_id: UUID, definition_id: UUID, model: str | None = None
+    ) -> None:
         """Start what a definition describes on a piece of content; the run keeps that version."""
         found = await scope.get(Starter).startable(scope, definition_id)
         self.pipeline, self.version = found.name, found.version
+
+    @action.create
+    async def fork(
+        self,
+        scope: Scope,
+        forked_from: UUID,
+        fork_stage: str,
+        fork_outputs: dict[str, Json] = {},  # noqa: B006  # a signature is read, never run
+        model: str | None = None,
+    ) -> None:
+        """Run a pipeline once more from one of its stages on, with what the other run has found before it.
+
+        Outputs of earlier stages may be given in other words, and another model; the other run stays as it is.
+        """
+        other = await Run.get(scope, forked_from)
+        await scope.get(Starter).forkable(other, fork_stage, fork_outputs)
+        self.content_id, self.pipeline, self.version = other.content_id, other.pipeline, other.version
+        self.definition_id = other.definition_id
+
+    @fork.after_write
+    async def _enqueue_fork(self, scope: Scope) -> None:
+        await scope.get(Starter).enqueue(self)
+        await scope.get(Starter).copy_stages(self)
+
+    @action.generic
+    @classmethod
+    async def compare(cls, scope: Scope, left: UUID, right: UUID) -> list[StageComparison]:
+        """Two runs beside each other, stage by stage."""
+        one, other = [await cls.get(scope, each, load=[cls.stages]) for each in (left, right)]
+        return compared(*({stage.name: stage for stage in run.stages} for run in (one, other)))
 
     @start.after_write
     @start_from.after_write
@@ -272,6 +322,8 @@ class Run(Resource):
         "index",
         start,
         start_from,
+        fork,
+        compare,
         cancel,
         pause,
         resume,
