@@ -299,7 +299,7 @@ class Engine:
             raise InvalidAction(read.label, errors)
         body: Any = read.body
         query: Query[Any] = body(spec.python, scope, **inputs)
-        return replace(query, scope=scope, action=read.name, inputs=inputs)
+        return replace(_read_as(query, read.name, inputs), scope=scope)
 
     # reads
 
@@ -344,3 +344,9 @@ class Engine:
     async def can(self, action: Any, scope: Scope, inputs: dict[str, Any], *, subject: Any = None) -> bool:
         """Whether the scope's actor may run an action; exact, whatever it depends on."""
         return await can(self, action, scope, inputs, subject)
+
+
+def _read_as(query: Query[Any], action: str, inputs: dict[str, Any]) -> Query[Any]:
+    """A query as that of a read action, whose policies hold for each read that its rows come from."""
+    parts = tuple((kind, _read_as(part, action, inputs)) for kind, part in query.parts)
+    return replace(query, action=action, inputs=inputs, parts=parts)

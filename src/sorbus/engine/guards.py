@@ -58,10 +58,10 @@ class Securer:
                 return outward(self.secure(outer, stack[:-1]))
             case Call(operator, args):
                 return Call(operator, tuple(self.secure(arg, stack) for arg in args))
-            case Exists(name, where, _):
+            case Exists(name, where, asked):
                 destination = self._destination(stack[-1], name)
                 inner = self.secure(where, (*stack, destination)) if where is not None else None
-                guard, hops = self.way(stack[-1], stack[-1].relationships[name])
+                guard, hops = self.way(stack[-1], stack[-1].relationships[name], asked=asked)
                 return Exists(name, conjunction(inner, guard), hops)
             case Aggregated():
                 return self._aggregated(node, stack)
@@ -79,12 +79,18 @@ class Securer:
                 return node
 
     def way(
-        self, source: ResourceSpec, relationship: RelationshipSpec, *, loading: bool = False
+        self,
+        source: ResourceSpec,
+        relationship: RelationshipSpec,
+        *,
+        loading: bool = False,
+        asked: Hops | None = None,
     ) -> tuple[Node | None, Hops | None]:
         """What the rows on a way must meet: the far row's guard, or the conditions of every hop.
 
         Args:
             loading: whether the far rows are read as such, so that what reads them guards them already.
+            asked: what the rows of each hop must meet besides; trusted as it is.
         """
         segments = self.application.segments(source, relationship)
         hops: list[Node | None] = []
@@ -94,7 +100,8 @@ class Securer:
                 stack = tuple(self.application.resources[name] for name in hop.stack)
                 where = self.secure(hop.where, stack) if hop.where is not None else None
                 far = last and hop is segment.hops[-1]
-                hops.append(conjunction(where, None if far else self.guard(stack[-1])))
+                more = asked[len(hops)] if asked is not None else None
+                hops.append(conjunction(where, None if far else self.guard(stack[-1]), more))
         declared = tuple(hop.where for segment in segments for hop in segment.hops)
         changed = tuple(hops) != declared
         # Where rows are counted one by one, the guard of the far row is one more condition on it.
@@ -114,7 +121,8 @@ class Securer:
         inner = (*stack, destination)
         where = self.secure(node.where, inner) if node.where is not None else None
         guarded = self if node.authorize else Securer(self.application, self._tenancy_alone)
-        guard, hops = guarded.way(stack[-1], stack[-1].relationships[node.relationship])
+        way = stack[-1].relationships[node.relationship]
+        guard, hops = guarded.way(stack[-1], way, asked=node.hops)
         return replace(
             node,
             of=self.secure(node.of, inner) if node.of is not None else None,

@@ -66,7 +66,7 @@ async def load_related(
     if relationship.authorize_read == "error" and known is not None and keys:
         await _refuse_hidden(reader, spec, relationship, inner, keys, scope, known)
     if item.page is not None:
-        await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope)
+        await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope, known)
         return
     rows, found = await related_records(reader, spec, relationship, inner, keys, scope, known=known)
     _attach(records, rows, found, relationship, own)
@@ -198,6 +198,7 @@ async def _load_pages(
     inner: Query[Any],
     page: NestedPage,
     scope: Scope,
+    known: Known,
 ) -> None:
     """One page of related rows on each record, all in one statement."""
     if not relationship.to_many:
@@ -228,7 +229,7 @@ async def _load_pages(
             of=f"{spec.name}.{relationship.name}",
         )
         reader.pages.seek(lowered, place, destination, counted=counted)
-    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope)
+    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope, known=known)
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[0], []).append(row)
@@ -239,7 +240,10 @@ async def _load_pages(
         # A source row without related rows still says how many there are: its outputs are null.
         group[:] = [row for row in group if row[plan.key] is not None] or group
         there = group[:size] if group[0][plan.key] is not None else []
-        shown[key] = plan.hydrate(there[::-1] if backward else there)
+        if backward:
+            there = there[::-1]
+        shown[key] = plan.hydrate(there)
+        carry(plan, there, shown[key])
         everyone.extend(shown[key])
     await reader.finish(plan, everyone, lowered, destination, scope)
     for record in records:

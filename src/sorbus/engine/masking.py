@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 from sorbus.engine.hydrate import LATE
@@ -18,6 +19,7 @@ from sorbus.expressions.nodes import (
     Call,
     Const,
     Exists,
+    Hops,
     Node,
     Ordering,
     Ref,
@@ -25,7 +27,9 @@ from sorbus.expressions.nodes import (
     walk,
 )
 from sorbus.policies.fields import EVERYTHING, Conditions
+from sorbus.policies.nodes import all_of
 from sorbus.query.statements import Output
+from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.types.base import FieldType
 from sorbus.types.hidden import HIDDEN
@@ -139,7 +143,8 @@ class Masker:
             case Exists(relationship=name, where=where):
                 destination = self._destination(stack[-1], name)
                 narrowed = self.outside(where, (*stack, destination)) if where is not None else None
-                inside = replace(node, where=conjunction(narrowed, self._key(stack[-1], name)))
+                hops, key = self._keys(stack[-1], name)
+                inside = replace(node, where=conjunction(narrowed, key), hops=hops)
                 return self._behind(inside, name, stack[-1])
             case Aggregated():
                 return self._aggregated(node, stack)
@@ -153,10 +158,12 @@ class Masker:
     def _aggregated(self, node: Aggregated, stack: tuple[ResourceSpec, ...]) -> Node:
         inner = (*stack, self._destination(stack[-1], node.relationship))
         where = self.outside(node.where, inner) if node.where is not None else None
+        hops, key = self._keys(stack[-1], node.relationship)
         inside = replace(
             node,
             of=self.outside(node.of, inner) if node.of is not None else None,
-            where=conjunction(where, self._key(stack[-1], node.relationship)),
+            where=conjunction(where, key),
+            hops=hops,
             order=tuple(
                 Ordering(self.outside(term.node, inner), term.descending, term.nulls_first)
                 for term in node.order
@@ -176,23 +183,44 @@ class Masker:
         name, *rest = ref.path
         destination = self._destination(spec, name)
         inner = self._ref(Ref(ref.name, tuple(rest)), (*stack, destination))
-        key = self._key(spec, name)
-        if inner == Ref(ref.name, tuple(rest)) and key is None:
+        hops, key = self._keys(spec, name)
+        if inner == Ref(ref.name, tuple(rest)) and hops is None and key is None:
             return self._seen(ref, self.masks(spec).get(name), ref.outer)
         if ref.outer:
             # A masked way from an enclosing row cannot be written; nothing is told instead.
             return Call("if", (Call(TRUSTED, (FALSE,)), ref, NULL))
-        return self._behind(Aggregated(AggregateKind.FIRST, name, inner, key), name, spec)
+        return self._behind(Aggregated(AggregateKind.FIRST, name, inner, key, hops=hops), name, spec)
 
     def _behind(self, node: Node, relationship: str, spec: ResourceSpec) -> Node:
         """What lies behind a relationship that may be hidden."""
         return self._seen(node, self.masks(spec).get(relationship), 0)
 
-    def _key(self, spec: ResourceSpec, relationship: str) -> Node | None:
-        """When the actor may see the key in a related row that ties it to this one."""
-        found = spec.relationships[relationship]
-        condition = self.masks(self.application.destination(found)).get(found.destination_attribute)
-        return None if condition is None else Call(TRUSTED, (condition,))
+    def _keys(self, spec: ResourceSpec, relationship: str) -> tuple[Hops | None, Node | None]:
+        hops, key = self.keys(spec, spec.relationships[relationship])
+        return hops, None if key is None else Call(TRUSTED, (key,))
+
+    def keys(self, source: ResourceSpec, relationship: RelationshipSpec) -> tuple[Hops | None, Node | None]:
+        """When the actor may see the keys that a way goes by: in the rows of each hop, and in the far row.
+
+        The key in the source row itself is what hides the relationship.
+        """
+        segments = self.application.segments(source, relationship)
+        # Each row with what leads on from it: a key of the row between, or the relationship of the next segment.
+        onward = [
+            name
+            for each in segments
+            for name in (each.relationship.name, *(hop.own for hop in each.hops[1:]))
+        ]
+        found: list[Node | None] = []
+        for hop, name in zip_longest((hop for each in segments for hop in each.hops), onward[1:]):
+            masks = self.masks(self.application.resources[hop.resource])
+            asked = [masks[each] for each in (hop.far, name) if each is not None and each in masks]
+            found.append(all_of(tuple(asked)) if asked else None)
+        # Where rows are counted one by one, only those count whose keys may be seen.
+        last = None if segments[-1].relationship.limited else found[-1]
+        if last is not None:
+            found[-1] = None
+        return (tuple(found) if any(each is not None for each in found) else None), last
 
     def _seen(self, node: Node, condition: Node | None, outer: int) -> Node:
         if condition is None:

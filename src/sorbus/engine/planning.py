@@ -10,12 +10,13 @@ from sorbus.data_layers.base import DataLayer, Loader
 from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import Hydrate, hydrator
 from sorbus.engine.judging import judged_outputs
-from sorbus.engine.masking import Masker, masks_of
+from sorbus.engine.masking import Cover, Masker, cover, masks_of
 from sorbus.engine.read_plans import Family, Guarded, Known, ReadPlan, asked_node, decided
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
 from sorbus.engine.tenants import looks_everywhere
 from sorbus.engine.totals import summary_of, value_type
+from sorbus.errors.framework import CannotJudge
 from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction, walk
 from sorbus.expressions.rewriting import rewritten
 from sorbus.policies.fields import EVERYTHING, Conditions, FieldProgram
@@ -95,13 +96,24 @@ class Planner(Shaper):
         return plan
 
     def guarded(
-        self, shape: Shape, scope: Scope, inputs: dict[str, Any] | None, values: Sequence[Any]
+        self,
+        shape: Shape,
+        scope: Scope,
+        inputs: dict[str, Any] | None,
+        values: Sequence[Any],
+        known: Known = None,
     ) -> tuple[Node | None, Any]:
-        """The condition of a shape's rows with its guards, for a write over them, and what decides it."""
+        """The condition of a shape's rows with its guards, for a write over them, and what decides it.
+
+        Raises:
+            CannotJudge: Python would have to look at the rows.
+        """
         family = self.families.get(shape) or self._family(shape)
-        key, everywhere = decided(family, scope, inputs, values), looks_everywhere(scope)
-        rows = self._guarded(shape, family, key, tenants=not everywhere).rows
-        return rows.where, (key, everywhere)
+        key, everywhere = decided(family, scope, inputs, values, known), looks_everywhere(scope)
+        guarded = self._guarded(shape, family, key, tenants=not everywhere)
+        if guarded.judged is not None:
+            raise CannotJudge(f"{shape.resource}.{shape.action}", "it writes all of them at once")
+        return guarded.rows.where, (key, everywhere)
 
     def _family(self, shape: Shape) -> Family:
         """The policies that a shape touches, found by securing its nodes once without effect."""
@@ -125,7 +137,7 @@ class Planner(Shaper):
         securer, masker = Securer(self.application, note), Masker(self.application, look)
         self._secured(shape, spec, securer, masker)
         self._derived(shape, spec, securer, masker)
-        related_read(self.application, shape.related, securer)
+        related_read(self.application, shape.related, securer, masker)
         look(spec)
         own: list[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None]] = [
             (self.program(spec, part.action), part.inputs) for part in shape.every_part()
@@ -228,18 +240,25 @@ class Planner(Shaper):
         """What the policies of the actions ask of the rows, and what Python has to find out about each."""
         if not variants:
             return [None] * family.own, None
-        own: list[Node | None] = []
-        judged: Node | None = None
+        folds: list[Node] = []
         for (program, _), variant in zip(family.programs[: family.own], variants, strict=False):
             folded = program.fold(variant)
-            if program.about_readable:
-                folded = securer.readable(folded, program.resource)
-            if has_runtime(folded):
-                # Where the statement itself counts rows, those that only Python can let through are left out.
-                judged = folded if judging(shape) else None
-                folded = bounded(folded, upper=judged is not None)
-            own.append(folded)
-        return own, judged
+            folds.append(securer.readable(folded, program.resource) if program.about_readable else folded)
+        looking = next((place for place, each in enumerate(folds) if has_runtime(each)), None)
+        if looking is None:
+            return [*folds], None
+        spec = self.application.resources[shape.resource]
+        if shape.parts:
+            pairs = zip(folds, shape.every_part(), strict=True)
+            folds = [self._with_inputs(each, part, spec) for each, part in pairs]
+        reason = unjudgeable(shape, folds)
+        if reason:
+            program, _ = family.programs[looking]
+            raise CannotJudge(f"{spec.name}.{program.action}", reason)
+        # Where a limit counts for each source row, rows that only Python can let through are left out.
+        cut = shape.page is not None or shape.limit is not None or shape.offset is not None
+        judged = None if shape.related is not None and cut else folds[looking]
+        return [bounded(each, upper=judged is not None) for each in folds], judged
 
     def _compile(
         self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
@@ -254,7 +273,7 @@ class Planner(Shaper):
             kind = value_type(self.application, shape.value, spec)
             select = replace(rows, outputs=(Output(name="value", node=secured.value, type=kind),))
             return ReadPlan(layer, layer.compile(select), loaders=(layer.loader(kind),))
-        related = related_read(self.application, shape.related, guarded.securer)
+        related = related_read(self.application, shape.related, guarded.securer, guarded.masker)
         if related is not None:
             rows = replace(rows, related=related, where=conjunction(rows.where, guarded.key(related)))
         return self._compile_select(spec, layer, replace(guarded, rows=rows))
@@ -346,16 +365,19 @@ class Planner(Shaper):
             ),
             tuple(front + each for each in marks),
             front + next(place for place, each in enumerate(outputs) if each.name == spec.primary_key.name),
-            carried=self._carried(rows.related, layer, front + len(outputs)),
+            carried=self._carried(rows.related, read.masker, layer, front + len(outputs)),
             judge=replace(judge, first=front) if judge is not None else None,
             late=bool(covered.late),
         )
 
-    def _carried(self, related: Related | None, layer: DataLayer, first: int) -> Hydrate | None:
+    def _carried(
+        self, related: Related | None, masker: Masker, layer: DataLayer, first: int
+    ) -> Hydrate | None:
         between = self.application.join(related.relationship) if related is not None else None
         if related is None or between is None or not related.carried:
             return None
-        return hydrator(between.python, related.carried, layer, first=first)
+        covered = carried(between, masker)
+        return hydrator(between.python, covered.outputs, layer, first=first, flags=covered.flags)
 
 
 def actions_of(query: Query[Any]) -> Iterator[str]:
@@ -373,10 +395,23 @@ def _every(shape: Shape) -> Iterator[Shape]:
         yield from _every(part)
 
 
-def judging(shape: Shape) -> bool:
-    """Whether Python can look at the rows of a shape one by one before they are answered."""
-    cut = shape.page is not None or shape.limit is not None or shape.offset is not None
-    return not shape.parts and shape.distinct is None and not (shape.related is not None and cut)
+def unjudgeable(shape: Shape, folds: Sequence[Node]) -> str:
+    """Why Python cannot look at the rows that a statement answers with, instead of those that it chooses from.
+
+    A combination of rows that one policy lets through is what that policy lets through of the combination.
+
+    Args:
+        folds: what the policies ask of the rows of each part.
+
+    Returns:
+        The reason; empty when it can.
+    """
+    inner = [each for _, part in shape.parts for each in _every(part)]
+    if any(each.distinct is not None for each in (shape, *inner)):
+        return "it keeps one of several rows"
+    if any(each.limit is not None or each.offset is not None for each in inner):
+        return "it takes its rows from a query with a limit or offset"
+    return "it combines reads with different policies" if len(set(folds)) > 1 else ""
 
 
 def _listed(load: Loader) -> Loader:
@@ -405,15 +440,16 @@ def _marked(
 
 
 def related_read(
-    application: ApplicationSpec, shape: RelatedShape | None, securer: Securer
+    application: ApplicationSpec, shape: RelatedShape | None, securer: Securer, masker: Masker
 ) -> Related | None:
-    """The part of a select that reads the rows of a relationship, its conditions guarded."""
+    """The part of a select that reads the rows of a relationship, its conditions guarded, what it carries masked."""
     if shape is None:
         return None
     source = application.resources[shape.source]
     relationship = source.relationships[shape.relationship]
     way = application.segments(source, relationship)
-    _, hops = securer.way(source, relationship, loading=True)
+    asked, _ = masker.keys(source, relationship)
+    _, hops = securer.way(source, relationship, loading=True, asked=asked)
     if hops is None:
         hops = tuple(hop.where for segment in way for hop in segment.hops)
     order: tuple[Ordering, ...] = ()
@@ -428,9 +464,14 @@ def related_read(
         key=load_key(way, source.primary_key.name),
         hops=hops,
         order=order,
-        carried=attribute_outputs(between) if between is not None and shape.carries else (),
+        carried=carried(between, masker).outputs if between is not None and shape.carries else (),
         every=shape.every,
     )
+
+
+def carried(between: ResourceSpec, masker: Masker) -> Cover:
+    """A row between as the actor may see it."""
+    return cover(between, attribute_outputs(between), masker.masks(between))
 
 
 def attribute_outputs(spec: ResourceSpec, only: tuple[str, ...] | None = None) -> tuple[Output, ...]:

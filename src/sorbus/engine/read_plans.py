@@ -92,8 +92,7 @@ class Guarded:
 
     def key(self, related: Related) -> Node | None:
         """When the actor may see the key in a related row that ties it to its source row."""
-        found = related.relationship
-        return self.masks.get(found.destination, EVERYTHING).get(found.destination_attribute)
+        return self.masker.keys(related.source, related.relationship)[1]
 
     def covered(self, spec: ResourceSpec, outputs: tuple[Output, ...]) -> Cover:
         """The outputs with masks over them; where Python needs values first, they are hidden at the very end."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Row
 from sorbus.engine.judging import LEAST_BATCH
+from sorbus.engine.planning import actions_of
 from sorbus.engine.read_plans import Known, ReadPlan
 from sorbus.engine.shaping import Lowered
 from sorbus.policies.nodes import has_runtime
@@ -70,10 +71,13 @@ async def seen_query(
     Args:
         whole: whether the query's limit and offset are left out.
     """
-    if known is None or query.parts or query.distinct_on:
+    if known is None:
         return query
-    program = reader.engine.program(spec, query.action)
-    if not program.runtime or not has_runtime(program.fold(known[0][0])):
+    programs = [reader.engine.program(spec, each) for each in actions_of(query)]
+    if not any(
+        each.runtime and has_runtime(each.fold(variant))
+        for each, variant in zip(programs, known[0], strict=True)
+    ):
         return query
     rows = replace(query, loads=(), only=None, locking=None)
     if whole:

@@ -54,7 +54,7 @@ async def insert(call: ActionCall) -> None:
     atomic = data.answers or any(not isinstance(each, str) for each in shape)
     key: tuple[Any, ...] = ("insert", shape)
     if upsert is not None:
-        key = (*key, call.filter, call.updates, tenancy_for(call) is None)
+        key = (*key, call.filter, call.judged, call.updates, tenancy_for(call) is None)
     executable = data.executables.get(key)
     if executable is None:
         executable = _compile_insert(call, assigned, key, atomic=atomic)

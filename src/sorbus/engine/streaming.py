@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sorbus.engine.paging import not_keyset
+from sorbus.engine.read_plans import Known
 from sorbus.engine.shaping import whole
 from sorbus.errors.inputs import InvalidPage
 from sorbus.query.query import Fallback, Query
@@ -30,13 +31,13 @@ async def stream(
     if not 1 <= batch <= _LARGEST_BATCH:
         raise InvalidPage("batch", batch, allowed=f"1 to {_LARGEST_BATCH}")
     spec = reader.engine.spec_of(query.resource)
-    scope = reader.check_query(query, spec, scope)
+    scope, known = reader.checked(query, spec, scope)
     left = query.take
     # Counting the rows is cheaper than to find the same limited set of rows again for each batch.
     whole_query = whole(query) if query.skip is not None else replace(query, take=None)
     problem = not_keyset(reader.planner.lower(whole_query, spec).shape, spec)
     if not problem:
-        rows = _by_cursor(reader, whole_query, spec, scope, batch=batch, left=left)
+        rows = _by_cursor(reader, whole_query, spec, scope, known, batch=batch, left=left)
     elif fallback == "offset":
         rows = _by_position(reader, query, scope, batch=batch)
     elif fallback == "full":
@@ -49,12 +50,19 @@ async def stream(
 
 
 async def _by_cursor(
-    reader: Reader, query: Query[Any], spec: ResourceSpec, scope: Scope, *, batch: int, left: int | None
+    reader: Reader,
+    query: Query[Any],
+    spec: ResourceSpec,
+    scope: Scope,
+    known: Known,
+    *,
+    batch: int,
+    left: int | None,
 ) -> AsyncIterator[Any]:
     after: str | None = None
     while left is None or left > 0:
         size = batch if left is None else min(batch, left)
-        page = await reader.pages.page_of(query, spec, scope, size=size, after=after)
+        page = await reader.pages.page_of(query, spec, scope, size=size, after=after, known=known)
         for record in page.items:
             yield record
         if not page.has_next:

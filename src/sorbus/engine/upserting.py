@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
+from sorbus.engine.authorising import masked
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import wrong_state
@@ -15,6 +16,7 @@ from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import UpsertSkipped
 from sorbus.expressions.nodes import TRUE, Call, Node, Ref, conjunction
 from sorbus.policies.explain import refusal
+from sorbus.policies.nodes import bounded
 from sorbus.query.statements import Conflict, Select
 from sorbus.schema.actions import OnSkip, UpsertSpec
 
@@ -31,9 +33,7 @@ def conflict_of(call: ActionCall) -> Conflict:
     if fields is None:
         fields = tuple(each.name for each in data.action.inputs if each.attribute and each.name not in keys)
     touched = tuple(each.name for each in data.spec.attributes.values() if each.touch)
-    where = conjunction(
-        tenancy_for(call), guarded(data), _only(call.filter), _only(call.updates), upsert.where
-    )
+    where = conjunction(tenancy_for(call), guarded(data), _there(call), _only(call.updates), upsert.where)
     transition = data.action.transition
     moved = (transition.attribute,) if transition is not None and transition.sources else ()
     update = tuple(dict.fromkeys([*fields, *moved, *touched])) or keys[:1]
@@ -45,6 +45,11 @@ def upsert_of(data: WriteData) -> UpsertSpec:
     if data.action.upsert is None:
         raise TypeError(data.action.label)
     return data.action.upsert
+
+
+def _there(call: ActionCall) -> Node | None:
+    """What the policies of the create ask of the row that is there; what only Python could tell counts as no."""
+    return _only(call.filter if call.judged is None else bounded(call.judged, upper=False))
 
 
 def _only(condition: Node | None) -> Node | None:
@@ -83,10 +88,10 @@ async def _left_alone(call: ActionCall) -> Any:
     for name in data.spec.identities[upsert.identity].keys:
         params.append(data.stored(name, call.changeset.changes[name]))
         parts.append(Call("eq", (Ref(name), data.parameter(name, len(params) - 1))))
-    key = ("spared", call.filter, call.updates, tenancy_for(call) is None)
+    key = ("spared", call.filter, call.judged, call.updates, tenancy_for(call) is None)
     executable = data.executables.get(key)
     if executable is None:
-        where = conjunction(*parts, tenancy_for(call), _only(call.filter), _only(call.updates))
+        where = conjunction(*parts, tenancy_for(call), _there(call), _only(call.updates))
         executable = data.keep(
             key, Select(resource=data.spec, outputs=attribute_outputs(data.spec), where=where)
         )
@@ -94,9 +99,9 @@ async def _left_alone(call: ActionCall) -> Any:
     if not rows:
         raise _refused(call)
     there = data.hydrate(rows)[0]
-    wrong = wrong_state(data.spec, data.action, there)
-    if wrong is not None:
-        raise wrong
+    if wrong_state(data.spec, data.action, there) is not None:
+        (seen,) = await masked(data, [there], call.scope, call.changeset.inputs)
+        raise wrong_state(data.spec, data.action, seen) or _refused(call)
     return there
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from sorbus.engine.hydrate import Hydrate
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.states import chooses
 from sorbus.engine.tenants import reach
-from sorbus.expressions.nodes import Call, Const, Node, Param, Ref
+from sorbus.expressions.nodes import Call, Const, InputRef, Node, Param, Ref, walk
 from sorbus.policies.fold import PolicyProgram
 from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionSpec
@@ -139,6 +139,13 @@ def key_is(spec: ResourceSpec, index: int) -> Node:
     """The condition that a row has the key in a parameter."""
     key = spec.primary_key
     return Call("eq", (Ref(key.name), Param(index, key.type.python)))
+
+
+def asked_inputs(inputs: Mapping[str, Any], *conditions: Node | None) -> dict[str, Any]:
+    """The inputs that conditions look at: one statement asks for several calls only where these are equal."""
+    asked = (each for node in conditions if node is not None for each in walk(node))
+    names = {each.name for each in asked if isinstance(each, InputRef)}
+    return {name: inputs.get(name) for name in sorted(names)}
 
 
 def guarded(data: WriteData) -> Node | None:

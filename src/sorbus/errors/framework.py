@@ -227,6 +227,20 @@ class CannotCombine(FrameworkError):
         )
 
 
+class CannotJudge(FrameworkError):
+    """A statement would have to choose among rows of which only Python knows whether the actor may see them."""
+
+    code = "cannot-judge"
+
+    def __init__(self, action: str, reason: str) -> None:
+        super().__init__(
+            f"The policies of `{action}` look at each row in Python, and this query chooses among rows in the "
+            f"database: {reason}.",
+            path=tuple(action.split(".")),
+            hint="Choose among the records once they are read, or decide by conditions in place of `check(…)`.",
+        )
+
+
 class NoSuchIdentity(FrameworkError):
     """A record was asked for by attributes that are no identity."""
 

@@ -10,7 +10,6 @@ from typing import Any
 from sorbus.expressions.nodes import TRUE, Node
 from sorbus.policies.fold import Atoms, Variant, fold_rules, known_of, simplified
 from sorbus.policies.nodes import all_of
-from sorbus.schema.fields import Cardinality
 from sorbus.schema.policies import NOTHING_WANTED, Asked, FieldPolicySpec, Wanted
 from sorbus.schema.resource import ResourceSpec
 from sorbus.scope import Scope
@@ -89,9 +88,11 @@ class FieldProgram:
             if own not in shared:
                 shared[own] = fold_rules(own, known)
             found[name] = shared[own]
-        # Whoever may not see the key in a row may not follow it either.
-        for each in self.resource.relationships.values():
-            key = found.get(each.source_attribute)
-            if key is not None and each.cardinality is Cardinality.BELONGS_TO:
-                found[each.name] = all_of((key, found.get(each.name, TRUE)))
+        found.update([(name, self._followed(name, found)) for name in self.resource.relationships])
         return {name: node for name, node in found.items() if node != TRUE}
+
+    def _followed(self, name: str, found: Mapping[str, Node]) -> Node:
+        """When a relationship may be followed: not by a key that is hidden in the row, nor past a hidden first step."""
+        each = self.resource.relationships[name]
+        before = self._followed(each.path[0], found) if each.path else found.get(each.source_attribute, TRUE)
+        return all_of((before, found.get(name, TRUE)))

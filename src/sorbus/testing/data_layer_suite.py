@@ -13,12 +13,14 @@ pytest-asyncio in its auto mode.
 from __future__ import annotations
 
 from sorbus.testing.conformance.access import Kinds
+from sorbus.testing.conformance.between import Between
 from sorbus.testing.conformance.bulk import Bulk
 from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.hidden import Hiding
+from sorbus.testing.conformance.looking import Looking
 from sorbus.testing.conformance.managing import Managing
 from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
 from sorbus.testing.conformance.notices import Notices
@@ -54,7 +56,9 @@ class DataLayerSuite(
     Managing,
     Rules,
     Kinds,
+    Looking,
     Hiding,
+    Between,
     Tenants,
     Transactions,
     Notices,

@@ -56,7 +56,7 @@ def plan_for_query(call: ActionCall, query: Query[Any], options: BulkOptions) ->
     reason = slow_reason(data)
     if reason:
         return insisted(data, BulkPlan(strategy=Strategy.STREAM, reason=reason), options)
-    reason = _bounded(query) or _reads_rows(call)
+    reason = _bounded(query) or _looks(call, query) or _reads_rows(call)
     if reason:
         return insisted(data, BulkPlan(strategy=Strategy.BATCHES, reason=reason), options)
     best = BulkPlan(strategy=Strategy.ATOMIC, reason="nothing needs to be known of the rows before the write")
@@ -70,6 +70,14 @@ def _bounded(query: Query[Any]) -> str:
         return "the query locks its rows first"
     if query.parts or query.distinct_on:
         return "the query chooses among rows, which must be read first"
+    return ""
+
+
+def _looks(call: ActionCall, query: Query[Any]) -> str:
+    """Why the rows must be read before it is known which of them the actor may see; empty when they need not."""
+    data: WriteData = call.plan.data
+    if call.scope.authorize and data.engine.program(data.spec, query.action).runtime:
+        return "the policies of its read look at each row in Python"
     return ""
 
 

@@ -71,8 +71,12 @@ class Columns:
             return False  # what an input says about the tenant is checked row by row
         return not any(isinstance(node, InputRef) for node in data.program.nodes)
 
-    async def write(self, chunk: Sequence[Row]) -> bool:
-        """Write a batch; False when something in it is wrong, and nothing has been written."""
+    async def write(self, chunk: Sequence[Row], start: int) -> bool:
+        """Write a batch; False when something in it is wrong, and nothing has been written.
+
+        Args:
+            start: the position of its first row in what was given.
+        """
         run, data = self.run, self.run.data
         if self.runtime:
             return False
@@ -86,11 +90,14 @@ class Columns:
         if self._lack_values(lists) or not self._allowed(lists):
             return False
         try:
-            async with run.engine.transaction() as opened:
+            # Where the policies have yet to decide, the way that finds the row tells what stands in its way.
+            async with run.engine.transaction(nested=self.call.filter != TRUE) as opened:
                 session = await opened.session(data.layer)
-                await insert_lists(run, session, self.names, lists, self.call)
+                places = range(start, start + len(chunk))
+                await insert_lists(run, session, self.names, lists, self.call, places)
         except SorbusError:
-            if run.options.on_error == "raise" and run.engine.transaction_of_task() is not None:
+            joined = self.call.filter == TRUE and run.engine.transaction_of_task() is not None
+            if run.options.on_error == "raise" and joined:
                 raise
             return False
         run.result.count += len(chunk)

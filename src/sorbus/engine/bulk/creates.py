@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.changeset import Changeset
 from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
+from sorbus.engine.authorising import allows_new_row, refused
 from sorbus.engine.bulk.choosing import plan_for_rows
 from sorbus.engine.bulk.columns import Columns
 from sorbus.engine.bulk.inserting import insert_lists
-from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy
+from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy, at_row
 from sorbus.engine.bulk.running import BulkRun, Stopped, chunks
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.storing import insert
 from sorbus.engine.upserting import upsert_of
-from sorbus.engine.write_data import guarded
+from sorbus.engine.write_data import asked_inputs, guarded
 from sorbus.errors.base import SorbusError
+from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.build import Expr
+from sorbus.expressions.nodes import TRUE
 from sorbus.policies.explain import refusal
 from sorbus.scope import Scope
 
@@ -28,6 +33,9 @@ if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
 
 Rows = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
+
+
+_NO_INDEXES: Mapping[int, int | None] = MappingProxyType({})
 
 
 class BulkCreate(BulkRun):
@@ -51,7 +59,7 @@ class BulkCreate(BulkRun):
             return
         columns = Columns(self) if Columns.fit(self) else None
         async for start, chunk in chunks(rows, self.options.size(plain=columns is not None)):
-            if columns is not None and await columns.write(chunk):
+            if columns is not None and await columns.write(chunk, start):
                 continue
             prepared: list[ActionCall] = []
             indexes: dict[int, int | None] = {}
@@ -65,7 +73,7 @@ class BulkCreate(BulkRun):
                 indexes[id(call)] = index
                 prepared.append(call)
             if prepared:
-                await self.batch(prepared, self.write, indexes)
+                await self.batch(prepared, partial(self.write, indexes=indexes), indexes)
             self.stop_if_failed()
 
     async def _calls(self, rows: Rows) -> AsyncIterator[tuple[int | None, ActionCall]]:
@@ -91,15 +99,19 @@ class BulkCreate(BulkRun):
         for _, runner in self.plan.before:
             await runner(call)
 
-    async def write(self, session: Any, calls: list[ActionCall]) -> list[ActionCall]:
+    async def write(
+        self, session: Any, calls: list[ActionCall], *, indexes: Mapping[int, int | None] = _NO_INDEXES
+    ) -> list[ActionCall]:
         """Write prepared rows; those whose values only the statement knows one by one."""
         odd = [call for call in calls if _is_odd(call)]
         plain = [call for call in calls if not _is_odd(call)] if odd else calls
         for call in odd:
             call.session = session
-            await insert(call)
-        for _, group in groupby(plain, key=lambda call: (call.filter, call.updates)):
-            await self._insert(session, list(group))
+            with _named(indexes.get(id(call))):
+                await _need_allowed(call)
+                await insert(call)
+        for _, group in groupby(plain, key=_alike):
+            await self._insert(session, list(group), indexes)
         written = [call for call in calls if call.result is not None]
         return [call for call in written if not self._is_skipped(call)]
 
@@ -108,19 +120,30 @@ class BulkCreate(BulkRun):
         self.result.skipped += skipped
         return skipped
 
-    async def _insert(self, session: Any, calls: list[ActionCall]) -> None:
+    async def _insert(self, session: Any, calls: list[ActionCall], indexes: Mapping[int, int | None]) -> None:
         """One statement for calls with the same remaining policies."""
         data, first = self.data, calls[0]
         names = tuple(first.changeset.changes)
         lists = [[call.changeset.changes[name] for call in calls] for name in names]
-        rows = await insert_lists(self, session, names, lists, first)
+        places = [indexes.get(id(call)) for call in calls]
+        try:
+            # A part of its own, so that a violation can be looked into where the policies have yet to decide.
+            async with nullcontext() if first.filter == TRUE else self.engine.transaction(nested=True):
+                rows = await insert_lists(self, session, names, lists, first, places)
+        except InvalidAction:
+            for call, place in zip(calls, places, strict=True):
+                with _named(place):
+                    await _need_allowed(call)
+            raise
         if data.action.upsert is None:
             for call in calls:
                 call.result = record(data.spec.python, call.changeset.changes)
         else:
-            await self._match(session, calls, rows)
+            await self._match(session, calls, rows, places)
 
-    async def _match(self, session: Any, calls: list[ActionCall], rows: Any) -> None:
+    async def _match(
+        self, session: Any, calls: list[ActionCall], rows: Any, places: Sequence[int | None]
+    ) -> None:
         """Give each upsert its record; those without one were left alone."""
         data = self.data
         upsert = upsert_of(data)
@@ -129,14 +152,40 @@ class BulkCreate(BulkRun):
         for row, made in zip(rows, data.hydrate(rows), strict=True):
             made.__dict__[OUTCOME] = UpsertOutcome.INSERTED if row[-1] else UpsertOutcome.UPDATED
             found[tuple(made.__dict__[name] for name in keys)] = made
-        for call in calls:
+        for call, place in zip(calls, places, strict=True):
             call.session = session
             call.result = found.get(tuple(call.changeset.changes[name] for name in keys))
             if call.result is None:
-                if upsert.where is None and guarded(data) is None:
-                    raise refusal(data.program, self.scope, call.changeset.inputs)
-                # Alone, the statement tells a row that was spared from one that the policies keep.
-                await insert(call)
+                with _named(place):
+                    if upsert.where is None and guarded(data) is None:
+                        raise refusal(data.program, self.scope, call.changeset.inputs)
+                    # Alone, the statement tells a row that was spared from one that the policies keep.
+                    await insert(call)
+
+
+@contextmanager
+def _named(place: int | None) -> Generator[None]:
+    """What goes wrong inside says at which row."""
+    try:
+        yield
+    except SorbusError as error:
+        at_row(error, place)
+        raise
+
+
+async def _need_allowed(call: ActionCall) -> None:
+    """A constraint must not tell about other rows to whom the policies refuse the new one.
+
+    Raises:
+        ActionForbidden: they do.
+    """
+    if call.filter != TRUE and not await allows_new_row(call):
+        raise refused(call)
+
+
+def _alike(call: ActionCall) -> tuple[Any, ...]:
+    """What is equal for calls that one statement writes."""
+    return call.filter, call.updates, asked_inputs(call.changeset.inputs, call.filter, call.updates)
 
 
 def _is_odd(call: ActionCall) -> bool:

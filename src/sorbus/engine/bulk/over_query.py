@@ -34,8 +34,8 @@ async def write_query(
     touch(call)
     inputs = dict(query.inputs)
     lowered = data.engine.planner.condition(query, data.spec)
-    scope = data.engine.reader.check_query(query, data.spec, run.scope)
-    where, variant = data.engine.planner.guarded(lowered.shape, scope, inputs, lowered.values)
+    scope, known = data.engine.reader.checked(query, data.spec, run.scope)
+    where, variant = data.engine.planner.guarded(lowered.shape, scope, inputs, lowered.values, known)
     params = lowered.values
     assigned, shape = assignments(call, params)
     transition = guarded(data)

@@ -13,7 +13,7 @@ from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import check_choice
 from sorbus.engine.storing import previous_names, previous_values, touch
-from sorbus.engine.write_data import guarded, tenancy_for
+from sorbus.engine.write_data import asked_inputs, guarded, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.expressions.build import is_expression
 from sorbus.expressions.nodes import Call, Node, Param, Ref, conjunction
@@ -28,9 +28,10 @@ class Group:
         names: the attributes whose values differ from row to row; the key stands in front of them.
         extra: the values of the parameters after the lists.
         identity: what of the calls decides the SQL.
+        inputs: those that their policies look at.
     """
 
-    __slots__ = ("assigned", "calls", "extra", "filters", "identity", "names", "required")
+    __slots__ = ("assigned", "calls", "extra", "filters", "identity", "inputs", "names", "required")
 
     def __init__(self, run: BulkRun, call: ActionCall) -> None:
         data, changes = run.data, call.changeset.changes
@@ -47,10 +48,12 @@ class Group:
         self.extra = params[len(self.names) + 1 :]
         none = tenancy_for(call) is None
         self.identity = (self.names, self.assigned, self.required, self.filters, call.filter, none)
+        self.inputs = asked_inputs(call.changeset.inputs, call.filter)
 
     def takes(self, other: Group) -> bool:
         """Whether another group can be written by the same statement with the same values."""
-        return self.identity == other.identity and self.extra == other.extra
+        alike = self.identity == other.identity and self.extra == other.extra
+        return alike and self.inputs == other.inputs
 
 
 async def write_rows(run: BulkRun, session: Any, calls: list[ActionCall]) -> list[ActionCall]:

@@ -73,59 +73,6 @@ class Access(Behaviour):
         assert (await low.edit(boss, title="a")).title == "a"
         assert await Paper.ask(boss) == "well"
 
-    async def test_runtime_looks_at_each_row_before_anything_is_answered(self, here: Tenant) -> None:
-        bob = await here.person("Bob")
-        even, odd, large, huge = await papers(here, 2, 3, 6, 10)
-        scope = mode(here, "runtime", bob)
-        assert await Paper.query(scope).all() == [even]
-        assert await Paper.query(scope).count() == 1
-        assert await Paper.get(scope, even.id) == even
-        for each in (odd, large, huge):
-            with pytest.raises(NotFound):
-                await Paper.get(scope, each.id)
-        # What the data layer can tell it tells by itself: the owner is no question for Python.
-        assert await Paper.query(mode(here, "runtime")).all() == [even, odd, large]
-        here.visits.names.clear()
-        await Paper.query(scope).all()
-        assert sorted(here.visits.names) == ["looked at 2", "looked at 3", "looked at 6"]
-
-    async def test_pages_under_runtime_policies_tell_nothing_of_what_is_left_out(self, here: Tenant) -> None:
-        scope = mode(here, "runtime", await here.person("Bob"))
-        made = await papers(here, *([3, 2, 5, 4] * 3))
-        allowed = [each for each in made if each.level in {2, 4}]
-        query = Paper.query(scope)
-        page = await query.page(limit=4, count=True)
-        assert (list(page), page.has_next, page.count) == (allowed[:4], True, 6)
-        rest = await query.page(limit=4, after=page.end_cursor)
-        assert (list(rest), rest.has_next, rest.has_previous) == (allowed[4:], False, True)
-        back = await query.page(limit=4, before=rest.start_cursor)
-        assert (list(back), back.has_previous) == (allowed[:4], False)
-        second = await query.offset_page(limit=2, offset=2, count=True)
-        assert (list(second), second.has_next, second.count) == (allowed[2:4], True, 6)
-        last = await query.offset_page(limit=2, offset=4)
-        assert (list(last), last.has_next) == (allowed[4:], False)
-        assert await query.limit(3).offset(2).all() == allowed[2:5]
-        assert await query.first() == allowed[0]
-        assert [each async for each in query.stream(batch=2)] == allowed
-
-    async def test_runtime_judges_a_row_before_it_is_written(self, here: Tenant) -> None:
-        scope = mode(here, "runtime", await here.person("Bob"))
-        even, odd = await papers(here, 2, 3)
-        assert (await even.edit(scope, title="a")).title == "a"
-        for refused in (odd.edit(scope, title="a"), odd.burn(scope), odd.edit_slowly(scope, title="a")):
-            with pytest.raises((ActionForbidden, NotFound)):
-                await refused
-        assert "edit_slowly.body" not in here.visits.names
-        other = (await here.person("Cy")).id
-        assert (await Paper.write(scope, owner_id=other, level=4)).level == 4
-        with pytest.raises(ActionForbidden):
-            await Paper.write(scope, owner_id=other, level=5)
-        with pytest.raises(ActionForbidden):
-            await Paper.write_slowly(scope, owner_id=other, level=5)
-        assert not any(each.startswith("write_slowly") for each in here.visits.names)
-        assert await Paper.query(here.system).count() == 3
-        await even.burn(scope)
-
     async def test_rows_that_only_python_knows_count_as_hidden_inside_conditions(self, here: Tenant) -> None:
         bob = await here.person("Bob")
         (mine,) = await papers(here, 3, owner_id=bob.id)
@@ -219,6 +166,26 @@ class Reads(Behaviour):
             with pytest.raises(ActionForbidden):
                 await query.page()
 
+    async def test_what_a_stream_asks_for_decides_about_its_rows_too(self, here: Tenant) -> None:
+        for title in ("plain", "secret"):
+            await Paper.write(here.system, owner_id=here.ada.id, title=title)
+        asked = Paper.query(mode(here, "reads")).where(Paper.owner_id == here.ada.id).order_by(Paper.title)
+        assert [each.title for each in await asked.all()] == ["plain"]
+        assert [each.title for each in await asked.page()] == ["plain"]
+        assert [each.title async for each in asked.stream()] == ["plain"]
+        assert [each.title async for each in asked.limit(5).offset(0).stream()] == ["plain"]
+        assert await asked.count() == 1
+
+    async def test_the_policies_of_a_read_action_hold_for_what_it_combines(self, here: Tenant) -> None:
+        for title in ("a", "b"):
+            await Paper.write(here.system, owner_id=here.ada.id, title=title)
+        scope = mode(here, "reads")
+        with pytest.raises(ActionForbidden, match="either"):
+            await Paper.either(scope, title="x", other="a").all()
+        for query in (Paper.either(scope, title="a", other="b"), Paper.titled(here.system, title="a")):
+            assert [each.title for each in await query.all()] == ["a"]
+        assert await Paper.either(scope, title="a", other="b").count() == 1
+
     async def test_rows_that_are_read_with_others_only(self, here: Tenant) -> None:
         (paper,) = await papers(here, 1)
         sheet = await Sheet.add(here.system, paper_id=paper.id)
@@ -226,6 +193,9 @@ class Reads(Behaviour):
             await Sheet.query(here.scope).all()
         (found,) = await Paper.query(here.scope).load(Paper.pages).all()
         assert found.pages == [sheet]
+        (found,) = await Paper.query(here.scope).load_page(Paper.pages, limit=3, count=True).all()
+        page = Paper.pages.page_of(found)
+        assert (list(page), page.count) == ([sheet], 1)
 
     async def test_a_relationship_to_what_may_not_be_read_at_all_is_hidden(self, here: Tenant) -> None:
         (paper,) = await papers(here, 1)

@@ -44,6 +44,7 @@ from sorbus import (
     forbid_if,
     group,
     has_many,
+    input_value,
     loading,
     matches,
     may_read,
@@ -331,6 +332,12 @@ class Paper(Resource):
         """The papers with a title."""
         return cls.query().where(cls.title == title)
 
+    @action.read
+    @classmethod
+    def either(cls, scope: Scope, title: str, other: str) -> Query[Paper]:
+        """The papers with one of two titles, as a combination."""
+        return cls.query().where(cls.title == title).union(cls.query().where(cls.title == other))
+
     @action.generic
     @classmethod
     async def ask(cls, scope: Scope) -> str:
@@ -382,7 +389,11 @@ class Paper(Resource):
             policy("read", forbid_if(loading(team)), authorize_if(True)),
             policy("read", forbid_if(selecting(page_count)), authorize_if(True)),
             policy("read", forbid_if(filtering_on(level)), authorize_if(True)),
+            policy("read", forbid_if(filtering_on(owner_id) & (title == "secret")), authorize_if(True)),
             policy("read", forbid_if(action_is(titled)), authorize_if(True)),
+            policy(
+                either, forbid_if(input_value("title") == "x"), authorize_if(title != input_value("other"))
+            ),
         ),
         group(
             context_equals("mode", "related"),

@@ -44,6 +44,7 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.between_world import Clubs
 from sorbus.testing.conformance.documents_world import Papers
 from sorbus.testing.conformance.expressions_world import Gallery
 from sorbus.testing.conformance.managing_world import Kitchen
@@ -357,5 +358,6 @@ DOMAINS = (
     Kitchen,
     Trade,
     Firms,
+    Clubs,
 )
 """What an application must be made of to run the suite."""
