@@ -21,6 +21,7 @@ from sorbus.llm.calls import DatabaseSink
 from sorbus.pipelines.attempts import planned_stage
 from sorbus.pipelines.conductor import Conductor, PlannedPipeline, Refused
 from sorbus.pipelines.events import EventKind, Observer, RunEvent
+from sorbus.pipelines.live import Live
 from sorbus.pipelines.progress import Progress
 from sorbus.pipelines.registry import Registry
 from sorbus.pipelines.store import RunStore
@@ -28,7 +29,9 @@ from sorbus.pipelines.store import RunStore
 if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus
 
-_AGAIN_WHEN_DATABASE_AWAY = 2.0
+_AGAIN_AFTER = 2.0
+# Each look is the answer to somebody else's word; nobody talks that much for long.
+_MOST_LOOKS = 100
 
 
 @dataclass(slots=True)
@@ -43,7 +46,8 @@ class Advancer:
     store: RunStore
     sink: DatabaseSink
     registry: Registry
-    observers: list[Observer] = field(default_factory=list[Observer])
+    observers: list[Observer]
+    live: Live
     _planned: dict[UUID | tuple[str, int], PlannedPipeline] = field(
         default_factory=dict[UUID | tuple[str, int], PlannedPipeline]
     )
@@ -53,7 +57,7 @@ class Advancer:
         run_id = UUID(job.args["run_id"])
         refused: set[str] = set()
         try:
-            while True:
+            for _ in range(_MOST_LOOKS):
                 progress = await self.store.begin(run_id, job.lease)
                 if progress is None:
                     return Done()
@@ -69,9 +73,10 @@ class Advancer:
                     if again:
                         raise CheckpointRefused(progress.pipeline, min(again)) from None
                     refused.update(error.stages)
+            return Snooze(_AGAIN_AFTER)
         except DatabaseFault:
             # Nothing can be written now. What is committed is committed; the next attempt begins behind it.
-            return Snooze(_AGAIN_WHEN_DATABASE_AWAY)
+            return Snooze(_AGAIN_AFTER)
 
     async def _conduct(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome:
         self.sink.enter(progress.id, progress.tenant, fresh=progress.fresh)
@@ -114,6 +119,7 @@ class Advancer:
     def _tell(
         self, progress: Progress, kind: EventKind, *, stage: str | None = None, error: str | None = None
     ) -> None:
+        self.live.touch(progress.id, progress.tenant, kind)
         if not self.observers:
             return
         event = RunEvent(kind=kind, run_id=progress.id, pipeline=progress.pipeline, stage=stage, error=error)

@@ -37,9 +37,10 @@ from sorbus.llm.records import CallSink
 from sorbus.pipelines.advance import Advancer
 from sorbus.pipelines.definition import DEFAULT_QUEUE, Pipeline
 from sorbus.pipelines.dynamic import pipeline_from
-from sorbus.pipelines.events import Observer
+from sorbus.pipelines.events import EventKind, Observer
+from sorbus.pipelines.live import Live
 from sorbus.pipelines.registry import Registry
-from sorbus.pipelines.resources.run import Definition
+from sorbus.pipelines.resources.run import Definition, Run
 from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.sql import sql
 from sorbus.pipelines.stages import AnyAction, Await
@@ -98,6 +99,7 @@ class Pipelines(Starter):
         self._advancer: Advancer | None = None
         self._repair: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
+        self._live: Live | None = None
 
     def system_scripts(self) -> tuple[SystemScript, ...]:
         """The jobs' tables, and the index by which a run finds its job."""
@@ -117,7 +119,10 @@ class Pipelines(Starter):
         app.provide(ModelClient, client)
         app.provide(Starter, self)
         app.provide(Pipelines, self)
-        self._advancer = Advancer(app, RunStore(self._pool), sink, self.registry, self._observers)
+        self._live = Live(
+            lambda run_id, tenant, what: app.announce(Run, {"id": run_id}, action=what, tenant=tenant)
+        )
+        self._advancer = Advancer(app, RunStore(self._pool), sink, self.registry, self._observers, self._live)
         # What users compose runs in the default queue.
         for queue in {DEFAULT_QUEUE, *(each.queue for each in self.registry.pipelines.values())}:
             self.jobs.register(WORKER, self._advancer, queue=queue, limit=self.concurrency)
@@ -131,6 +136,9 @@ class Pipelines(Starter):
             repair.cancel()
             with suppress(asyncio.CancelledError):
                 await repair
+        live, self._live = self._live, None
+        if live is not None:
+            await live.close()
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -230,7 +238,12 @@ class Pipelines(Starter):
         )
         if job is None:
             raise NoSuchContent
-        opened.on_commit.append(lambda: self._wake(pipeline.queue))
+        opened.on_commit.append(lambda: self._started(run_id, tenant, pipeline.queue))
+
+    async def _started(self, run_id: Any, tenant: str, queue: str) -> None:
+        await self._wake(queue)
+        if self._live is not None:
+            self._live.touch(run_id, tenant, EventKind.STARTED)
 
     async def _wake(self, queue: str) -> None:
         self.jobs.wake({queue})

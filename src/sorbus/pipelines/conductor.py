@@ -16,7 +16,7 @@ from sorbus.pipelines.events import EventKind
 from sorbus.pipelines.graph import Frontier
 from sorbus.pipelines.looking import Place, applied, look
 from sorbus.pipelines.progress import SETTLED, Progress, StageRow
-from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.store import Change, Checkpoint, Ending, RunStore
 
 if TYPE_CHECKING:
@@ -106,9 +106,12 @@ class Conductor:
             ending = await self._ending(frontier, wake_at, sleeps=sleeps)
         # Only what is committed anyway also says what starts with it: no statement is sent for that alone.
         if changes or ending is not None:
-            marks = self._marks(attempts)
+            marks = self._marks(attempts) if ending is None else self._unmarks()
             if await self._committed([*changes, *marks], ending):
                 return self._outcome(ending)
+            if self.progress.paused:
+                # It was paused in the meantime: what was about to start does not.
+                return None
         if len(attempts) == 1 and not self._running and wake_at is None:
             self.tell(EventKind.STAGE_STARTED, stage=attempts[0].planned.name)
             self._finished.append(await attempted(self.app, self.progress, attempts[0]))
@@ -197,13 +200,24 @@ class Conductor:
             applied(self.progress, mark)
         return list(marks.values())
 
+    def _unmarks(self) -> list[Change]:
+        """What says that nothing is under way any more, where a pause came in between."""
+        rows = self.progress.stages.items()
+        return [
+            Change(stage=name, state=StageState.READY, attempt=row.attempt)
+            for name, row in rows
+            if row.state is StageState.RUNNING
+        ]
+
     # committing
 
     async def _committed(self, changes: Sequence[Change], ending: Ending | None) -> bool:
         """Commit; whether the lease is given back with it."""
         verdict = await self.store.checkpoint(self._checkpoint(changes, ending))
         if not verdict.taken:
-            raise Refused([each.stage for each in changes])
+            # Who falls asleep may have been told something in the meantime: that says nothing against the rows.
+            sleeps = ending is not None and ending.state in OPEN_RUNS
+            raise Refused([] if sleeps else [each.stage for each in changes])
         for each in changes:
             if each.state is StageState.DONE:
                 self.tell(EventKind.STAGE_DONE, stage=each.stage)

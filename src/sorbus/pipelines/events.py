@@ -12,9 +12,11 @@ class EventKind(StrEnum):
     """What happened to a run.
 
     Attributes:
+        STARTED: it is there, and waits for a process.
         WAITING: nothing runs until a time, until somebody says something, or until it is resumed.
     """
 
+    STARTED = "started"
     BEGUN = "begun"
     STAGE_STARTED = "stage_started"
     STAGE_DONE = "stage_done"

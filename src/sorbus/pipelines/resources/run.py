@@ -17,6 +17,7 @@ from sorbus.resource.actions import Arg
 from sorbus.resource.calculations import calculate
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
+from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.policies import Policies, actor_present, authorize_if, forbid_unless, policy
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
@@ -316,6 +317,11 @@ class Run(Resource):
     storage = Postgres("pipeline_runs")
     tenancy = Tenancy(tenant)
     policies = Policies(policy("any", authorize_if(actor_present())))
+    # What happens while a run is worked on is announced by the pipelines, a few times a second at most.
+    notifications = Notifications(
+        publish("run:{id}", on=[cancel, pause, resume, retry]),
+        publish("runs", on=[cancel, pause, resume, retry]),
+    )
     json_api = JsonApi(
         "/runs",
         "get",
