@@ -430,7 +430,10 @@ async def test_a_stage_whose_row_somebody_else_has_changed_is_an_error_and_no_en
     hands = Hands()
 
     async def meddle(context: StageContext, text: str) -> Piece:
-        await conn.execute("UPDATE stage_runs SET state = 'cancelled' WHERE name = 'glue'")
+        # The test's own connection may be asking at this moment.
+        other = await asyncpg.connect(url)
+        await other.execute("UPDATE stage_runs SET state = 'cancelled' WHERE name = 'glue'")
+        await other.close()
         return Piece(text)
 
     hands.behave["glue"] = meddle
