@@ -210,18 +210,30 @@ class Pipelines(Starter):
 
     async def enqueue(self, run: Any) -> None:
         """Write a run's stages and its job into the open transaction."""
-        await self._enqueue(run.id, run.tenant, run.pipeline, run.version, run.definition_id)
+        await self._enqueue(run.id, run.tenant, run.pipeline, run.version, run.definition_id, again=True)
 
     async def _enqueue(
-        self, run_id: Any, tenant: str, name: str, version: int, definition_id: UUID | None
+        self,
+        run_id: Any,
+        tenant: str,
+        name: str,
+        version: int,
+        definition_id: UUID | None,
+        *,
+        again: bool = False,
     ) -> None:
+        """Give a run a job, and a new one its stages.
+
+        Args:
+            again: whether stages that have failed or were cancelled are taken up again.
+        """
         app = self._need_app()
         opened = app.engine.transaction_of_task()
         if opened is None:
             raise PipelinesNotStarted
         connection = await opened.session(app.engine.layers["postgres"])
         pipeline = await self.registry.find(name, version, definition_id, partial(_row, connection))
-        again = [each.name for each in pipeline.stages if each.name not in pipeline.plan.handled]
+        failed = [each.name for each in pipeline.stages if each.name not in pipeline.plan.handled]
         job = await connection.fetchval(
             sql("start_run"),
             run_id,
@@ -234,6 +246,7 @@ class Pipelines(Starter):
             _MOST_CLAIMS,
             {"tenant": tenant},
             pipeline.priority,
+            failed,
             again,
         )
         if job is None:

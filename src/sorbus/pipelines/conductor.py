@@ -16,8 +16,8 @@ from sorbus.pipelines.events import EventKind
 from sorbus.pipelines.graph import Frontier
 from sorbus.pipelines.looking import Place, applied, look
 from sorbus.pipelines.progress import SETTLED, Progress, StageRow
-from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
-from sorbus.pipelines.store import Change, Checkpoint, Ending, RunStore
+from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.store import Change, Checkpoint, Ending, RunStore, Verdict
 
 if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus
@@ -79,6 +79,7 @@ class Conductor:
         self.tell = tell
         self._running: dict[asyncio.Task[Change], Place] = {}
         self._finished: list[Change] = []
+        self._heard = False
 
     async def conduct(self) -> Outcome:
         """Go on until the run ends or nothing can run for now.
@@ -109,8 +110,9 @@ class Conductor:
             marks = self._marks(attempts) if ending is None else self._unmarks()
             if await self._committed([*changes, *marks], ending):
                 return self._outcome(ending)
-            if self.progress.paused:
-                # It was paused in the meantime: what was about to start does not.
+            if self._heard:
+                # Something was said to the run in the meantime: what follows now may be something else.
+                self._heard = False
                 return None
         if len(attempts) == 1 and not self._running and wake_at is None:
             self.tell(EventKind.STAGE_STARTED, stage=attempts[0].planned.name)
@@ -133,6 +135,7 @@ class Conductor:
             verdict = await self.store.checkpoint_items(self._checkpoint(items, None))
             if not verdict.taken:
                 raise Refused([each.stage for each in items])
+            await self._hear(verdict)
         for each in finished:
             applied(self.progress, each)
             self._tell_change(each)
@@ -215,17 +218,17 @@ class Conductor:
         """Commit; whether the lease is given back with it."""
         verdict = await self.store.checkpoint(self._checkpoint(changes, ending))
         if not verdict.taken:
-            # Who falls asleep may have been told something in the meantime: that says nothing against the rows.
-            sleeps = ending is not None and ending.state in OPEN_RUNS
-            raise Refused([] if sleeps else [each.stage for each in changes])
+            raise Refused([each.stage for each in changes])
         for each in changes:
             if each.state is StageState.DONE:
                 self.tell(EventKind.STAGE_DONE, stage=each.stage)
             elif each.state is StageState.SKIPPED:
                 self.tell(EventKind.STAGE_SKIPPED, stage=each.stage)
-        self.progress.paused = verdict.state is RunState.PAUSED
-        if verdict.signals != self.progress.signals and ending is None:
-            await self._refresh()
+        if ending is not None and not verdict.ended:
+            # Who falls asleep must have heard everything; what has settled is taken, so look again.
+            raise Refused([])
+        if ending is None:
+            await self._hear(verdict)
         return verdict.ended
 
     def _checkpoint(self, changes: Sequence[Change], ending: Ending | None) -> Checkpoint:
@@ -237,8 +240,14 @@ class Conductor:
             ending=ending,
         )
 
-    async def _refresh(self) -> None:
-        """Somebody has said something to the run: see what."""
+    async def _hear(self, verdict: Verdict) -> None:
+        """See what has been said to the run in the meantime, if anything."""
+        paused = verdict.state is RunState.PAUSED
+        if paused == self.progress.paused and verdict.signals == self.progress.signals:
+            return
+        self._heard, self.progress.paused = True, paused
+        if verdict.signals == self.progress.signals:
+            return
         seen = await self.store.begin(self.progress.id, self.job.lease)
         if seen is None:
             raise Refused([])

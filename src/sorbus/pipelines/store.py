@@ -15,7 +15,7 @@ from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.errors.database import DatabaseFault, TextNotStorable
+from sorbus.errors.database import DatabaseFault, Deadlock, TextNotStorable
 from sorbus.jobs.leases import Lease
 from sorbus.pipelines.progress import ItemRow, Progress, StageRow
 from sorbus.pipelines.resources.states import RunState, StageState
@@ -94,6 +94,7 @@ class Verdict:
 
 
 REFUSED = Verdict(taken=False)
+_DEADLOCKS = 4
 
 
 class RunStore:
@@ -159,14 +160,19 @@ class RunStore:
         return [tuple(row) for row in await self._fetch("lost_runs", older_than)]
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
-        try:
-            async with self.pool.connection() as connection:
-                return await connection.fetch(sql(name), *args)
-        except Exception as error:
-            known = translate(error)
-            if known is None:
-                raise
-            raise known from error
+        for left in reversed(range(_DEADLOCKS)):
+            try:
+                async with self.pool.connection() as connection:
+                    return await connection.fetch(sql(name), *args)
+            except Exception as error:
+                known = translate(error)
+                # A statement over many runs may meet somebody's transaction over some of them; it did nothing then.
+                if isinstance(known, Deadlock) and left:
+                    continue
+                if known is None:
+                    raise
+                raise known from error
+        raise AssertionError("the last attempt answers or raises")
 
     async def _begin(self, items: list[tuple[UUID, Lease]]) -> list[Progress | None]:
         runs = [{"run_id": run, **_lease_row(lease)} for run, lease in items]
@@ -206,10 +212,13 @@ class RunStore:
         ]
         rows = await self._fetch("checkpoint_items", _text(changes))
         written = {(row["run_id"], row["stage"], row["index"]) for row in rows}
+        runs = {row["run_id"]: row for row in rows}
         return [
             Verdict(
-                taken=all((each.run_id, change.stage, change.index) in written for change in each.changes)
+                taken=True, state=RunState(runs[each.run_id]["state"]), signals=runs[each.run_id]["signals"]
             )
+            if all((each.run_id, change.stage, change.index) in written for change in each.changes)
+            else REFUSED
             for each in items
         ]
 

@@ -1,4 +1,6 @@
 -- Take many runs in hand: each becomes running if its job's lease holds and it has not ended. A paused one stays so.
+-- The signals are counted as in the snapshot that the stages are read from: a word that is committed while this statement
+-- waits for the row is then one that has not been seen.
 -- $1 the runs with their leases as JSON. Answers with what the stages need.
 WITH input AS MATERIALIZED (
     SELECT * FROM json_to_recordset($1::text::json)
@@ -13,7 +15,7 @@ begun AS (
       ON j.id = i.job_id AND j.state = 'executing' AND j.attempt = i.attempt
      AND j.attempted_at = timezone('UTC', i.attempted_at) AND j.attempted_by[1] = i.node
     WHERE r.id = i.run_id AND r.state IN ('pending', 'running', 'waiting', 'paused')
-    RETURNING r.id, r.tenant, r.pipeline, r.version, r.definition_id, r.model, r.content_id, r.signals, r.state = 'paused' AS paused, old.started_at IS NULL AS fresh
+    RETURNING r.id, r.tenant, r.pipeline, r.version, r.definition_id, r.model, r.content_id, old.signals, r.state = 'paused' AS paused, old.started_at IS NULL AS fresh
 )
 SELECT b.id, b.tenant, b.pipeline, b.version, b.definition_id, b.model, b.signals, b.paused, b.fresh, c.id AS content_id, c.source_type, c.title, c.text,
        c.metadata, s.stages, t.items

@@ -2,6 +2,7 @@
 -- row, its result and its job. All of it or nothing.
 -- $1 the runs as JSON: their leases, how each ends or null, its number of rows, and what it has seen of its signals.
 -- $2 what has become of their stages. They travel as JSON, since the driver looks at every item of an array.
+-- Of a run that would fall asleep although something was said to it, what has settled is taken all the same.
 -- A stage settles once only: its row's own state is the guard, the lease is the fence.
 WITH input AS MATERIALIZED (
     SELECT i.*, r.state AS run_state, r.signals AS run_signals
@@ -39,15 +40,19 @@ stages AS (
     )
     JOIN input AS i ON i.run_id = c.run_id
     WHERE s.run_id = c.run_id AND s.name = c.name AND s.state IN ('waiting', 'ready', 'running')
-      AND (i.ends IS NULL OR EXISTS (SELECT FROM ending AS e WHERE e.id = i.run_id))
+      AND (i.ends IS NULL OR i.ends IN ('running', 'waiting', 'paused')
+           OR EXISTS (SELECT FROM ending AS e WHERE e.id = i.run_id))
+      -- Who was given a value in time does not fail for want of it.
+      AND (c.state <> 'failed' OR s.given_at IS NULL)
     RETURNING s.run_id
 ),
 taken AS (
-    SELECT i.*
+    SELECT i.*, i.ends IS NULL OR e.id IS NOT NULL AS ending
     FROM input AS i
     LEFT JOIN (SELECT s.run_id, count(*) AS rows FROM stages AS s GROUP BY s.run_id) AS s ON s.run_id = i.run_id
     LEFT JOIN ending AS e ON e.id = i.run_id
-    WHERE i.rows = coalesce(s.rows, 0) AND (i.ends IS NULL OR e.id IS NOT NULL)
+    WHERE i.rows = coalesce(s.rows, 0)
+      AND (i.ends IS NULL OR i.ends IN ('running', 'waiting', 'paused') OR e.id IS NOT NULL)
 ),
 ended AS (
     UPDATE pipeline_runs AS r
@@ -55,7 +60,7 @@ ended AS (
         finished_at = CASE WHEN t.ends NOT IN ('running', 'waiting', 'paused') THEN now() END,
         wake_at = now() + make_interval(secs => t.sleep)
     FROM taken AS t
-    WHERE t.ends IS NOT NULL AND r.id = t.run_id
+    WHERE t.ends IS NOT NULL AND t.ending AND r.id = t.run_id
     RETURNING r.id, r.tenant, r.content_id, r.pipeline, t.ends, t.job_id, t.attempt, t.result_id, t.result, t.sleep
 ),
 results AS (
