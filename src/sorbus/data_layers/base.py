@@ -13,11 +13,15 @@ from sorbus.types.base import FieldType
 
 
 class Capability(StrEnum):
-    """What a data layer may be able to do beyond plain reads and writes."""
+    """What a data layer may be able to do beyond plain reads and writes.
+
+    `UPSERT_OLD`: an upsert answers with the values that the row it updates had before.
+    """
 
     TRANSACTION = "transaction"
     LOCK = "lock"
     UPSERT = "upsert"
+    UPSERT_OLD = "upsert_old"
     JOBS = "jobs"
 
 

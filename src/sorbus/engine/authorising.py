@@ -14,7 +14,7 @@ from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.write_data import WriteData, bindings
 from sorbus.errors.authorization import ActionForbidden
-from sorbus.expressions.build import is_expression
+from sorbus.expressions.build import any_expression, is_expression
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
 from sorbus.expressions.nodes import FALSE, TRUE, Call, Node, Param, Ref, conjunction
 from sorbus.policies.explain import refusal
@@ -157,7 +157,8 @@ async def authorise_again(call: ActionCall) -> None:
 
 
 def _settle(call: ActionCall, folded: Node) -> None:
-    call.judged = folded if has_runtime(folded) else None
+    runtime = call.plan.data.program.runtime and has_runtime(folded)
+    call.judged = folded if runtime else None
     call.filter = folded if call.judged is None else bounded(folded, upper=True)
     call.together = call.together or call.judged is not None
 
@@ -193,7 +194,7 @@ def _environment(call: ActionCall) -> Environment:
 
 def _in_memory(call: ActionCall, node: Node, row: dict[str, Any]) -> bool | None:
     """Whether a row meets the policies, as far as memory can tell; None when it cannot."""
-    if any(is_expression(value) for value in row.values()):
+    if any_expression(row.values()):
         return None
     if call.changeset.pending:
         # What related writes will set is not known yet.
@@ -209,7 +210,7 @@ async def allows_new_row(call: ActionCall) -> bool:
     data: WriteData = call.plan.data
     changes = call.changeset.changes
     node = call.filter if call.judged is None else call.judged
-    if call.judged is not None and not any(is_expression(each) for each in changes.values()):
+    if call.judged is not None and not any_expression(changes.values()):
         try:
             known = known_in_memory(node, changes, _environment(call))
         except Unevaluable:

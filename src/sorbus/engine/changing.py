@@ -41,11 +41,10 @@ def begin_create(call: ActionCall) -> None:
     spec, inputs = data.spec, call.changeset.inputs
     changes: dict[str, Any] = {}
     made: dict[Any, Any] = {}
-    for attribute in spec.attributes.values():
-        name = attribute.name
-        if name in data.accepted and name in inputs:
+    for name, accepted, attribute in data.fields:
+        if accepted and name in inputs:
             changes[name] = inputs[name]
-        elif attribute.has_default:
+        elif attribute is not None:
             changes[name] = attribute.make_default(made)
     if spec.tenancy is not None and call.scope.tenant is not None:
         name = spec.tenancy.attribute

@@ -74,6 +74,10 @@ async def nothing_written(call: ActionCall) -> SorbusError:
     What the actor may not see does not exist for it.
     """
     data = call.plan.data
+    if call.session is not None and data.engine.transaction_of_task() is None:
+        # The questions below take a session of their own: many that hold one and wait for another wait for ever.
+        data.layer.release(call.session)
+        call.session = None
     scope: Scope = reaching(data.spec, (data.action.name,), call.scope)
     key = call.changeset.key
     visible = await data.engine.reader.find_or_none(data.spec, scope, key)
@@ -83,7 +87,7 @@ async def nothing_written(call: ActionCall) -> SorbusError:
         return call.changeset.filters[0].error()
     if call.guard is not None:
         return NoLongerApplies(data.action.label, condition=describe(call.guard))
-    wrong = wrong_state(data.spec, data.action, visible)
+    wrong = wrong_state(data.spec, data.action, visible, key=str(key) if call.several else "")
     if wrong is not None:
         return wrong
     return refused(call)

@@ -141,13 +141,16 @@ class Engine:
         """The open transaction of this task, or None."""
         return current(self.layers)
 
-    def transaction(self, *, nested: bool = False) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(
+        self, *, nested: bool = False, by: str = "a block"
+    ) -> AbstractAsyncContextManager[Transaction]:
         """Every action inside the block commits together or not at all.
 
         Args:
             nested: inside an open transaction, an error undoes this block alone.
+            by: whose block it is, for the error at the commit of a transaction that it has spoilt.
         """
-        return transaction(self.layers, nested=nested)
+        return transaction(self.layers, nested=nested, by=by)
 
     @asynccontextmanager
     async def session(self, layer: DataLayer) -> AsyncGenerator[Any]:

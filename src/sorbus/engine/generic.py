@@ -83,7 +83,7 @@ async def run_generic(
         authorise_generic(plan, scope, inputs)
     body: Any = plan.action.body
     if plan.action.transaction:
-        async with transaction(engine.layers):
+        async with transaction(engine.layers, by=f"`{plan.action.label}`"):
             trace(Step.BEGIN)
             answer = await body(plan.spec.python, scope, **inputs)
             trace(Step.COMMIT)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.changeset import Changeset
-from sorbus.engine.transaction import run_after_commit, transaction
+from sorbus.engine.transaction import Transaction, run_after_commit, transaction
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -56,9 +56,11 @@ class ActionCall:
         result: the record that was written.
         session: the layer's session while the call is between BEGIN and COMMIT.
         several: whether its row is written with others, and their policies are asked together afterwards.
+        index: its position among the rows that a bulk run was given; None elsewhere.
         together: whether this run needs a transaction although its plan does not.
         guard: a further condition that the row must meet when it is written, or None.
         alongside: work that commits together with the write, or not at all.
+        wrote: whether work that writes has begun, besides its own statement.
         reread: whether the row was read because the action's body or changes look at it.
         previous: what an update's effects asked for and the update changed, as it was before.
     """
@@ -78,7 +80,9 @@ class ActionCall:
     result: Any = None
     session: Any = None
     several: bool = False
+    index: int | None = None
     together: bool = False
+    wrote: bool = False
     reread: bool = False
     forced: Mapping[str, Any] = field(default_factory=dict[str, Any])
     guard: Any = None
@@ -192,8 +196,7 @@ async def take(call: ActionCall) -> Any:
         await runner(call)
     outer = engine.transaction_of_task()
     if outer is not None:
-        call.session = await outer.session(plan.data.layer)
-        await _inside(call, trace)
+        await _join(outer, call, trace)
         outer.on_commit.append(lambda: _after(call, trace))
         return call.result
     if plan.transactional or call.together or call.changeset.related:
@@ -209,16 +212,39 @@ async def take(call: ActionCall) -> Any:
         try:
             await _inside(call, trace)
         finally:
-            plan.data.layer.release(call.session)
-            call.session = None
+            if call.session is not None:
+                plan.data.layer.release(call.session)
+                call.session = None
     await _after(call, trace)
     return call.result
+
+
+async def _join(outer: Transaction, call: ActionCall, trace: Any) -> None:
+    """The inner steps inside an open transaction. What they have written must not be committed when they fail.
+
+    Hooks that learn how the action ended may answer in its place, so what failed is undone before them; that takes a
+    savepoint. Otherwise whoever swallows the error has a transaction that can be rolled back only.
+    """
+    plan = call.plan
+    call.session = await outer.session(plan.data.layer)
+    if plan.finally_:
+        async with transaction(call.engine.layers, nested=True):
+            await _inside(call, trace)
+        return
+    try:
+        await _inside(call, trace)
+    except BaseException as error:
+        # A cancelled statement may have been carried out all the same.
+        if call.wrote or call.result is not None or not isinstance(error, Exception):
+            outer.spoil(f"`{plan.data.action.label}`", error)
+        raise
 
 
 async def _inside(call: ActionCall, trace: Any) -> None:
     related = call.changeset.related
     for step, runner in call.plan.inside:
         if related and step is Step.WRITE:
+            call.wrote = True
             await call.engine.related.first([call])
         if trace:
             trace(step)

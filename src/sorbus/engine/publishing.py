@@ -94,7 +94,7 @@ class Publisher:
         self.publications = tuple(each for each in resource.publications if action.name in each.actions)
         self.load = tuple(dict.fromkeys(target for each in self.publications for target in each.load))
         self.previous: frozenset[str] = frozenset()
-        if action.kind is ActionKind.UPDATE or action.soft:
+        if action.kind is ActionKind.UPDATE or action.soft or action.upsert is not None:
             self.previous = frozenset(
                 name
                 for each in self.publications
@@ -185,10 +185,14 @@ class Publisher:
             actor=actor_id(call.scope.actor),
             at=datetime.now(UTC),
             data=to_jsonable_python(data) if data else {},
-            previous=to_jsonable_python(previous)
-            if previous and self.action.kind is ActionKind.UPDATE
-            else {},
+            previous=to_jsonable_python(previous) if previous and self._tells_old(call) else {},
         )
+
+    def _tells_old(self, call: Written) -> bool:
+        """Whether what was before is known: of an update, and of an upsert that the data layer told it of."""
+        if self.action.upsert is not None:
+            return self.previous <= call.previous.keys()
+        return self.action.kind is ActionKind.UPDATE
 
     async def _notify(self, told: Sequence[tuple[Written, Any, list[Message]]]) -> None:
         """Tell the notifiers of this process. They are bystanders: one that fails is logged, no more."""

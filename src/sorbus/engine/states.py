@@ -46,31 +46,48 @@ def check_choice(changeset: Changeset) -> None:
         )
 
 
-def wrong_state(spec: ResourceSpec, action: ActionSpec, record: Any) -> WrongState | None:
-    """The error of a transition that does not start from a record's state; None when it does."""
+def wrong_state(spec: ResourceSpec, action: ActionSpec, record: Any, *, key: str = "") -> WrongState | None:
+    """The error of a transition that does not start from a record's state; None when it does.
+
+    Args:
+        key: the record's key where it is not clear which one is meant.
+    """
     transition = action.transition
     if transition is None or not transition.sources:
         return None
     state = record.__dict__[transition.attribute]
     if state in transition.sources:
         return None
+    return starts_elsewhere(spec, action, transition, shown(state), key=key)
+
+
+def starts_elsewhere(
+    spec: ResourceSpec, action: ActionSpec, transition: TransitionSpec, state: str, *, key: str = ""
+) -> WrongState:
+    """The error of a transition that does not start from a state.
+
+    Args:
+        state: as messages show it.
+        key: the record's key where it is not clear which one is meant.
+    """
     return WrongState(
         action.label,
-        current=shown(state),
+        current=state,
         sources=[shown(each) for each in transition.sources],
         target=" or ".join(shown(each) for each in transition.targets),
         possible=[each.name for each in transitions_from(spec, transition.attribute, state)],
+        key=key,
     )
 
 
-def transitions_from(spec: ResourceSpec, attribute: str, state: Any) -> list[ActionSpec]:
-    """The actions that start from a state."""
+def transitions_from(spec: ResourceSpec, attribute: str, state: str) -> list[ActionSpec]:
+    """The actions that start from a state, which is given as messages show it."""
     return [
         each
         for each in spec.actions.values()
         if each.transition is not None
         and each.transition.attribute == attribute
-        and state in each.transition.sources
+        and state in map(shown, each.transition.sources)
     ]
 
 

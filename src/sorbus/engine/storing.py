@@ -16,7 +16,7 @@ from sorbus.engine.upserting import answer_of, conflict_of
 from sorbus.engine.write_data import WriteData, before, bindings, guarded, key_is, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import InvalidAction, Rejected
-from sorbus.expressions.build import is_expression
+from sorbus.expressions.build import any_expression, is_expression
 from sorbus.expressions.nodes import TRUE, Node, conjunction
 from sorbus.query.statements import Delete, Insert, Output, Select, Update
 from sorbus.schema.fields import DefaultKind
@@ -28,11 +28,17 @@ _TRUTH = field_type(bool)
 def assignments(call: ActionCall, params: list[Any]) -> tuple[tuple[tuple[str, Node], ...], tuple[Any, ...]]:
     """The values to write as nodes over `params`, and what of them decides the SQL."""
     data: WriteData = call.plan.data
+    changes = call.changeset.changes
     if data.chooses:
         check_choice(call.changeset)
+    if not any_expression(changes.values()):
+        names = tuple(changes)
+        nodes = data.plain(names, len(params))
+        params.extend(data.spec.stored(changes).values())
+        return nodes, names
     assigned: list[tuple[str, Node]] = []
     shape: list[Any] = []
-    for name, value in call.changeset.changes.items():
+    for name, value in changes.items():
         if is_expression(value):
             node = rules.lowered(data, value, params)
             shape.append((name, node))
@@ -51,7 +57,7 @@ async def insert(call: ActionCall) -> None:
     changes = call.changeset.changes
     assigned, shape = assignments(call, params)
     upsert = data.action.upsert
-    atomic = data.answers or any(not isinstance(each, str) for each in shape)
+    atomic = data.answers or any_expression(changes.values())
     key: tuple[Any, ...] = ("insert", shape)
     if upsert is not None:
         key = (*key, call.filter, call.judged, call.updates, tenancy_for(call) is None)
@@ -86,6 +92,7 @@ def _compile_insert(
         values=assigned,
         outputs=attribute_outputs(data.spec) if atomic else (),
         conflict=conflict_of(call) if upsert is not None else None,
+        previous=data.previous_of_upsert,
         tagged=upsert is not None,
     )
     return data.keep(key, statement)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sorbus.data_layers.base import DataLayer
-from sorbus.errors.framework import AfterCommitFailed, TransactionElsewhere
+from sorbus.errors.framework import AfterCommitFailed, TransactionElsewhere, TransactionSpoilt
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +26,12 @@ class Savepoint:
 
     Attributes:
         queued: how many callbacks were queued when it began.
+        spoilt: what had spoilt the transaction when it began.
         marks: the place to go back to, for each layer that has a session.
     """
 
     queued: int
+    spoilt: TransactionSpoilt | None
     marks: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -39,12 +41,14 @@ class Transaction:
     Attributes:
         on_commit: what runs after the commit, in this order; never after a rollback. What a rolled back inner
             part has queued is forgotten with it.
+        spoilt: why it must not be committed although every statement went well, or None.
     """
 
     def __init__(self, layers: Mapping[str, DataLayer]) -> None:
         self.layers = layers
         self.sessions: dict[str, Any] = {}
         self.on_commit: list[OnCommit] = []
+        self.spoilt: TransactionSpoilt | None = None
         self.open = True
         self.task = asyncio.current_task()
         self._savepoints: list[Savepoint] = []
@@ -64,9 +68,18 @@ class Transaction:
             self.sessions[layer.name] = found
         return found
 
+    def spoil(self, by: str, cause: BaseException) -> None:
+        """Note that something has failed halfway: whoever swallows its error must not commit the half.
+
+        Args:
+            by: the action or block that has failed, for the error at the commit.
+        """
+        if self.spoilt is None:
+            self.spoilt = TransactionSpoilt(by, cause)
+
     async def begin_part(self) -> Savepoint:
         """Begin a part that can be undone alone; parts end in the reverse order."""
-        part = Savepoint(len(self.on_commit))
+        part = Savepoint(len(self.on_commit), self.spoilt)
         for name, session in self.sessions.items():
             part.marks[name] = await self.layers[name].savepoint(session)
         self._savepoints.append(part)
@@ -77,7 +90,10 @@ class Transaction:
 
         Raises:
             TransactionAborted: a statement in it had failed.
+            TransactionSpoilt: an action or block in it had failed halfway.
         """
+        if self.spoilt is not None and part.spoilt is None:
+            raise self.spoilt from self.spoilt.cause
         for name, mark in part.marks.items():
             await self.layers[name].keep(self.sessions[name], mark)
         self._savepoints.pop()
@@ -85,12 +101,20 @@ class Transaction:
     async def undo_part(self, part: Savepoint) -> None:
         """Undo a part, and forget what it queued."""
         self._savepoints.pop()
+        self.spoilt = part.spoilt
         del self.on_commit[part.queued :]
         for name, mark in part.marks.items():
             await self.layers[name].rollback_to(self.sessions[name], mark)
 
     async def commit(self) -> None:
-        """Commit every session."""
+        """Commit every session.
+
+        Raises:
+            TransactionAborted: a statement in it had failed.
+            TransactionSpoilt: an action or block in it had failed halfway.
+        """
+        if self.spoilt is not None:
+            raise self.spoilt from self.spoilt.cause
         for name, session in self.sessions.items():
             await self.layers[name].commit(session)
 
@@ -123,15 +147,19 @@ def current(of: Mapping[str, DataLayer]) -> Transaction | None:
 
 @asynccontextmanager
 async def transaction(
-    layers: Mapping[str, DataLayer], *, nested: bool = False
+    layers: Mapping[str, DataLayer], *, nested: bool = False, by: str = "a block"
 ) -> AsyncGenerator[Transaction]:
     """Join the task's transaction, or open one; what was queued for after the commit runs after it.
 
+    An error that leaves a block which has joined spoils the whole: it can be rolled back only.
+
     Args:
         nested: inside an open transaction, an error undoes this block alone.
+        by: whose block it is, for the error at the commit of a transaction that it has spoilt.
 
     Raises:
         AfterCommitFailed: everything is committed, but callbacks that were queued for after it failed.
+        TransactionSpoilt: an action or block in it had failed halfway, and the error was swallowed.
     """
     outer = current(layers)
     if outer is not None:
@@ -139,7 +167,8 @@ async def transaction(
             async with _part(outer):
                 yield outer
         else:
-            yield outer
+            async with _joined(outer, by):
+                yield outer
         return
     opened = Transaction(layers)
     token = _current.set(opened)
@@ -155,6 +184,15 @@ async def transaction(
     finally:
         _current.reset(token)
     await run_after_commit(opened.on_commit)
+
+
+@asynccontextmanager
+async def _joined(outer: Transaction, by: str) -> AsyncGenerator[None]:
+    try:
+        yield
+    except BaseException as error:
+        outer.spoil(by, error)
+        raise
 
 
 @asynccontextmanager

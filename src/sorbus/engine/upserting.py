@@ -10,7 +10,7 @@ from sorbus.engine.authorising import masked
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import wrong_state
-from sorbus.engine.write_data import WriteData, bindings, guarded, tenancy_for
+from sorbus.engine.write_data import WriteData, before, bindings, guarded, tenancy_for
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import UpsertSkipped
@@ -69,12 +69,22 @@ async def answer_of(call: ActionCall, rows: Sequence[Any]) -> None:
     if rows:
         call.result = data.hydrate(rows)[0]
         done = UpsertOutcome.INSERTED if rows[0][-1] else UpsertOutcome.UPDATED
+        call.previous = was(data, rows[0])
     else:
-        call.result = await _left_alone(call)
+        spared = await _left_alone(call)
         if upsert.skipped is OnSkip.ERROR:
             raise UpsertSkipped(data.action.label, identity=upsert.identity)
+        call.result = spared
         done = UpsertOutcome.SKIPPED
     call.result.__dict__[OUTCOME] = done
+
+
+def was(data: WriteData, row: Any) -> dict[str, Any]:
+    """What the effects of an upsert ask for, as it was in the row that has been updated; nothing of a new one."""
+    if not data.previous or row[-1]:
+        return {}
+    first = len(attribute_outputs(data.spec))
+    return before(data, data.previous_of_upsert, row[first : first + len(data.previous)])
 
 
 async def _left_alone(call: ActionCall) -> Any:
@@ -99,9 +109,10 @@ async def _left_alone(call: ActionCall) -> Any:
     if not rows:
         raise _refused(call)
     there = data.hydrate(rows)[0]
-    if wrong_state(data.spec, data.action, there) is not None:
+    own = str(there.__dict__[data.spec.primary_key.name]) if call.several else ""
+    if wrong_state(data.spec, data.action, there, key=own) is not None:
         (seen,) = await masked(data, [there], call.scope, call.changeset.inputs)
-        raise wrong_state(data.spec, data.action, seen) or _refused(call)
+        raise wrong_state(data.spec, data.action, seen, key=own) or _refused(call)
     return there
 
 

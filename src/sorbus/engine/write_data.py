@@ -20,6 +20,7 @@ from sorbus.expressions.nodes import Call, Const, InputRef, Node, Param, Ref, wa
 from sorbus.policies.fold import PolicyProgram
 from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionSpec
+from sorbus.schema.fields import AttributeSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.scope import EveryTenant
 
@@ -48,13 +49,16 @@ class WriteData:
         prepares: whether step 4 has anything to run besides taking the inputs.
         row_first: whether the row is read before step 4, since a hook or what runs there looks at it.
         accepted: the attributes that are set by an input of their name.
+        fields: the attributes that a create sets by itself: name, whether an input does, and the spec if it has
+            a default.
         parameters: the node of a plain value, by its attribute and position.
+        nodes: the nodes of plain values for several attributes, by their names and the first position.
         changes_later: whether a create's row may still change after its policies have seen it.
         documents: the embedded documents of the resource, when the action can write some.
         answers: whether a create learns from the statement what was written.
         unselected: the attributes that records have only when they are asked for.
         chooses: whether its body must choose the state that follows.
-        previous: the attributes whose values from before an update its effects ask for.
+        previous: the attributes whose values from before an update its effects ask for, and its statement tells.
         executables: the compiled statements, by which attributes they write and what is left of the policies.
     """
 
@@ -77,6 +81,10 @@ class WriteData:
     documents: Documents | None = None
     answers: bool = False
     unselected: frozenset[str] = frozenset()
+    fields: tuple[tuple[str, bool, AttributeSpec | None], ...] = ()
+    nodes: dict[Any, tuple[tuple[str, Node], ...]] = field(
+        default_factory=dict[Any, tuple[tuple[str, Node], ...]]
+    )
     parameters: dict[tuple[str, int], Param] = field(default_factory=dict[tuple[str, int], Param])
     executables: dict[Any, Executable] = field(default_factory=dict[Any, Executable])
 
@@ -84,8 +92,16 @@ class WriteData:
         self.chooses = chooses(self.action.transition)
         self.accepted = frozenset(each.name for each in self.action.inputs if each.attribute)
         attributes = self.spec.attributes.items()
+        self.fields = tuple(
+            (name, name in self.accepted, each if each.has_default else None) for name, each in attributes
+        )
         self.answers = self.action.upsert is not None or any(each.generated for _, each in attributes)
         self.unselected = frozenset(name for name, each in attributes if not each.select_by_default)
+
+    @property
+    def previous_of_upsert(self) -> tuple[str, ...]:
+        """The attributes whose old values an upsert's statement answers with."""
+        return tuple(sorted(self.previous)) if self.action.upsert is not None else ()
 
     def parameter(self, name: str, position: int) -> Param:
         """The node of a plain value for an attribute; made once."""
@@ -93,6 +109,17 @@ class WriteData:
         found = self.parameters.get(key)
         if found is None:
             found = self.parameters[key] = Param(position, self.spec.attributes[name].type.python)
+        return found
+
+    def plain(self, names: tuple[str, ...], first: int) -> tuple[tuple[str, Node], ...]:
+        """The nodes of plain values for some attributes, whose parameters begin at a position; made once."""
+        key = (names, first)
+        found = self.nodes.get(key)
+        if found is None:
+            if len(self.nodes) >= _LARGEST_CACHE:
+                self.nodes.clear()
+            found = tuple((name, self.parameter(name, first + index)) for index, name in enumerate(names))
+            self.nodes[key] = found
         return found
 
     def stored(self, name: str, value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.collecting import collecting
 from sorbus.changeset.items import run_items
+from sorbus.data_layers.base import Capability, DataLayer
 from sorbus.engine.authorising import answer, authorise, authorise_again, row_allowed
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.changing import change_create, change_destroy, change_update, check_required, settle
@@ -65,7 +66,7 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         documents=documents,
         row_first=hooked,
         changes_later=bool(hooked or action.upsert),
-        previous=previous_of((*effects, *notices)),
+        previous=_previous(layer, action, (*effects, *notices)),
     )
     change = {ActionKind.CREATE: change_create, ActionKind.UPDATE: change_update}.get(
         action.kind, change_destroy
@@ -103,6 +104,13 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         finally_=hooks.get(HookPoint.AFTER_TRANSACTION, ()),
     )
     return plan if spec.field_policies is None else replace(plan, answer=answer)
+
+
+def _previous(layer: DataLayer, action: ActionSpec, effects: tuple[Any, ...]) -> frozenset[str]:
+    """The attributes whose old values the statement tells: those that effects ask for, where it can."""
+    if action.upsert is not None and not layer.can(Capability.UPSERT_OLD):
+        return frozenset()
+    return previous_of(effects)
 
 
 def _bounded(action: ActionSpec) -> bool:
@@ -201,6 +209,7 @@ async def _before_write(call: ActionCall) -> None:
     before = dict(call.changeset.changes)
     with collecting(call.changeset):
         for hook in data.action.hooks.get(HookPoint.BEFORE_WRITE, ()):
+            call.wrote = True  # perhaps
             await _awaited(hook(call.draft, call.scope))
     settle(call, before)
     if data.action.kind is ActionKind.CREATE:

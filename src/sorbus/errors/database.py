@@ -46,13 +46,13 @@ class GuardViolation(Invalid):
     Attributes:
         index: which of the statement's rules.
         key: the key of the row, as text.
+        told: the value of the attribute that the statement tells along with it, as text.
     """
 
     code = "guard-violation"
 
-    def __init__(self, *, index: int, key: str) -> None:
-        self.index = index
-        self.key = key
+    def __init__(self, *, index: int, key: str, told: str = "") -> None:
+        self.index, self.key, self.told = index, key, told
         super().__init__(f"The row {key} does not meet rule {index} of the statement that writes it.")
 
 

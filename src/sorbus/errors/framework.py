@@ -145,6 +145,28 @@ class TransactionElsewhere(FrameworkError):
         )
 
 
+class TransactionSpoilt(FrameworkError):
+    """A transaction was to be committed in which an action or block had failed halfway; it is rolled back instead.
+
+    Attributes:
+        by: the action or block that had failed.
+        cause: why it had failed.
+    """
+
+    code = "transaction-spoilt"
+
+    def __init__(self, by: str, cause: BaseException) -> None:
+        self.by = by
+        self.cause = cause
+        shown = f"{type(cause).__name__}: {cause}".rstrip(" .:")
+        super().__init__(
+            f"The transaction was rolled back instead of committed: {by} had failed in it after it had begun to "
+            f"write ({shown}), and the error was swallowed.",
+            hint="Let the error leave the transaction, or undo what may fail alone: run it in "
+            "`async with app.transaction(nested=True)`, and catch its error outside that block.",
+        )
+
+
 class AfterCommitFailed(FrameworkError):
     """Work that was to follow a commit failed. What was committed stays.
 

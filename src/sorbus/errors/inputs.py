@@ -135,17 +135,27 @@ class WrongState(Invalid):
     Attributes:
         current: the record's state.
         possible: the actions that start from it.
+        key: the record's key, as text; empty where one record was asked for, so that it is clear which one.
     """
 
     code = "wrong-state"
 
     def __init__(
-        self, action: str, *, current: str, sources: Sequence[str], target: str, possible: Sequence[str] = ()
+        self,
+        action: str,
+        *,
+        current: str,
+        sources: Sequence[str],
+        target: str,
+        possible: Sequence[str] = (),
+        key: str = "",
     ) -> None:
         self.current = current
         self.possible = tuple(possible)
+        self.key = key
+        record = f"the record {key}" if key else "the record"
         super().__init__(
-            f"{action} goes from {listed(sources)} to {target}; the record is {current}.",
+            f"{action} goes from {listed(sources)} to {target}; {record} is {current}.",
             path=("state",),
             hint=f"Possible from {current}: {listed(possible)}.",
         )

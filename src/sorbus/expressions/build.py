@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar, get_type_hints, overload
 
 from sorbus.errors.declaration import BrokenExpression, NoParentRow
-from sorbus.expressions.expr import Built, Expr, Lowering, Operand, Sort, is_expression
+from sorbus.expressions.expr import Built, Expr, Lowering, Operand, Sort, any_expression, is_expression
 from sorbus.expressions.nodes import (
     FRAGMENT,
     UNTRUSTED,
@@ -47,6 +47,7 @@ __all__ = [
     "fragment",
     "if_",
     "incoming",
+    "any_expression",
     "is_expression",
     "lazy",
     "now",

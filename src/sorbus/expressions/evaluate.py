@@ -158,8 +158,10 @@ def _call(operator: str, args: tuple[Node, ...], row: Any, environment: Environm
         return special(args, row, environment)
     rule = OPERATORS[operator]
     values = [evaluate(arg, row, environment) for arg in args]
-    if rule.strict and any(value is None for value in values):
-        return None
+    if rule.strict:
+        for value in values:
+            if value is None:
+                return None
     return rule.python(*values)
 
 

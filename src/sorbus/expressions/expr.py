@@ -9,7 +9,7 @@ An `Expr[T]` remembers what was written; `lower` turns it into plain nodes once 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -408,6 +408,14 @@ def _text_test(operator: str, text: Any, part: Any, *, ignore_case: bool) -> Exp
 def is_expression(value: object) -> TypeGuard[Expr[Any]]:
     """Whether a value is an expression rather than a plain value."""
     return isinstance(value, Expr)
+
+
+def any_expression(values: Iterable[object]) -> bool:
+    """Whether one of some values is an expression; every write asks, so it is one call for all of them."""
+    for value in values:  # noqa: SIM110  # a generator would be a call for each value
+        if isinstance(value, Expr):
+            return True
+    return False
 
 
 _WITH_NULL = frozenset({"eq", "ne", "distinct"})

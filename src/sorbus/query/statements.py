@@ -204,6 +204,8 @@ class Insert:
     """Write one new row.
 
     Attributes:
+        previous: attributes whose values from before follow the outputs where a row was updated, else null; for
+            layers that can (`Capability.UPSERT_OLD`).
         tagged: whether each row ends with whether it was inserted rather than updated.
     """
 
@@ -211,6 +213,7 @@ class Insert:
     values: tuple[tuple[str, Node], ...]
     outputs: tuple[Output, ...] = ()
     conflict: Conflict | None = None
+    previous: tuple[str, ...] = ()
     tagged: bool = False
 
 
@@ -219,6 +222,7 @@ class InsertMany:
     """Write new rows, all or none. Parameter `i` is the list of the values of column `i`, one for each row.
 
     Attributes:
+        previous: as for one row.
         check: a condition; each row of the answer ends with whether its new row meets it.
         tagged: whether each row ends with whether it was inserted rather than updated, after the check.
         conflict: as for one row; no two of the new rows may have the same keys.
@@ -229,6 +233,7 @@ class InsertMany:
     outputs: tuple[Output, ...] = ()
     check: Node | None = None
     conflict: Conflict | None = None
+    previous: tuple[str, ...] = ()
     tagged: bool = False
 
 
@@ -240,6 +245,7 @@ class Update:
         guards: what each of these rows must meet as it was before; one that does not is a `GuardViolation`.
         counted: whether the answer is one row with the number of changed rows.
         previous: attributes whose values from before the change follow the outputs.
+        tells: the attribute whose value a `GuardViolation` tells along with the row's key; empty for none.
     """
 
     resource: ResourceSpec
@@ -247,6 +253,7 @@ class Update:
     where: Node | None
     outputs: tuple[Output, ...] = ()
     guards: tuple[Node, ...] = ()
+    tells: str = ""
     counted: bool = False
     previous: tuple[str, ...] = ()
 
@@ -275,13 +282,14 @@ class Delete:
     """Remove the rows that meet `where`; the answer is the rows as they were.
 
     Attributes:
-        guards, counted: as for `Update`.
+        guards, tells, counted: as for `Update`.
     """
 
     resource: ResourceSpec
     where: Node | None
     outputs: tuple[Output, ...] = ()
     guards: tuple[Node, ...] = ()
+    tells: str = ""
     counted: bool = False
 
 

@@ -37,7 +37,13 @@ from sorbus.errors.declaration import (
     WrongTransition,
 )
 from sorbus.errors.extensions import ExtensionFailed, ExtensionOrder, MemberTaken, NoSuchPart
-from sorbus.errors.framework import AfterCommitFailed, CannotJoin, NoSuchService, WrongRelated
+from sorbus.errors.framework import (
+    AfterCommitFailed,
+    CannotJoin,
+    NoSuchService,
+    TransactionSpoilt,
+    WrongRelated,
+)
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejected, Required, WrongState
 from sorbus.errors.llm import AllModelsFailed, RateLimited
 from sorbus.errors.notifications import BadTopic, NoSuchTopic, NotResumable, PositionGone, TopicNeedsTenant
@@ -272,6 +278,7 @@ class Mialer:
 
 
 EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
+    TransactionSpoilt: lambda: TransactionSpoilt("`Order.close`", LookupError("no printer.")),
     AfterCommitFailed: lambda: AfterCommitFailed([LookupError("no printer"), ValueError("no mail")]),
     BadStateMachine: lambda: BadStateMachine(
         "Order.machine", "nothing leaves SENT.", hint="Add a transition, or mark it: `final=[Phase.SENT]`."

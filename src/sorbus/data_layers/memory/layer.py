@@ -15,7 +15,7 @@ from sorbus.query.statements import Statement
 from sorbus.schema.resource import ApplicationSpec
 from sorbus.types.base import FieldType
 
-_CAPABILITIES = frozenset({Capability.TRANSACTION, Capability.LOCK, Capability.UPSERT})
+_CAPABILITIES = frozenset({Capability.TRANSACTION, Capability.LOCK, Capability.UPSERT, Capability.UPSERT_OLD})
 
 
 class MemoryLayer:

@@ -16,7 +16,7 @@ from sorbus.data_layers.memory.tables import Row, Table
 from sorbus.data_layers.memory.ways import Frame, follow
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.evaluate import Environment, evaluate
-from sorbus.expressions.nodes import Aggregated, AggregateKind, Exists, Hops, Node, Ordering, Ref
+from sorbus.expressions.nodes import Aggregated, AggregateKind, Exists, Hops, Node, Ordering, Param, Ref
 from sorbus.expressions.operators import OPERATORS
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec
@@ -54,6 +54,8 @@ class MemoryRows:
 
     def evaluate(self, node: Node, frame: Frame | None) -> Any:
         """The value of a node for a row."""
+        if isinstance(node, Param):  # most of what a write assigns
+            return self.environment.params[node.index]
         return evaluate(node, frame, self.environment)
 
     def holds(self, node: Node | None, frame: Frame) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from typing import Any, Protocol
 
 from sorbus.data_layers.base import Bindings, Row
@@ -72,9 +73,9 @@ def _insert(compiled: Compiled, statement: Insert, writing: Writing, rows: Memor
     made = _put(compiled, statement.resource, values, statement.conflict, writing, rows)
     if made is None:
         return []
-    frame, inserted = made
-    row = outputs(statement.outputs, frame, rows)
-    return [(*row, inserted) if statement.tagged else row]
+    frame, there = made
+    row = (*outputs(statement.outputs, frame, rows), *_was(statement, there))
+    return [(*row, there is None) if statement.tagged else row]
 
 
 def _insert_many(
@@ -87,12 +88,17 @@ def _insert_many(
         made = _put(compiled, statement.resource, values, statement.conflict, writing, rows)
         if made is None:
             continue
-        frame, inserted = made
-        row = outputs(statement.outputs, frame, rows)
+        frame, there = made
+        row = (*outputs(statement.outputs, frame, rows), *_was(statement, there))
         if statement.check is not None:
             row = (*row, rows.holds(statement.check, frame))
-        found.append((*row, inserted) if statement.tagged else row)
+        found.append((*row, there is None) if statement.tagged else row)
     return found
+
+
+def _was(statement: Insert | InsertMany, there: StoredRow | None) -> Row:
+    """What was asked for of the row that an upsert has updated."""
+    return tuple(None if there is None else there[name] for name in statement.previous)
 
 
 def _put(
@@ -102,8 +108,8 @@ def _put(
     conflict: Conflict | None,
     writing: Writing,
     rows: MemoryRows,
-) -> tuple[Frame, bool] | None:
-    """Insert a row, or update the one in its way; None when that one is left alone."""
+) -> tuple[Frame, StoredRow | None] | None:
+    """Insert a row, or update the one in its way, which is told as it was; None when that one is left alone."""
     constraints = compiled.constraints
     row = constraints.complete(spec, values)
     if conflict is not None:
@@ -114,9 +120,9 @@ def _put(
                 return None
             changed = {**there, **{name: row[name] for name in conflict.update}}
             constraints.change(writing, spec, there, changed)
-            return Frame(spec, changed), False
+            return Frame(spec, changed), there
     constraints.add(writing, spec, row)
-    return Frame(spec, row), True
+    return Frame(spec, row), None
 
 
 def _update(compiled: Compiled, statement: Update, writing: Writing, rows: MemoryRows) -> Sequence[Row]:
@@ -124,7 +130,7 @@ def _update(compiled: Compiled, statement: Update, writing: Writing, rows: Memor
     found = tuple(compiled.matching(spec, statement.where, rows))
     changed: list[tuple[Frame, Frame]] = []
     for frame in found:
-        _guard(statement.guards, frame, rows)
+        _guard(statement.guards, frame, rows, statement.tells)
         values = {
             name: stored(spec, spec.attributes[name], rows.evaluate(node, frame))
             for name, node in statement.assignments
@@ -172,17 +178,19 @@ def _delete(compiled: Compiled, statement: Delete, writing: Writing, rows: Memor
     spec = statement.resource
     found = tuple(compiled.matching(spec, statement.where, rows))
     for each in found:
-        _guard(statement.guards, each, rows)
+        _guard(statement.guards, each, rows, statement.tells)
     gone = [outputs(statement.outputs, each, rows) for each in found]
     for each in found:
         compiled.constraints.remove(writing, spec, each.row)
     return [(len(gone),)] if statement.counted else gone
 
 
-def _guard(guards: Sequence[Node], frame: Frame, rows: MemoryRows) -> None:
+def _guard(guards: Sequence[Node], frame: Frame, rows: MemoryRows, tells: str = "") -> None:
     for index, guard in enumerate(guards):
         if not rows.holds(guard, frame):
-            raise GuardViolation(index=index, key=str(frame.row[frame.spec.primary_key.name]))
+            told = frame.row[tells] if tells else ""
+            shown = str(told.value if isinstance(told, Enum) else told)
+            raise GuardViolation(index=index, key=str(frame.row[frame.spec.primary_key.name]), told=shown)
 
 
 _RUNNERS: dict[type, Callable[..., Sequence[Row]]] = {

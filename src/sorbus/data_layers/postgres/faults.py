@@ -39,7 +39,7 @@ from sorbus.errors.tenancy import RowSecurityRefused
 _KEY = re.compile(r"\((?P<key>.*?)\)=\(", re.DOTALL)
 _QUOTED = re.compile(r"[\"»“„«](?P<name>[^\"»”“«]+)[\"»”“«]")
 
-_GUARD = re.compile(r"sorbus:rule:(?P<index>\d+):(?P<key>[^\"»”“«]*)")
+_GUARD = re.compile(r"sorbus:rule:(?P<index>\d+):(?P<key>[^\"»”“«\x1f]*)(?:\x1f(?P<told>[^\"»”“«]*))?")
 
 Fault = asyncpg.PostgresError
 
@@ -197,7 +197,7 @@ def _representation(exc: Fault) -> SorbusError:
     """A value that is none of its type; the rules of a statement raise one on purpose (see `writes.guarded`)."""
     found = _GUARD.search(str(exc.args[0] if exc.args else ""))
     if found is not None:
-        return GuardViolation(index=int(found["index"]), key=found["key"])
+        return GuardViolation(index=int(found["index"]), key=found["key"], told=found["told"] or "")
     return _input(ValueNotStorable)(exc)
 
 

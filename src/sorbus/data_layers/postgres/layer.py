@@ -68,9 +68,8 @@ class PostgresLayer:
         self.tenants = PostgresTenants(tenant_schema_of(application), tenant_chain, self._known)
 
     def can(self, capability: Capability) -> bool:
-        """Everything."""
-        del capability
-        return True
+        """Everything; only RETURNING knows what a row was that an upsert updates."""
+        return capability is not Capability.UPSERT_OLD or self.version >= _RETURNS_OLD
 
     def loader(self, kind: FieldType) -> Loader | None:
         """What the type itself asks for; the driver answers with everything else as it should be."""

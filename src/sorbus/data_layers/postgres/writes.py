@@ -55,7 +55,8 @@ class WriteCompiler:
         columns = _columns(spec, (name for name, _ in statement.values))
         sql = f"INSERT INTO {table_name(spec)} AS {frame.alias} ({columns}) VALUES ({values})"
         sql += self._conflict(spec, statement.conflict)
-        return sql + self._returning(statement.outputs, (_INSERTED,) if statement.tagged else ())
+        more = [_old(spec, name, "old") for name in statement.previous]
+        return sql + self._returning(statement.outputs, [*more, _INSERTED] if statement.tagged else more)
 
     def insert_many(self, statement: InsertMany) -> str:
         """INSERT of the rows in parallel lists."""
@@ -68,7 +69,7 @@ class WriteCompiler:
             f"SELECT {', '.join(cells)} FROM {source}"
         )
         sql += self._conflict(spec, statement.conflict)
-        more: list[str] = []
+        more = [_old(spec, name, "old") for name in statement.previous]
         if statement.check is not None:
             more.append(f"({self.compiler.node(statement.check)}) IS TRUE")
         if statement.tagged:
@@ -102,7 +103,9 @@ class WriteCompiler:
         spec = statement.resource
         locked = self._locked(statement, statement.where)
         frame = self.compiler.push(spec)
-        changes = self._assignments(spec, statement.assignments, self.rules(statement.guards))
+        changes = self._assignments(
+            spec, statement.assignments, self.rules(statement.guards, statement.tells)
+        )
         sql = f"{locked}UPDATE {table_name(spec)} AS {frame.alias} SET {changes}"
         key = quote(spec.primary_key.column)
         sql += (
@@ -133,9 +136,8 @@ class WriteCompiler:
 
     def _before(self, statement: Update | UpdateMany, locked: str) -> list[str]:
         """The values from before the change."""
-        attributes = statement.resource.attributes
         source = "before" if locked else "old"
-        return [f"{source}.{quote(attributes[name].column)}" for name in statement.previous]
+        return [_old(statement.resource, name, source) for name in statement.previous]
 
     def update_many(self, statement: UpdateMany) -> str:
         """UPDATE of the rows with the keys in the first of some parallel lists, from the others."""
@@ -175,22 +177,27 @@ class WriteCompiler:
         frame = self.compiler.push(statement.resource)
         where = self._where(statement.where)
         sql = f"DELETE FROM {table_name(statement.resource)} AS {frame.alias}{where}"
-        rules = self.rules(statement.guards)
+        rules = self.rules(statement.guards, statement.tells)
         if statement.counted:
             return f"WITH gone AS ({sql} RETURNING {rules}) SELECT count(*) FROM gone" if rules else sql
         return sql + self._returning(statement.outputs, (rules,) if rules else (), always=True)
 
-    def rules(self, guards: Sequence[Node]) -> str:
+    def rules(self, guards: Sequence[Node], tells: str = "") -> str:
         """An expression that is zero for a row that meets every guard, and fails with its key for another.
+
+        The value of the attribute `tells`, if any, follows the key.
 
         It stands where PostgreSQL evaluates it for rows that all conditions of the statement have let through.
         """
         if not guards:
             return ""
         spec = self.compiler.frames[-1].spec
-        key = f"{self.compiler.frames[-1].alias}.{quote(spec.primary_key.column)}"
+        alias = self.compiler.frames[-1].alias
+        row = f"{alias}.{quote(spec.primary_key.column)}::text"
+        if tells:
+            row += f" || chr(31) || coalesce({alias}.{quote(spec.attributes[tells].column)}::text, '')"
         cases = " ".join(
-            f"WHEN ({self.compiler.node(guard)}) IS NOT TRUE THEN ('sorbus:rule:{index}:' || {key}::text)::integer"
+            f"WHEN ({self.compiler.node(guard)}) IS NOT TRUE THEN ('sorbus:rule:{index}:' || {row})::integer"
             for index, guard in enumerate(guards)
         )
         return f"(CASE {cases} ELSE 0 END)"
@@ -211,6 +218,11 @@ class WriteCompiler:
 
 def _columns(spec: ResourceSpec, names: Iterable[str]) -> str:
     return ", ".join(quote(spec.attributes[name].column) for name in names)
+
+
+def _old(spec: ResourceSpec, name: str, source: str) -> str:
+    """An attribute as it was before the change."""
+    return f"{source}.{quote(spec.attributes[name].column)}"
 
 
 def _under(rules: str, value: str) -> str:

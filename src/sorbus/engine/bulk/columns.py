@@ -91,7 +91,7 @@ class Columns:
             return False
         try:
             # Where the policies have yet to decide, the way that finds the row tells what stands in its way.
-            async with run.engine.transaction(nested=self.call.filter != TRUE) as opened:
+            async with run.together(nested=self.call.filter != TRUE) as opened:
                 session = await opened.session(data.layer)
                 places = range(start, start + len(chunk))
                 await insert_lists(run, session, self.names, lists, self.call, places)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from functools import partial
 from itertools import groupby
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.changeset import Changeset
@@ -20,7 +18,7 @@ from sorbus.engine.bulk.running import BulkRun, Stopped, chunks
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.storing import insert
-from sorbus.engine.upserting import upsert_of
+from sorbus.engine.upserting import upsert_of, was
 from sorbus.engine.write_data import asked_inputs, guarded
 from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import InvalidAction
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
 
 Rows = Iterable[Mapping[str, Any]] | AsyncIterable[Mapping[str, Any]]
-
-
-_NO_INDEXES: Mapping[int, int | None] = MappingProxyType({})
 
 
 class BulkCreate(BulkRun):
@@ -62,26 +57,24 @@ class BulkCreate(BulkRun):
             if columns is not None and await columns.write(chunk, start):
                 continue
             prepared: list[ActionCall] = []
-            indexes: dict[int, int | None] = {}
             for index, given in enumerate(chunk, start):
-                call = self.call(given)
+                call = self.call(given, index)
                 try:
                     await self.prepare(call)
                 except SorbusError as error:
-                    self.fail(error, index=index)
+                    self.fail(error, call)
                     continue
-                indexes[id(call)] = index
                 prepared.append(call)
             if prepared:
-                await self.batch(prepared, partial(self.write, indexes=indexes), indexes)
+                await self.batch(prepared, self.write)
             self.stop_if_failed()
 
-    async def _calls(self, rows: Rows) -> AsyncIterator[tuple[int | None, ActionCall]]:
+    async def _calls(self, rows: Rows) -> AsyncIterator[ActionCall]:
         async for start, chunk in chunks(rows, self.options.size()):
             for index, given in enumerate(chunk, start):
-                yield index, self.call(given)
+                yield self.call(given, index)
 
-    def call(self, given: Mapping[str, Any]) -> ActionCall:
+    def call(self, given: Mapping[str, Any], index: int | None = None) -> ActionCall:
         """The run of the action for one row."""
         data = self.data
         changeset = Changeset(resource=data.spec, action=data.action)
@@ -92,6 +85,7 @@ class BulkCreate(BulkRun):
             changeset=changeset,
             given=given,
             several=self.result.plan.strategy is not Strategy.STREAM,
+            index=index,
         )
 
     async def prepare(self, call: ActionCall) -> None:
@@ -99,19 +93,14 @@ class BulkCreate(BulkRun):
         for _, runner in self.plan.before:
             await runner(call)
 
-    async def write(
-        self, session: Any, calls: list[ActionCall], *, indexes: Mapping[int, int | None] = _NO_INDEXES
-    ) -> list[ActionCall]:
+    async def write(self, session: Any, calls: list[ActionCall]) -> list[ActionCall]:
         """Write prepared rows; those whose values only the statement knows one by one."""
         odd = [call for call in calls if _is_odd(call)]
         plain = [call for call in calls if not _is_odd(call)] if odd else calls
         for call in odd:
-            call.session = session
-            with _named(indexes.get(id(call))):
-                await _need_allowed(call)
-                await insert(call)
+            await self._insert_alone(session, call)
         for _, group in groupby(plain, key=_alike):
-            await self._insert(session, list(group), indexes)
+            await self._insert(session, list(group))
         written = [call for call in calls if call.result is not None]
         return [call for call in written if not self._is_skipped(call)]
 
@@ -120,47 +109,52 @@ class BulkCreate(BulkRun):
         self.result.skipped += skipped
         return skipped
 
-    async def _insert(self, session: Any, calls: list[ActionCall], indexes: Mapping[int, int | None]) -> None:
+    async def _insert(self, session: Any, calls: list[ActionCall]) -> None:
         """One statement for calls with the same remaining policies."""
         data, first = self.data, calls[0]
         names = tuple(first.changeset.changes)
         lists = [[call.changeset.changes[name] for call in calls] for name in names]
-        places = [indexes.get(id(call)) for call in calls]
+        places = [call.index for call in calls]
         try:
             # A part of its own, so that a violation can be looked into where the policies have yet to decide.
             async with nullcontext() if first.filter == TRUE else self.engine.transaction(nested=True):
                 rows = await insert_lists(self, session, names, lists, first, places)
         except InvalidAction:
-            for call, place in zip(calls, places, strict=True):
-                with _named(place):
+            for call in calls:
+                with _named(call.index):
                     await _need_allowed(call)
             raise
         if data.action.upsert is None:
             for call in calls:
                 call.result = record(data.spec.python, call.changeset.changes)
         else:
-            await self._match(session, calls, rows, places)
+            await self._match(session, calls, rows)
 
-    async def _match(
-        self, session: Any, calls: list[ActionCall], rows: Any, places: Sequence[int | None]
-    ) -> None:
+    async def _match(self, session: Any, calls: list[ActionCall], rows: Any) -> None:
         """Give each upsert its record; those without one were left alone."""
         data = self.data
         upsert = upsert_of(data)
         keys = data.spec.identities[upsert.identity].keys
-        found: dict[tuple[Any, ...], Any] = {}
+        found: dict[tuple[Any, ...], tuple[Any, Any]] = {}
         for row, made in zip(rows, data.hydrate(rows), strict=True):
             made.__dict__[OUTCOME] = UpsertOutcome.INSERTED if row[-1] else UpsertOutcome.UPDATED
-            found[tuple(made.__dict__[name] for name in keys)] = made
-        for call, place in zip(calls, places, strict=True):
-            call.session = session
-            call.result = found.get(tuple(call.changeset.changes[name] for name in keys))
-            if call.result is None:
-                with _named(place):
-                    if upsert.where is None and guarded(data) is None:
-                        raise refusal(data.program, self.scope, call.changeset.inputs)
-                    # Alone, the statement tells a row that was spared from one that the policies keep.
-                    await insert(call)
+            found[tuple(made.__dict__[name] for name in keys)] = made, row
+        for call in calls:
+            written = found.get(tuple(call.changeset.changes[name] for name in keys))
+            if written is None:
+                if upsert.where is None and guarded(data) is None:
+                    raise at_row(refusal(data.program, self.scope, call.changeset.inputs), call.index)
+                # Alone, the statement tells a row that was spared from one that the policies keep.
+                await self._insert_alone(session, call)
+            else:
+                call.session = session
+                call.result, call.previous = written[0], was(data, written[1])
+
+    async def _insert_alone(self, session: Any, call: ActionCall) -> None:
+        call.session = session
+        with _named(call.index):
+            await _need_allowed(call)
+            await insert(call)
 
 
 @contextmanager

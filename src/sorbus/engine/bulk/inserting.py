@@ -51,6 +51,7 @@ async def insert_lists(
             outputs=attribute_outputs(data.spec) if upsert is not None else (),
             check=None if folded == TRUE or later else folded,
             conflict=conflict_of(call) if upsert is not None else None,
+            previous=data.previous_of_upsert,
             tagged=upsert is not None,
         )
         executable = data.keep(key, statement)

@@ -7,15 +7,16 @@ from typing import Any
 
 from sorbus.data_layers.base import Bindings, Executable
 from sorbus.engine import rules
+from sorbus.engine.authorising import told_names
 from sorbus.engine.bulk.running import BulkRun
 from sorbus.engine.diagnosis import violated
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.states import starts_elsewhere
 from sorbus.engine.storing import assignments, previous_names, previous_values, touch
 from sorbus.engine.write_data import guarded, tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, GuardViolation
-from sorbus.errors.inputs import WrongState
 from sorbus.expressions.nodes import Node, Ref, conjunction
 from sorbus.query.query import Query
 from sorbus.query.statements import Delete, Output, Select, Statement, Update
@@ -72,8 +73,12 @@ def _statement(
     data = run.data
     outputs = attribute_outputs(data.spec) if run.wants_records else ()
     counted = not run.wants_records
+    transition = data.action.transition
+    tells = transition.attribute if transition is not None and transition.sources else ""
     if data.action.kind is ActionKind.DESTROY and not data.action.soft:
-        return Delete(resource=data.spec, where=where, outputs=outputs, guards=required, counted=counted)
+        return Delete(
+            resource=data.spec, where=where, outputs=outputs, guards=required, tells=tells, counted=counted
+        )
     if assigned:
         return Update(
             resource=data.spec,
@@ -81,6 +86,7 @@ def _statement(
             where=where,
             outputs=outputs,
             guards=required,
+            tells=tells,
             counted=counted,
             previous=() if counted else previous,
         )
@@ -105,12 +111,8 @@ def broken_rule(call: ActionCall, error: GuardViolation) -> SorbusError:
         found = rules.rejected(call.changeset, error)
     else:
         transition = data.action.transition
-        found = WrongState(
-            data.action.label,
-            current="in another state",
-            sources=[str(getattr(each, "value", each)) for each in transition.sources],
-            target=" or ".join(str(getattr(each, "value", each)) for each in transition.targets),
-        )
+        state = error.told if told_names(call, (transition.attribute,)) else "in another state"
+        found = starts_elsewhere(data.spec, data.action, transition, state, key=error.key)
     found.add_note(f"the row with the key {error.key}")
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 from sorbus.data_layers.base import Bindings, Executable
 from sorbus.engine import rules
 from sorbus.engine.bulk.over_query import broken_rule
+from sorbus.engine.bulk.result import at_row
 from sorbus.engine.bulk.running import BulkRun
 from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.lifecycle import ActionCall
@@ -110,7 +111,7 @@ async def _write(run: BulkRun, session: Any, group: Group) -> None:
         call.result = written.get(call.changeset.key)
         if call.result is None:
             call.session = session
-            raise await nothing_written(call)
+            raise at_row(await nothing_written(call), call.index)
 
 
 def _executable(run: BulkRun, group: Group) -> Executable:

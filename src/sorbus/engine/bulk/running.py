@@ -91,18 +91,22 @@ class BulkRun:
 
     def around(self) -> AbstractAsyncContextManager[Any]:
         """The transaction of the whole run, where it is one."""
-        return self.engine.transaction() if self.options.one_transaction else nullcontext()
+        return self.together() if self.options.one_transaction else nullcontext()
 
-    def fail(self, error: SorbusError, *, index: int | None, key: Any = None) -> None:
+    def together(self, *, nested: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction of this run, or the task's; `nested`: a part of that which can be undone alone."""
+        return self.engine.transaction(nested=nested, by=f"`{self.data.action.label}`")
+
+    def fail(self, error: SorbusError, call: ActionCall) -> None:
         """Note a row that was not written, or raise.
 
         Raises:
             SorbusError: the error itself, when the first one ends the run.
         """
-        at_row(error, index)
+        at_row(error, call.index)
         if self.options.on_error == "raise":
             raise error
-        self.result.errors.append(BulkFailure(index=index, key=key, error=error))
+        self.result.errors.append(BulkFailure(index=call.index, key=call.changeset.key, error=error))
 
     async def answered(self) -> BulkResult[Any]:
         """What the run came to, its records as the actor may see them; hooks have seen all of them."""
@@ -122,20 +126,20 @@ class BulkRun:
         if self.result.errors and self.options.on_error == "stop":
             raise Stopped
 
-    async def batch(self, calls: list[ActionCall], write: Write, indexes: dict[int, int | None]) -> None:
+    async def batch(self, calls: list[ActionCall], write: Write) -> None:
         """Write one batch; what fails as a whole is tried row by row, so that only the wrong rows are left out."""
         try:
-            async with self.engine.transaction() as opened:
+            async with self.together() as opened:
                 written = await self._write_batch(opened, calls, write)
             self._count(written)
         except SorbusError as error:
             if self.options.on_error == "raise":
                 raise
             if len(calls) == 1:
-                self.fail(error, index=indexes[id(calls[0])], key=calls[0].changeset.key)
+                self.fail(error, calls[0])
                 return
             for call in calls:
-                await self.batch([call], write, indexes)
+                await self.batch([call], write)
 
     async def _write_batch(
         self, opened: Transaction, calls: list[ActionCall], write: Write
@@ -188,13 +192,13 @@ class BulkRun:
             todo.extend(call.after)
         await run_after_commit(todo)
 
-    async def one_by_one(self, calls: AsyncIterator[tuple[int | None, ActionCall]]) -> None:
+    async def one_by_one(self, calls: AsyncIterator[ActionCall]) -> None:
         """The action itself for each row."""
-        async for index, call in calls:
+        async for call in calls:
             try:
                 record = await run(call)
             except SorbusError as error:
-                self.fail(error, index=index, key=call.changeset.key)
+                self.fail(error, call)
                 self.stop_if_failed()
                 continue
             self.result.count += 1

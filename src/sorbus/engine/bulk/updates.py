@@ -58,7 +58,7 @@ class BulkChange(BulkRun):
             if step is not Step.CHANGE:
                 await runner(call)
         try:
-            async with self.engine.transaction() as opened:
+            async with self.together() as opened:
                 session = await opened.session(self.data.layer)
                 calls, count = await write_query(self, session, query, call)
                 await self.finish(opened, session, calls)
@@ -90,27 +90,24 @@ class BulkChange(BulkRun):
             return
         async for start, chunk in chunks(pairs, self.options.size()):
             prepared: list[ActionCall] = []
-            indexes: dict[int, int | None] = {}
             async with self.around_batch():
                 rows = await self._rows(chunk)
                 for position, (subject, given) in enumerate(chunk, start):
-                    index = position if given_one_by_one else None
-                    call = self.call(subject, given)
-                    indexes[id(call)] = index
+                    call = self.call(subject, given, position if given_one_by_one else None)
                     try:
                         await self.prepare(call, rows)
                     except SorbusError as error:
-                        self.fail(error, index=index, key=call.changeset.key)
+                        self.fail(error, call)
                         continue
                     prepared.append(call)
                 if prepared:
-                    await self.batch(prepared, self.write, indexes)
+                    await self.batch(prepared, self.write)
             self.stop_if_failed()
 
     def around_batch(self) -> AbstractAsyncContextManager[Any]:
         """The transaction of a batch, which keeps the rows locked that were read for it."""
         needs = self.data.row_first and self.options.on_error == "raise"
-        return self.engine.transaction() if needs else nullcontext()
+        return self.together() if needs else nullcontext()
 
     async def _rows(self, chunk: list[Any]) -> dict[Any, Any] | None:
         """The rows of a batch by their keys, locked, when it is known that the action looks at them."""
@@ -135,14 +132,16 @@ class BulkChange(BulkRun):
         found = data.hydrate(await self.engine.fetch(data.layer, executable, bound))
         return {each.__dict__[name]: each for each in found}
 
-    def call(self, subject: Any, given: Mapping[str, Any]) -> ActionCall:
+    def call(self, subject: Any, given: Mapping[str, Any], index: int | None = None) -> ActionCall:
         """The run of the action for one row."""
-        return self.engine.call_on(self.plan, self.scope, subject, given, ())
+        call = self.engine.call_on(self.plan, self.scope, subject, given, ())
+        call.several, call.index = self.result.plan.strategy is not Strategy.STREAM, index
+        return call
 
-    async def _calls(self, pairs: Pairs) -> AsyncIterator[tuple[int | None, ActionCall]]:
+    async def _calls(self, pairs: Pairs) -> AsyncIterator[ActionCall]:
         async for start, chunk in chunks(pairs, self.options.size()):
             for index, (subject, given) in enumerate(chunk, start):
-                yield index, self.call(subject, given)
+                yield self.call(subject, given, index)
 
     async def prepare(self, call: ActionCall, rows: Mapping[Any, Any] | None) -> None:
         """Steps 1 to 5 for one row.

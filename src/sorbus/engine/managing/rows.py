@@ -70,7 +70,7 @@ async def write_all(
             errors += rerooted(error, row.path)
     _raise(errors, label)
     try:
-        await bulk.batch(calls, bulk.write, dict.fromkeys(map(id, calls)))
+        await bulk.batch(calls, bulk.write)
     except Invalid as error:
         # Which of the rows the statement has stumbled over is not known.
         _raise(rerooted(error, rows[0].path if len(rows) == 1 else _common(rows)), label)

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from sorbus import topic
+from sorbus.data_layers.base import Capability
 from sorbus.engine.notifications import Lagged, Notification
 from sorbus.engine.subscriptions import Subscription
 from sorbus.errors.authorization import ActionForbidden
@@ -373,6 +374,28 @@ class Notices(Behaviour):
         assert (first.data, first.previous) == ({"box": "a", "stamp": "red"}, {})
         assert (second.data, second.previous) == ({"box": "b", "stamp": "red"}, {"box": "a", "stamp": "red"})
         assert events.position == second.position
+
+    async def test_an_upsert_that_updates_is_published_to_the_old_and_the_new_topic(
+        self, here: Tenant
+    ) -> None:
+        engine = here.app.engine
+        knows = engine.layer_of(engine.spec_of(Letter)).can(Capability.UPSERT_OLD)
+        async with here.app.subscribe("box:a", here.system) as events:
+            await Letter.only(here.scope, box="a", stamp="red")
+            await Letter.only(here.scope, box="a", stamp="blue")
+            await Letter.only.bulk(here.scope, [{"box": "a", "stamp": "green"}, {"box": "b", "stamp": "red"}])
+            found = await told(events, 3)
+        old = [{"box": "a", "stamp": stamp} for stamp in ("red", "blue")]
+        assert [each.previous for each in found] == [{}, *(old if knows else [{}, {}])]
+        async with (
+            here.app.subscribe("stamp:green", here.scope) as left,
+            here.app.subscribe("stamp:black", here.scope) as entered,
+        ):
+            await Letter.only(here.scope, box="a", stamp="black")
+            topics = ("stamp:black", "stamp:green") if knows else ("stamp:black",)
+            assert (await told(entered, 1))[0].topics == topics
+            if knows:
+                assert (await told(left, 1))[0].topics == topics
 
     async def test_an_actor_hears_ids_also_of_durable_notifications(self, here: Tenant) -> None:
         async with here.app.subscribe("box:a", here.scope) as events:

@@ -204,6 +204,7 @@ class Letter(Resource):
         publish("box:{box}", payload=[box, stamp], previous=True),
         publish("letter:{id}"),
         publish("letters", on="create", payload=[box]),
+        publish("stamp:{stamp}", on=[only], payload=[stamp], previous=True),
         durable=True,
     )
 

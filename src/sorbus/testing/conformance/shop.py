@@ -293,6 +293,19 @@ class Crate(Resource):
         return None
 
     @action.update
+    def ship(self, scope: Scope, weight: int) -> None:
+        """Ship it; nobody comes for it."""
+
+    @ship.after_write
+    def _ship_after_write(self, scope: Scope) -> None:
+        raise LookupError(self.label)
+
+    @ship.after_transaction
+    @staticmethod
+    async def _ship_after_transaction(outcome: Any, scope: Scope) -> Any:
+        return await Crate.pack(scope, label=f"instead of {outcome.error}")
+
+    @action.update
     def fill(self, scope: Scope, weight: int) -> None:
         """A hook that runs inside the transaction."""
 

@@ -26,6 +26,13 @@ class States(Behaviour):
             made = await (made.pay(here.scope) if step == "pay" else made.look(here.scope, choice=step))
         return made
 
+    @staticmethod
+    def names(error: WrongState, record: Purchase) -> None:
+        """The error says which record it is about, its state, and what starts from there."""
+        assert f"the record {record.id} is {record.phase.value}" in error.message
+        assert (error.key, error.current) == (str(record.id), record.phase.value)
+        assert error.possible == ("send_back", "cancel")
+
     async def test_a_record_begins_in_an_initial_state(self, here: Tenant) -> None:
         assert (await self.order(here)).phase is Phase.CART
         quoted = await Purchase.open(here.scope, number=next(_NUMBERS), phase=Phase.QUOTE)
@@ -126,12 +133,15 @@ class States(Behaviour):
     async def test_bulk_respects_the_guards(self, here: Tenant) -> None:
         carts = [await self.order(here) for _ in range(3)]
         shipped = await self.order(here, "pay", "ship")
-        with pytest.raises(WrongState):
+        with pytest.raises(WrongState) as caught:
             await Purchase.pay.bulk(here.scope, [*carts, shipped])
+        assert caught.value.path == ("rows", 3, "state")
+        self.names(caught.value, shipped)
         keys = [each.id for each in carts]
         query = Purchase.query().where(Purchase.id.is_in([*keys, shipped.id]))
-        with pytest.raises(WrongState):
+        with pytest.raises(WrongState) as caught:
             await Purchase.pay.bulk(here.scope, query)
+        self.names(caught.value, shipped)
         assert {each.phase for each in await query.all(here.scope)} == {Phase.CART, Phase.SHIPPED}
         assert (
             await Purchase.pay.bulk(here.scope, query.where(Purchase.machine.allows(Purchase.pay)))

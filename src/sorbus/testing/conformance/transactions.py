@@ -5,15 +5,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 
 from sorbus.errors.database import TransactionAborted
-from sorbus.errors.framework import TransactionElsewhere
-from sorbus.errors.inputs import InvalidAction
+from sorbus.errors.framework import TransactionElsewhere, TransactionSpoilt
+from sorbus.errors.inputs import InvalidAction, NotFound, WrongState
+from sorbus.testing.conformance.notices_world import Parcel
 from sorbus.testing.conformance.people import Door
 from sorbus.testing.conformance.press import Article
+from sorbus.testing.conformance.shop import Crate
 from sorbus.testing.conformance.world import Behaviour, Tenant
 
 
@@ -77,6 +81,95 @@ class Transactions(Behaviour):
                 with pytest.raises(InvalidAction):
                     await here.article(slug="same")
         assert await Article.query(here.scope).count() == 1
+
+    # actions that fail inside
+
+    async def test_an_action_that_fails_halfway_spoils_the_whole_transaction(self, here: Tenant) -> None:
+        with pytest.raises(TransactionSpoilt) as caught:
+            async with here.app.transaction():
+                await here.article("lost")
+                with pytest.raises(LookupError):
+                    await Parcel.pack_with_sticker(here.scope, room="fail")
+                await here.article("lost too")
+        assert (caught.value.by, str(caught.value.cause)) == ("`Parcel.pack_with_sticker`", "fail")
+        assert caught.value.__cause__ is caught.value.cause
+        assert await Article.query(here.scope).count() == 0
+        assert await Parcel.query(here.system).count() == 0
+        assert (await here.article()).title == "Bugs", "the session is fit for use"
+
+    async def test_what_fails_halfway_can_be_undone_alone(self, here: Tenant) -> None:
+        async with here.app.transaction():
+            await here.article("kept")
+            with pytest.raises(LookupError):
+                async with here.app.transaction(nested=True):
+                    await Parcel.pack_with_sticker(here.scope, room="fail")
+        assert await Parcel.query(here.system).count() == 0
+        assert await Article.query(here.scope).count() == 1
+
+    async def test_a_part_that_swallows_the_error_is_undone(self, here: Tenant) -> None:
+        async with here.app.transaction():
+            await here.article("kept")
+            with pytest.raises(TransactionSpoilt):
+                async with here.app.transaction(nested=True):
+                    with pytest.raises(LookupError):
+                        await Parcel.pack_with_sticker(here.scope, room="fail")
+        assert await Parcel.query(here.system).count() == 0
+        assert await Article.query(here.scope).count() == 1
+
+    async def test_a_refusal_before_the_write_leaves_the_transaction_as_it_is(self, here: Tenant) -> None:
+        made = await Parcel.pack(here.scope)
+        async with here.app.transaction():
+            await made.send(here.scope)
+            with pytest.raises(WrongState):
+                await made.send(here.scope)
+            with pytest.raises(NotFound):
+                await Parcel.send.by_key(uuid4(), here.scope)
+            with pytest.raises(InvalidAction):
+                await made.weigh(here.scope, weight=cast("Any", "heavy"))
+        assert await Parcel.query(here.system).count() == 1
+
+    async def test_a_bulk_run_or_block_that_fails_spoils_the_whole_transaction(self, here: Tenant) -> None:
+        rows: list[dict[str, Any]] = [{"label": "a"}, {"label": "b"}, {"label": "c", "weight": -1}]
+        with pytest.raises(TransactionSpoilt, match=r"Crate\.pack"):
+            async with here.app.transaction():
+                with pytest.raises(InvalidAction):
+                    await Crate.pack.bulk(here.scope, rows, batch=1)
+        with pytest.raises(TransactionSpoilt, match="a block"):
+            async with here.app.transaction():
+                with pytest.raises(Spoilt):
+                    async with here.app.transaction():
+                        await Crate.pack(here.scope, label="d")
+                        raise Spoilt
+        assert await Crate.query(here.scope).count() == 0
+
+    async def test_an_action_whose_hook_answers_for_it_is_undone_alone(self, here: Tenant) -> None:
+        made = await Crate.pack(here.scope, label="a")
+        async with here.app.transaction():
+            instead = await made.ship(here.scope, weight=7)
+        assert instead.label == "instead of a"
+        found = {each.label: each.weight for each in await Crate.query(here.scope).all()}
+        assert found == {"a": 1, "instead of a": 1}
+
+    async def test_cancelled_work_that_is_not_let_go_spoils_the_transaction(self, here: Tenant) -> None:
+        started = asyncio.Event()
+
+        async def wait() -> None:
+            started.set()
+            await asyncio.sleep(60)
+
+        async def stubborn() -> None:
+            async with here.app.transaction():
+                await here.article("lost")
+                with suppress(asyncio.CancelledError):
+                    async with here.app.transaction():
+                        await wait()
+
+        task = asyncio.create_task(stubborn())
+        await started.wait()
+        task.cancel()
+        with pytest.raises(TransactionSpoilt, match="CancelledError"):
+            await task
+        assert await Article.query(here.scope).count() == 0
 
     async def test_two_writers_of_one_row_come_one_after_the_other(self, here: Tenant) -> None:
         made = await here.article()
