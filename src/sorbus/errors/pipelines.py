@@ -51,9 +51,12 @@ class StageInputMismatch(FrameworkError):
 
     code = "stage-input-mismatch"
 
-    def __init__(self, pipeline: str, stage: str, name: str, *, wanted: str, given: str) -> None:
+    def __init__(
+        self, pipeline: str, stage: str, name: str, *, wanted: str, given: str, source: str = ""
+    ) -> None:
+        giver = source or f"the stage `{name}`"
         super().__init__(
-            f"The stage `{stage}` of `{pipeline}` takes `{name}` as {wanted}; the stage `{name}` gives {given}.",
+            f"The stage `{stage}` of `{pipeline}` takes `{name}` as {wanted}; {giver} gives {given}.",
             path=(pipeline, stage, name),
         )
 

@@ -197,24 +197,30 @@ class _Check:
             StageInputMismatch: it cannot.
         """
         fits = wanted == given or (may_be_none(wanted) and bare(wanted) == bare(given))
-        if not fits and wanted is not Any and wanted is not object:
-            raise StageInputMismatch(
-                self.pipeline, stage.name, need, wanted=_shown(wanted), given=_shown(given)
-            )
+        shown = _shown(given)
         if optional and not may_be_none(wanted):
+            shown, fits = f"{shown}, or nothing when it starts before that", False
+        if not fits and wanted is not Any and wanted is not object:
+            source = FAILURE if need == FAILURE else stage.source(need)
             raise StageInputMismatch(
                 self.pipeline,
                 stage.name,
                 need,
                 wanted=_shown(wanted),
-                given=f"{_shown(given)}, or nothing when it starts before that",
+                given=shown,
+                source=f"the stage `{source}`",
             )
 
     def _check_item(self, stage: Stage, over: Selection) -> None:
         element = element_of(over.type)
         if element is None:
             raise StageInputMismatch(
-                self.pipeline, stage.name, str(over), wanted="a list", given=_shown(over.type)
+                self.pipeline,
+                stage.name,
+                str(over),
+                wanted="a list",
+                given=_shown(over.type),
+                source=f"the stage `{over.stage}`",
             )
         if ITEM not in stage.needs:
             raise UnknownStageInput(self.pipeline, stage.name, ITEM, allowed=stage.needs, wanted=True)
@@ -222,7 +228,12 @@ class _Check:
         known = isinstance(element, type) or hasattr(element, "__origin__")
         if known and element is not Any and wanted is not Any and bare(wanted) != bare(element):
             raise StageInputMismatch(
-                self.pipeline, stage.name, ITEM, wanted=_shown(wanted), given=_shown(element)
+                self.pipeline,
+                stage.name,
+                ITEM,
+                wanted=_shown(wanted),
+                given=_shown(element),
+                source=f"the list `{over}`",
             )
 
     def _check_undo(self, stage: Stage, undo: AnyAction) -> None:

@@ -41,7 +41,7 @@ from sorbus.pipelines.events import EventKind, Observer
 from sorbus.pipelines.live import Live
 from sorbus.pipelines.registry import Registry
 from sorbus.pipelines.resources.run import Definition, Run
-from sorbus.pipelines.resources.states import RunState
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
 from sorbus.pipelines.sql import sql
 from sorbus.pipelines.stages import AnyAction, Await
 from sorbus.pipelines.starting import Defined, Starter
@@ -326,14 +326,14 @@ class Pipelines(Starter):
         """
         app = self._need_app()
         layer = app.engine.layers["postgres"]
-        plain = _checked(await self._pipeline_of(run), stage, value)
+        pipeline = await self._pipeline_of(run)
+        plain = _checked(pipeline, stage, value)
         async with app.engine.transaction(nested=True) as opened:
             connection = await opened.session(layer)
             await layer.look(connection, scope.tenant)
             row = await connection.fetchrow(sql("give"), run.id, stage, plain)
             if row is None:
-                why = "the run has ended, or it was given before"
-                raise NothingAwaited(stage, why=why, allowed=())
+                raise await _not_awaited(connection, run.id, stage, pipeline)
             if row["state"] != RunState.PAUSED:
                 await self.nudge(run)
 
@@ -385,6 +385,15 @@ class Pipelines(Starter):
 
 async def _row(connection: Any, definition_id: UUID) -> Any:
     return await connection.fetchrow(sql("definition"), definition_id)
+
+
+async def _not_awaited(connection: Any, run_id: Any, stage: str, pipeline: Pipeline) -> NothingAwaited:
+    """Why a run does not take a value for a stage that waits for one."""
+    awaited = [each.name for each in pipeline.stages if isinstance(each.work, Await)]
+    row = await connection.fetchrow(sql("awaiting"), run_id, awaited)
+    if row is None or row["state"] not in OPEN_RUNS:
+        return NothingAwaited(stage, why="the run has ended", allowed=())
+    return NothingAwaited(stage, why="it has got one, or does not need it any more", allowed=row["open"])
 
 
 def _checked(pipeline: Pipeline, stage: str, value: Any) -> Any:

@@ -9,11 +9,14 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, NoReturn, cast
 
-from sorbus.errors.pipelines import BadCondition, ConditionUndecided
+from sorbus.errors.declaration import ExpressionTruth
+from sorbus.errors.pipelines import BadCondition, ConditionUndecided, NoSuchOutput
 from sorbus.expressions.build import Expr
 from sorbus.expressions.describe import describe
 from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
-from sorbus.expressions.nodes import NULL, PATH, As, Call, Const, Node, Ref
+from sorbus.expressions.kinds import call_kind
+from sorbus.expressions.nodes import NULL, PATH, As, Call, Const, Node, Ref, walk
+from sorbus.expressions.operators import COMPARISONS
 from sorbus.pipelines.outputs import list_of, member_of, plain_type
 
 Outputs = Mapping[str, Any]
@@ -37,6 +40,9 @@ class Output(Expr[Any]):
         if name.startswith("__"):
             raise AttributeError(name)
         return self[name]
+
+    __iter__ = None
+    """Its items are not known before a run: `for_each` goes over them."""
 
     def __getitem__(self, step: str | int) -> Output:
         found = member_of(self._type, step, where=".".join((self._stage, *self._steps)))
@@ -124,7 +130,7 @@ class Condition:
         """
         try:
             return evaluate(self.node, outputs, _ENVIRONMENT) is True
-        except (TypeError, Unevaluable, ArithmeticError) as error:
+        except (TypeError, AttributeError, Unevaluable, ArithmeticError) as error:
             raise ConditionUndecided(label, str(self), str(error)) from error
 
 
@@ -198,8 +204,13 @@ def recorded(function: Callable[..., Any], types: Mapping[str, Any], *, label: s
             raise BadCondition(label, f"it takes `{name}`", allowed=types, name=name)
     try:
         return function(**{name: Output(name, types[name]) for name in names}), names
-    except (TypeError, AttributeError) as error:
-        raise BadCondition(label, f"it fails on the outputs of {names}: {error}") from error
+    except (NoSuchOutput, BadCondition):
+        raise
+    except ExpressionTruth as error:
+        raise BadCondition(label, "it uses `and`, `or`, `not` or `if`") from error
+    except Exception as error:
+        why = f"it fails on the outputs of {names}: {type(error).__name__}: {error}"
+        raise BadCondition(label, why) from error
 
 
 def condition_of(function: Callable[..., Any], types: Mapping[str, Any], *, label: str) -> Condition:
@@ -210,7 +221,7 @@ def condition_of(function: Callable[..., Any], types: Mapping[str, Any], *, labe
     """
     found, names = recorded(function, types, label=label)
     if isinstance(found, bool):
-        raise BadCondition(label, f"it is always {found}: it uses `and`, `or`, `not` or compares no output")
+        raise BadCondition(label, f"it is always {found}: it compares no output")
     return of_expression(found, names, label=label)
 
 
@@ -223,7 +234,54 @@ def of_expression(found: Any, names: list[str], *, label: str) -> Condition:
     if not isinstance(found, Expr):
         raise BadCondition(label, f"it gives a value of type {type(found).__name__} instead of a condition")
     lowering: Any = _Lowering(label)
-    return Condition(found.lower(lowering), tuple(names))
+    node = found.lower(lowering)
+    _check(node, label)
+    return Condition(node, tuple(names))
+
+
+def _check(node: Node, label: str) -> None:
+    """A condition is a yes or no of outputs and plain values alone, so that a run taken up again decides the same.
+
+    Raises:
+        BadCondition: it is something else.
+    """
+    for each in walk(node):
+        clock = isinstance(each, Call) and each.operator in ("now", "today")
+        if clock or not isinstance(each, (Ref, Const, Call)):
+            raise BadCondition(label, f"`{describe(each)}` is no output")
+        if isinstance(each, Call) and each.operator in ("and", "or", "not"):
+            for argument in each.args:
+                _check_truth(argument, label)
+        if isinstance(each, Call) and each.operator in COMPARISONS:
+            _check_kinds(each, label)
+    _check_truth(node, label)
+
+
+def _check_truth(node: Node, label: str) -> None:
+    if _kind(node) is not bool:
+        raise BadCondition(label, f"`{describe(node)}` is no yes or no: compare it with something")
+
+
+def _check_kinds(call: Call, label: str) -> None:
+    """Texts are compared with texts, numbers with numbers."""
+    kinds = [_kind(argument) for argument in call.args]
+    known = {kind is str for kind in kinds if kind in (str, int, float, Decimal, bool)}
+    if len(known) > 1:
+        raise BadCondition(label, f"`{describe(call)}` compares a text with something else")
+
+
+def _kind(node: Node) -> Any:
+    """The type of an expression's value, as far as it can be told."""
+    match node:
+        case Const(value) if isinstance(value, tuple):
+            items: tuple[Any, ...] = tuple(value)
+            return type(items[0]) if items else None
+        case Const(value):
+            return type(value)
+        case Call(operator, args):
+            return call_kind(operator, args, [_kind(argument) for argument in args])
+        case _:
+            return None
 
 
 def selection_of(function: Callable[..., Any], types: Mapping[str, Any], *, label: str) -> Selection:

@@ -39,7 +39,6 @@ from sorbus.pipelines import (
     stage,
 )
 
-FORGOTTEN = "start_run, which gives a woken run its job, sets items that failed back to ready as for a retry"
 DONE, FAILED = StageState.DONE, StageState.FAILED
 
 
@@ -168,7 +167,6 @@ async def test_a_stage_that_keeps_going_gives_none_for_an_item_that_failed(url: 
         assert (failed.state, failed.error["message"]) == (FAILED, "poison")  # type: ignore[index,call-overload]
 
 
-@pytest.mark.xfail(strict=True, reason=FORGOTTEN)
 async def test_what_is_known_of_a_failed_item_outlives_a_later_wait(url: str) -> None:
     declared = mapped(keep_going=True)
     pipeline = Pipeline("shape", stages=[*declared.stages, approval("approve")])

@@ -9,7 +9,7 @@ from tests.integration.pipelines.helpers import application, row, start
 from tests.integration.pipelines.workshop import WORKSHOP, Hands, craft, workshop
 
 from sorbus.engine.notifications import Notification
-from sorbus.pipelines import Run, RunState
+from sorbus.pipelines import RunState
 
 
 async def until_state(events: Any, state: RunState) -> list[Notification]:

@@ -36,9 +36,6 @@ from sorbus.errors.inputs import WrongState
 from sorbus.pipelines import Pipeline, Run, RunState, Stage, StageContext, StageState, approval, stage
 from sorbus.pipelines import pause as pause_stage
 
-POOL_HELD = "a refused transition holds one connection while it waits for another one to see why"
-REPEATED = "a checkpoint that ends in a sleep or a pause is refused with the outcomes in it"
-
 DONE, FAILED, READY, WAITING = StageState.DONE, StageState.FAILED, StageState.READY, StageState.WAITING
 
 
@@ -136,7 +133,6 @@ async def test_a_run_resumed_before_its_stage_in_hand_ends_repeats_nothing(url: 
     assert (doing.stages, await committed_twice(conn)) == (["a", "b", "c"], [])
 
 
-@pytest.mark.xfail(strict=True, reason=REPEATED)
 async def test_a_run_resumed_after_its_conductor_saw_the_pause_repeats_nothing(url: str) -> None:
     a, b, doing = Gate(), Gate(), Doing()
     doing.behave |= {"a": a, "b": b}
@@ -153,7 +149,6 @@ async def test_a_run_resumed_after_its_conductor_saw_the_pause_repeats_nothing(u
     assert sorted(doing.stages) == ["a", "b", "c"]
 
 
-@pytest.mark.xfail(strict=True, reason=REPEATED)
 async def test_a_stage_in_hand_beside_an_approval_is_kept_by_a_pause(url: str, conn: Any) -> None:
     gate, doing = Gate(), Doing()
     doing.behave["a"] = gate
@@ -169,7 +164,6 @@ async def test_a_stage_in_hand_beside_an_approval_is_kept_by_a_pause(url: str, c
     assert doing.stages == ["a"]
 
 
-@pytest.mark.xfail(strict=True, reason=REPEATED)
 async def test_a_failed_attempt_is_counted_when_the_run_is_paused_meanwhile(url: str, conn: Any) -> None:
     gate, doing = Gate(), Doing()
 
@@ -189,9 +183,7 @@ async def test_a_failed_attempt_is_counted_when_the_run_is_paused_meanwhile(url:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize(
-    "exactly", [False, pytest.param(True, marks=pytest.mark.xfail(strict=False, reason=REPEATED))]
-)
+@pytest.mark.parametrize("exactly", [False, True])
 async def test_pauses_and_resumes_at_any_moment_lose_nothing(
     url: str, conn: Any, seed: int, exactly: bool
 ) -> None:
@@ -331,7 +323,6 @@ async def test_only_a_run_that_goes_on_can_be_paused_and_only_a_paused_one_resum
             await paused(me(app), run)
 
 
-@pytest.mark.xfail(strict=True, reason=POOL_HELD)
 async def test_many_pauses_that_are_refused_at_once_do_not_wait_for_each_other(url: str) -> None:
     async with shaped(url, Doing(), LINE) as app:
         run = await over(me(app), await start(me(app), "one", pipeline="line"))

@@ -37,7 +37,6 @@ from sorbus.pipelines import (
     stage,
 )
 
-NOT_TAKEN_UP = "start_run leaves cancelled what may fail and what undoes a stage: its checkpoints are refused"
 DONE, FAILED, SKIPPED = StageState.DONE, StageState.FAILED, StageState.SKIPPED
 
 
@@ -204,9 +203,7 @@ async def test_a_final_failure_lets_what_is_in_hand_end_and_a_retry_repeats_only
     "options",
     [
         pytest.param({}, id="plain"),
-        pytest.param(
-            {"may_fail": True}, id="may-fail", marks=pytest.mark.xfail(strict=True, reason=NOT_TAKEN_UP)
-        ),
+        pytest.param({"may_fail": True}, id="may-fail"),
     ],
 )
 async def test_a_run_cancelled_with_a_stage_in_hand_completes_after_a_retry(
@@ -298,7 +295,6 @@ async def test_an_undo_survives_a_restart(url: str, conn: Any) -> None:
     assert await committed_twice(conn) == []
 
 
-@pytest.mark.xfail(strict=True, reason=NOT_TAKEN_UP)
 async def test_a_run_cancelled_while_it_is_undone_goes_on_undoing_after_a_retry(url: str) -> None:
     gate, doing = Gate(), Doing()
     doing.behave |= {"c": raising(Invalid("broken")), "a.undo": gate}

@@ -99,9 +99,6 @@ async def test_a_value_given_before_the_run_begins_is_kept_and_the_run_never_sle
     assert [(each["state"], each["attempt"]) for each in await conn.fetch(JOBS)] == [("completed", 1)]
 
 
-    strict=True,
-    reason="a checkpoint with a sleep in it is refused for a new signal together with the outcomes in it",
-)
 async def test_a_value_given_while_the_stage_before_works_is_kept_and_repeats_nothing(
     url: str, conn: Any
 ) -> None:

@@ -28,13 +28,6 @@ from tests.integration.pipelines.shapes import (
 from sorbus.errors.pipelines import NothingAwaited
 from sorbus.pipelines import Pipeline, Run, RunState, approval, signal, stage
 
-LOST_WORD = "begin_runs waits for the lock of a give, then answers with its signal and without its value"
-OVERRULED = "a checkpoint that waits for a give sets the stage to failed although its value is there by then"
-SEEN_LATE = "the one attempt that was to start is awaited before the conductor looks at what was given"
-REPEATED = (
-    "a checkpoint with a sleep in it is refused for a new signal together with the outcomes that it carries"
-)
-
 HELD = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
@@ -83,7 +76,6 @@ async def test_of_two_gives_at_once_one_counts_and_the_other_is_refused(url: str
     assert len(await conn.fetch(JOBS)) == 2 * len(runs)
 
 
-@pytest.mark.xfail(strict=False, reason=LOST_WORD)
 async def test_values_for_two_stages_at_once_both_count(url: str) -> None:
     pipeline = Pipeline.graph("two", stages=[approval("left"), approval("right")])
     async with shaped(url, Doing(), pipeline) as app:
@@ -113,7 +105,6 @@ async def test_a_value_given_in_a_transaction_that_is_rolled_back_was_never_give
 # while a run is taken in hand or falls asleep
 
 
-@pytest.mark.xfail(strict=True, reason=LOST_WORD)
 async def test_a_value_that_commits_while_the_run_is_taken_in_hand_is_not_lost(url: str, conn: Any) -> None:
     commit = asyncio.Event()
     async with shaped(url, Doing(), asking(), run_jobs=False) as quiet:
@@ -140,7 +131,6 @@ async def test_a_value_that_commits_while_the_run_falls_asleep_is_not_lost(url: 
         assert data(await over(me(app), run, seconds=5))["approve"] == YES
 
 
-@pytest.mark.xfail(strict=False, reason=LOST_WORD)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_words_at_any_moment_while_runs_fall_asleep_are_not_lost(
     url: str, conn: Any, seed: int
@@ -161,7 +151,6 @@ async def test_words_at_any_moment_while_runs_fall_asleep_are_not_lost(
     assert await conn.fetch("SELECT run_id FROM journal GROUP BY run_id, event HAVING count(*) > 1") == []
 
 
-@pytest.mark.xfail(strict=False, reason=LOST_WORD)
 async def test_values_for_many_runs_in_one_transaction_while_they_fall_asleep_are_not_lost(
     url: str, conn: Any
 ) -> None:
@@ -183,7 +172,6 @@ async def test_values_for_many_runs_in_one_transaction_while_they_fall_asleep_ar
 # beside other work
 
 
-@pytest.mark.xfail(strict=True, reason=SEEN_LATE)
 async def test_a_value_given_while_a_branch_works_is_seen_at_that_branchs_next_checkpoint(url: str) -> None:
     first, second, doing = Gate(), Gate(), Doing()
     doing.behave |= {"first": first, "second": second}
@@ -200,7 +188,6 @@ async def test_a_value_given_while_a_branch_works_is_seen_at_that_branchs_next_c
     assert doing.times("first") == 1
 
 
-@pytest.mark.xfail(strict=True, reason=REPEATED)
 async def test_a_value_given_while_the_last_branch_works_repeats_nothing_of_it(url: str) -> None:
     gate, doing = Gate(), Doing()
     doing.behave["second"] = gate
@@ -213,7 +200,6 @@ async def test_a_value_given_while_the_last_branch_works_repeats_nothing_of_it(u
     assert sorted(doing.stages) == ["first", "second", "ship"]
 
 
-@pytest.mark.xfail(strict=True, reason=REPEATED)
 async def test_attempts_that_failed_before_a_value_came_are_counted(url: str) -> None:
     gate, doing = Gate(), Doing()
 
@@ -234,7 +220,6 @@ async def test_attempts_that_failed_before_a_value_came_are_counted(url: str) ->
 # at the end of the time for it
 
 
-@pytest.mark.xfail(strict=True, reason=OVERRULED)
 async def test_a_value_that_commits_while_its_time_runs_out_counts(url: str, conn: Any) -> None:
     gate, commit = Gate(), asyncio.Event()
     first = stage(Shapes.step, name="first")
@@ -251,7 +236,6 @@ async def test_a_value_that_commits_while_its_time_runs_out_counts(url: str, con
         assert data(await over(me(app), run))["word"] == "now"
 
 
-@pytest.mark.xfail(strict=False, reason=OVERRULED)
 async def test_words_at_the_very_end_of_the_wait_count_or_are_refused(url: str) -> None:
     chance = random.Random(5)
     pipeline = Pipeline("strict", stages=[signal("word", str, within=0.4)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from sorbus.errors.pipelines import BadCondition, ConditionUndecided, NoSuchOutput
+from sorbus.expressions.build import now, tenant
 from sorbus.pipelines.conditions import condition_of, selection_of
 
 
@@ -116,7 +118,7 @@ def test_a_declared_field_of_another_kind_is_unknown() -> None:
         lambda anything: anything.text > 3,
         lambda anything: anything.list < 3,
         lambda plain: plain.text > 3,
-        lambda judge: judge.label > 3,
+        lambda anything: anything.list.lower_case() == "z",
     ],
 )
 def test_what_cannot_be_compared_is_undecided(function: Callable[..., Any]) -> None:
@@ -155,3 +157,23 @@ def test_a_place_is_found_in_outputs() -> None:
     assert place.of({}) is None
     with pytest.raises(BadCondition, match="instead of a place"):
         selection_of(lambda judge: judge.ok == True, TYPES, label="p.s")  # noqa: E712  # an expression
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (lambda judge: judge.label > 3, "compares a text with something else"),
+        (lambda judge: judge.score == "high", "compares a text with something else"),
+        (lambda judge: judge.label, "is no yes or no"),
+        (lambda judge: ~judge.label, "is no yes or no"),
+        (lambda judge: (judge.score > 1) & judge.label, "is no yes or no"),
+        (lambda judge: judge.score > 1 and judge.score < 2, "uses `and`, `or`, `not` or `if`"),
+        (lambda judge: now() > now(), "is no output"),
+        (lambda judge: judge.label == tenant(), "is no output"),
+        (lambda judge: sum(judge), "is not iterable"),
+        (lambda judge: {}["x"], "KeyError"),
+    ],
+)
+def test_a_condition_is_a_yes_or_no_of_outputs_alone(function: Callable[..., Any], why: str) -> None:
+    with pytest.raises(BadCondition, match=re.escape(why)):
+        condition_of(function, TYPES, label="p.s")

@@ -10,7 +10,6 @@ import pytest
 
 from sorbus import Policies, Resource, Scope, action, actor_present, authorize_if, policy
 from sorbus.errors.base import FrameworkError
-from sorbus.errors.declaration import ExpressionTruth
 from sorbus.errors.pipelines import (
     BadCondition,
     BadStageOption,
@@ -123,8 +122,8 @@ def graph(*stages: Stage, **options: Any) -> Pipeline:
         (lambda: graph(scan, stage(Press.mend, when=lambda scan: True)), BadCondition, "always True"),
         (
             lambda: graph(scan, stage(Press.mend, when=lambda scan: scan.text == "" and scan.text == "a")),
-            ExpressionTruth,
-            "no truth value",
+            BadCondition,
+            "uses `and`, `or`, `not` or `if`",
         ),
         (lambda: graph(scan, stage(Press.sorry)), UnknownStageInput, "takes `failure`"),
         (lambda: graph(scan, pause("rest", seconds=1, after=scan, join=3)), UnreachableStage, "<-- here"),
