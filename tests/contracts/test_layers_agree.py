@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tests.contracts.things import INPUTS, KINDS, TYPES, VALUES, Thing, Things, Trees, rows
+from tests.contracts.things import INPUTS, KINDS, TYPES, VALUES, Thing, Things, rows
+from tests.contracts.trees import Trees
 
 from sorbus import Sorbus
 from sorbus.data_layers.base import Bindings, DataLayer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -82,10 +82,22 @@ class Batch:
 
 
 class Outbox(Protocol):
-    """Keeps messages that commit with the write that they tell of, and puts them in one order for all nodes."""
+    """Keeps messages that commit with the write that they tell of, and puts them in one order for all nodes.
+
+    Attributes:
+        keep: how long they are kept.
+    """
+
+    keep: timedelta
 
     async def append(self, transaction: Any, messages: Sequence[Message]) -> None:
         """Keep messages, if the transaction commits."""
+        ...
+
+    async def move_tenant(
+        self, transaction: Any, name: str, new: str | None, resources: Sequence[str]
+    ) -> None:
+        """Give a tenant's messages about some resources to its new name; without one, forget them."""
         ...
 
     def wake(self) -> None:

@@ -86,6 +86,7 @@ class Hub:
             routes=self._routes(topic, scope, found),
             after=after,
             durable=durable,
+            plain=not all(each.durable for each in found),
             records=records,
             known=known,
             backlog=backlog,

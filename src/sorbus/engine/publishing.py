@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
 
 from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.data_layers.messages import Message
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from sorbus.engine.engine import Effect, Engine
 
 logger = logging.getLogger(__name__)
+
+_NOT_STORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 Notifier = Callable[[Notification], Awaitable[None] | None]
 Transform = Callable[[Any], Mapping[str, Any] | None]
@@ -264,8 +268,11 @@ def install(hub: Hub, resources: Mapping[str, Publications]) -> None:
 
 def actor_id(actor: Any) -> str | None:
     """Who acted, as text: the key of a record, a plain id as it is; None for others."""
-    if actor is None or isinstance(actor, (str, int)):
-        return None if actor is None else str(actor)
+    if actor is None:
+        return None
+    if isinstance(actor, (str, int, UUID)):
+        # Whoever made the scope may have put anything into it, and a database cannot keep every text.
+        return _NOT_STORABLE.sub("\N{REPLACEMENT CHARACTER}", str(actor))
     declared = getattr(actor.__class__, "__declared__", {})
     key = next((name for name, each in declared.items() if _is_key(each)), None)
     return str(actor.__dict__[key]) if key in getattr(actor, "__dict__", {}) else None

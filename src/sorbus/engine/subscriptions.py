@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,14 +13,19 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from sorbus.data_layers.messages import Courier, Message, Outbox, Receiver, Route
 from sorbus.engine.notifications import Lagged, Notification, notification_of
 from sorbus.errors.base import Forbidden
+from sorbus.errors.inputs import InvalidInput
 from sorbus.query.query import Query
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
 
+logger = logging.getLogger(__name__)
+
 _AT_ONCE = 100
 _REMEMBERED = 10_000
+_LOOKS = 4
+"""Looks at the outbox in the time that it keeps messages, for a topic that nothing is published to."""
 
 
 class Home(Receiver, Protocol):
@@ -59,6 +65,7 @@ class Subscription:
         routes: tuple[Route, ...],
         after: int | None,
         durable: bool,
+        plain: bool,
         records: bool,
         known: Iterable[Any],
         backlog: int,
@@ -69,18 +76,23 @@ class Subscription:
         self._hub = hub
         self._scope = scope
         self._durable = durable
+        self._plain = plain
         self._records = records
         self._visible = OrderedDict.fromkeys(known)
         self._backlog = backlog
         self._open = False
         self._ended = False
         self._behind = False
+        self._look_at: float | None = None
         self._lost = 0
         self._lost_unknown = False
         self._scanned = after or 0
         self._waiting: deque[Message] = deque()
         self._ready: deque[Notification] = deque()
         self._wake = asyncio.Event()
+
+    def __del__(self) -> None:
+        self._hub.leave(self)
 
     # the hub's side
 
@@ -99,8 +111,9 @@ class Subscription:
 
     def lag(self, count: int | None) -> None:
         """Messages were lost on the way; what the outbox has is read from there."""
-        self._lost_unknown = self._lost_unknown or count is None
-        self._lost += count or 0
+        if self._plain:
+            self._lost_unknown = self._lost_unknown or count is None
+            self._lost += count or 0
         self.advance()
 
     # the reader's side
@@ -113,7 +126,8 @@ class Subscription:
         self._hub.join(self)
         try:
             await self._hub.courier.listen(self._hub)
-            if self._durable and self._hub.outbox is not None:
+            if self._durable and self._hub.outbox is not None and not self._ended:
+                self._plan_look(self._hub.outbox)
                 if self.position is None:
                     self._scanned = self.position = await self._hub.outbox.tail()
                 else:
@@ -164,8 +178,16 @@ class Subscription:
             elif self._ended:
                 raise StopAsyncIteration
             else:
-                self._wake.clear()
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for the hub; where it stays quiet, look at the outbox before the position is pruned."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout_at(self._look_at):
                 await self._wake.wait()
+        except TimeoutError:
+            self._behind = True
 
     def _lagged(self) -> Lagged | None:
         count, unknown = self._lost, self._lost_unknown
@@ -186,8 +208,12 @@ class Subscription:
         if len(batch.messages) == _AT_ONCE:
             self._behind = True
         self._scanned = batch.last
+        self._plan_look(outbox)
         if not self._ready:
             self.position = batch.last
+
+    def _plan_look(self, outbox: Outbox) -> None:
+        self._look_at = asyncio.get_running_loop().time() + outbox.keep.total_seconds() / _LOOKS
 
     async def _take(self) -> None:
         """Make what waits ready."""
@@ -202,7 +228,13 @@ class Subscription:
 
     async def _seen(self, messages: Sequence[Message]) -> list[Notification]:
         engine = self._hub.engine
-        found = [notification_of(engine, each, topic=self.topic) for each in messages]
+        found: list[Notification] = []
+        for each in messages:
+            try:
+                found.append(notification_of(engine, each, topic=self.topic))
+            except InvalidInput as error:
+                # Written by another program, or before the key had another type: no reader can get past it.
+                logger.warning("a notification is left out: %s", error)
         if self._scope.authorize:
             # The payload was chosen by the declaration, not by what this actor may read.
             found = [replace(each, data={}, previous={}) for each in found]

@@ -47,8 +47,9 @@ class Template:
         return "".join(found)
 
     def matches(self, topic: str) -> bool:
-        """Whether a topic can come from this template."""
-        pattern = "".join(re.escape(text) + ("[^:]+" if field else "") for text, field in self.parts)
+        """Whether a topic can come from this template. No stored text holds a NUL or half a surrogate pair."""
+        value = r"[^:\x00\ud800-\udfff]*"
+        pattern = "".join(re.escape(text) + (value if field else "") for text, field in self.parts)
         return re.fullmatch(pattern, topic) is not None
 
 

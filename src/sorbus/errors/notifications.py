@@ -29,6 +29,7 @@ class NoSuchTopic(Invalid):
 
     def __init__(self, topic: str, *, allowed: Iterable[str]) -> None:
         allowed = list(allowed)
+        topic = topic.encode(errors="backslashreplace").decode()
         super().__init__(
             f"Nothing is published to `{topic}`. Topics: {listed(allowed)}.",
             path=("topic",),

@@ -51,7 +51,7 @@ def _carriers(layers: Mapping[str, DataLayer], *, keep: timedelta) -> tuple[Cour
         courier = PostgresCourier(layer.pool)
         return courier, PostgresOutbox(layer, courier, keep=keep)
     local = MemoryCourier()
-    return local, MemoryOutbox(local)
+    return local, MemoryOutbox(local, keep=keep)
 
 
 def _sections(application: ApplicationSpec) -> list[Notifications]:

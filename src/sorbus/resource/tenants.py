@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sorbus.errors.inputs import InvalidAction
 from sorbus.errors.tenancy import NoTenantSchemas, TenantExists, TenantNameNotAllowed, TenantNotConfirmed
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 
 type Names = list[str]
+
+
+class Moved(NamedTuple):
+    """A tenant that is called something else now, or is gone (`new` is None)."""
+
+    name: str
+    new: str | None
 
 
 class Tenants:
@@ -41,7 +48,11 @@ class Tenants:
             MigrationFailed: its tables could not be made.
         """
         checked_name(name)
-        await self._everywhere(lambda tables, session: tables.create(session, name))
+
+        async def create(tables: TenantTables, session: Any) -> None:
+            await tables.create(session, name)
+
+        await self._everywhere(create)
 
     async def rename(self, name: str, new: str) -> None:
         """Give a tenant another name; its rows stay what they are.
@@ -50,7 +61,7 @@ class Tenants:
             UnknownTenant, TenantNameNotAllowed, TenantExists: one of the names cannot be used.
         """
         checked_name(new)
-        await self._everywhere(lambda tables, session: tables.rename(session, name, new))
+        await self._everywhere(lambda tables, session: _rename(tables, session, name, new))
 
     async def drop(self, name: str, *, confirm: str) -> None:
         """Remove a tenant with all its rows, for good.
@@ -64,7 +75,7 @@ class Tenants:
         """
         if confirm != name:
             raise TenantNotConfirmed(name, confirm)
-        await self._everywhere(lambda tables, session: tables.drop(session, name))
+        await self._everywhere(lambda tables, session: _drop(tables, session, name))
 
     async def migrate(self) -> None:
         """Bring every tenant's tables up to date: by the migration files where there are any, else as declared.
@@ -112,11 +123,18 @@ class Tenants:
             raise NoTenantSchemas(self._app.name)
         return distinct
 
-    async def _everywhere(self, work: Callable[[TenantTables, Any], Awaitable[None]]) -> None:
+    async def _everywhere(self, work: Callable[[TenantTables, Any], Awaitable[Moved | None]]) -> None:
         layers = self._layers()
+        hub = self._app._hub
         async with self._app.engine.transaction() as opened:
-            for layer in layers:
-                await work(layer.tenants, await opened.session(layer))
+            moved = [await work(layer.tenants, await opened.session(layer)) for layer in layers]
+            if hub is not None and hub.outbox is not None and moved[0] is not None:
+                # Else a later tenant of the name could read what its namesake has published.
+                await hub.outbox.move_tenant(opened, moved[0].name, moved[0].new, self._owned())
+
+    def _owned(self) -> Names:
+        """The resources that have tables for each tenant."""
+        return [name for name, spec in self._app.spec.resources.items() if spec.schema_tenancy is not None]
 
     async def list(self) -> Names:
         """The names of all tenants, sorted."""
@@ -127,13 +145,26 @@ class Tenants:
             return found
 
 
-async def _follow(tables: TenantTables, session: Any, key: str, wanted: str | None, *, drops: bool) -> None:
+async def _rename(tables: TenantTables, session: Any, name: str, new: str) -> Moved:
+    await tables.rename(session, name, new)
+    return Moved(name, new)
+
+
+async def _drop(tables: TenantTables, session: Any, name: str) -> Moved:
+    await tables.drop(session, name)
+    return Moved(name, None)
+
+
+async def _follow(
+    tables: TenantTables, session: Any, key: str, wanted: str | None, *, drops: bool
+) -> Moved | None:
     """Make a tenant what the row that manages it says; the row's key finds it, whatever it was called before."""
     known = await tables.name_of(session, key)
     if wanted is None:
         if known is not None and drops:
-            await tables.drop(session, known)
+            return await _drop(tables, session, known)
     elif known is None:
         await tables.create(session, checked_name(wanted), key=key)
     elif known != wanted:
-        await tables.rename(session, known, checked_name(wanted))
+        return await _rename(tables, session, known, checked_name(wanted))
+    return None

@@ -22,8 +22,8 @@ from sorbus import (
 )
 
 
-class Letter(Resource):
-    """A plain letter."""
+class Mail(Resource):
+    """What both kinds of letters have."""
 
     id: Attr[UUID] = uuid_primary_key()
     box: Attr[str] = attribute()
@@ -32,34 +32,30 @@ class Letter(Resource):
     @action.create
     def write(self, scope: Scope, box: str, number: int = 0) -> None:
         """Write one."""
+
+    policies = Policies(policy("any", authorize_if(True)))
+
+
+class Letter(Mail):
+    """A plain letter."""
 
     @action.update
     def move(self, scope: Scope, box: str) -> None:
         """Put it into another box."""
 
     storage = Postgres("letters")
-    policies = Policies(policy("any", authorize_if(True)))
-    notifications = Notifications(publish("letters:{box}", payload=[box], previous=True))
+    notifications = Notifications(publish("letters:{box}", payload=[Mail.box], previous=True))
 
 
-class Registered(Resource):
+class Registered(Mail):
     """A letter that must not get lost."""
-
-    id: Attr[UUID] = uuid_primary_key()
-    box: Attr[str] = attribute()
-    number: Attr[int] = attribute(default=0)
-
-    @action.create
-    def write(self, scope: Scope, box: str, number: int = 0) -> None:
-        """Write one."""
 
     @action.update
     def count(self, scope: Scope, number: int) -> None:
         """Number it."""
 
     storage = Postgres("registered")
-    policies = Policies(policy("any", authorize_if(True)))
-    notifications = Notifications(publish("registered:{box}", payload=[number]), durable=True)
+    notifications = Notifications(publish("registered:{box}", payload=[Mail.number]), durable=True)
 
 
 Post = Domain("post", resources=[Letter, Registered])

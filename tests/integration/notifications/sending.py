@@ -1,12 +1,15 @@
-"""A receiver that remembers, and messages for it."""
+"""A receiver that remembers, messages for it, and ways to wait for what comes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from sorbus.data_layers.messages import Message, Route
+from sorbus.engine.notifications import Notification
+from sorbus.engine.subscriptions import Subscription
 
 
 class Ear:
@@ -39,3 +42,21 @@ def message(number: int) -> Message:
         actor=None,
         at=datetime.now(UTC),
     )
+
+
+async def told(events: Subscription, count: int, *, seconds: float = 20) -> list[Notification]:
+    """The next notifications."""
+    found: list[Notification] = []
+    async with asyncio.timeout(seconds):
+        while len(found) < count:
+            event = await anext(events)
+            if isinstance(event, Notification):
+                found.append(event)
+    return found
+
+
+async def until(holds: Callable[[], bool], *, seconds: float = 10) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.01)

@@ -5,7 +5,10 @@ After a change of a message run `python -m tests.unit.errors.write_snapshots` an
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,3 +60,24 @@ class TestEveryError:
 
 def test_no_snapshot_is_left_over() -> None:
     assert {each.stem for each in SNAPSHOTS.glob("*.txt")} - {each.code for each in LEAVES} == set()
+
+
+def test_no_page_is_left_over() -> None:
+    codes = {each.code for each in everything_below(SorbusError)}
+    assert {each.stem for each in (ROOT / "docs" / "errors").glob("*.md")} - codes == set()
+
+
+def test_errors_stand_where_these_tests_look_for_them() -> None:
+    for module in pkgutil.walk_packages([str(ROOT / "src" / "sorbus")], "sorbus."):
+        if module.name.split(".")[1] not in {"cli", "testing", "errors"}:
+            importlib.import_module(module.name)
+    found = {each.__module__ for each in everything_below(SorbusError)}
+    assert [
+        each for each in found if each.startswith("sorbus.") and not each.startswith("sorbus.errors.")
+    ] == []
+
+
+def everything_below(cls: type[SorbusError]) -> Iterator[type[SorbusError]]:
+    for each in cls.__subclasses__():
+        yield each
+        yield from everything_below(each)

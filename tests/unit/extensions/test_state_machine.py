@@ -181,6 +181,21 @@ def test_foreign_states_and_actions_are_refused() -> None:
     assert mistakes(Textual) == ["Textual.machine: `number` holds no enumeration."]
 
 
+def test_a_source_is_a_state_or_the_star() -> None:
+    misspelt: Any = "gren"
+
+    class Misspelt(Base):
+        """No star, no state."""
+
+        machine = StateMachine(
+            Base.light,
+            transition(Base.go, misspelt, to=Light.RED),
+            initial=[Light.GREEN],
+        )
+
+    assert "Misspelt.machine: gren is no Light. States: GREEN, GREY, RED." in mistakes(Misspelt)[0]
+
+
 def test_an_upsert_must_not_go_round_the_machine() -> None:
     class Sneaky(Base):
         """An upsert that takes the state."""

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.unit.resource.putting_together import only, put_together
 
 from sorbus import (
     Attr,
-    Domain,
     Expr,
     Many,
     One,
@@ -34,22 +34,16 @@ from sorbus import (
     parent,
     uuid_primary_key,
 )
-from sorbus.errors.declaration import BrokenExpression, DeclarationError, DefinitionErrors, WrongOperand
+from sorbus.errors.declaration import BrokenExpression, WrongOperand
 from sorbus.expressions.describe import describe
-from sorbus.resource.assembly import assemble
 from sorbus.schema.manifest import resource_manifest
-from sorbus.schema.resource import ApplicationSpec
 
 
-def put_together(*resources: type[Resource]) -> ApplicationSpec:
-    return assemble("test", [Domain("test", resources=resources)])
+class Priced(Resource):
+    """What the resources of these tests share."""
 
-
-def only(*resources: type[Resource]) -> DeclarationError:
-    with pytest.raises(DefinitionErrors) as caught:
-        put_together(*resources)
-    assert len(caught.value.errors) == 1, str(caught.value)
-    return caught.value.errors[0]
+    id: Attr[UUID] = uuid_primary_key()
+    cost: Attr[int] = attribute()
 
 
 class TestMistakes:
@@ -61,9 +55,7 @@ class TestMistakes:
         ],
     )
     def test_the_form_of_the_function(self, make: Any, code: str, says: str) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
+        class Ware(Priced):
             dear = calculation(make)
 
         error = only(Ware)
@@ -71,10 +63,7 @@ class TestMistakes:
         assert says in error.message
 
     def test_no_return_annotation(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls):
@@ -83,10 +72,7 @@ class TestMistakes:
         assert only(Ware).code == "missing-part"
 
     def test_an_annotation_that_is_not_what_the_expression_gives(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls, percent: int) -> Expr[Decimal]:
@@ -96,10 +82,7 @@ class TestMistakes:
         assert "its expression is int, its annotation says Decimal" in error.message
 
     def test_an_annotation_of_another_form(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls) -> int:
@@ -129,10 +112,7 @@ class TestMistakes:
         assert only(Ware).hint == "Write `batch=True`."
 
     def test_an_unknown_field_in_the_body(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls, percent: int) -> Expr[int]:
@@ -142,10 +122,7 @@ class TestMistakes:
         assert (error.code, error.hint) == ("no-such-field", "Did you mean `cost`?")
 
     def test_arguments_of_another_calculation(self) -> None:
-        class Ware(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            cost: Attr[int] = attribute()
-
+        class Ware(Priced):
             @calculation
             @classmethod
             def dear(cls, percent: int) -> Expr[int]:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from uuid import UUID
 
 import pytest
+from tests.unit.resource.putting_together import mistakes, only, put_together
 
 from sorbus import (
     Arg,
     Attr,
     Domain,
     Identities,
-    JsonApi,
     Many,
     One,
     Policies,
-    Query,
     Resource,
     Scope,
     Tenancy,
     action,
-    actor,
     agg,
     attribute,
     authorize_if,
@@ -30,26 +27,17 @@ from sorbus import (
     calculate,
     computed,
     exists,
-    forbid_if,
     has_many,
     has_one,
     many_to_many,
     policy,
     related,
-    timestamp,
     uuid_primary_key,
 )
-from sorbus.errors.access import ImmutableRecord, NoConstructor
 from sorbus.errors.declaration import (
-    DeclarationError,
     DefinitionErrors,
-    ExpressionTruth,
-    HidesMember,
-    UnknownMember,
 )
 from sorbus.resource.assembly import assemble
-from sorbus.schema.resource import ApplicationSpec
-from sorbus.types.json import Json
 
 
 class Colour(StrEnum):
@@ -57,22 +45,6 @@ class Colour(StrEnum):
 
     RED = "red"
     BLUE = "blue"
-
-
-def put_together(*resources: type[Resource]) -> ApplicationSpec:
-    return assemble("test", [Domain("test", resources=resources)])
-
-
-def mistakes(*resources: type[Resource]) -> list[DeclarationError]:
-    with pytest.raises(DefinitionErrors) as caught:
-        put_together(*resources)
-    return list(caught.value.errors)
-
-
-def only(*resources: type[Resource]) -> DeclarationError:
-    found = mistakes(*resources)
-    assert len(found) == 1, [str(each) for each in found]
-    return found[0]
 
 
 class TestEveryMistakeAtOnce:
@@ -414,190 +386,6 @@ class TestCircles:
             share = calculate(related(bill, lambda bill: bill.total))
 
         assert {each.code for each in mistakes(Bill, Line)} == {"circular-calculation"}
-
-
-class TestWhatIsNoMistake:
-    def test_a_resource_named_before_it_is_defined(self) -> None:
-        class Bill(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            lines: Many[Line] = has_many()
-
-            @action.read
-            @classmethod
-            def long(cls, scope: Scope) -> Query[Bill]:
-                return cls.query()
-
-        class Line(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            bill_id: Attr[UUID] = attribute()
-            bill: One[Bill] = belongs_to()
-
-        spec = put_together(Bill, Line)
-        assert spec.resources["Bill"].relationships["lines"].destination == "Line"
-        assert spec.resources["Line"].relationships["bill"].destination == "Bill"
-
-    def test_types_that_a_function_defines(self) -> None:
-        class Shape(StrEnum):
-            ROUND = "round"
-
-        class Note(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            shape: Attr[Shape] = attribute(default=Shape.ROUND)
-
-            @action.create
-            def write(self, scope: Scope, shape: Shape, other: Arg[Shape | None] = None) -> None: ...
-
-        spec = put_together(Note).resources["Note"]
-        assert spec.attributes["shape"].type.enum is Shape
-        assert spec.actions["write"].inputs[0].type.enum is Shape
-
-    def test_a_resource_that_refers_to_itself(self) -> None:
-        class Node(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            parent_id: Attr[UUID | None] = attribute(default=None)
-            parent: One[Node | None] = belongs_to()
-            children: Many[Node] = has_many(via="parent_id")
-            width = agg.count(children)
-            above = calculate(related(parent, lambda row: row.id))
-
-        spec = put_together(Node).resources["Node"]
-        assert spec.relationships["parent"].destination == "Node"
-        assert spec.calculations["above"].type.nullable
-
-    def test_members_of_an_abstract_base(self) -> None:
-        class Owned(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            owner_id: Attr[UUID] = attribute()
-            owner: One[Owner] = belongs_to()
-            inserted_at: Attr[Json] = timestamp()  # type: ignore[assignment]
-            is_mine = calculate(exists(owner))
-
-            @action.update
-            def give(self, scope: Scope, owner_id: UUID) -> None: ...
-
-            policies = Policies(policy("read", authorize_if(owner_id == actor(id))))
-
-        class Owner(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-
-        class Note(Owned):
-            text: Attr[str] = attribute()
-            policies = Policies(policy("any", forbid_if(True)))
-
-        class Line(Owned):
-            cents: Attr[int] = attribute()
-
-            @action.create
-            def write(self, scope: Scope, owner_id: UUID, cents: int) -> None: ...
-
-        spec = put_together(Owner, Note, Line)
-        note, line = spec.resources["Note"], spec.resources["Line"]
-        assert list(note.attributes) == ["id", "owner_id", "inserted_at", "text"]
-        assert [each.name for each in line.actions["write"].inputs] == ["owner_id", "cents"]
-        assert line.relationships["owner"].destination == "Owner"
-        assert {"give", "read"} <= set(line.actions)
-        assert line.policies is not None
-        assert note.policies is not None
-        assert len(line.policies) == len(note.policies) == 1
-        assert line.policies != note.policies
-
-    def test_helpers_that_begin_with_an_underscore(self) -> None:
-        class Note(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            text: Attr[str] = attribute()
-
-            def _shout(self) -> str:
-                return self.text.upper()
-
-        assert list(put_together(Note).resources["Note"].attributes) == ["id", "text"]
-
-
-def misspelt_section() -> object:
-    class Note(Resource):
-        id: Attr[UUID] = uuid_primary_key()
-        polices = Policies()
-
-    return Note
-
-
-def section_under_another_name() -> object:
-    class Note(Resource):
-        id: Attr[UUID] = uuid_primary_key()
-        policies = JsonApi("/notes")
-
-    return Note
-
-
-def plain_value() -> object:
-    class Note(Resource):
-        id: Attr[UUID] = uuid_primary_key()
-        limit = 3
-
-    return Note
-
-
-def method() -> object:
-    class Note(Resource):
-        id: Attr[UUID] = uuid_primary_key()
-
-        def shout(self) -> str:
-            return "!"
-
-    return Note
-
-
-class TestAtImport:
-    @pytest.mark.parametrize(
-        ("declare", "message"),
-        [
-            (misspelt_section, "Policies section, which is named `policies`"),
-            (section_under_another_name, "JsonApi section, which is named `json_api`"),
-            (plain_value, "`Note.limit` is an int"),
-            (method, "`Note.shout` is a function"),
-        ],
-    )
-    def test_an_unknown_public_name_is_refused(self, declare: Callable[[], object], message: str) -> None:
-        with pytest.raises(UnknownMember) as caught:
-            declare()
-        assert message in str(caught.value)
-
-    def test_a_name_that_every_resource_has_is_refused(self) -> None:
-        with pytest.raises(HidesMember):
-
-            class Note(Resource):
-                id: Attr[UUID] = uuid_primary_key()
-                query: Attr[str] = attribute()  # type: ignore[assignment]
-
-    def test_the_truth_value_of_a_condition_is_refused(self) -> None:
-        class Note(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            likes: Attr[int] = attribute()
-
-        for use in (
-            lambda: (Note.likes > 1) and (Note.likes < 3),
-            lambda: not (Note.likes > 1),
-            lambda: 1 if Note.likes > 1 else 2,
-            lambda: 1 < Note.likes < 3,
-        ):
-            with pytest.raises(ExpressionTruth, match="Combine conditions with `&`"):
-                use()
-
-    def test_records_are_neither_constructed_nor_assigned_to(self) -> None:
-        class Note(Resource):
-            id: Attr[UUID] = uuid_primary_key()
-            text: Attr[str] = attribute()
-
-            @action.create
-            def write(self, scope: Scope, text: str) -> None: ...
-
-            @action.update
-            def edit(self, scope: Scope, text: str) -> None: ...
-
-        with pytest.raises(NoConstructor, match=r"Create actions: Note\.write\."):
-            Note(text="x")  # type: ignore[call-arg]
-        note = object.__new__(Note)
-        with pytest.raises(ImmutableRecord, match="Actions that change it: edit"):
-            note.text = "x"
 
 
 def test_a_computed_method_with_an_unknown_return_type_is_noted() -> None:

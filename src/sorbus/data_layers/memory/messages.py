@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sorbus.data_layers.messages import Batch, Message, Receiver, Route
@@ -35,7 +35,8 @@ class MemoryCourier:
 class MemoryOutbox:
     """The outbox of the memory layer: its order is the order of the commits."""
 
-    def __init__(self, courier: MemoryCourier) -> None:
+    def __init__(self, courier: MemoryCourier, *, keep: timedelta) -> None:
+        self.keep = keep
         self._courier = courier
         self._messages: list[Message] = []
         self._last = 0
@@ -52,6 +53,22 @@ class MemoryOutbox:
                 self._courier.receiver.advanced([route for each in messages for route in each.routes])
 
         transaction.on_commit.append(keep)
+
+    async def move_tenant(
+        self, transaction: Any, name: str, new: str | None, resources: Sequence[str]
+    ) -> None:
+        """Give a tenant's messages to its new name once the transaction has committed; without one, forget them."""
+
+        async def move() -> None:
+            kept: list[Message] = []
+            for each in self._messages:
+                if each.tenant != name or each.resource not in resources:
+                    kept.append(each)
+                elif new is not None:
+                    kept.append(replace(each, tenant=new))
+            self._messages = kept
+
+        transaction.on_commit.append(move)
 
     def wake(self) -> None:
         """Nothing to do: a commit has told the receiver already."""

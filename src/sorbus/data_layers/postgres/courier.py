@@ -108,6 +108,7 @@ class PostgresCourier:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         self._sender = self._reader = None
+        self._listening.set()  # nothing comes any more, so nobody need wait for it
         await self._listener.close()
         await self.line.close()
 
@@ -127,11 +128,15 @@ def encode_advanced(routes: Sequence[Route]) -> str:
 
 
 def pack(messages: Sequence[Message]) -> Iterator[str]:
-    """Messages in as few payloads as they fit into, in their order."""
+    """Messages in as few payloads as they fit into, in their order. One that fits into none is told as missed."""
     parts: list[bytes] = []
     size = 0
     for message in messages:
         for text in _pieces(message):
+            if len(text) > LARGEST:
+                logger.warning("a notification of %s is too long to be sent", message.resource)
+                yield encode_missed()
+                continue
             if parts and size + len(text) > LARGEST:
                 yield _joined(parts)
                 parts, size = [], 0

@@ -53,7 +53,7 @@ class PostgresOutbox:
     ) -> None:
         self._layer = layer
         self._line = courier.line
-        self._keep = keep
+        self.keep = keep
         self._sweep = sweep
         self._window = window
         self._woken = False
@@ -68,9 +68,25 @@ class PostgresOutbox:
         Raises:
             SorbusError: what PostgreSQL refused, translated.
         """
+        await self._execute(transaction, "outbox_append", [_row(each) for each in messages])
+
+    async def move_tenant(
+        self, transaction: Any, name: str, new: str | None, resources: Sequence[str]
+    ) -> None:
+        """Give a tenant's messages about some resources to its new name; without one, forget them.
+
+        Raises:
+            SorbusError: what PostgreSQL refused, translated.
+        """
+        if new is None:
+            await self._execute(transaction, "outbox_forget_tenant", name, resources)
+        else:
+            await self._execute(transaction, "outbox_rename_tenant", name, new, resources)
+
+    async def _execute(self, transaction: Any, statement: str, *values: Any) -> None:
         session = await transaction.session(self._layer)
         try:
-            await session.execute(sql("outbox_append"), [_row(each) for each in messages])
+            await session.execute(sql(statement), *values)
         except Exception as error:
             known = translate(error)
             if known is None:
@@ -125,7 +141,7 @@ class PostgresOutbox:
                     self.wake()
                 if datetime.now(UTC) - pruned > PRUNE_EVERY:
                     pruned = datetime.now(UTC)
-                    await self.prune(pruned - self._keep)
+                    await self.prune(pruned - self.keep)
             except (SorbusError, *DRIVER_ERRORS) as error:
                 logger.warning("the outbox could not be looked at: %s", error)
             await asyncio.sleep(self._sweep)

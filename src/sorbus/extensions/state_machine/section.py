@@ -184,7 +184,7 @@ class StateMachine(Section, Generic[E]):
     def _foreign(self, kind: type[Enum]) -> list[str]:
         given: list[Any] = [*self.initial, *self.final, *self.deprecated]
         for each in self.transitions:
-            given += [*(source for source in each.sources if isinstance(source, Enum)), *each.targets]
+            given += [*(source for source in each.sources if source != "*"), *each.targets]
         return [str(each) for each in given if not isinstance(each, kind)]
 
     def _move(self, spec: ResourceSpec, context: ExtensionContext, kind: type[Any]) -> ResourceSpec:

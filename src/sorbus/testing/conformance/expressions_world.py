@@ -18,9 +18,7 @@ from sorbus import (
     One,
     Policies,
     Postgres,
-    Resource,
     Scope,
-    Tenancy,
     action,
     actor_present,
     agg,
@@ -36,8 +34,8 @@ from sorbus import (
     nested,
     parent,
     policy,
-    uuid_primary_key,
 )
+from sorbus.testing.conformance.of_org import OfOrg
 
 
 class Tone(StrEnum):
@@ -58,11 +56,9 @@ class Grade(Enum):
     POOR = "poor"
 
 
-class Painting(Resource):
+class Painting(OfOrg):
     """A work that a studio made, perhaps after another."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     studio_id: Attr[UUID] = attribute()
     model_id: Attr[UUID | None] = attribute(default=None)
     title: Attr[str] = attribute(public=True)
@@ -160,18 +156,15 @@ class Painting(Resource):
         """Paint it."""
 
     storage = Postgres("suite_paintings")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         policy("create", authorize_if(actor_present())),
         policy("read", authorize_if(stored == False)),  # noqa: E712
     )
 
 
-class Studio(Resource):
+class Studio(OfOrg):
     """Where works are made."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute()
 
     paintings: Many[Painting] = has_many(order_by=lambda painting: painting.title.desc())
@@ -221,8 +214,6 @@ class Studio(Resource):
         """Open it."""
 
     storage = Postgres("suite_studios")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
 CALLS: Counter[str] = Counter()

@@ -15,9 +15,7 @@ from sorbus import (
     One,
     Policies,
     Postgres,
-    Resource,
     Scope,
-    Tenancy,
     action,
     actor,
     actor_present,
@@ -35,8 +33,8 @@ from sorbus import (
     policy,
     relate_actor,
     require,
-    uuid_primary_key,
 )
+from sorbus.testing.conformance.of_org import OfOrg
 from sorbus.testing.conformance.people import Person
 
 
@@ -56,11 +54,9 @@ class UseIn(TypedDict):
     grams: NotRequired[int]
 
 
-class Recipe(Resource):
+class Recipe(OfOrg):
     """How to cook something."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     title: Attr[str] = attribute()
     book_id: Attr[UUID | None] = attribute(default=None)
     cook_id: Attr[UUID | None] = attribute(default=None)
@@ -193,15 +189,11 @@ class Recipe(Resource):
         """Destroy it with its steps and remarks."""
 
     storage = Postgres("suite_recipes")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class Book(Resource):
+class Book(OfOrg):
     """A book of recipes; a secret one is not seen."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     title: Attr[str] = attribute()
     secret: Attr[bool] = attribute(default=False)
 
@@ -215,19 +207,16 @@ class Book(Resource):
         """Destroy it."""
 
     storage = Postgres("suite_books")
-    tenancy = Tenancy(org_id)
-    identities = Identities(title=[org_id, title])
+    identities = Identities(title=[title])
     policies = Policies(
         policy("read", authorize_if(secret == False)),  # noqa: E712
         policy(["create", "destroy"], authorize_if(actor_present())),
     )
 
 
-class Step(Resource):
+class Step(OfOrg):
     """One step of a recipe."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     recipe_id: Attr[UUID | None] = attribute(default=None)
     text: Attr[str] = attribute(min_length=2)
     minutes: Attr[int] = attribute(default=1, ge=0)
@@ -272,17 +261,14 @@ class Step(Resource):
         """Drop it with its hints."""
 
     storage = Postgres("suite_steps")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         policy("any", forbid_if(actor(Person.banned) == True), authorize_if(actor_present()))  # noqa: E712
     )
 
 
-class Hint(Resource):
+class Hint(OfOrg):
     """A hint about a step."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     step_id: Attr[UUID] = attribute()
     text: Attr[str] = attribute(min_length=2)
 
@@ -301,15 +287,11 @@ class Hint(Resource):
         """Take it back."""
 
     storage = Postgres("suite_hints")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class Cover(Resource):
+class Cover(OfOrg):
     """The picture of a recipe."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     recipe_id: Attr[UUID] = attribute()
     url: Attr[str] = attribute()
 
@@ -326,16 +308,12 @@ class Cover(Resource):
         """Tear it off."""
 
     storage = Postgres("suite_covers")
-    tenancy = Tenancy(org_id)
     identities = Identities(recipe=[recipe_id])
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class Ingredient(Resource):
+class Ingredient(OfOrg):
     """Something to cook with; a rare one is seen by its finder alone."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute(min_length=2)
     finder_id: Attr[UUID | None] = attribute(default=None)
 
@@ -344,19 +322,16 @@ class Ingredient(Resource):
         """Grow it."""
 
     storage = Postgres("suite_ingredients")
-    tenancy = Tenancy(org_id)
-    identities = Identities(name=[org_id, name])
+    identities = Identities(name=[name])
     policies = Policies(
         policy("read", authorize_if(finder_id.is_null()), authorize_if(actor(Person.id) == finder_id)),
         policy("create", authorize_if(actor_present())),
     )
 
 
-class Use(Resource):
+class Use(OfOrg):
     """That a recipe uses an ingredient, and how much of it."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     recipe_id: Attr[UUID] = attribute()
     ingredient_id: Attr[UUID] = attribute()
     grams: Attr[int] = attribute(default=0, ge=0)
@@ -380,18 +355,15 @@ class Use(Resource):
         """Use it no longer."""
 
     storage = Postgres("suite_uses")
-    tenancy = Tenancy(org_id)
     identities = Identities(pair=[recipe_id, ingredient_id])
     policies = Policies(
         policy("any", forbid_if(actor(Person.banned) == True), authorize_if(actor_present()))  # noqa: E712
     )
 
 
-class Remark(Resource):
+class Remark(OfOrg):
     """What somebody said about a recipe; its author alone may take it back."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     recipe_id: Attr[UUID] = attribute()
     author_id: Attr[UUID | None] = attribute(default=None)
 
@@ -407,7 +379,6 @@ class Remark(Resource):
         """Take it back."""
 
     storage = Postgres("suite_remarks")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         policy(["read", "create"], authorize_if(actor_present())),
         policy("destroy", authorize_if(actor(Person.id) == author_id)),

@@ -15,9 +15,7 @@ from sorbus import (
     Json,
     Policies,
     Postgres,
-    Resource,
     Scope,
-    Tenancy,
     action,
     actor,
     actor_present,
@@ -25,8 +23,8 @@ from sorbus import (
     authorize_if,
     policy,
     timestamp,
-    uuid_primary_key,
 )
+from sorbus.testing.conformance.of_org import OfOrg
 from sorbus.testing.conformance.people import Person
 
 
@@ -44,11 +42,9 @@ class Grade(IntEnum):
     FINE = 2
 
 
-class Chest(Resource):
+class Chest(OfOrg):
     """A box, with a value of every kind of column."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     code: Attr[str] = attribute(public=True)
     name: Attr[str] = attribute(default="thing", public=True, max_length=40)
     stock: Attr[int] = attribute(default=0)
@@ -99,8 +95,7 @@ class Chest(Resource):
         """Its policy looks at the new row."""
 
     storage = Postgres("suite_chests")
-    tenancy = Tenancy(org_id)
-    identities = Identities(code=[org_id, code])
+    identities = Identities(code=[code])
     policies = Policies(
         policy("read", authorize_if(actor_present())),
         policy(add_mine, authorize_if(actor(Person.id) == owner_id)),

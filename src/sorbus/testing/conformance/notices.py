@@ -351,14 +351,20 @@ class Notices(Behaviour):
             async for _ in here.app.subscribe(name, here.scope):
                 pass
 
+        def listening() -> bool:
+            return any(route[1] == name and len(each) for route, each in hub._subscriptions.items())
+
+        assert not listening()
         task = asyncio.create_task(follow())
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            while not listening():  # noqa: ASYNC110 - nothing tells that it listens
+                await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         del task
         await asyncio.sleep(0)  # the loop lets go of what it has run
         gc.collect()
-        assert not [each for route, each in hub._subscriptions.items() if route[1] == name and len(each)]
+        assert not listening()
         assert [each async for each in events] == []
 
     # durable

@@ -18,7 +18,6 @@ from sorbus import (
     Postgres,
     Resource,
     Scope,
-    Tenancy,
     action,
     actor,
     actor_present,
@@ -33,6 +32,7 @@ from sorbus import (
 )
 from sorbus.engine.notifications import Notification
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.of_org import OfOrg
 from sorbus.testing.conformance.people import Person, Visits
 
 
@@ -66,11 +66,9 @@ def _label(parcel: Any) -> dict[str, Any] | None:
     return None if parcel.room == "silent" else {"label": f"{parcel.room}/{parcel.stickers_count}"}
 
 
-class Parcel(Resource):
+class Parcel(OfOrg):
     """Something that travels from room to room."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     room: Attr[str | None] = attribute(default=None)
     weight: Attr[int] = attribute(default=1)
     stage: Attr[Stage] = attribute(default=Stage.PACKED)
@@ -142,7 +140,6 @@ class Parcel(Resource):
         scope.get(Visits).add("third")
 
     storage = Postgres("suite_parcels")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         policy("read", authorize_if(owner_id == EVERYBODY), authorize_if(owner_id == actor(Person.id))),
         policy(["create", "update", "destroy", "generic"], authorize_if(actor_present())),
@@ -157,11 +154,9 @@ class Parcel(Resource):
     )
 
 
-class Sticker(Resource):
+class Sticker(OfOrg):
     """Something on a parcel."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     parcel_id: Attr[UUID] = attribute()
 
     parcel: One[Parcel] = belongs_to(via=parcel_id, on_delete="cascade")
@@ -171,16 +166,12 @@ class Sticker(Resource):
         """Put one on."""
 
     storage = Postgres("suite_stickers")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
     notifications = Notifications(publish("stickers"))
 
 
-class Letter(Resource):
+class Letter(OfOrg):
     """Something whose ways must not be lost."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     box: Attr[str] = attribute()
     stamp: Attr[str] = attribute(default="none")
 
@@ -197,9 +188,7 @@ class Letter(Resource):
         """The only letter of a box."""
 
     storage = Postgres("suite_letters")
-    tenancy = Tenancy(org_id)
-    identities = Identities(box=[org_id, box])
-    policies = Policies(policy("any", authorize_if(actor_present())))
+    identities = Identities(box=[box])
     notifications = Notifications(
         publish("box:{box}", payload=[box, stamp], previous=True),
         publish("letter:{id}"),

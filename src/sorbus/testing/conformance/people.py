@@ -42,6 +42,7 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
+from sorbus.testing.conformance.of_org import OfOrg
 
 
 class Role(StrEnum):
@@ -109,11 +110,9 @@ class Person(Resource):
     policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class Note(Resource):
+class Note(OfOrg):
     """What its owner alone may see and change, unless it is shared."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     owner_id: Attr[UUID] = attribute()
     text: Attr[str] = attribute(public=True, max_length=200)
     shared: Attr[bool] = attribute(default=False)
@@ -170,7 +169,6 @@ class Note(Resource):
         """Destroy the note."""
 
     storage = Postgres("suite_notes")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         bypass("any", authorize_if(actor(Person.role) == Role.ADMIN)),
         policy("any", forbid_if(actor(Person.banned) == True), authorize_if(actor_present())),  # noqa: E712
@@ -181,11 +179,9 @@ class Note(Resource):
     )
 
 
-class Setting(Resource):
+class Setting(OfOrg):
     """A value under a key, written by upsert."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     key: Attr[str] = attribute()
     value: Attr[str] = attribute()
     locked: Attr[bool] = attribute(default=False)
@@ -199,7 +195,6 @@ class Setting(Resource):
         """Set a value that nobody may change."""
 
     storage = Postgres("suite_settings")
-    tenancy = Tenancy(org_id)
     identities = Identities(key=[key])
     policies = Policies(
         policy("read", authorize_if(True)),

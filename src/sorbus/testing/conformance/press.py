@@ -19,9 +19,7 @@ from sorbus import (
     Policies,
     Postgres,
     Query,
-    Resource,
     Scope,
-    Tenancy,
     action,
     actor_present,
     agg,
@@ -41,7 +39,6 @@ from sorbus import (
     related,
     require,
     timestamp,
-    uuid_primary_key,
 )
 from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.between_world import Clubs
@@ -50,6 +47,7 @@ from sorbus.testing.conformance.expressions_world import Gallery
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.many_rows_world import Yard
 from sorbus.testing.conformance.notices_world import Post
+from sorbus.testing.conformance.of_org import OfOrg
 from sorbus.testing.conformance.people import People, Visits
 from sorbus.testing.conformance.policies_world import POLICY_DOMAINS
 from sorbus.testing.conformance.reads_world import Library
@@ -75,11 +73,9 @@ class Level(IntEnum):
     HARD = 2
 
 
-class Profile(Resource):
+class Profile(OfOrg):
     """What is known about an author."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     author_id: Attr[UUID] = attribute()
     bio: Attr[str] = attribute()
 
@@ -90,16 +86,12 @@ class Profile(Resource):
         """Add a profile."""
 
     storage = Postgres("suite_profiles")
-    tenancy = Tenancy(org_id)
     identities = Identities(author=[author_id])
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class Article(Resource):
+class Article(OfOrg):
     """A text with every kind of field."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     author_id: Attr[UUID] = attribute(public=True)
     editor_id: Attr[UUID | None] = attribute(default=None)
     title: Attr[str] = attribute(public=True, max_length=40)
@@ -224,16 +216,12 @@ class Article(Resource):
         return cls.query().where(cls.status == status, cls.tries >= at_least).order_by(cls.title)
 
     storage = Postgres("suite_articles")
-    tenancy = Tenancy(org_id)
-    identities = Identities(slug=[org_id, slug])
-    policies = Policies(policy("any", authorize_if(actor_present())))
+    identities = Identities(slug=[slug])
 
 
-class Comment(Resource):
+class Comment(OfOrg):
     """What somebody says about an article."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     article_id: Attr[UUID] = attribute()
     body: Attr[str] = attribute()
     score: Attr[int] = attribute(default=0)
@@ -246,18 +234,15 @@ class Comment(Resource):
         """Say something."""
 
     storage = Postgres("suite_comments")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         policy("create", authorize_if(actor_present())),
         policy("read", authorize_if(hidden == False)),  # noqa: E712
     )
 
 
-class Tag(Resource):
+class Tag(OfOrg):
     """A word that articles share."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute()
 
     articles: Many[Article] = many_to_many("ArticleTag")
@@ -267,15 +252,11 @@ class Tag(Resource):
         """Coin a tag."""
 
     storage = Postgres("suite_tags")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class ArticleTag(Resource):
+class ArticleTag(OfOrg):
     """That an article has a tag."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     article_id: Attr[UUID] = attribute()
     tag_id: Attr[UUID] = attribute()
 
@@ -287,16 +268,12 @@ class ArticleTag(Resource):
         """Put a tag on an article."""
 
     storage = Postgres("suite_article_tags")
-    tenancy = Tenancy(org_id)
     identities = Identities(pair=[article_id, tag_id])
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class Author(Resource):
+class Author(OfOrg):
     """Somebody who writes."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute(public=True)
 
     articles: Many[Article] = has_many()
@@ -337,8 +314,6 @@ class Author(Resource):
         """Leave; articles do not allow it."""
 
     storage = Postgres("suite_authors")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
 Press = Domain("suite_press", resources=[Author, Profile, Article, Comment, Tag, ArticleTag])

@@ -18,9 +18,7 @@ from sorbus import (
     Policies,
     Postgres,
     Query,
-    Resource,
     Scope,
-    Tenancy,
     action,
     actor_present,
     agg,
@@ -35,8 +33,8 @@ from sorbus import (
     input_value,
     policy,
     related,
-    uuid_primary_key,
 )
+from sorbus.testing.conformance.of_org import OfOrg
 
 
 class Genre(Enum):
@@ -47,11 +45,9 @@ class Genre(Enum):
     VERSE = "verse"
 
 
-class Shelf(Resource):
+class Shelf(OfOrg):
     """Where volumes stand."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute(public=True)
     room: Attr[str | None] = attribute(default=None, public=True)
     code: Attr[str] = attribute(default="")
@@ -64,15 +60,11 @@ class Shelf(Resource):
         """Build a shelf."""
 
     storage = Postgres("suite_shelves")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class Volume(Resource):
+class Volume(OfOrg):
     """A book on a shelf."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     shelf_id: Attr[UUID | None] = attribute(default=None)
     title: Attr[str] = attribute(public=True)
     isbn: Attr[str | None] = attribute(default=None, public=True)
@@ -154,8 +146,7 @@ class Volume(Resource):
         return cls.query().order_by(cls.title)
 
     storage = Postgres("suite_volumes")
-    tenancy = Tenancy(org_id)
-    identities = Identities(isbn=[org_id, isbn])
+    identities = Identities(isbn=[isbn])
     policies = Policies(
         policy(["create", "update", "destroy", "read"], authorize_if(actor_present())),
         policy(of_genre, authorize_if(input_value("genre") == genre)),
@@ -163,11 +154,9 @@ class Volume(Resource):
     )
 
 
-class Loan(Resource):
+class Loan(OfOrg):
     """That a volume was away; hidden loans are nobody's business."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     volume_id: Attr[UUID] = attribute()
     days: Attr[int] = attribute(default=0, public=True)
     hidden: Attr[bool] = attribute(default=False)
@@ -179,7 +168,6 @@ class Loan(Resource):
         """Lend a volume."""
 
     storage = Postgres("suite_loans")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         policy("create", authorize_if(actor_present())),
         policy("read", authorize_if(hidden == False)),  # noqa: E712

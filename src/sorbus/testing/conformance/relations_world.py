@@ -13,9 +13,7 @@ from sorbus import (
     One,
     Policies,
     Postgres,
-    Resource,
     Scope,
-    Tenancy,
     action,
     actor_present,
     agg,
@@ -34,8 +32,8 @@ from sorbus import (
     related,
     through,
     unrelated,
-    uuid_primary_key,
 )
+from sorbus.testing.conformance.of_org import OfOrg
 
 
 async def rivals_of(bands: Sequence[Band], scope: Scope) -> Mapping[UUID, list[Band]]:
@@ -54,11 +52,9 @@ async def namesake_of(bands: Sequence[Band], scope: Scope) -> Mapping[UUID, Play
     return {band.id: by_name[band.name] for band in bands if band.name in by_name}
 
 
-class Band(Resource):
+class Band(OfOrg):
     """Some players with a name."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute(public=True)
     town: Attr[str] = attribute(default="Oslo")
     founded: Attr[int] = attribute(default=1970)
@@ -134,15 +130,11 @@ class Band(Resource):
         """Split up."""
 
     storage = Postgres("suite_bands")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class Album(Resource):
+class Album(OfOrg):
     """A collection of songs; a shelved one is nobody's business."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     band_id: Attr[UUID] = attribute()
     title: Attr[str] = attribute()
     year: Attr[int] = attribute(default=1971)
@@ -161,18 +153,15 @@ class Album(Resource):
         """Record an album."""
 
     storage = Postgres("suite_albums")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         policy("read", authorize_if(shelved == False)),  # noqa: E712
         policy("create", authorize_if(actor_present())),
     )
 
 
-class Song(Resource):
+class Song(OfOrg):
     """A song of an album; a secret one is nobody's business either."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     album_id: Attr[UUID] = attribute()
     title: Attr[str] = attribute()
     seconds: Attr[int] = attribute(default=180)
@@ -196,18 +185,15 @@ class Song(Resource):
         """Write a song."""
 
     storage = Postgres("suite_songs")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         policy("read", authorize_if(secret == False)),  # noqa: E712
         policy("create", authorize_if(actor_present())),
     )
 
 
-class Player(Resource):
+class Player(OfOrg):
     """Somebody who plays."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute()
 
     bands: Many[Band] = many_to_many("Membership", order_by=lambda band: band.name)
@@ -217,16 +203,12 @@ class Player(Resource):
         """Hire a player."""
 
     storage = Postgres("suite_players")
-    tenancy = Tenancy(org_id)
-    identities = Identities(name=[org_id, name])
-    policies = Policies(policy("any", authorize_if(actor_present())))
+    identities = Identities(name=[name])
 
 
-class Membership(Resource):
+class Membership(OfOrg):
     """That a player plays in a band; one may have joined several times, and an anonymous one is not seen."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     band_id: Attr[UUID] = attribute()
     player_id: Attr[UUID] = attribute()
     role: Attr[str] = attribute(default="voice")
@@ -251,18 +233,15 @@ class Membership(Resource):
         """Join a band."""
 
     storage = Postgres("suite_memberships")
-    tenancy = Tenancy(org_id)
     policies = Policies(
         policy("read", authorize_if(anonymous == False)),  # noqa: E712
         policy("create", authorize_if(actor_present())),
     )
 
 
-class Shop(Resource):
+class Shop(OfOrg):
     """A shop in a town."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute()
     town: Attr[str] = attribute()
 
@@ -271,15 +250,11 @@ class Shop(Resource):
         """Open a shop."""
 
     storage = Postgres("suite_shops")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
-class Label(Resource):
+class Label(OfOrg):
     """A company with a short code, which others refer to."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     code: Attr[str] = attribute()
 
     bands: Many[Band] = has_many(via=lambda band: band.label_code, source=code)
@@ -294,16 +269,12 @@ class Label(Resource):
         """Give it another code."""
 
     storage = Postgres("suite_labels")
-    tenancy = Tenancy(org_id)
-    identities = Identities(code=[org_id, code])
-    policies = Policies(policy("any", authorize_if(actor_present())))
+    identities = Identities(code=[code])
 
 
-class Folder(Resource):
+class Folder(OfOrg):
     """A folder in another one."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute()
     parent_id: Attr[UUID | None] = attribute(default=None)
 
@@ -331,8 +302,6 @@ class Folder(Resource):
         """Remove it."""
 
     storage = Postgres("suite_folders")
-    tenancy = Tenancy(org_id)
-    policies = Policies(policy("any", authorize_if(actor_present())))
 
 
 Music = Domain("suite_music", resources=[Band, Album, Song, Player, Membership, Shop, Label, Folder])

@@ -23,7 +23,6 @@ from sorbus import (
     Query,
     Resource,
     Scope,
-    Tenancy,
     Validations,
     action,
     actor,
@@ -40,6 +39,7 @@ from sorbus import (
     uuid_primary_key,
     validate,
 )
+from sorbus.testing.conformance.of_org import OfOrg
 from sorbus.testing.conformance.people import Person, Visits
 
 
@@ -59,11 +59,9 @@ class Place(StrEnum):
     FLOOR = "floor"
 
 
-class Item(Resource):
+class Item(OfOrg):
     """Something for sale."""
 
-    id: Attr[UUID] = uuid_primary_key()
-    org_id: Attr[UUID] = attribute()
     code: Attr[str] = attribute(public=True)
     name: Attr[str] = attribute(default="thing", public=True, max_length=40)
     note: Attr[str | None] = attribute(default=None)
@@ -231,8 +229,7 @@ class Item(Resource):
         return cls.query().where(cls.shelf == shelf)
 
     storage = Postgres("suite_items")
-    tenancy = Tenancy(org_id)
-    identities = Identities(code=[org_id, code])
+    identities = Identities(code=[code])
     validations = Validations(
         validate.that(price >= Decimal(0), "the price is negative", field=price),
         validate.that(name != "cursed", "nobody buys that", field=name).on("create", rename),

@@ -1,0 +1,1 @@
+DELETE FROM sorbus_outbox WHERE tenant = $1 AND resource = ANY($2::text[])
