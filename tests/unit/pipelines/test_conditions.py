@@ -170,7 +170,7 @@ def test_a_place_is_found_in_outputs() -> None:
         (lambda judge: judge.score > 1 and judge.score < 2, "uses `and`, `or`, `not` or `if`"),
         (lambda judge: now() > now(), "is no output"),
         (lambda judge: judge.label == tenant(), "is no output"),
-        (lambda judge: sum(judge), "is not iterable"),
+        (lambda judge: sum(judge.label), "is not iterable"),
         (lambda judge: {}["x"], "KeyError"),
     ],
 )
