@@ -40,6 +40,8 @@ stages AS (
     )
     JOIN input AS i ON i.run_id = c.run_id
     WHERE s.run_id = c.run_id AND s.name = c.name AND s.state IN ('waiting', 'ready', 'running')
+      -- All runs are locked before the first stage: who gives a value takes the two in that order, too.
+      AND (SELECT count(*) FROM ending) >= 0
       AND (i.ends IS NULL OR i.ends IN ('running', 'waiting', 'paused')
            OR EXISTS (SELECT FROM ending AS e WHERE e.id = i.run_id))
       -- Who was given a value in time does not fail for want of it.
