@@ -90,9 +90,8 @@ def sharpen(knife: Knife) -> None:
         return verdict
 
     async def cut_fetch(self: RunStore, name: str, *args: Any) -> Any:
-        done = (
-            (knife.stage, "done") in zip(args[13], args[14], strict=True) if name == "checkpoint" else False
-        )
+        changes = json.loads(args[1]) if name == "checkpoint" else []
+        done = any(each["name"] == knife.stage and each["state"] == "done" for each in changes)
         if done and knife.point == "sent":
             # the statement is on its way: the server may or may not commit it
             sent = asyncio.create_task(fetch(self, name, *args))
