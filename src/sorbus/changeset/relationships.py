@@ -301,6 +301,13 @@ def verify_management(
             f"`{unknown[0]}` is no identity of {far.name}. Identities: {listed(far.identities)}.",
             hint=did_you_mean(unknown[0], far.identities),
         )
+    partial = [one for one in how.use_identities or () if far.identities[one].where is not None]
+    if partial:
+        raise WrongRelationship(
+            where,
+            f"`{partial[0]}` tells only some rows of {far.name} apart, so an item cannot name its row by it.",
+            hint="Leave it out of `use_identities`, or name an identity without `where`.",
+        )
     _verify_join_keys(application, each, how, where)
     if "unrelate" in {how.on_match, how.on_missing} and each.join is None:
         holder, key = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sorbus.engine.authorising import refused, told_names
 from sorbus.engine.states import wrong_state
@@ -21,6 +21,7 @@ from sorbus.expressions.describe import describe
 from sorbus.expressions.nodes import conjunction
 from sorbus.query.statements import Select
 from sorbus.schema.names import constraint_name, foreign_key_name
+from sorbus.schema.resource import ResourceSpec
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -52,7 +53,17 @@ def violated(call: ActionCall, error: ConstraintViolation) -> SorbusError:
     return error
 
 
-def _attributes(spec: Any, columns: tuple[str, ...]) -> list[str]:
+def violating(spec: ResourceSpec, error: ConstraintViolation) -> list[str]:
+    """The attributes of a resource whose values a constraint refused; none when it is another table's, or not known."""
+    table = error.table
+    if isinstance(error, ForeignKeyViolation) and error.still_used:
+        table = error.referenced
+    names = _attributes(spec, error.columns)
+    known = table == (spec.table or spec.name) and len(names) == len(error.columns)
+    return names if known else []
+
+
+def _attributes(spec: ResourceSpec, columns: tuple[str, ...]) -> list[str]:
     by_column = {each.column: each.name for each in spec.attributes.values()}
     return [by_column[column] for column in columns if column in by_column]
 

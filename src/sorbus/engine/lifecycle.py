@@ -63,6 +63,7 @@ class ActionCall:
         wrote: whether work that writes has begun, besides its own statement.
         reread: whether the row was read because the action's body or changes look at it.
         previous: what an update's effects asked for and the update changed, as it was before.
+        faults: the errors of the related rows that it writes, as far as they are known.
     """
 
     engine: Engine
@@ -88,6 +89,7 @@ class ActionCall:
     guard: Any = None
     alongside: Callable[[ActionCall], Awaitable[None]] | None = None
     previous: dict[str, Any] = field(default_factory=dict[str, Any])
+    faults: list[Any] = field(default_factory=list[Any])
     after: list[Callable[[], Awaitable[None]]] = field(default_factory=list[Callable[[], Awaitable[None]]])
 
     def on_commit(self, callback: Callable[[], Awaitable[None]]) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.data_layers.base import Row
 from sorbus.engine.masking import hide, reachable
-from sorbus.engine.paging import Place, check_offset
+from sorbus.engine.paging import Place
 from sorbus.engine.read_plans import Known, ReadPlan
 from sorbus.engine.shapes import PageShape, RelatedShape
-from sorbus.engine.shaping import Lowered, whole
+from sorbus.engine.shaping import Lowered
 from sorbus.engine.ways import carry, keys_of, load_manual, start_of
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.inputs import InvalidPage
@@ -213,7 +213,6 @@ async def _load_pages(
     query = inner.limit(size + 1)
     place: Place | None = None
     if page.offset is not None:
-        check_offset(page.offset)
         if page.after is not None or page.before is not None:
             raise InvalidPage("offset", page.offset, allowed="a cursor or an offset, not both")
         lowered = reader.planner.lower(query.offset(page.offset), destination, otherwise=relationship.order)
@@ -349,8 +348,7 @@ async def _load_fields(
         loads=tuple(fields.values()),
         only=(field,),
     )
-    reader.check_query(query, spec, scope)
-    read = {each.__dict__[key]: each for each in await reader.everything(whole(query), scope)}
+    read = {each.__dict__[key]: each for each in await reader.everything(query, scope)}
     for record in records:
         source = read.get(record.__dict__[key])
         if source is not None:

@@ -19,9 +19,11 @@ from sorbus.query.input_fields import has_order
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.query.statements import CombineKind
+from sorbus.schema.kinds import kind_of
 from sorbus.schema.paging import Paging
-from sorbus.schema.resource import ResourceSpec
+from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.scope import Scope, tenant_key
+from sorbus.types.names import bare, is_enum
 
 if TYPE_CHECKING:
     from sorbus.engine.reading import Reader
@@ -66,7 +68,6 @@ class Pager:
         spec = self.reader.engine.spec_of(query.resource)
         rules = self.rules(query, spec)
         size, counted = rules.limit_of(limit), rules.count_of(count)
-        check_offset(offset)
         scope, known = self.reader.checked(query, spec, scope)
         query = whole(query)
         lowered = self.reader.planner.lower(query.limit(size + 1).offset(offset), spec)
@@ -234,23 +235,14 @@ class Pager:
             return
         terms = place.plain.order
         values = cursors.decode(place.seal, place.cursor, len(terms))
-        values = [_typed(value, term, spec) for value, term in zip(values, terms, strict=True)]
+        application = self.reader.planner.application
+        values = [_typed(application, value, term, spec) for value, term in zip(values, terms, strict=True)]
         if place.backward:
             terms = tuple(map(_reversed, terms))
             lowered.shape = replace(lowered.shape, order=terms)
         nullable = [_nullable(term, spec) for term in terms]
         condition = cursors.beyond(terms, values, nullable, lowered.values)
         lowered.paged(PageShape(seek=condition, total=counted, earlier=True))
-
-
-def check_offset(offset: int) -> None:
-    """Refuse what is no offset.
-
-    Raises:
-        InvalidPage: it is negative, or more rows than there can be.
-    """
-    if not 0 <= offset < 2**63:
-        raise InvalidPage("offset", offset, allowed="0 or more")
 
 
 def not_keyset(shape: Shape, spec: ResourceSpec) -> str:
@@ -293,13 +285,13 @@ def _nullable(term: Ordering, spec: ResourceSpec) -> bool:
     return attribute is None or attribute.type.nullable or isinstance(term.node, Call)
 
 
-def _typed(value: Any, term: Ordering, spec: ResourceSpec) -> Any:
+def _typed(application: ApplicationSpec, value: Any, term: Ordering, spec: ResourceSpec) -> Any:
     """The value of an enumeration as its member, which the statement compares with."""
-    attribute = _attribute(term.node, spec)
-    if value is None or attribute is None or attribute.type.enum is None:
+    kind = bare(kind_of(application, _inner(term.node), (spec,)))
+    if value is None or not is_enum(kind):
         return value
     try:
-        return attribute.type.enum(value)
+        return kind(value)
     except ValueError:
         raise InvalidCursor("it was made by another version") from None
 

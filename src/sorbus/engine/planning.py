@@ -14,7 +14,7 @@ from sorbus.engine.masking import Cover, Masker, cover, masks_of
 from sorbus.engine.read_plans import Family, Guarded, Known, ReadPlan, asked_node, decided
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
-from sorbus.engine.tenants import looks_everywhere
+from sorbus.engine.tenants import keeps_apart
 from sorbus.engine.totals import summary_of, value_type
 from sorbus.errors.framework import CannotJudge
 from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction, walk
@@ -84,15 +84,20 @@ class Planner(Shaper):
             inputs: those of the shape's own action.
             values: those of the query, where the inputs of its parts are found.
             known: what the check of the query has found out already.
+
+        Raises:
+            TenantRequired: it asks about related rows of one tenant, and the scope has none.
         """
         family = self.families.get(shape)
         if family is None:
             family = self._family(shape)
+        everywhere = family.looks_everywhere(scope)
         key = decided(family, scope, inputs, values, known)
-        plans = family.everywhere if looks_everywhere(scope) else family.plans
+        plans = family.everywhere if everywhere else family.plans
         plan = plans.get(key)
         if plan is None:
-            plan = plans[key] = self._compile(shape, family, key, tenants=plans is family.plans)
+            plan = plans[key] = self._compile(shape, family, key, tenants=not everywhere)
+            plan.everywhere = everywhere
         return plan
 
     def guarded(
@@ -101,7 +106,7 @@ class Planner(Shaper):
         scope: Scope,
         inputs: dict[str, Any] | None,
         values: Sequence[Any],
-        known: Known = None,
+        known: Known,
     ) -> tuple[Node | None, Any]:
         """The condition of a shape's rows with its guards, for a write over them, and what decides it.
 
@@ -109,7 +114,7 @@ class Planner(Shaper):
             CannotJudge: Python would have to look at the rows.
         """
         family = self.families.get(shape) or self._family(shape)
-        key, everywhere = decided(family, scope, inputs, values, known), looks_everywhere(scope)
+        key, everywhere = decided(family, scope, inputs, values, known), family.looks_everywhere(scope)
         guarded = self._guarded(shape, family, key, tenants=not everywhere)
         if guarded.judged is not None:
             raise CannotJudge(f"{shape.resource}.{shape.action}", "it writes all of them at once")
@@ -138,6 +143,7 @@ class Planner(Shaper):
         self._secured(shape, spec, securer, masker)
         self._derived(shape, spec, securer, masker)
         related_read(self.application, shape.related, securer, masker)
+        asked = [program.resource for program in touched.values()]
         look(spec)
         own: list[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None]] = [
             (self.program(spec, part.action), part.inputs) for part in shape.every_part()
@@ -145,7 +151,14 @@ class Planner(Shaper):
         for each, _ in own:
             self._note_readable(each, note)
         programs = (*own, *((each, None) for each in touched.values()))
-        family = self.families[shape] = Family(programs, len(own), tuple(seen.values()))
+        family = self.families[shape] = Family(
+            programs,
+            len(own),
+            fields=tuple(seen.values()),
+            tenants=next(filter(keeps_apart, asked), None),
+            open=any(each.tenancy is not None for each in asked)
+            and not any(keeps_apart(program.resource) for program in touched.values()),
+        )
         return family
 
     def _note_readable(self, program: PolicyProgram, note: Callable[[ResourceSpec], Node | None]) -> None:

@@ -12,12 +12,14 @@ from sorbus.engine.hydrate import Hydrate
 from sorbus.engine.judging import Judge
 from sorbus.engine.masking import Cover, Masker, cover
 from sorbus.engine.shapes import Shape
+from sorbus.engine.tenants import looks_everywhere
+from sorbus.errors.authorization import TenantRequired
 from sorbus.expressions.nodes import Node, Ref
 from sorbus.policies.fields import EVERYTHING, Conditions, FieldProgram
 from sorbus.policies.fold import PolicyProgram, Variant
 from sorbus.query.statements import Output, Related, Select
 from sorbus.schema.policies import NOTHING_WANTED, Wanted
-from sorbus.schema.resource import ResourceSpec
+from sorbus.schema.resource import PRIMARY_READ, ResourceSpec
 from sorbus.scope import Scope
 
 Known = tuple[tuple[Variant, ...], Wanted] | None
@@ -35,6 +37,7 @@ class ReadPlan:
         carried: from rows to the rows between that led to them.
         judge: looks at each row in Python, when policies ask for that.
         late: whether records carry values that are hidden at the very end.
+        everywhere: whether it looks at the rows of all tenants.
     """
 
     layer: DataLayer
@@ -46,6 +49,7 @@ class ReadPlan:
     carried: Hydrate | None = None
     judge: Judge | None = None
     late: bool = False
+    everywhere: bool = False
 
 
 @dataclass(slots=True)
@@ -57,6 +61,8 @@ class Family:
             each with the places of its inputs; then those of the related resources.
         own: how many of them are not of related resources.
         fields: the field policies of the resources that have some.
+        tenants: a related resource that it asks about and that is read for one tenant only, or None.
+        open: whether related rows that can be read without a tenant are all that it asks about.
         plans: those that look at one tenant.
         everywhere: those that look at all tenants.
     """
@@ -64,12 +70,26 @@ class Family:
     programs: tuple[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None], ...]
     own: int
     fields: tuple[FieldProgram, ...] = ()
+    tenants: ResourceSpec | None = None
+    open: bool = False
     plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
     everywhere: dict[tuple[Variant, ...] | None, ReadPlan] = field(
         default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
     )
+
+    def looks_everywhere(self, scope: Scope) -> bool:
+        """Whether a scope looks at the rows of all tenants, here and in whatever is asked about related rows.
+
+        Raises:
+            TenantRequired: it needs a tenant for related rows, as for reading them.
+        """
+        if scope.tenant is not None or not scope.authorize:
+            return looks_everywhere(scope)
+        if self.tenants is not None:
+            raise TenantRequired(self.tenants.name, PRIMARY_READ)
+        return self.open
 
 
 @dataclass(frozen=True, slots=True)

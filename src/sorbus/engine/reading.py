@@ -16,13 +16,13 @@ from sorbus.engine.seeing import seen_query, seen_rows
 from sorbus.engine.shapes import Shape
 from sorbus.engine.shaping import Lowered
 from sorbus.engine.streaming import stream
-from sorbus.engine.tenants import need_tenant, reaching
+from sorbus.engine.tenants import EVERYWHERE, need_tenant, reaching
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NoSuchIdentity
 from sorbus.errors.inputs import InvalidInput, NotFound, NotUnique, PageRequired
-from sorbus.expressions.build import Expr, Untrusted
-from sorbus.expressions.nodes import FALSE, Call, Param, Ref
+from sorbus.expressions.build import Expr, Ready, Untrusted
+from sorbus.expressions.nodes import FALSE, Call, Node, Param, Ref
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import Variant
 from sorbus.query.input_fields import storable
@@ -78,21 +78,17 @@ class Reader:
             raise refusal(program, scope, inputs, variant=variant)
         return variant
 
-    def check_query(self, query: Query[Any], spec: ResourceSpec, scope: Scope) -> Scope:
-        """The same for a query: for its action, or for those of the parts that its rows come from.
-
-        Returns:
-            The scope in which it is read: an action may look at more tenants than the caller's.
-        """
-        return self.checked(query, spec, scope)[0]
-
     def checked(
         self, query: Query[Any], spec: ResourceSpec, scope: Scope, via: tuple[str, str] | None = None
     ) -> tuple[Scope, Known]:
-        """The same, with what the policies know of the query; None when they are not asked.
+        """The same for a query: for its action, or for those of the parts that its rows come from.
 
         Args:
             via: the resource and relationship that lead to the rows, when they are related ones.
+
+        Returns:
+            The scope in which it is read, since an action may look at more tenants than the caller's, and what the
+            policies know of the query; None when they are not asked.
         """
         known: Known = None
         if scope.authorize:
@@ -166,8 +162,8 @@ class Reader:
             InvalidInput: a value is none of its attribute.
             NotFound: there is no such record that the actor may see.
         """
-        names = self._identity(spec, values)
-        conditions: list[Expr[bool]] = []
+        names, where = self._identity(spec, values)
+        conditions: list[Expr[bool]] = [] if where is None else [Ready(where)]
         for name in names:
             field: Expr[Any] = getattr(spec.python, name)
             # What the actor may not see cannot be looked up either.
@@ -183,13 +179,16 @@ class Reader:
             raise NotUnique(spec.name)
         return records[0]
 
-    def _identity(self, spec: ResourceSpec, values: Mapping[str, Any]) -> tuple[str, ...]:
-        """The names, if they are those of an identity; the tenant need not be said."""
+    def _identity(self, spec: ResourceSpec, values: Mapping[str, Any]) -> tuple[tuple[str, ...], Node | None]:
+        """The names, if they are those of an identity, and its condition; the tenant need not be said."""
         tenant = {spec.tenancy.attribute} if spec.tenancy is not None else set[str]()
-        known = [(spec.primary_key.name,), *(each.keys for each in spec.identities.values())]
-        for keys in known:
+        known: dict[tuple[str, ...], Node | None] = {(spec.primary_key.name,): None}
+        # One that tells all rows apart comes before one that tells some.
+        for each in sorted(spec.identities.values(), key=lambda each: each.where is not None):
+            known.setdefault(each.keys, each.where)
+        for keys, where in known.items():
             if set(keys) - tenant <= set(values) <= set(keys):
-                return tuple(name for name in keys if name in values)
+                return tuple(name for name in keys if name in values), where
         raise NoSuchIdentity(
             spec.name,
             values,
@@ -239,7 +238,8 @@ class Reader:
         self, plan: ReadPlan, scope: Scope, values: Any, inputs: dict[str, Any] | None = None
     ) -> Any:
         """The rows of a plan, in the task's transaction or a session of its own."""
-        bindings = Bindings(values, scope.actor, scope.tenant, inputs)
+        tenant = EVERYWHERE if plan.everywhere and scope.tenant is None else scope.tenant
+        bindings = Bindings(values, scope.actor, tenant, inputs)
         transaction = self.engine.transaction_of_task()
         if transaction is not None:
             return await plan.executable.fetch(await transaction.session(plan.layer), bindings)

@@ -90,16 +90,19 @@ class RelatedWriter:
         own = start_of(engine.application, spec, relationship)
         sources = [_source(call) for call, _ in asked]
         inner: Query[Any] = Query(resource=far.python)
-        engine.reader.check_query(inner, far, scope)
+        reading, known = engine.reader.checked(inner, far, scope, (spec.name, relationship.name))
         keys = keys_of(sources, spec, own)
-        rows, found = await related_records(engine.reader, spec, relationship, inner, keys, scope)
-        inputs = {source.__dict__[own]: each.inputs for source, (_, each) in zip(sources, asked, strict=True)}
+        rows, found = await related_records(
+            engine.reader, spec, relationship, inner, keys, reading, known=known
+        )
+        by_key = {source.__dict__[own]: each for source, each in zip(sources, asked, strict=True)}
         path = (*spec.name.split("."), relationship.name)
         writes: dict[Any, RowWrite] = {}
         for row, record in zip(rows, found, strict=True):
             record.__dict__.pop(JOIN_ROW, None)
             key = record.__dict__[far.primary_key.name]
-            writes.setdefault(key, RowWrite(path=path, subject=record, given=dict(inputs[row[0]])))
+            call, each = by_key[row[0]]
+            writes.setdefault(key, RowWrite(owner=call, path=path, subject=record, given=dict(each.inputs)))
         plan = engine.plan_of(getattr(far.python, action.name))
         await write_all(engine, plan, scope, list(writes.values()), first.plan.data.action.label)
 

@@ -37,7 +37,7 @@ async def stream(
     whole_query = whole(query) if query.skip is not None else replace(query, take=None)
     problem = not_keyset(reader.planner.lower(whole_query, spec).shape, spec)
     if not problem:
-        rows = _by_cursor(reader, whole_query, spec, scope, known, batch=batch, left=left)
+        rows = _by_cursor(reader, whole_query, spec, scope, batch=batch, left=left, known=known)
     elif fallback == "offset":
         rows = _by_position(reader, query, scope, batch=batch)
     elif fallback == "full":
@@ -54,10 +54,10 @@ async def _by_cursor(
     query: Query[Any],
     spec: ResourceSpec,
     scope: Scope,
-    known: Known,
     *,
     batch: int,
     left: int | None,
+    known: Known,
 ) -> AsyncIterator[Any]:
     after: str | None = None
     while left is None or left > 0:

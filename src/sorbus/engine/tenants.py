@@ -8,7 +8,7 @@ from typing import Any
 
 from sorbus.errors.authorization import TenantRequired
 from sorbus.schema.actions import ActionSpec
-from sorbus.schema.resource import ResourceSpec
+from sorbus.schema.resource import PRIMARY_READ, ResourceSpec
 from sorbus.schema.tenancy import TenancyMode
 from sorbus.schema.tenant_names import TenantNames
 from sorbus.scope import EveryTenant, Scope
@@ -28,6 +28,11 @@ def need_tenant(spec: ResourceSpec, action: str, scope: Scope) -> None:
         raise TenantRequired(spec.name, action)
     if spec.tenancy is not None and scope.authorize and spec.actions[action].tenancy is TenancyMode.ENFORCE:
         raise TenantRequired(spec.name, action)
+
+
+def keeps_apart(spec: ResourceSpec) -> bool:
+    """Whether the rows of a resource are read for one tenant only."""
+    return spec.tenancy is not None and spec.actions[PRIMARY_READ].tenancy is TenancyMode.ENFORCE
 
 
 def looks_everywhere(scope: Scope) -> bool:

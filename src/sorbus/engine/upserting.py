@@ -7,6 +7,7 @@ from typing import Any
 
 from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
 from sorbus.engine.authorising import masked
+from sorbus.engine.identities import identified
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import wrong_state
@@ -14,7 +15,7 @@ from sorbus.engine.write_data import WriteData, before, bindings, guarded, tenan
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import UpsertSkipped
-from sorbus.expressions.nodes import TRUE, Call, Node, Ref, conjunction
+from sorbus.expressions.nodes import TRUE, Node, conjunction
 from sorbus.policies.explain import refusal
 from sorbus.policies.nodes import bounded
 from sorbus.query.statements import Conflict, Select
@@ -28,7 +29,8 @@ def conflict_of(call: ActionCall) -> Conflict:
     """
     data: WriteData = call.plan.data
     upsert = upsert_of(data)
-    keys = data.spec.identities[upsert.identity].keys
+    identity = data.spec.identities[upsert.identity]
+    keys = identity.keys
     fields = upsert.fields
     if fields is None:
         fields = tuple(each.name for each in data.action.inputs if each.attribute and each.name not in keys)
@@ -37,7 +39,7 @@ def conflict_of(call: ActionCall) -> Conflict:
     transition = data.action.transition
     moved = (transition.attribute,) if transition is not None and transition.sources else ()
     update = tuple(dict.fromkeys([*fields, *moved, *touched])) or keys[:1]
-    return Conflict(keys=keys, update=update, where=where)
+    return Conflict(identity=identity, update=update, where=where)
 
 
 def upsert_of(data: WriteData) -> UpsertSpec:
@@ -93,15 +95,12 @@ async def _left_alone(call: ActionCall) -> Any:
     upsert = upsert_of(data)
     if upsert.where is None and guarded(data) is None:
         raise _refused(call)
-    params: list[Any] = []
-    parts: list[Node] = []
-    for name in data.spec.identities[upsert.identity].keys:
-        params.append(data.stored(name, call.changeset.changes[name]))
-        parts.append(Call("eq", (Ref(name), data.parameter(name, len(params) - 1))))
+    identity = data.spec.identities[upsert.identity]
+    params = [data.stored(name, call.changeset.changes.get(name)) for name in identity.keys]
     key = ("spared", call.filter, call.judged, call.updates, tenancy_for(call) is None)
     executable = data.executables.get(key)
     if executable is None:
-        where = conjunction(*parts, tenancy_for(call), _there(call), _only(call.updates))
+        where = conjunction(identified(data, identity), tenancy_for(call), _there(call), _only(call.updates))
         executable = data.keep(
             key, Select(resource=data.spec, outputs=attribute_outputs(data.spec), where=where)
         )

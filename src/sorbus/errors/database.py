@@ -21,6 +21,7 @@ class ConstraintViolation(Invalid):
         schema: the schema of the table.
         table: the table whose constraint refused the row.
         columns: the columns (or index expressions) of the constraint, as far as the server named them.
+        values: the refused row's values in them, as `key_text` writes them, as far as the server named them.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class ConstraintViolation(Invalid):
         schema: str = "",
         table: str = "",
         columns: tuple[str, ...] = (),
+        values: str = "",
         hint: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
@@ -38,6 +40,7 @@ class ConstraintViolation(Invalid):
         self.schema = schema
         self.table = table
         self.columns = columns
+        self.values = values
 
 
 class GuardViolation(Invalid):
@@ -61,7 +64,9 @@ class UniqueViolation(ConstraintViolation):
 
     code = "unique-violation"
 
-    def __init__(self, *, constraint: str, schema: str, table: str, columns: tuple[str, ...]) -> None:
+    def __init__(
+        self, *, constraint: str, schema: str, table: str, columns: tuple[str, ...], values: str = ""
+    ) -> None:
         super().__init__(
             f"`{table}` already has a row with the same {listed(columns, none='value')} "
             f"(unique constraint `{constraint}`).",
@@ -69,6 +74,7 @@ class UniqueViolation(ConstraintViolation):
             schema=schema,
             table=table,
             columns=columns,
+            values=values,
             hint="Send another value, or use an upsert on this identity.",
         )
 
@@ -79,14 +85,11 @@ class ExclusionViolation(ConstraintViolation):
     code = "exclusion-violation"
 
     def __init__(self, *, constraint: str, schema: str, table: str, columns: tuple[str, ...]) -> None:
-        super().__init__(
+        message = (
             f"A row of `{table}` conflicts with this one in {listed(columns, none='its values')} "
-            f"(exclusion constraint `{constraint}`).",
-            constraint=constraint,
-            schema=schema,
-            table=table,
-            columns=columns,
+            f"(exclusion constraint `{constraint}`)."
         )
+        super().__init__(message, constraint=constraint, schema=schema, table=table, columns=columns)
 
 
 class ForeignKeyViolation(ConstraintViolation):
@@ -110,6 +113,7 @@ class ForeignKeyViolation(ConstraintViolation):
         columns: tuple[str, ...],
         referenced: str,
         still_used: bool,
+        values: str = "",
     ) -> None:
         names = listed(columns, none="a column")
         message = (
@@ -125,6 +129,7 @@ class ForeignKeyViolation(ConstraintViolation):
             schema=schema,
             table=table,
             columns=columns,
+            values=values,
             hint="Destroy or move the referring rows first." if still_used else "Create that row first.",
         )
         self.referenced = referenced
@@ -152,12 +157,8 @@ class CheckViolation(ConstraintViolation):
     code = "check-violation"
 
     def __init__(self, *, constraint: str, schema: str, table: str) -> None:
-        super().__init__(
-            f"A row of `{table}` does not satisfy the check constraint `{constraint}`.",
-            constraint=constraint,
-            schema=schema,
-            table=table,
-        )
+        message = f"A row of `{table}` does not satisfy the check constraint `{constraint}`."
+        super().__init__(message, constraint=constraint, schema=schema, table=table)
 
 
 class NumericOutOfRange(Invalid):

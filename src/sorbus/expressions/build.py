@@ -141,6 +141,19 @@ class Untrusted(Expr[T]):
         return Call(UNTRUSTED, (self.inner.lower(context),))
 
 
+class Ready(Expr[T]):
+    """An expression that has been lowered already, over the rows at hand."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def lower(self, context: Lowering) -> Node:
+        del context
+        return self.node
+
+
 class ExistsExpr(Expr[bool]):
     """Whether a related row exists that meets a condition."""
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast, overload
 
 from sorbus.errors.framework import CannotCombine, QueryWithoutScope
+from sorbus.errors.inputs import InvalidPage
 from sorbus.expressions.build import Expr, Sort
 from sorbus.query.inputs import FilterInput, SortInput
 from sorbus.query.statements import CombineKind, Lock, LockMode, LockWait, SummaryKind
@@ -165,12 +166,20 @@ class Query(Generic[R_co]):
         return self._with(loads=(*self.loads, LoadItem(target=relationship, query=query, page=page)))
 
     def limit(self, count: int) -> Self:
-        """At most `count` rows."""
-        return self._with(take=count)
+        """At most `count` rows.
+
+        Raises:
+            InvalidPage: it is negative, or more than there can be.
+        """
+        return self._with(take=_number("limit", count))
 
     def offset(self, count: int) -> Self:
-        """Leave out the first `count` rows."""
-        return self._with(skip=count)
+        """Leave out the first `count` rows.
+
+        Raises:
+            InvalidPage: it is negative, or more than there can be.
+        """
+        return self._with(skip=_number("offset", count))
 
     def lock(self, mode: LockModeName = "update", wait: Literal[True] | LockWaitName = True) -> Self:
         """Lock the rows until the end of the transaction.
@@ -404,6 +413,13 @@ class Query(Generic[R_co]):
         runtime, found = self._runtime(scope)
         async for row in runtime.reader.stream(self, found, batch=batch, fallback=fallback):
             yield row
+
+
+def _number(name: str, count: int) -> int:
+    """A number of rows that a statement can be asked for."""
+    if not 0 <= count < 2**63:
+        raise InvalidPage(name, count, allowed="0 or more")
+    return count
 
 
 def _terms(sorts: Sequence[Sort | Expr[Any]]) -> tuple[Sort, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sorbus.expressions.nodes import Hops, Node, Ordering
-from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.fields import IdentitySpec, RelationshipSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType
 
@@ -188,13 +188,13 @@ class Summarize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """What an insert does when a row with these keys is there: update these attributes, if `where` allows.
+    """What an insert does when a row of the same identity is there: update these attributes, if `where` allows.
 
     Attributes:
         where: a condition over the row there is; `Incoming` nodes in it are those of the new one.
     """
 
-    keys: tuple[str, ...]
+    identity: IdentitySpec
     update: tuple[str, ...]
     where: Node | None = None
 
@@ -225,7 +225,7 @@ class InsertMany:
         previous: as for one row.
         check: a condition; each row of the answer ends with whether its new row meets it.
         tagged: whether each row ends with whether it was inserted rather than updated, after the check.
-        conflict: as for one row; no two of the new rows may have the same keys.
+        conflict: as for one row; no two of the new rows may be the same to its identity.
     """
 
     resource: ResourceSpec

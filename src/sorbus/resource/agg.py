@@ -14,7 +14,7 @@ import builtins
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, TypeVar, overload
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
 from sorbus.errors.declaration import ForeignField
 from sorbus.expressions.expr import Expr, Lowering, Sort, is_expression
@@ -35,8 +35,23 @@ Numbers = (
     Expr[int] | Expr[float] | Expr[Decimal] | Expr[int | None] | Expr[float | None] | Expr[Decimal | None]
 )
 Where = Callable[[type[R]], Expr[bool]]
+Of = Callable[[type[R]], Expr[U] | Expr[U | None]]
 Terms = Sort | Expr[Any] | Sequence[Sort | Expr[Any]]
 Order = Callable[[type[R]], Terms]
+
+
+class Related(TypedDict, Generic[R], total=False):
+    """What every aggregate over related rows may be told.
+
+    Attributes:
+        where: what the rows must meet.
+        authorize: whether only rows count that the actor may read. Rows of other tenants never count.
+    """
+
+    where: Callable[[type[R]], Expr[bool]] | None
+    authorize: bool
+    public: bool
+    description: str
 
 
 class Agg(Field[T]):
@@ -123,9 +138,11 @@ def _terms(order_by: Callable[[Any], Any], destination: Any, inner: Lowering) ->
     return tuple((each if isinstance(each, Sort) else Sort(each)).lower(inner) for each in terms)
 
 
-def _of_query(what: Any) -> bool:
-    """Whether an aggregate is over a query's own rows: its first argument is no relationship."""
-    return what is None or isinstance(what, Expr)
+def _aggregate(kind: AggregateKind, relationship: Any, of: Any, options: dict[str, Any]) -> Any:
+    """An aggregate over related rows, or over a query's own rows where the first argument is no relationship."""
+    if relationship is None or is_expression(relationship):
+        return total(SummaryKind(kind), relationship, **options)
+    return Agg[Any](kind, relationship, of, **options)
 
 
 @overload
@@ -133,11 +150,8 @@ def count(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[Any]] | None = ...,
     *,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
     unique: bool = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[int]: ...
 @overload
 def count(
@@ -154,27 +168,19 @@ def count(relationship: Any = None, of: Any = None, **options: Any) -> Any:
         unique: whether equal values count once.
         authorize: whether only rows count that the actor may read. Rows of other tenants never count.
     """
-    if _of_query(relationship):
-        return total(SummaryKind.COUNT, relationship, **options)
-    return Agg[Any](AggregateKind.COUNT, relationship, of, **options)
+    return _aggregate(AggregateKind.COUNT, relationship, of, options)
 
 
 @overload
 def exists(
     relationship: Many[R],
-    *,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[bool]: ...
 @overload
 def exists(*, where: Expr[bool] | None = ...) -> Total[bool]: ...
 def exists(relationship: Any = None, **options: Any) -> Any:
     """Whether there is a related row; without a relationship, whether there is a row of a query."""
-    if _of_query(relationship):
-        return total(SummaryKind.EXISTS, **options)
-    return Agg[Any](AggregateKind.EXISTS, relationship, None, **options)
+    return _aggregate(AggregateKind.EXISTS, relationship, None, options)
 
 
 @overload
@@ -182,79 +188,56 @@ def sum(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[N | None]],
     *,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
     default: N | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[N]: ...
 @overload
 def sum(of: Expr[N | None], /, *, where: Expr[bool] | None = ..., unique: bool = ...) -> Total[N]: ...
 def sum(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The sum of a field over the related rows, or over those of a query; `default`, else zero, without any."""
-    if _of_query(relationship):
-        return total(SummaryKind.SUM, relationship, **options)
-    return Agg[Any](AggregateKind.SUM, relationship, of, **options)
+    return _aggregate(AggregateKind.SUM, relationship, of, options)
 
 
 @overload
 def min(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
+    of: Of[R, U],
     *,
     default: U,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[U]: ...
 @overload
 def min(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
-    *,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    of: Of[R, U],
+    **options: Unpack[Related[R]],
 ) -> Agg[U | None]: ...
 @overload
 def min(of: Expr[U] | Expr[U | None], /, *, where: Expr[bool] | None = ...) -> Total[U | None]: ...
 def min(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The least value of a field over the related rows; `default`, else null, when there is none."""
-    if _of_query(relationship):
-        return total(SummaryKind.MIN, relationship, **options)
-    return Agg[Any](AggregateKind.MIN, relationship, of, **options)
+    return _aggregate(AggregateKind.MIN, relationship, of, options)
 
 
 @overload
 def max(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
+    of: Of[R, U],
     *,
     default: U,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[U]: ...
 @overload
 def max(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
-    *,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    of: Of[R, U],
+    **options: Unpack[Related[R]],
 ) -> Agg[U | None]: ...
 @overload
 def max(of: Expr[U] | Expr[U | None], /, *, where: Expr[bool] | None = ...) -> Total[U | None]: ...
 def max(relationship: Any, of: Any = None, **options: Any) -> Any:
     """The greatest value of a field over the related rows; `default`, else null, when there is none."""
-    if _of_query(relationship):
-        return total(SummaryKind.MAX, relationship, **options)
-    return Agg[Any](AggregateKind.MAX, relationship, of, **options)
+    return _aggregate(AggregateKind.MAX, relationship, of, options)
 
 
 @overload
@@ -262,22 +245,16 @@ def avg(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[int | None] | Expr[Decimal | None]],
     *,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
     default: Decimal | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[Decimal | None]: ...
 @overload
 def avg(
     relationship: Many[R],
     of: Callable[[type[R]], Expr[M | None]],
     *,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
     default: M | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[M | None]: ...
 @overload
 def avg(
@@ -290,34 +267,26 @@ def avg(relationship: Any, of: Any = None, **options: Any) -> Any:
 
     That of integers is a decimal.
     """
-    if _of_query(relationship):
-        return total(SummaryKind.AVG, relationship, **options)
-    return Agg[Any](AggregateKind.AVG, relationship, of, **options)
+    return _aggregate(AggregateKind.AVG, relationship, of, options)
 
 
 @overload
 def first(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
+    of: Of[R, U],
     *,
     default: U,
     order_by: Order[R] | None = ...,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[U]: ...
 @overload
 def first(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
+    of: Of[R, U],
     *,
     order_by: Order[R] | None = ...,
     include_null: bool = ...,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[U | None]: ...
 @overload
 def first(
@@ -331,23 +300,18 @@ def first(relationship: Any, of: Any = None, **options: Any) -> Any:
         include_null: whether the value is that of the first row even where it is null; otherwise nulls are
             left out, as in every other aggregate.
     """
-    if _of_query(relationship):
-        return total(SummaryKind.FIRST, relationship, **options)
-    return Agg[Any](AggregateKind.FIRST, relationship, of, **options)
+    return _aggregate(AggregateKind.FIRST, relationship, of, options)
 
 
 @overload
 def list(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
+    of: Of[R, U],
     *,
     order_by: Order[R] | None = ...,
     unique: bool = ...,
     limit: int | None = ...,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[builtins.list[U]]: ...
 @overload
 def list(
@@ -367,39 +331,31 @@ def list(relationship: Any, of: Any = None, **options: Any) -> Any:
             values come in their own order.
         limit: how many at most.
     """
-    if _of_query(relationship):
-        return total(SummaryKind.LIST, relationship, **options)
-    return Agg[Any](AggregateKind.LIST, relationship, of, **options)
+    return _aggregate(AggregateKind.LIST, relationship, of, options)
 
 
 @overload
 def custom(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
+    of: Of[R, U],
     *,
     sql: str,
     fold: Callable[[Sequence[U]], T],
     type: type[T],
     default: T,
     order_by: Order[R] | None = ...,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[T]: ...
 @overload
 def custom(
     relationship: Many[R],
-    of: Callable[[type[R]], Expr[U] | Expr[U | None]],
+    of: Of[R, U],
     *,
     sql: str,
     fold: Callable[[Sequence[U]], T],
     type: type[T],
     order_by: Order[R] | None = ...,
-    where: Callable[[type[R]], Expr[bool]] | None = ...,
-    authorize: bool = ...,
-    public: bool = ...,
-    description: str = ...,
+    **options: Unpack[Related[R]],
 ) -> Agg[T | None]: ...
 def custom(
     relationship: Any, of: Any, *, sql: str, fold: Callable[[Any], Any], type: type[Any], **options: Any

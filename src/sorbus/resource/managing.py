@@ -60,7 +60,7 @@ class ManageOptions(TypedDict, total=False):
         on_missing: what happens to related rows that no item names.
         value_is_key: what a bare value is, when it is not the key: `"name"`.
         order_is_key: the attribute, of the row between in a many_to_many, that gets the position in the list.
-        use_identities: the identities that tell rows apart besides the key (default: all).
+        use_identities: the identities that tell rows apart besides the key (default: all without a condition).
         join_keys: names in an item that are values of the row between.
         authorize: False asks no policy of what is read and written along.
         create, update, destroy, relate, unrelate, join_create, join_update, join_destroy: the action to use, where

@@ -136,9 +136,18 @@ class Identity:
     all_tenants: bool = False
     message: str = ""
     early: bool = False
+    where: Expr[bool] | None = None
+    nulls_distinct: bool = True
 
 
-def identity(*keys: Attr[Any], all_tenants: bool = False, message: str = "", early: bool = False) -> Identity:
+def identity(
+    *keys: Attr[Any],
+    all_tenants: bool = False,
+    message: str = "",
+    early: bool = False,
+    where: Expr[bool] | None = None,
+    nulls_distinct: bool = True,
+) -> Identity:
     """An identity with options: `Identities(email=identity(email, all_tenants=True))`.
 
     Args:
@@ -146,8 +155,11 @@ def identity(*keys: Attr[Any], all_tenants: bool = False, message: str = "", ear
         message: what the error says of the names, instead of "has already been taken".
         early: whether writes ask for such a row before hooks and async bodies run, so that slow work is not done
             in vain. The unique index decides in any case.
+        where: only rows that meet this condition are told apart: `identity(slug, where=archived_at.is_null())`. It
+            compares attributes of the row with each other and with plain values, as an index must be able to.
+        nulls_distinct: False lets a null equal a null, so that there is one row at most without a value.
     """
-    return Identity(keys, all_tenants, message, early)
+    return Identity(keys, all_tenants, message, early, where, nulls_distinct)
 
 
 class Identities(Section):

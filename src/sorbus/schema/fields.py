@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sorbus.expressions.nodes import Aggregated, Node, Ordering
+from sorbus.expressions.nodes import Aggregated, Node, Ordering, Ref, walk
 from sorbus.schema.actions import InputSpec
 from sorbus.types.base import FieldType
 from sorbus.types.vector import Hnsw
@@ -297,6 +297,8 @@ class IdentitySpec:
         keys: the attributes of the index, the tenant's first where rows are told apart in each tenant.
         names: those that a caller gives, without the tenant's.
         early: whether writes ask for such a row before hooks and async bodies run.
+        where: the condition, over a row's own attributes, of the rows that it tells apart; None means all rows.
+        nulls_distinct: whether rows with a null among the keys are never the same.
     """
 
     name: str
@@ -304,3 +306,12 @@ class IdentitySpec:
     names: tuple[str, ...] = ()
     message: str = "has already been taken"
     early: bool = False
+    where: Node | None = None
+    nulls_distinct: bool = True
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The attributes that decide: the keys and those of the condition."""
+        if self.where is None:
+            return self.keys
+        return (*self.keys, *(each.name for each in walk(self.where) if isinstance(each, Ref)))

@@ -46,7 +46,15 @@ def resource_manifest(spec: ResourceSpec) -> dict[str, Any]:
             }
             for each in spec.relationships.values()
         ],
-        "identities": [{"name": each.name, "keys": list(each.keys)} for each in spec.identities.values()],
+        "identities": [
+            {
+                "name": each.name,
+                "keys": list(each.keys),
+                "where": None if each.where is None else describe(each.where),
+                "nulls_distinct": each.nulls_distinct,
+            }
+            for each in spec.identities.values()
+        ],
         "actions": [_action(each) for each in spec.actions.values()],
         "extensions": [
             {"section": each.section, "extension": each.extension, "kind": each.kind, "name": each.name}

@@ -20,8 +20,10 @@ from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
 from sorbus.testing.conformance.hidden import Hiding
+from sorbus.testing.conformance.identities import IdentitiesOfSome
 from sorbus.testing.conformance.looking import Looking
 from sorbus.testing.conformance.managing import Managing
+from sorbus.testing.conformance.managing_refusals import ManagedRefusals
 from sorbus.testing.conformance.many_rows import ManyRows, ManyValues
 from sorbus.testing.conformance.notices import Notices
 from sorbus.testing.conformance.outside import Outside
@@ -43,6 +45,7 @@ __all__ = ["DOMAINS", "DataLayerSuite"]
 class DataLayerSuite(
     Writes,
     Changing,
+    IdentitiesOfSome,
     Bulk,
     ManyRows,
     ManyValues,
@@ -54,6 +57,7 @@ class DataLayerSuite(
     Expressions,
     Relationships,
     Managing,
+    ManagedRefusals,
     Rules,
     Kinds,
     Looking,

@@ -101,10 +101,6 @@ class TypeRule(Generic[T]):
         del limits
         return {}
 
-    def equal(self, one: T, other: T) -> bool:
-        """Whether two values are the same."""
-        return bool(one == other)
-
     def column(self, limits: Limits) -> str:
         """The column's type with its limits, as in `numeric(10,2)`; the plain one by default."""
         del limits
@@ -113,14 +109,6 @@ class TypeRule(Generic[T]):
     def atomic(self, expression: Any) -> Any:
         """What is written when a body assigns an expression, which is computed by the statement and never cast."""
         return expression
-
-    def strategy(self) -> Any:
-        """A Hypothesis strategy of values, for the user's tests.
-
-        Raises:
-            NotImplementedError: the rule has none.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no strategy.")
 
     def core_schema(self, handler: Any) -> Any:
         """The schema with which Pydantic checks and dumps values, also inside other types."""

@@ -15,6 +15,8 @@ MOST_PLACES = 16_383
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
+_ENDS = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
 Check = Callable[[Any], Any]
 
 
@@ -63,16 +65,19 @@ def moment(value: datetime) -> datetime:
     """A time in UTC; one without a zone is read as UTC, whatever the server's own zone is.
 
     Raises:
-        ValueError: in UTC it lies outside the years 1 to 9999.
+        ValueError: in UTC it lies outside the years 1 to 9999, or it is the first or last moment of them.
     """
-    if value.tzinfo is UTC:
-        return value
     if value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    try:
-        return value.astimezone(UTC)
-    except (OverflowError, ValueError):
-        raise ValueError("in UTC it lies outside the years 1 to 9999") from None
+        value = value.replace(tzinfo=UTC)
+    elif value.tzinfo is not UTC:
+        try:
+            value = value.astimezone(UTC)
+        except (OverflowError, ValueError):
+            raise ValueError("in UTC it lies outside the years 1 to 9999") from None
+    if value in _ENDS:
+        # The driver would write infinity, and read it as a time without a zone.
+        raise ValueError("the first and the last moment of the calendar cannot be stored; leave out an end")
+    return value
 
 
 def clock(value: time) -> time:

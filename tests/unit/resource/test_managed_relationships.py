@@ -11,6 +11,7 @@ from tests.unit.resource.putting_together import mistakes, only
 from sorbus import (
     Arg,
     Attr,
+    Identities,
     Many,
     Resource,
     Scope,
@@ -18,6 +19,7 @@ from sorbus import (
     attribute,
     cascade_destroy,
     has_many,
+    identity,
     manage_relationship,
     many_to_many,
     unrelated,
@@ -41,6 +43,8 @@ class Tag(Resource):
     @action.create
     def mint(self, scope: Scope, name: str) -> None:
         """Coin it elsewhere."""
+
+    identities = Identities(short=identity(name, where=name < "m"))
 
 
 class Tagging(Resource):
@@ -81,6 +85,7 @@ class TestManaging:
             ({"value_is_key": "nam"}, "`nam` is no attribute of Tag. Attributes: id, name."),
             ({"order_is_key": "place"}, "needs an update action of Tagging (`join_update`), which has none"),
             ({"use_identities": ["slug"]}, "`slug` is no identity of Tag."),
+            ({"use_identities": ["short"]}, "`short` tells only some rows of Tag apart"),
             ({"join_keys": ["weight"]}, "`weight` is no attribute of Tagging."),
             (
                 {"create": lambda tag: tag.name, "on_no_match": "create"},

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import count
 from typing import Any
 
+from sorbus.data_layers.base import Bindings
+from sorbus.data_layers.memory.rows import MemoryRows
 from sorbus.data_layers.memory.session import Writing
 from sorbus.data_layers.memory.tables import Names, Row, Table, frozen
 from sorbus.data_layers.memory.tenants import Tables, places
 from sorbus.data_layers.memory.values import stored
+from sorbus.data_layers.memory.ways import Frame
 from sorbus.errors.database import ForeignKeyViolation, UniqueViolation
 from sorbus.schema.fields import AttributeSpec, IdentitySpec, OnDelete, OnUpdate, RelationshipSpec
+from sorbus.schema.key_text import key_text
 from sorbus.schema.names import constraint_name, fitted, foreign_key_name
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
@@ -89,10 +94,10 @@ class Constraints:
         """
         key = spec.primary_key
         if frozen(row[key.name]) in writing.table(spec.name).rows:
-            raise _unique(spec, fitted(f"{spec.table}_pkey"), (key.column,))
+            raise _unique(spec, fitted(f"{spec.table}_pkey"), (key.name,), row)
         for identity in spec.identities.values():
             if self.conflicting(writing, spec, identity, row) is not None:
-                raise _taken(spec, identity)
+                raise _unique(spec, constraint_name(spec, identity.name), identity.keys, row)
         writing.put(spec.name, row)
         for reference in self._references(spec):
             self._check_reference(writing, spec, reference, row)
@@ -104,9 +109,9 @@ class Constraints:
             UniqueViolation, ForeignKeyViolation: a constraint does not allow it.
         """
         for identity in spec.identities.values():
-            changed = any(before[key] != after[key] for key in identity.keys)
+            changed = any(before[name] != after[name] for name in identity.fields)
             if changed and self.conflicting(writing, spec, identity, after) is not None:
-                raise _taken(spec, identity)
+                raise _unique(spec, constraint_name(spec, identity.name), identity.keys, after)
         writing.put(spec.name, after)
         for reference in self._references(spec):
             if any(before[name] != after[name] for name, _ in pairs(reference)):
@@ -166,7 +171,7 @@ class Constraints:
             case OnDelete.NOTHING:
                 self._later(writing, other, reference, referring, left=spec)
             case OnDelete.RESTRICT:
-                raise _still_used(spec, other, reference)
+                raise _still_used(spec, other, reference, referring)
 
     def _follow(
         self,
@@ -183,7 +188,7 @@ class Constraints:
                 moved = {own: after[far] for own, far in pairs(reference)}
                 self.change(writing, other, referring, {**referring, **moved})
             case OnUpdate.RESTRICT:
-                raise _still_used(spec, other, reference)
+                raise _still_used(spec, other, reference, referring)
             case _:
                 self._later(writing, other, reference, referring, left=spec)
 
@@ -205,9 +210,9 @@ class Constraints:
             now = tables[spec.name].rows.get(key)
             if now is not None and not self._refers(tables, reference, now):
                 raise (
-                    _missing(self.application, spec, reference)
+                    _missing(self.application, spec, reference, now)
                     if left is None
-                    else _still_used(left, spec, reference)
+                    else _still_used(left, spec, reference, now)
                 )
 
         deferrable = reference.reference is not None and reference.reference.deferrable
@@ -216,10 +221,22 @@ class Constraints:
     def conflicting(
         self, writing: Writing, spec: ResourceSpec, identity: IdentitySpec, row: Row
     ) -> Row | None:
-        """Another row with the same values in an identity; nulls are never the same."""
+        """Another row with the same values in an identity, where both take part in it."""
+        if not self._takes_part(spec, identity, row):
+            return None
         key = spec.primary_key.name
-        found = writing.table(spec.name).find(identity.keys, tuple(row[each] for each in identity.keys))
-        return next((each for each in found if each[key] != row[key]), None)
+        values = tuple(row[each] for each in identity.keys)
+        found = writing.table(spec.name).find(identity.keys, values, nulls_equal=not identity.nulls_distinct)
+        others = (each for each in found if each[key] != row[key])
+        return next((each for each in others if self._takes_part(spec, identity, each)), None)
+
+    def _takes_part(self, spec: ResourceSpec, identity: IdentitySpec, row: Row) -> bool:
+        """Whether an identity tells a row apart: it meets the condition, which looks at nothing but the row."""
+        return identity.where is None or self._alone.holds(identity.where, Frame(spec, row))
+
+    @cached_property
+    def _alone(self) -> MemoryRows:
+        return MemoryRows(self.application, {}, Bindings([]), datetime.now(UTC))
 
     def _check_reference(
         self, writing: Writing, spec: ResourceSpec, reference: RelationshipSpec, row: Row
@@ -227,7 +244,7 @@ class Constraints:
         if reference.reference is not None and reference.reference.deferrable:
             self._later(writing, spec, reference, row)
         elif not self._refers(Tables(writing.tables, writing.place), reference, row):
-            raise _missing(self.application, spec, reference)
+            raise _missing(self.application, spec, reference, row)
 
     def _refers(self, tables: Mapping[str, Table], reference: RelationshipSpec, row: Row) -> bool:
         """Whether the row that a reference points to is there; null points nowhere, which is allowed."""
@@ -246,7 +263,7 @@ def pairs(reference: RelationshipSpec) -> tuple[tuple[str, str], ...]:
 
 
 def _missing(
-    application: ApplicationSpec, spec: ResourceSpec, reference: RelationshipSpec
+    application: ApplicationSpec, spec: ResourceSpec, reference: RelationshipSpec, row: Row
 ) -> ForeignKeyViolation:
     destination = application.destination(reference)
     return ForeignKeyViolation(
@@ -254,26 +271,31 @@ def _missing(
         schema="",
         table=spec.table or spec.name,
         columns=(spec.attributes[reference.source_attribute].column,),
+        values=key_text((row[reference.source_attribute],)),
         referenced=destination.table or destination.name,
         still_used=False,
     )
 
 
-def _still_used(spec: ResourceSpec, other: ResourceSpec, reference: RelationshipSpec) -> ForeignKeyViolation:
+def _still_used(
+    spec: ResourceSpec, other: ResourceSpec, reference: RelationshipSpec, referring: Row
+) -> ForeignKeyViolation:
     return ForeignKeyViolation(
         constraint=foreign_key_name(other, reference),
         schema="",
         table=other.table or other.name,
         columns=(spec.attributes[reference.destination_attribute].column,),
+        values=key_text((referring[reference.source_attribute],)),
         referenced=spec.table or spec.name,
         still_used=True,
     )
 
 
-def _taken(spec: ResourceSpec, identity: IdentitySpec) -> UniqueViolation:
-    columns = tuple(spec.attributes[key].column for key in identity.keys)
-    return _unique(spec, constraint_name(spec, identity.name), columns)
-
-
-def _unique(spec: ResourceSpec, constraint: str, columns: tuple[str, ...]) -> UniqueViolation:
-    return UniqueViolation(constraint=constraint, schema="", table=spec.table or spec.name, columns=columns)
+def _unique(spec: ResourceSpec, constraint: str, keys: tuple[str, ...], row: Row) -> UniqueViolation:
+    return UniqueViolation(
+        constraint=constraint,
+        schema="",
+        table=spec.table or spec.name,
+        columns=tuple(spec.attributes[key].column for key in keys),
+        values=key_text(row[key] for key in keys),
+    )

@@ -69,9 +69,9 @@ class Table:
         """Whether `find` needs no pass over all rows for these attributes."""
         return names == (self.key,) or names in self.indexes
 
-    def find(self, names: Names, values: tuple[Any, ...]) -> Iterator[Row]:
-        """The rows with these values; as in SQL, null equals nothing."""
-        if None in values:
+    def find(self, names: Names, values: tuple[Any, ...], *, nulls_equal: bool = False) -> Iterator[Row]:
+        """The rows with these values; as in SQL, null equals nothing unless it is said to equal null."""
+        if None in values and not nulls_equal:
             return iter(())
         wanted = tuple(map(frozen, values))
         if names == (self.key,):

@@ -113,8 +113,7 @@ def _put(
     constraints = compiled.constraints
     row = constraints.complete(spec, values)
     if conflict is not None:
-        identity = next(each for each in spec.identities.values() if each.keys == conflict.keys)
-        there = constraints.conflicting(writing, spec, identity, row)
+        there = constraints.conflicting(writing, spec, conflict.identity, row)
         if there is not None:
             if not rows.with_incoming(row).holds(conflict.where, Frame(spec, there)):
                 return None

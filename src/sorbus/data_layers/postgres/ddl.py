@@ -8,7 +8,8 @@ from datetime import date
 from enum import Enum
 from typing import Any
 
-from sorbus.data_layers.postgres.frames import quote
+from sorbus.data_layers.postgres.frames import iso, quote
+from sorbus.data_layers.postgres.predicates import predicate_of
 from sorbus.data_layers.postgres.row_security import policies_of
 from sorbus.data_layers.postgres.tables import (
     Check,
@@ -120,10 +121,17 @@ def reference_columns(
 def _uniques(application: ApplicationSpec, spec: ResourceSpec) -> list[Unique]:
     """The identities, and what references over several columns need to refer to."""
     found = [
-        Unique(constraint_name(spec, each.name), tuple(spec.attributes[key].column for key in each.keys))
+        Unique(
+            constraint_name(spec, each.name),
+            tuple(spec.attributes[key].column for key in each.keys),
+            nulls_distinct=each.nulls_distinct,
+            where=predicate_of(application, spec, each),
+        )
         for each in spec.identities.values()
     ]
-    kept = {frozenset(each.columns) for each in found} | {frozenset({spec.primary_key.column})}
+    # A reference needs an index over all rows.
+    kept = {frozenset(each.columns) for each in found if each.where is None}
+    kept.add(frozenset({spec.primary_key.column}))
     for columns in _referred(application, spec):
         if frozenset(columns) not in kept:
             kept.add(frozenset(columns))
@@ -166,7 +174,9 @@ def _indexes(application: ApplicationSpec, spec: ResourceSpec) -> list[Index]:
         tenant = spec.attributes[spec.tenancy.attribute].column
         wanted[(tenant, spec.primary_key.column)] = None
     covered = {(spec.primary_key.column,), *_referred(application, spec)} | {
-        tuple(spec.attributes[key].column for key in each.keys)[:1] for each in spec.identities.values()
+        tuple(spec.attributes[key].column for key in each.keys)[:1]
+        for each in spec.identities.values()
+        if each.where is None
     }
     followed = [
         Index(fitted(f"{spec.table}_{'_'.join(columns)}_idx"), columns)
@@ -237,7 +247,7 @@ _MEASURES = {"text": "char_length", "citext": "char_length", "bytea": "octet_len
 
 
 def _literal_bound(bound: Any) -> str:
-    return f"'{bound.isoformat()}'::date" if isinstance(bound, date) else str(bound)
+    return f"'{iso(bound)}'::date" if isinstance(bound, date) else str(bound)
 
 
 def _literal(value: Any) -> str:

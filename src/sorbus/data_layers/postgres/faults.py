@@ -36,7 +36,7 @@ from sorbus.errors.database import (
 from sorbus.errors.tenancy import RowSecurityRefused
 
 # "Key (org_id, lower(email))=(…) already exists." The words around it are in the server's language.
-_KEY = re.compile(r"\((?P<key>.*?)\)=\(", re.DOTALL)
+_KEY = re.compile(r"\((?P<key>.*?)\)=\((?P<values>.*)\)", re.DOTALL)
 _QUOTED = re.compile(r"[\"»“„«](?P<name>[^\"»”“«]+)[\"»”“«]")
 
 _GUARD = re.compile(r"sorbus:rule:(?P<index>\d+):(?P<key>[^\"»”“«\x1f]*)(?:\x1f(?P<told>[^\"»”“«]*))?")
@@ -101,6 +101,11 @@ def _columns(exc: Fault) -> tuple[str, ...]:
     return _split_key(found["key"]) if found else ()
 
 
+def _values(exc: Fault) -> str:
+    found = _KEY.search(exc.detail or "")
+    return found["values"] if found else ""
+
+
 def _split_key(key: str) -> tuple[str, ...]:
     """The parts of an index key, at the commas outside parentheses and quotes."""
     parts: list[str] = [""]
@@ -122,6 +127,7 @@ def _unique(exc: Fault) -> SorbusError:
         schema=exc.schema_name or "",
         table=exc.table_name or "",
         columns=_columns(exc),
+        values=_values(exc),
     )
 
 
@@ -150,6 +156,7 @@ def _foreign_key(exc: Fault) -> SorbusError:
         schema=exc.schema_name or "",
         table=table,
         columns=_columns(exc),
+        values=_values(exc),
         referenced=referenced,
         still_used=still_used,
     )

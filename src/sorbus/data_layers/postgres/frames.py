@@ -1,8 +1,9 @@
-"""Identifiers, and the tables in a statement under their aliases."""
+"""Identifiers and constants, and the tables in a statement under their aliases."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from sorbus.expressions.nodes import Node, Ordering
@@ -12,6 +13,20 @@ from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 def quote(name: str) -> str:
     """An identifier in double quotes, so that no name can be read as SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as a string constant."""
+    if "\\" in text:  # so that it means the same whatever standard_conforming_strings says
+        return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return "'" + text.replace("'", "''") + "'"
+
+
+def iso(value: date) -> str:
+    """A date or time as text. The first and the last date are infinite, as the driver sends them."""
+    if value == date.max:
+        return "infinity"
+    return "-infinity" if value == date.min else value.isoformat()
 
 
 @dataclass(slots=True)

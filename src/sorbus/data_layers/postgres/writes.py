@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sorbus.data_layers.postgres.compiler import SqlCompiler
 from sorbus.data_layers.postgres.frames import quote, table_of
 from sorbus.data_layers.postgres.lists import travels_as_text
+from sorbus.data_layers.postgres.predicates import predicate_of
 from sorbus.data_layers.postgres.wire import driver_cast
 from sorbus.expressions.nodes import Node, Param
 from sorbus.query.statements import Conflict, Delete, Insert, InsertMany, Output, Update, UpdateMany
@@ -91,12 +92,14 @@ class WriteCompiler:
     def _conflict(self, spec: ResourceSpec, conflict: Conflict | None) -> str:
         if conflict is None:
             return ""
-        keys = _columns(spec, conflict.keys)
+        keys = _columns(spec, conflict.identity.keys)
+        among = predicate_of(self.compiler.application, spec, conflict.identity)
+        target = f"({keys})" if among is None else f"({keys}) WHERE {among}"
         changes = ", ".join(
             f"{quote(spec.attributes[name].column)} = EXCLUDED.{quote(spec.attributes[name].column)}"
             for name in conflict.update
         )
-        return f" ON CONFLICT ({keys}) DO UPDATE SET {changes}" + self._where(conflict.where)
+        return f" ON CONFLICT {target} DO UPDATE SET {changes}" + self._where(conflict.where)
 
     def update(self, statement: Update) -> str:
         """UPDATE of the rows that meet a condition."""

@@ -25,6 +25,7 @@ from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.build import Expr
 from sorbus.expressions.nodes import TRUE
 from sorbus.policies.explain import refusal
+from sorbus.schema.fields import IdentitySpec
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class BulkCreate(BulkRun):
             made.__dict__[OUTCOME] = UpsertOutcome.INSERTED if row[-1] else UpsertOutcome.UPDATED
             found[tuple(made.__dict__[name] for name in keys)] = made, row
         for call in calls:
-            written = found.get(tuple(call.changeset.changes[name] for name in keys))
+            written = found.get(tuple(call.changeset.changes.get(name) for name in keys))
             if written is None:
                 if upsert.where is None and guarded(data) is None:
                     raise at_row(refusal(data.program, self.scope, call.changeset.inputs), call.index)
@@ -186,7 +187,18 @@ def _is_odd(call: ActionCall) -> bool:
     changeset, data = call.changeset, call.plan.data
     if changeset.requirements or (data.answers and data.action.upsert is None):
         return True
+    if data.action.upsert is not None and _unmatched(
+        changeset, data.spec.identities[data.action.upsert.identity]
+    ):
+        return True
     return any(isinstance(value, Expr) for value in changeset.changes.values())
+
+
+def _unmatched(changeset: Changeset, identity: IdentitySpec) -> bool:
+    """Whether the keys of an identity do not lead from the row written back to the row that was given."""
+    if identity.where is not None:
+        return True
+    return identity.nulls_distinct and any(changeset.changes.get(name) is None for name in identity.keys)
 
 
 async def bulk_create(

@@ -14,6 +14,7 @@ from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import starts_elsewhere
 from sorbus.engine.storing import assignments, previous_names, previous_values, touch
+from sorbus.engine.tenants import EVERYWHERE
 from sorbus.engine.write_data import guarded, tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.database import ConstraintViolation, GuardViolation
@@ -53,7 +54,9 @@ async def write_query(
     if executable is None:
         whole = conjunction(where, tenancy_for(call), *filters, call.filter)
         executable = data.keep(key, _statement(run, whole, assigned, required, previous_names(call)))
-    bound = Bindings(params, run.scope.actor, run.tenant, {**inputs, **call.changeset.inputs})
+    # The query may count related rows that can be read without a tenant.
+    tenant = EVERYWHERE if variant[1] and run.tenant is None else run.tenant
+    bound = Bindings(params, run.scope.actor, tenant, {**inputs, **call.changeset.inputs})
     rows = await _fetched(call, executable, session, bound)
     if not wanted:
         return [], int(rows[0][0]) if assigned or data.action.kind is ActionKind.DESTROY else len(rows)

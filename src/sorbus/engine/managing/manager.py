@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.relationships import Managed, Management
-from sorbus.engine.managing.matching import Parent, There, holds_key, is_new, look_up, read_related
+from sorbus.engine.managing.matching import (
+    Parent,
+    There,
+    holds_key,
+    is_new,
+    look_up,
+    read_related,
+    tells_itself,
+)
 from sorbus.engine.managing.plans import ManagedPlan, managed_plan
 from sorbus.engine.managing.rows import RowWrite, write_all
 from sorbus.engine.managing.wanted import Path, Wanted, primary, wanted
@@ -85,14 +93,17 @@ class _Run:
             if item.value is not None or not self.plan.relationship.to_many
         ]
         self._stop_at_errors()
-        old = [parent for parent in parents if not is_new(parent.call)]
-        if old and self._needs_related():
+        old = [parent for parent in parents if not is_new(parent.call) and self._looks_at_related(parent)]
+        told = tells_itself(self.plan)
+        if old and not told:
             await read_related(self.engine, self.plan, old, self.scope)
         missing = {id(parent): parent.match(self.plan) for parent in parents}
         matched = {id(item) for parent in parents for item in parent.wanted if item.record is not None}
         if self.how.on_lookup != "ignore":
             open_ = [item for parent in parents for item in parent.wanted if item.record is None]
             await look_up(self.engine, self.plan, open_, self.scope)
+        if told:
+            matched = {id(item) for parent in old for item in parent.wanted if parent.has(self.plan, item)}
         paths = {id(call): item.path for call, item in asked}
         for parent in parents:
             for item in parent.wanted:
@@ -116,26 +127,32 @@ class _Run:
     def _wanted(self, call: ActionCall, item: Managed) -> list[Wanted]:
         if item.value is None:
             return []
-        return wanted(self.plan, call, item.value, item.path, self.errors)
+        errors: list[Invalid] = []
+        found = wanted(self.plan, call, item.value, item.path, errors)
+        call.faults += errors
+        self.errors += errors
+        return found
 
-    def _needs_related(self) -> bool:
+    def _looks_at_related(self, parent: Parent) -> bool:
         """Whether it matters which rows are related already."""
         how = self.how
-        relates = how.on_lookup != "ignore"
-        return relates or how.on_missing != "ignore" or how.on_match != "ignore"
+        named = how.on_lookup != "ignore" or how.on_match != "ignore"
+        return how.on_missing != "ignore" or (named and bool(parent.wanted))
 
     def _stop_at_errors(self) -> None:
         if self.errors:
             raise InvalidAction(self.label, self.errors)
 
-    def _refuse(self, path: Path, problem: str) -> None:
-        error = InvalidInput(self.label, ".".join(map(str, path[1:])), problem=problem)
-        error.path = path
-        self.errors.append(error)
+    def _refuse(self, call: ActionCall, path: Path, problem: str) -> None:
+        self._fail(call, path, InvalidInput(self.label, ".".join(map(str, path[1:])), problem=problem))
 
     def _unknown(self, item: Wanted) -> None:
-        error = RelatedMissing(self.label, ".".join(map(str, item.path[1:])), destination=self.plan.far.name)
-        error.path = item.path
+        shown = ".".join(map(str, item.path[1:]))
+        self._fail(item.call, item.path, RelatedMissing(self.label, shown, destination=self.plan.far.name))
+
+    def _fail(self, call: ActionCall, path: Path, error: Invalid) -> None:
+        error.path = path
+        call.faults.append(error)
         self.errors.append(error)
 
     # what becomes of each item
@@ -158,7 +175,7 @@ class _Run:
         """An item names a row that is related already."""
         match self.how.on_match:
             case "error":
-                self._refuse(item.path, f"this {self.plan.far.name} is related already")
+                self._refuse(item.call, item.path, f"this {self.plan.far.name} is related already")
             case "unrelate" | "destroy":
                 for there in parent.there:
                     if primary(self.plan.far, there.record) == primary(self.plan.far, item.record):
@@ -175,7 +192,10 @@ class _Run:
         if order is not None and self.plan.join is None and item.record.__dict__[order] != item.index:
             forced = {**forced, order: item.index}
         if extra or forced:
-            self.work.add("update", RowWrite(path=item.path, subject=item.record, given=extra, forced=forced))
+            self.work.add(
+                "update",
+                RowWrite(owner=item.call, path=item.path, subject=item.record, given=extra, forced=forced),
+            )
         if self.plan.join is not None and item.between is not None:
             self._place_between(item, item.for_join(self.plan))
 
@@ -188,7 +208,9 @@ class _Run:
             self._place_between(item, {})
         elif item.record.__dict__[order] != item.index:
             forced = {order: item.index}
-            self.work.add("relate", RowWrite(path=item.path, subject=item.record, forced=forced))
+            self.work.add(
+                "relate", RowWrite(owner=item.call, path=item.path, subject=item.record, forced=forced)
+            )
 
     def _place_between(self, item: Wanted, given: dict[str, Any]) -> None:
         order = self.plan.order_key
@@ -197,7 +219,9 @@ class _Run:
             forced[order] = item.index
         changed = {name: value for name, value in given.items() if item.between.__dict__.get(name) != value}
         if changed or forced:
-            row = RowWrite(path=item.path, subject=item.between, given=changed, forced=forced)
+            row = RowWrite(
+                owner=item.call, path=item.path, subject=item.between, given=changed, forced=forced
+            )
             self.work.add("join_update", row)
 
     def _found(self, parent: Parent, item: Wanted) -> None:
@@ -219,7 +243,9 @@ class _Run:
             forced[order] = item.index
         given = item.says(self.plan) if updates else {}
         role = "update" if updates else "relate"
-        self.work.add(role, RowWrite(path=item.path, subject=item.record, given=given, forced=forced))
+        self.work.add(
+            role, RowWrite(owner=item.call, path=item.path, subject=item.record, given=given, forced=forced)
+        )
 
     def _relate_over(self, parent: Parent, item: Wanted, far: Any) -> None:
         """A new row between."""
@@ -232,7 +258,7 @@ class _Run:
         }
         if self.plan.order_key is not None:
             forced[self.plan.order_key] = item.index
-        row = RowWrite(path=item.path, given=item.for_join(self.plan), forced=forced)
+        row = RowWrite(owner=item.call, path=item.path, given=item.for_join(self.plan), forced=forced)
         self.work.add("join_create", row)
 
     def _hold(self, parent: Parent, far: Any) -> None:
@@ -246,22 +272,28 @@ class _Run:
         record, between = there.record, there.between
         match choice:
             case "error":
-                self._refuse(path, f"it leaves out {self.plan.far.name} {primary(self.plan.far, record)}")
+                self._refuse(
+                    parent.call, path, f"it leaves out {self.plan.far.name} {primary(self.plan.far, record)}"
+                )
             case "unrelate" | "destroy" if self.plan.join is not None:
-                self.work.add("join_destroy", RowWrite(path=path, subject=between))
+                self.work.add("join_destroy", RowWrite(owner=parent.call, path=path, subject=between))
                 if choice == "destroy":
-                    self.work.add("destroy", RowWrite(path=path, subject=record))
+                    self.work.add("destroy", RowWrite(owner=parent.call, path=path, subject=record))
             case "unrelate" | "destroy" if holds_key(self.plan):
                 if parent.call.changeset.changes.get(self.plan.relationship.source_attribute) is None:
                     self._hold(parent, None)
                 if choice == "destroy":
                     # It can go once this row refers to it no longer.
-                    parent.call.changeset.leaving.append((self, RowWrite(path=path, subject=record)))
+                    parent.call.changeset.leaving.append(
+                        (self, RowWrite(owner=parent.call, path=path, subject=record))
+                    )
             case "unrelate":
                 forced = {self.plan.relationship.destination_attribute: None}
-                self.work.add("unrelate", RowWrite(path=path, subject=record, forced=forced))
+                self.work.add(
+                    "unrelate", RowWrite(owner=parent.call, path=path, subject=record, forced=forced)
+                )
             case "destroy":
-                self.work.add("destroy", RowWrite(path=path, subject=record))
+                self.work.add("destroy", RowWrite(owner=parent.call, path=path, subject=record))
             case _:
                 pass
 
@@ -286,7 +318,7 @@ class _Run:
             forced[self.plan.relationship.destination_attribute] = parent.key
             if self.plan.order_key is not None:
                 forced[self.plan.order_key] = item.index
-        return RowWrite(path=item.path, given=item.for_create(self.plan), forced=forced)
+        return RowWrite(owner=item.call, path=item.path, given=item.for_create(self.plan), forced=forced)
 
     async def _run_role(self, role: str, rows: list[RowWrite]) -> list[Any]:
         if not rows:

@@ -64,6 +64,12 @@ class Parent:
                         left.pop(id(each), None)
         return list(left.values())
 
+    def has(self, plan: ManagedPlan, item: Wanted) -> bool:
+        """Whether a row that was looked up is related already, as it says itself."""
+        if item.record is None or self.key is None:
+            return False
+        return bool(item.record.__dict__.get(plan.relationship.destination_attribute) == self.key)
+
 
 async def read_related(engine: Engine, plan: ManagedPlan, parents: Sequence[Parent], scope: Scope) -> None:
     """Read the rows that are related already, by one statement for all parents."""
@@ -71,10 +77,12 @@ async def read_related(engine: Engine, plan: ManagedPlan, parents: Sequence[Pare
     own = start_of(engine.application, spec, relationship)
     stubs = [_stub(plan, parent, own) for parent in parents]
     inner: Query[Any] = Query(resource=plan.far.python)
-    engine.reader.check_query(inner, plan.far, scope)
+    scope, known = engine.reader.checked(inner, plan.far, scope, (spec.name, relationship.name))
     keys = keys_of(stubs, spec, own)
     many = plan.join is not None
-    rows, found = await related_records(engine.reader, spec, relationship, inner, keys, scope, every=many)
+    rows, found = await related_records(
+        engine.reader, spec, relationship, inner, keys, scope, every=many, known=known
+    )
     groups: dict[Any, list[There]] = {}
     for row, each in zip(rows, found, strict=True):
         groups.setdefault(row[0], []).append(There(each, each.__dict__.pop(JOIN_ROW, None)))
@@ -116,6 +124,14 @@ async def look_up(engine: Engine, plan: ManagedPlan, wanted: Iterable[Wanted], s
         known = {key_of(each, names): each for each in found}
         for item in items:
             item.record = known.get(item.key)
+
+
+def tells_itself(plan: ManagedPlan) -> bool:
+    """Whether the rows that are looked up tell themselves which are related, and nobody asks about others."""
+    how, relationship = plan.how, plan.relationship
+    others = how.on_missing != "ignore" or how.on_match in {"unrelate", "destroy"}
+    plain = plan.join is None and relationship.where is None and not relationship.limited
+    return how.on_lookup != "ignore" and plain and not others
 
 
 def is_new(call: ActionCall) -> bool:

@@ -59,7 +59,8 @@ def managed_plan(engine: Engine, spec: ResourceSpec, name: str, how: Management)
         declared = application.resources[role.resource].python
         actions[role.name] = engine.plan_of(getattr(declared, action.name))
     tenant = getattr(far.tenancy, "attribute", None)
-    wanted = far.identities if how.use_identities is None else how.use_identities
+    whole = [one.name for one in far.identities.values() if one.where is None]
+    wanted = whole if how.use_identities is None else how.use_identities
     found = (tuple(key for key in far.identities[each].keys if key != tenant) for each in wanted)
     return ManagedPlan(
         spec=spec,

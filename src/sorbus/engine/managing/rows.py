@@ -10,10 +10,13 @@ from sorbus.engine.bulk.choosing import slow_reason
 from sorbus.engine.bulk.creates import BulkCreate
 from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy
 from sorbus.engine.bulk.updates import BulkChange
+from sorbus.engine.diagnosis import violating
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, run
-from sorbus.engine.managing.wanted import Path, rerooted
+from sorbus.engine.managing.wanted import Path, leaves, rerooted
 from sorbus.errors.base import Invalid
+from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import InvalidAction
+from sorbus.schema.key_text import key_text
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -25,12 +28,14 @@ class RowWrite:
     """One row to write.
 
     Attributes:
+        owner: the write on whose behalf it is written.
         subject: the record or key to change; None for a new row.
         given: the inputs of its action.
         forced: the attributes that are set whatever its action accepts.
         path: where it came from.
     """
 
+    owner: ActionCall
     path: Path
     subject: Any = None
     given: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -67,13 +72,12 @@ async def write_all(
             # Records are at hand, so that no row is read one by one.
             await (bulk.prepare(call, None) if isinstance(bulk, BulkChange) else bulk.prepare(call))
         except Invalid as error:
-            errors += rerooted(error, row.path)
+            errors += _told(error, row)
     _raise(errors, label)
     try:
         await bulk.batch(calls, bulk.write)
     except Invalid as error:
-        # Which of the rows the statement has stumbled over is not known.
-        _raise(rerooted(error, rows[0].path if len(rows) == 1 else _common(rows)), label)
+        _raise(_placed(error, calls, rows), label)
     return [call.result for call in calls]
 
 
@@ -87,14 +91,55 @@ def _call(bulk: Any, plan: ActionPlan, row: RowWrite) -> ActionCall:
 
 async def _one_by_one(calls: list[ActionCall], rows: Sequence[RowWrite], label: str) -> list[Any]:
     """The action itself for each row, where its hooks or its body need that."""
-    errors: list[Invalid] = []
     for call, row in zip(calls, rows, strict=True):
         try:
             await run(call)
         except Invalid as error:
-            errors += rerooted(error, row.path)
-            _raise(errors, label)
+            _raise(_told(error, row), label)
     return [call.result for call in calls]
+
+
+def _told(error: Invalid, row: RowWrite) -> list[Invalid]:
+    """The errors of a row's action, with the way to the row in front; the write that it belongs to knows of them."""
+    found = rerooted(error, row.path)
+    row.owner.faults += found
+    return found
+
+
+def _placed(error: Invalid, calls: list[ActionCall], rows: Sequence[RowWrite]) -> list[Invalid]:
+    """The errors of a statement for all rows, each at the row that it is about, else at what all rows share."""
+    culprit = rows[0] if len(rows) == 1 else _culprit(error, calls, rows)
+    found: list[Invalid] = []
+    for each in leaves(error):
+        below = (
+            row for call, row in zip(calls, rows, strict=True) if any(each is known for known in call.faults)
+        )
+        row = next(below, culprit)
+        found += _told(each, row) if row is not None else rerooted(each, _common(rows))
+    return found
+
+
+def _culprit(error: Invalid, calls: list[ActionCall], rows: Sequence[RowWrite]) -> RowWrite | None:
+    """The row that a statement has stumbled over, as far as its error tells; the last of those that are alike."""
+    match error if isinstance(error, ConstraintViolation) else error.__cause__:
+        case GuardViolation(key=key):
+            found = (row for call, row in zip(calls, rows, strict=True) if str(call.changeset.key) == key)
+        case ConstraintViolation(values=values) as cause if values:
+            names = violating(calls[0].plan.data.spec, cause)
+            pairs = zip(calls, rows, strict=True) if names else ()
+            found = (row for call, row in pairs if _key_text(call, names) == values)
+        case _:
+            return None
+    return next(reversed(list(found)), None)
+
+
+def _key_text(call: ActionCall, names: Sequence[str]) -> str:
+    """The values that a row has, or is to have, in some attributes."""
+    changes, record = call.changeset.changes, call.changeset.record
+    values: dict[str, Any] = {**record.__dict__, **changes} if record is not None else changes
+    if any(name not in values for name in names):
+        return ""
+    return key_text(call.plan.data.stored(name, values[name]) for name in names)
 
 
 def _common(rows: Sequence[RowWrite]) -> Path:

@@ -163,10 +163,15 @@ def _wrong(label: str, path: Path, problem: str, expected: str) -> InvalidInput:
 
 def rerooted(error: Invalid, path: Path) -> list[Invalid]:
     """The errors of a related row's own action, with the way to the item that it came from in front."""
-    leaves: Sequence[Invalid] = getattr(error, "errors", None) or [error]
-    for each in leaves:
+    found = leaves(error)
+    for each in found:
         each.path = (*path, *(each.path[1:] if each.path[:1] == ("input",) else each.path))
-    return list(leaves)
+    return found
+
+
+def leaves(error: Invalid) -> list[Invalid]:
+    """The single errors in an error."""
+    return list(getattr(error, "errors", None) or [error])
 
 
 def key_of(record: Any, names: tuple[str, ...]) -> tuple[Any, ...]:

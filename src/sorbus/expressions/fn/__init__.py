@@ -4,6 +4,16 @@ from sorbus.expressions.fn.dates import ago, date_add, date_of, date_trunc, extr
 from sorbus.expressions.fn.documents import cast, get_path, has_key, path
 from sorbus.expressions.fn.lists import append, at, has, has_all, has_any, intersects, length, remove
 from sorbus.expressions.fn.numbers import abs, ceil, floor, greatest, least, nullif, power, round, sqrt  # noqa: A004
+from sorbus.expressions.fn.ranges import (
+    range_adjacent,
+    range_before,
+    range_contains,
+    range_intersection,
+    range_is_empty,
+    range_lower,
+    range_overlaps,
+    range_upper,
+)
 from sorbus.expressions.fn.text import (
     collate,
     contains,
@@ -57,6 +67,14 @@ __all__ = [
     "path",
     "position",
     "power",
+    "range_adjacent",
+    "range_before",
+    "range_contains",
+    "range_intersection",
+    "range_is_empty",
+    "range_lower",
+    "range_overlaps",
+    "range_upper",
     "remove",
     "replace",
     "reverse",

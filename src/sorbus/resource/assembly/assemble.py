@@ -184,6 +184,7 @@ class _Assembly:
             cast("Identities | None", sections.get("identities")),
             attributes,
             self.errors,
+            catalog=self.catalog,
             tenant=tenancy.attribute if tenancy is not None else None,
         )
         actions = {

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
-from sorbus.errors.declaration import DeclarationError, NoSuchField
+from sorbus.errors.declaration import DeclarationError, NoSuchField, WrongSection
+from sorbus.errors.hints import listed
+from sorbus.expressions.build import Expr
+from sorbus.expressions.describe import describe
+from sorbus.expressions.lowering import Catalog, Lowerer
+from sorbus.expressions.nodes import Call, Const, Node, Ref, walk
+from sorbus.expressions.operators import COMPARISONS
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.sections import Identities, Identity
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
@@ -17,6 +27,7 @@ def identity_specs(
     attributes: Mapping[str, AttributeSpec],
     errors: list[DeclarationError],
     *,
+    catalog: Catalog,
     tenant: str | None = None,
 ) -> dict[str, IdentitySpec]:
     """The identities of a class, their keys checked.
@@ -36,5 +47,54 @@ def identity_specs(
             keys = (tenant, *names) if own and tenant is not None else names
             shown = tuple(key for key in names if key != tenant) or names
             message = each.message or "has already been taken"
-            found[name] = IdentitySpec(name=name, keys=keys, names=shown, message=message, early=each.early)
+            found[name] = IdentitySpec(
+                name=name,
+                keys=keys,
+                names=shown,
+                message=message,
+                early=each.early,
+                where=None if each.where is None else _condition(cls, name, each.where, attributes, catalog),
+                nulls_distinct=each.nulls_distinct,
+            )
     return found
+
+
+_OPERATORS = COMPARISONS | {"and", "or", "not", "is_null", "is_true"}
+_VALUES = (str, int, Decimal, date, UUID, Enum)
+"""What stands in a condition of an index; a float has no exact text, and documents have no one order."""
+
+
+def _condition(
+    cls: type[Any], name: str, where: Expr[bool], attributes: Mapping[str, AttributeSpec], catalog: Catalog
+) -> Node:
+    """The condition of an identity.
+
+    Raises:
+        WrongSection: no unique index can have it: it looks at more than the row, or changes by itself.
+    """
+    node = where.lower(Lowerer(catalog, (cls,)))
+    for each in walk(node):
+        if not _indexable(each, attributes):
+            raise WrongSection(
+                f"{cls.__name__}.identities",
+                f"the condition of the identity `{name}`, {describe(node)}, is none that an index can keep.",
+                hint="Compare attributes of the row with each other or with texts, numbers, dates and members of "
+                f"enumerations; join conditions with `&`, `|` and `~`. Attributes: {listed(attributes)}.",
+            )
+    return node
+
+
+def _indexable(node: Node, attributes: Mapping[str, AttributeSpec]) -> bool:
+    match node:
+        case Ref(name, path, outer):
+            return name in attributes and not path and not outer
+        case Const(value):
+            return all(each is None or isinstance(each, _VALUES) for each in _items(value))
+        case Call(operator):
+            return operator in _OPERATORS
+        case _:
+            return False
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]

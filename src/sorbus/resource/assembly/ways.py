@@ -224,8 +224,7 @@ def _finished(
         pair = {each.join.source_attribute, each.join.destination_attribute}
         tenant = getattr(between.tenancy, "attribute", None)
         unique = any(
-            set(one.keys) - {tenant} <= pair and not getattr(one, "where", None)
-            for one in between.identities.values()
+            one.where is None and set(one.keys) - {tenant} <= pair for one in between.identities.values()
         )
         return replace(each, join=replace(each.join, unique=unique))
     return each
@@ -264,7 +263,7 @@ def _finished_reference(
     matched = both and (reference.match_tenant or share_tenants(spec.tenancy, destination.tenancy))
     tenant = (own, theirs) if own and theirs and matched and reference.match_tenant is not False else None
     far = each.destination_attribute
-    keys = [set(one.keys) - {theirs} for one in destination.identities.values()]
+    keys = [set(one.keys) - {theirs} for one in destination.identities.values() if one.where is None]
     if far != destination.primary_key.name and {far} not in keys:
         raise WrongRelationship(
             label,

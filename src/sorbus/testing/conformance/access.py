@@ -186,6 +186,18 @@ class Reads(Behaviour):
             assert [each.title for each in await query.all()] == ["a"]
         assert await Paper.either(scope, title="a", other="b").count() == 1
 
+    async def test_what_is_asked_for_decides_over_rows_however_they_are_read(self, here: Tenant) -> None:
+        low, high = await papers(here, 1, 7)
+        scope = mode(here, "reads rows")
+        assert await Paper.query(scope).order_by(Paper.level).all() == [low, high]
+        for query in (Paper.query(scope).load(Paper.team), Paper.query(scope).where(Paper.level > 0)):
+            found = [await query.all(), [each async for each in query.stream()]]
+            found += [list(await query.page()), list(await query.offset_page())]
+            assert [[each.id for each in several] for several in found] == [[low.id]] * 4
+        over = Paper.query(scope).where(Paper.level > 0)
+        assert (await Paper.edit.bulk(scope, over, {"title": "new"})).count == 1
+        assert (await Paper.get(here.system, high.id)).title == "untitled"
+
     async def test_rows_that_are_read_with_others_only(self, here: Tenant) -> None:
         (paper,) = await papers(here, 1)
         sheet = await Sheet.add(here.system, paper_id=paper.id)
@@ -196,6 +208,13 @@ class Reads(Behaviour):
         (found,) = await Paper.query(here.scope).load_page(Paper.pages, limit=3, count=True).all()
         page = Paper.pages.page_of(found)
         assert (list(page), page.count) == ([sheet], 1)
+        plain = Paper.query(here.scope)
+        for query in (
+            plain.load_page(Paper.pages, count=True),
+            plain.load_page(Paper.pages, count=True, offset=0),
+        ):
+            shown = Paper.pages.page_of(await query.one())
+            assert (list(shown), shown.count) == ([sheet], 1)
 
     async def test_a_relationship_to_what_may_not_be_read_at_all_is_hidden(self, here: Tenant) -> None:
         (paper,) = await papers(here, 1)

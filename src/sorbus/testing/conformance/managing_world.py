@@ -147,6 +147,10 @@ class Recipe(OfOrg):
     def use_by_name(self, scope: Scope, ingredients: Arg[list[str]]) -> None:
         """Use exactly these ingredients, in this order."""
 
+    @action.update(changes=[manage_relationship(ingredients, preset="create", use_identities=[])])
+    def collect(self, scope: Scope, ingredients: Arg[list[dict[str, object]]]) -> None:
+        """Use new ingredients besides."""
+
     @action.update
     def season(self, scope: Scope, with_: Arg[list[object]]) -> None:
         """Use ingredients besides, whatever was given; from the body."""
@@ -155,6 +159,10 @@ class Recipe(OfOrg):
     @action.update(changes=[manage_relationship(steps, preset="append_and_remove", relate=lambda s: s.move)])
     def take_steps(self, scope: Scope, steps: Arg[list[UUID]]) -> None:
         """Take over steps of other recipes, and let go of all others."""
+
+    @action.update(changes=[manage_relationship(steps, preset="append", relate=lambda s: s.move)])
+    def take_steps_too(self, scope: Scope, steps: Arg[list[UUID]]) -> None:
+        """Take over steps of other recipes."""
 
     @action.update(
         changes=[
@@ -287,6 +295,7 @@ class Hint(OfOrg):
         """Take it back."""
 
     storage = Postgres("suite_hints")
+    identities = Identities(text=[text, step_id])
 
 
 class Cover(OfOrg):

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from sorbus import Expr, Query, related
+from sorbus import Expr, Query, coalesce, related
 from sorbus.errors.access import NotLoaded
 from sorbus.errors.inputs import InvalidCursor, InvalidPage
 from sorbus.expressions.build import Sort
@@ -42,6 +42,7 @@ SORTS: dict[str, tuple[Sort | Expr[Any], ...]] = {
     "nulls last, descending": (Volume.price.desc(nulls_first=False), Volume.pages),
     "a float": (Volume.weight.desc(), Volume.title.desc()),
     "an enumeration": (Volume.genre, Volume.title.desc()),
+    "an enumeration that an expression has": (coalesce(Volume.genre, Volume.genre).desc(), Volume.title),
     "a truth value": (Volume.lent, Volume.pages.desc()),
     "a calculation": (Volume.worth.desc(), Volume.title),
     "a quotient that may be null": (Volume.per_page,),
@@ -66,6 +67,13 @@ class AnySort(Behaviour):
         query = Volume.query(here.scope).order_by(*SORTS[name])
         for limit in (1, 2, 4):
             assert sorted(await walk(query, limit=limit)) == list("abcdef")
+
+    @pytest.mark.parametrize("count", [-1, 2**63])
+    async def test_a_number_of_rows_that_there_cannot_be_is_refused(self, here: Tenant, count: int) -> None:
+        with pytest.raises(InvalidPage):
+            Volume.query(here.scope).limit(count)
+        with pytest.raises(InvalidPage):
+            Volume.query(here.scope).offset(count)
 
     async def test_the_values_of_a_sort_come_from_the_statement(self, here: Tenant) -> None:
         await stock(here)

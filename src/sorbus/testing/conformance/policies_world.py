@@ -396,6 +396,11 @@ class Paper(Resource):
             ),
         ),
         group(
+            context_equals("mode", "reads rows"),
+            policy("read", forbid_if(loading(team) & (level > 5)), authorize_if(True)),
+            policy("read", forbid_if(filtering_on(level) & (level > 5)), authorize_if(True)),
+        ),
+        group(
             context_equals("mode", "related"),
             policy("create", authorize_if(relating_to_actor(owner))),
             policy(["read", "update"], authorize_if(relates_to_actor_via(owner))),

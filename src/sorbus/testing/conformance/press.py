@@ -44,6 +44,7 @@ from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.between_world import Clubs
 from sorbus.testing.conformance.documents_world import Papers
 from sorbus.testing.conformance.expressions_world import Gallery
+from sorbus.testing.conformance.identities_world import Names
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.many_rows_world import Yard
 from sorbus.testing.conformance.notices_world import Post
@@ -334,5 +335,6 @@ DOMAINS = (
     Trade,
     Firms,
     Clubs,
+    Names,
 )
 """What an application must be made of to run the suite."""

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from sorbus import Scope, Sorbus
+from sorbus import Scope, Sorbus, exists
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import InvalidAction, InvalidCursor, NotFound
@@ -220,6 +220,40 @@ class TenantKeys(FirmBehaviour):
         counts = {each.id: each.rack_count for each in await query.all(theirs.scope)}
         assert counts == {mine.firm.id: 0, theirs.firm.id: 0}
         assert {each.rack_count for each in await query.all(app.system_scope())} == {0, 1}
+
+    async def test_what_counts_rows_of_a_tenant_needs_one(self, app: Sorbus, mine: Place) -> None:
+        await Rack.put_up(mine.scope, label="a")
+        firms = Firm.query().where(Firm.id == mine.firm.id)
+        for query in (
+            firms.load(Firm.racks),
+            firms.load(Firm.rack_count),
+            firms.load(Firm.first_label),
+            firms.where(Firm.rack_count == 0),
+            firms.where(exists(Firm.racks, lambda rack: rack.label == "a")),
+            firms.order_by(Firm.rack_count),
+            firms.distinct(Firm.first_label),
+            firms.union(Firm.query().where(Firm.rack_count == 0)),
+        ):
+            with pytest.raises(TenantRequired, match=r"Rack\.read"):
+                await query.all(app.scope())
+            await query.all(mine.scope)
+            await query.all(app.system_scope())
+        assert await firms.count(app.scope()) == 1
+        with pytest.raises(TenantRequired):
+            await firms.max(Firm.rack_count, app.scope())
+        with pytest.raises(TenantRequired):
+            await Firm.relabel.bulk(app.scope(), firms.where(Firm.rack_count == 0), {"slug": "x"})
+
+    async def test_what_can_be_read_without_a_tenant_is_counted_without_one(
+        self, app: Sorbus, mine: Place, theirs: Place
+    ) -> None:
+        await Flyer.print_one(mine.scope, text=mine.firm.slug)
+        await Flyer.print_one(theirs.scope, text=mine.firm.slug)
+        await Flyer.print_one(app.scope(), text=mine.firm.slug)
+        query = Firm.query().where(Firm.id == mine.firm.id).load(Firm.flyers, Firm.flyer_count)
+        for scope, count in ((app.scope(), 3), (mine.scope, 1), (theirs.scope, 1)):
+            (found,) = await query.all(scope)
+            assert (len(found.flyers), found.flyer_count) == (count, count)
 
 
 class TenantTables(FirmBehaviour):

@@ -30,6 +30,7 @@ from sorbus import (
     policy,
     related,
     tenant,
+    unrelated,
     uuid_primary_key,
 )
 
@@ -43,7 +44,10 @@ class Firm(Resource):
     slug: Attr[str] = attribute(public=True)
 
     racks: Many[Rack] = has_many()
+    flyers: Many[Flyer] = unrelated(where=lambda flyer: flyer.text == Firm.slug)
     rack_count = agg.count(racks)
+    flyer_count = agg.count(flyers)
+    first_label = agg.first(racks, lambda rack: rack.label)
 
     @action.create
     def found(self, scope: Scope, slug: str) -> None:

@@ -14,14 +14,7 @@ from sorbus import (
     CiStr,
     Range,
     Sorbus,
-    range_adjacent,
-    range_before,
-    range_contains,
-    range_intersection,
-    range_is_empty,
-    range_lower,
-    range_overlaps,
-    range_upper,
+    fn,
     tag_of,
 )
 from sorbus.errors.access import NotLoaded
@@ -53,6 +46,7 @@ STORED: Mapping[str, tuple[Any, Any]] = {
     "a time without one": ({"at": datetime(2030, 1, 2, 12)}, NOON),  # noqa: DTZ001
     "a time of day": ({"clock": time(12, 30, 1, 999999)}, time(12, 30, 1)),
     "a duration": ({"span": timedelta(days=2, microseconds=1999)}, timedelta(days=2, microseconds=1000)),
+    "the last day": ({"day": "9999-12-31"}, date.max),
     "binary data": ({"blob": "AP8="}, b"\x00\xff"),
     "whole numbers": ({"seats": {"lower": 1, "upper": 4, "bounds": "[]"}}, Range(1, 5)),
     "a range above nothing": ({"seats": Range(None, 5)}, Range(None, 5)),
@@ -108,6 +102,12 @@ REFUSED: Mapping[str, tuple[Any, tuple[str | int, ...], str]] = {
     "too many digits": ({"price": "1234567.00"}, ("price",), "digits"),
     "a zone of a time of day": ({"clock": "12:00:00+02:00"}, ("clock",), "no time zone"),
     "a time out of reach": ({"at": "0001-01-01T00:00:00+12:00"}, ("at",), "years 1 to 9999"),
+    "the first moment": ({"at": "0001-01-01T00:00:00Z"}, ("at",), "first and the last moment"),
+    "the last moment": (
+        {"window": [None, datetime.max.replace(tzinfo=UTC)]},
+        ("window",),
+        "first and the last moment",
+    ),
     "no base64": ({"blob": "!"}, ("blob",), "no base64"),
     "too many bytes": ({"blob": b"12345"}, ("blob",), "at most 4 bytes"),
     "ends the wrong way round": ({"seats": [5, 1]}, ("seats",), "lies above"),
@@ -213,18 +213,20 @@ class Types(Behaviour):
         await added(app, email="b", seats=Range(5, 9), rates=Range(Decimal(1), Decimal(2)))
         await added(app, email="c", seats=Range[int].nothing(), stay=Range(DAY, None))
         await added(app, email="d")
-        assert await found(app, range_contains(Sample.seats, 4)) == ["a"]
-        assert await found(app, range_contains(Sample.seats, Range(6, 7))) == ["b"]
-        assert await found(app, range_contains(Sample.rates, Decimal("1.5"))) == ["b"]
-        assert await found(app, range_contains(Sample.stay, DAY + timedelta(days=1))) == ["c"]
-        assert await found(app, range_contains(Sample.window, NOON)) == ["a"]
-        assert await found(app, range_overlaps(Sample.seats, Range(4, 6))) == ["a", "b"]
-        assert await found(app, range_before(Sample.seats, Range(5, 6))) == ["a"]
-        assert await found(app, range_adjacent(Sample.seats, Range(5, 6))) == ["a"]
-        assert await found(app, range_is_empty(Sample.seats)) == ["c"]
-        assert await found(app, range_lower(Sample.seats) == 5) == ["b"]
-        assert await found(app, range_upper(Sample.seats) > 5) == ["b"]
-        assert await found(app, range_upper(range_intersection(Sample.seats, Range(2, 3))) == 3) == ["a"]
+        assert await found(app, fn.range_contains(Sample.seats, 4)) == ["a"]
+        assert await found(app, fn.range_contains(Sample.seats, Range(6, 7))) == ["b"]
+        assert await found(app, fn.range_contains(Sample.rates, Decimal("1.5"))) == ["b"]
+        assert await found(app, fn.range_contains(Sample.stay, DAY + timedelta(days=1))) == ["c"]
+        assert await found(app, fn.range_contains(Sample.window, NOON)) == ["a"]
+        assert await found(app, fn.range_overlaps(Sample.seats, Range(4, 6))) == ["a", "b"]
+        assert await found(app, fn.range_before(Sample.seats, Range(5, 6))) == ["a"]
+        assert await found(app, fn.range_adjacent(Sample.seats, Range(5, 6))) == ["a"]
+        assert await found(app, fn.range_is_empty(Sample.seats)) == ["c"]
+        assert await found(app, fn.range_lower(Sample.seats) == 5) == ["b"]
+        assert await found(app, fn.range_upper(Sample.seats) > 5) == ["b"]
+        assert await found(app, fn.range_upper(fn.range_intersection(Sample.seats, Range(2, 3))) == 3) == [
+            "a"
+        ]
         assert await found(app, Sample.seats == Range(1, 4, "[]")) == ["a"]
         rows = await Sample.query(app.system_scope()).order_by(Sample.seats).load(Sample.first_seat).all()
         assert [(each.email, each.first_seat) for each in rows] == [

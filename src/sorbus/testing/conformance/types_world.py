@@ -28,9 +28,9 @@ from sorbus import (
     attribute,
     authorize_if,
     calculate,
+    fn,
     integer_primary_key,
     policy,
-    range_lower,
     tag_of,
     timestamp,
     uuid_primary_key,
@@ -156,7 +156,7 @@ class Sample(Resource):
     at: Attr[datetime | None] = attribute(default=None, precision=3)
     clock: Attr[time | None] = attribute(default=None, precision=0)
     span: Attr[timedelta | None] = attribute(default=None, precision=3)
-    day: Attr[date | None] = attribute(default=None, ge=date(2000, 1, 1))
+    day: Attr[date | None] = attribute(default=None, ge=date(2000, 1, 1), le=date.max)
     blob: Attr[bytes | None] = attribute(default=None, max_length=4)
     seats: Attr[Range[int] | None] = attribute(default=None, index=True)
     rates: Attr[Range[Decimal] | None] = attribute(default=None)
@@ -182,7 +182,7 @@ class Sample(Resource):
     anything: Attr[Json | None] = attribute(default=None)
 
     method = calculate(tag_of(payment))
-    first_seat = calculate(range_lower(seats))
+    first_seat = calculate(fn.range_lower(seats))
 
     @action.create
     def add(

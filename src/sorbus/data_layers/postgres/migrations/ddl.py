@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sorbus.data_layers.postgres import frames
 from sorbus.data_layers.postgres.tables import (
     Check,
     Column,
@@ -35,11 +36,7 @@ def listed(names: tuple[str, ...]) -> str:
 
 def literal(text: str | None) -> str:
     """The text as a string constant, None as NULL."""
-    if text is None:
-        return "NULL"
-    if "\\" in text:  # so that the file means the same whatever standard_conforming_strings says
-        return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-    return "'" + text.replace("'", "''") + "'"
+    return "NULL" if text is None else frames.literal(text)
 
 
 def column(each: Column, *, nullable: bool | None = None) -> str:
