@@ -273,11 +273,11 @@ def _check_kinds(call: Call, label: str) -> None:
 def _kind(node: Node) -> Any:
     """The type of an expression's value, as far as it can be told."""
     match node:
-        case Const(value) if isinstance(value, tuple):
-            items: tuple[Any, ...] = tuple(value)
-            return type(items[0]) if items else None
         case Const(value):
-            return type(value)
+            # Asking the class leaves the value an Any, whose items may be anything.
+            if issubclass(value.__class__, tuple):
+                return value[0].__class__ if value else None
+            return value.__class__
         case Call(operator, args):
             return call_kind(operator, args, [_kind(argument) for argument in args])
         case _:
