@@ -21,6 +21,7 @@ PAGES = (
     "docs/guides/extensions.md",
     "docs/guides/notifications.md",
     "docs/guides/pipelines.md",
+    "docs/guides/pipeline-graphs.md",
     "docs/guides/state-machines.md",
     "docs/guides/writing.md",
     "docs/guides/tenancy.md",

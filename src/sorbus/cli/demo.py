@@ -11,10 +11,11 @@ import click
 from sorbus.cli.main import reported
 from sorbus.cli.run import LOCAL, job_options, run_and_show
 from sorbus.cli.screens import console
-from sorbus.cli.work import UNFINISHED, Wish
+from sorbus.cli.work import Wish
 from sorbus.data_layers.postgres.embedded import sorbus_home
 from sorbus.pipelines.application import pipeline_application
 from sorbus.pipelines.resources.run import Run
+from sorbus.pipelines.resources.states import OPEN_RUNS
 from sorbus.pipelines.sample import sample_documents, sample_mails
 from sorbus.resource.application import Sorbus
 
@@ -58,7 +59,7 @@ def demo_application(model: str | None) -> Sorbus:
 async def _demo(app: Sorbus) -> dict[str, float | int]:
     async with app:
         scope = app.scope(actor=LOCAL, tenant=LOCAL)
-        interrupted = await Run.query(scope).where(Run.state.is_in(UNFINISHED)).count()
+        interrupted = await Run.query(scope).where(Run.state.is_in(OPEN_RUNS)).count()
     wish = Wish(paths=[sample_mails(), sample_documents()], again=not interrupted)
     figures = await run_and_show(app, wish)
     return figures.to_dict()

@@ -14,17 +14,16 @@ from uuid import UUID
 
 from sorbus.errors.base import SorbusError
 from sorbus.errors.cli import NoPipelines, PathNotFound
-from sorbus.pipelines.advance import EventKind, RunEvent
 from sorbus.pipelines.component import Pipelines
 from sorbus.pipelines.definition import Pipeline
+from sorbus.pipelines.events import EventKind, RunEvent
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.run import Run
-from sorbus.pipelines.resources.states import RunState
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
 from sorbus.pipelines.sources import MAX_BYTES, Item, ItemFailed, SourceType, open_source
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope
 
-UNFINISHED = (RunState.PENDING, RunState.RUNNING)
 _BATCH = 20
 _LOOK_EVERY = 2.0
 
@@ -176,7 +175,7 @@ async def _take(
 
 def _fitting(item: Item, parts: Pipelines) -> str:
     wanted = "email_analysis" if item.source_type is SourceType.EMAIL else "document_extraction"
-    return wanted if wanted in parts.current else next(iter(parts.current))
+    return wanted if wanted in parts.registry.current else next(iter(parts.registry.current))
 
 
 async def _start(
@@ -184,8 +183,8 @@ async def _start(
 ) -> None:
     """Resume the unfinished run of this content if there is one, skip a finished one, else start."""
     mine = Run.query(scope).where(Run.content_id == content.id, Run.pipeline == name)
-    known = await mine.where(Run.state.is_in([*UNFINISHED, RunState.COMPLETED])).load(Run.stages_done).all()
-    open_run = next((each for each in known if each.state in UNFINISHED), None)
+    known = await mine.where(Run.state.is_in([*OPEN_RUNS, RunState.COMPLETED])).load(Run.stages_done).all()
+    open_run = next((each for each in known if each.state in OPEN_RUNS), None)
     if open_run is None and known and not wish.again:
         tally.skipped.append(known[-1].id)
         return
@@ -196,7 +195,7 @@ async def _start(
         tally.started += 1
         run, done = await Run.start(scope, content_id=content.id, pipeline=name), 0
     tally.runs[run.id] = name
-    screen.started(run.id, parts.current[name], done)
+    screen.started(run.id, parts.registry.current[name], done)
 
 
 async def _wait(scope: Scope, tally: Tally, ended: dict[UUID, EventKind], wake: asyncio.Event) -> None:
@@ -212,7 +211,7 @@ async def _wait(scope: Scope, tally: Tally, ended: dict[UUID, EventKind], wake: 
                 wake.clear()
         except TimeoutError:
             rows = (
-                await Run.query(scope).where(Run.id.is_in(list(waiting)), ~Run.state.is_in(UNFINISHED)).all()
+                await Run.query(scope).where(Run.id.is_in(list(waiting)), ~Run.state.is_in(OPEN_RUNS)).all()
             )
             waiting -= {row.id for row in rows}
 

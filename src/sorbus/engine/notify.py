@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from weakref import WeakSet
@@ -16,6 +17,7 @@ from sorbus.engine.topics import Template, fitted
 from sorbus.errors.notifications import NoSuchTopic, NotResumable, TopicNeedsTenant
 from sorbus.schema.resource import ResourceSpec
 from sorbus.scope import Scope
+from sorbus.types.uuid7 import uuid7
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
@@ -97,6 +99,31 @@ class Hub:
             raise TopicNeedsTenant(topic, owned)
         tenants = {topic_tenant(each, scope, self.engine.tenant_names) for each in specs}
         return tuple((tenant, fitted(topic)) for tenant in tenants)
+
+    def announce(
+        self, spec: ResourceSpec, row: Mapping[str, Any], *, action: str, tenant: str | None
+    ) -> None:
+        """What `Sorbus.announce` does."""
+        found = [
+            each.template.topic(row)
+            for each in self.channels
+            if each.spec is spec and not each.durable and all(row.get(name) for name in each.template.fields)
+        ]
+        topics = tuple(dict.fromkeys(fitted(topic) for topic in found if topic is not None))
+        if not topics:
+            return
+        message = Message(
+            id=uuid7(),
+            resource=spec.name,
+            action=action,
+            kind="update",
+            key=str(row[spec.primary_key.name]),
+            topics=topics,
+            tenant=tenant,
+            actor=None,
+            at=datetime.now(UTC),
+        )
+        self.courier.send([message])
 
     def join(self, subscription: Subscription) -> None:
         """Hand a subscription what comes in from now on."""

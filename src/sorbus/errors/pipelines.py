@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sorbus.errors.base import FrameworkError, Invalid, UnknownError
 from sorbus.errors.hints import did_you_mean, listed
@@ -26,14 +26,24 @@ class UnknownStageInput(FrameworkError):
 
     code = "unknown-stage-input"
 
-    def __init__(self, pipeline: str, stage: str, name: str, *, allowed: Iterable[str]) -> None:
+    def __init__(
+        self,
+        pipeline: str,
+        stage: str,
+        name: str,
+        *,
+        allowed: Iterable[str],
+        wanted: bool = False,
+        mapped: bool = False,
+    ) -> None:
         allowed = list(allowed)
-        super().__init__(
-            f"The stage `{stage}` of `{pipeline}` takes `{name}`, which no earlier stage gives. "
-            f"It may take: {listed(allowed)}.",
-            path=(pipeline, stage, name),
-            hint=did_you_mean(name, allowed),
-        )
+        what = f"takes `{name}`, which no earlier stage gives. It may take"
+        if wanted:
+            what = f"must take `{name}`. It takes"
+        if mapped:
+            what = f"has `{name}` in its `takes`, which is no parameter of its action. It takes"
+        message = f"The stage `{stage}` of `{pipeline}` {what}: {listed(allowed)}."
+        super().__init__(message, path=(pipeline, stage, name), hint=did_you_mean(name, allowed))
 
 
 class StageInputMismatch(FrameworkError):
@@ -41,10 +51,206 @@ class StageInputMismatch(FrameworkError):
 
     code = "stage-input-mismatch"
 
-    def __init__(self, pipeline: str, stage: str, name: str, *, wanted: str, given: str) -> None:
+    def __init__(
+        self, pipeline: str, stage: str, name: str, *, wanted: str, given: str, source: str = ""
+    ) -> None:
+        giver = source or f"the stage `{name}`"
         super().__init__(
-            f"The stage `{stage}` of `{pipeline}` takes `{name}` as {wanted}; the stage `{name}` gives {given}.",
+            f"The stage `{stage}` of `{pipeline}` takes `{name}` as {wanted}; {giver} gives {given}.",
             path=(pipeline, stage, name),
+        )
+
+
+class UnknownStage(FrameworkError):
+    """A stage waits for a stage that its pipeline does not have."""
+
+    code = "unknown-stage"
+
+    def __init__(self, pipeline: str, stage: str, name: str, *, allowed: Iterable[str]) -> None:
+        others = [each for each in allowed if each != stage]
+        super().__init__(
+            f"The stage `{stage}` of `{pipeline}` waits for `{name}`, which is no other stage of it. "
+            f"Stages: {listed(others)}.",
+            path=(pipeline, stage, name),
+            hint=did_you_mean(name, others),
+        )
+
+
+class PipelineCycle(FrameworkError):
+    """Stages of a pipeline wait for each other, so none of them could start."""
+
+    code = "pipeline-cycle"
+
+    def __init__(self, pipeline: str, cycle: Sequence[str], *, drawing: str) -> None:
+        super().__init__(
+            f"Stages of `{pipeline}` wait for each other: {' -> '.join(cycle)}.\n{drawing}",
+            path=(pipeline, *cycle[:1]),
+            hint="Take one of these edges away. Work that goes round is a stage made with `repeat(…)`.",
+        )
+
+
+class UnreachableStage(FrameworkError):
+    """A stage of a pipeline could never start."""
+
+    code = "unreachable-stage"
+
+    def __init__(self, pipeline: str, stage: str, why: str, *, drawing: str) -> None:
+        super().__init__(
+            f"The stage `{stage}` of `{pipeline}` can never start: {why}.\n{drawing}",
+            path=(pipeline, stage),
+            hint="Look at its `join`, its `after` and its `on_failure`.",
+        )
+
+
+class BadStageOption(FrameworkError):
+    """An option of a stage or a pipeline has a value that is not allowed."""
+
+    code = "bad-stage-option"
+
+    def __init__(self, name: str, option: str, value: object, *, allowed: str) -> None:
+        super().__init__(
+            f"`{name}` has {option}={value!r}. Allowed: {allowed}.",
+            path=(name, option),
+        )
+
+
+class BadCondition(FrameworkError):
+    """A condition, or the place of a list, is not made of the outputs of earlier stages."""
+
+    code = "bad-condition"
+
+    def __init__(self, label: str, why: str, *, allowed: Iterable[str] = (), name: str = "") -> None:
+        allowed = list(allowed)
+        may = f" It may take: {listed(allowed)}." if allowed else ""
+        super().__init__(
+            f"A condition of `{label}` cannot be read: {why}.{may}",
+            path=tuple(label.split(".")),
+            hint=did_you_mean(name, allowed)
+            if name
+            else "Compare outputs with plain values, combine with `&`, `|` and `~`: "
+            '`lambda judge: judge.label == "support"`.',
+        )
+
+
+class NoSuchOutput(FrameworkError):
+    """A condition names a field that the output of a stage does not have."""
+
+    code = "no-such-output"
+
+    def __init__(self, where: str, name: str, *, allowed: Iterable[str]) -> None:
+        allowed = list(allowed)
+        has = f"It has: {listed(allowed)}." if allowed else "It has no fields."
+        super().__init__(
+            f"There is no `{name}` in the output `{where}`. {has}",
+            path=(*where.split("."), name),
+            hint=did_you_mean(name, allowed),
+        )
+
+
+class InvalidDefinition(Invalid):
+    """A pipeline that was given as data is none."""
+
+    code = "invalid-definition"
+
+    def __init__(self, pipeline: str, why: str, *, at: tuple[str | int, ...] = (), hint: str = "") -> None:
+        super().__init__(
+            f"`{pipeline}` is no pipeline: {why.rstrip('.')}.", path=("input", "stages", *at), hint=hint
+        )
+
+
+class ReservedPipeline(Invalid):
+    """A definition was given the name of a pipeline that the application has in its code."""
+
+    code = "reserved-pipeline"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The application has a pipeline `{name}` of its own.",
+            path=("input", "name"),
+            hint="Choose another name.",
+        )
+
+
+class BadFork(Invalid):
+    """A run cannot be forked like that."""
+
+    code = "bad-fork"
+
+    def __init__(self, name: str, why: str, *, at: tuple[str, ...], allowed: Iterable[str] = ()) -> None:
+        allowed = list(allowed)
+        may = f" Stages: {listed(allowed)}." if allowed else ""
+        super().__init__(
+            f"The run cannot be forked at `{name}`: {why}.{may}",
+            path=("input", *at),
+            hint=did_you_mean(name, allowed),
+        )
+
+
+class ConditionUndecided(UnknownError):
+    """A condition cannot be decided on the outputs of a run."""
+
+    code = "condition-undecided"
+    retryable = False
+
+    def __init__(self, label: str, condition: str, why: str) -> None:
+        super().__init__(
+            f"The condition `{condition}` of `{label}` cannot be decided on these outputs: {why}.",
+            path=tuple(label.split(".")),
+            hint="Give the stage that it looks at a return type with fields, so that the types are known.",
+        )
+
+
+class NoSuchItems(Invalid):
+    """A stage runs for each item of a list, and there is no list in the output."""
+
+    code = "no-such-items"
+
+    def __init__(self, pipeline: str, stage: str, place: str, *, found: str) -> None:
+        super().__init__(
+            f"The stage `{stage}` of `{pipeline}` runs for each item of `{place}`, which is {found} and no list.",
+            path=(pipeline, stage),
+        )
+
+
+class RoundsUsedUp(Invalid):
+    """A stage was repeated as often as it may be, and its condition does not hold yet."""
+
+    code = "rounds-used-up"
+
+    def __init__(self, pipeline: str, stage: str, *, rounds: int, condition: str) -> None:
+        super().__init__(
+            f"After {rounds} rounds of the stage `{stage}` of `{pipeline}`, `{condition}` does not hold.",
+            path=(pipeline, stage),
+            hint="Raise `at_most`, or go on with the last round by `keep_last=True`.",
+        )
+
+
+class NothingGiven(UnknownError):
+    """A stage waited for somebody to give a value, and nobody did in time."""
+
+    code = "nothing-given"
+    retryable = False
+
+    def __init__(self, pipeline: str, stage: str, *, seconds: float) -> None:
+        super().__init__(
+            f"Nobody gave the stage `{stage}` of `{pipeline}` its value within {seconds:g} seconds.",
+            path=(pipeline, stage),
+            hint="Retry the run to wait once more, or handle it by a stage with `on_failure`.",
+        )
+
+
+class NothingAwaited(Invalid):
+    """A value was given to a run that does not wait for it."""
+
+    code = "nothing-awaited"
+
+    def __init__(self, stage: str, *, why: str, allowed: Iterable[str]) -> None:
+        allowed = list(allowed)
+        waits = f"It still waits for: {listed(allowed)}." if allowed else "It waits for nothing."
+        super().__init__(
+            f"The run takes no value for `{stage}`: {why}. {waits}",
+            path=("input", "stage"),
+            hint=did_you_mean(stage, allowed),
         )
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.group_commit import GroupCommit
-from sorbus.data_layers.postgres.json_codec import storable
+from sorbus.data_layers.postgres.json_codec import encode_json, storable
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.llm.messages import CallKind
 from sorbus.llm.records import CallRecord, CallStatus
@@ -128,29 +128,31 @@ class DatabaseSink:
         )
 
     async def _write(self, items: list[tuple[CallRecord, str]]) -> list[None]:
-        records = [record for record, _ in items]
-        columns: list[list[Any]] = [
-            [each.id for each in records],
-            [tenant for _, tenant in items],
-            [each.run_id for each in records],
-            [each.stage for each in records],
-            [each.kind.value for each in records],
-            [each.provider for each in records],
-            [each.model for each in records],
-            [each.status.value for each in records],
-            [each.tokens_in for each in records],
-            [each.tokens_out for each in records],
-            [each.latency_ms for each in records],
-            [each.cost_usd for each in records],
-            [each.priced for each in records],
-            [each.attempts for each in records],
-            [each.error_code for each in records],
-            [each.request_hash for each in records],
-            [storable(each.response) for each in records],
-            [each.inserted_at for each in records],
+        rows = [
+            {
+                "id": record.id,
+                "tenant": tenant,
+                "run_id": record.run_id,
+                "stage": record.stage,
+                "kind": record.kind.value,
+                "provider": record.provider,
+                "model": record.model,
+                "status": record.status.value,
+                "tokens_in": record.tokens_in,
+                "tokens_out": record.tokens_out,
+                "latency_ms": record.latency_ms,
+                "cost_usd": record.cost_usd,
+                "priced": record.priced,
+                "attempts": record.attempts,
+                "error_code": record.error_code,
+                "request_hash": record.request_hash,
+                "response": storable(record.response),
+                "inserted_at": record.inserted_at,
+            }
+            for record, tenant in items
         ]
-        await self._fetch("insert_calls", *columns)
-        return [None] * len(records)
+        await self._fetch("insert_calls", encode_json(rows).decode())
+        return [None] * len(items)
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
         try:

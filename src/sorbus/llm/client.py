@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Self, overload
 from uuid import UUID
@@ -103,6 +104,12 @@ class ModelClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    def using(self, model: str) -> ModelClient:
+        """The same client with another first model; it shares connections and loaded models."""
+        other = copy(self)
+        other.config = replace(self.config, model=model)
+        return other
 
     async def close(self) -> None:
         """Close connections and unload models. A closed client opens again when it is used."""

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -42,7 +43,7 @@ def conversation(prompt: Prompt, *, system: str | None = None) -> tuple[Message,
     return (Message("system", system), *turns) if system else turns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelRequest:
     """One question to one model, complete enough to be asked again.
 
@@ -69,7 +70,7 @@ class ModelRequest:
         """The model as it is written in messages: `provider:model`."""
         return f"{self.provider}:{self.model}"
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 (hex) of everything that decides the answer; a streamed request equals an unstreamed
         one.

@@ -1,17 +1,31 @@
 """Durable content pipelines: content in, checked results out, nothing lost in between."""
 
-from sorbus.pipelines.advance import EventKind, RunEvent
 from sorbus.pipelines.application import PIPELINES, pipeline_application
 from sorbus.pipelines.builtin import BUILTIN, document_extraction, email_analysis
 from sorbus.pipelines.component import Pipelines
-from sorbus.pipelines.definition import Pipeline, Stage, StageContent, StageContext, stage
+from sorbus.pipelines.definition import Pipeline
+from sorbus.pipelines.events import EventKind, RunEvent
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Definition, Result, Run, StageRun
+from sorbus.pipelines.resources.run import Definition, Result, Run, StageItem, StageRun
 from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.stages import (
+    Approval,
+    Stage,
+    StageContent,
+    StageContext,
+    StageFailure,
+    approval,
+    for_each,
+    pause,
+    repeat,
+    signal,
+    stage,
+)
 
 __all__ = [
     "BUILTIN",
     "PIPELINES",
+    "Approval",
     "Content",
     "Definition",
     "EventKind",
@@ -24,10 +38,17 @@ __all__ = [
     "Stage",
     "StageContent",
     "StageContext",
+    "StageFailure",
+    "StageItem",
     "StageRun",
     "StageState",
+    "approval",
     "document_extraction",
     "email_analysis",
+    "for_each",
+    "pause",
     "pipeline_application",
+    "repeat",
+    "signal",
     "stage",
 ]

@@ -1,86 +1,37 @@
-"""Advancing a run: the holder of a job's lease takes the next stage, runs it, commits it, and goes on."""
+"""Advancing runs: the handler of their jobs, each of which is a lease on one run."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from pydantic import TypeAdapter
-
-from sorbus.data_layers.postgres.json_codec import storable
-from sorbus.errors.base import Kind, SorbusError, UnknownError
-from sorbus.errors.database import DatabaseFault, DatabaseUnavailable
+from sorbus.errors.base import SorbusError
+from sorbus.errors.database import DatabaseFault
 from sorbus.errors.pipelines import (
     CheckpointRefused,
-    StageOutputTooLarge,
-    StageTimedOut,
+    ConditionUndecided,
+    InvalidDefinition,
     UnknownPipelineVersion,
 )
 from sorbus.jobs.context import JobContext
 from sorbus.jobs.outcomes import Cancel, Done, Outcome, Snooze
 from sorbus.llm.calls import DatabaseSink
-from sorbus.pipelines.definition import CONTENT, Pipeline, Stage, StageContext
-from sorbus.pipelines.store import Checkpoint, Progress, RunStore, encoded_size
-from sorbus.schema.actions import ActionSpec
+from sorbus.pipelines.attempts import planned_stage
+from sorbus.pipelines.conductor import Conductor, PlannedPipeline, Refused
+from sorbus.pipelines.events import EventKind, Observer, RunEvent
+from sorbus.pipelines.live import Live
+from sorbus.pipelines.progress import Progress
+from sorbus.pipelines.registry import Registry
+from sorbus.pipelines.store import RunStore
 
 if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus
 
-LARGEST_OUTPUT = 50_000_000
-_LONGEST_WAIT = 300.0
-_AGAIN_WHEN_DATABASE_AWAY = 2.0
-
-
-class EventKind(StrEnum):
-    """What happened to a run."""
-
-    BEGUN = "begun"
-    STAGE_STARTED = "stage_started"
-    STAGE_DONE = "stage_done"
-    STAGE_FAILED = "stage_failed"
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEvent:
-    """One step of a run, as told to observers in this process."""
-
-    kind: EventKind
-    run_id: UUID
-    pipeline: str
-    stage: str | None = None
-    error: str | None = None
-
-
-Observer = Callable[[RunEvent], None]
-
-
-@dataclass(slots=True)
-class PlannedStage:
-    """A stage with what running it needs, made once.
-
-    Attributes:
-        dump: from the stage's answer to plain data.
-    """
-
-    stage: Stage
-    needs: tuple[str, ...]
-    dump: Callable[[Any], Any]
-
-
-@dataclass(slots=True)
-class PlannedPipeline:
-    """A pipeline with its stages planned."""
-
-    pipeline: Pipeline
-    stages: tuple[PlannedStage, ...]
+_AGAIN_AFTER = 2.0
+# Each look is the answer to somebody else's word; nobody talks that much for long.
+_MOST_LOOKS = 100
 
 
 @dataclass(slots=True)
@@ -94,10 +45,11 @@ class Advancer:
     app: Sorbus
     store: RunStore
     sink: DatabaseSink
-    pipelines: Mapping[tuple[str, int], Pipeline]
-    observers: list[Observer] = field(default_factory=list[Observer])
-    _planned: dict[tuple[str, int], PlannedPipeline] = field(
-        default_factory=dict[tuple[str, int], PlannedPipeline]
+    registry: Registry
+    observers: list[Observer]
+    live: Live
+    _planned: dict[UUID | tuple[str, int], PlannedPipeline] = field(
+        default_factory=dict[UUID | tuple[str, int], PlannedPipeline]
     )
 
     async def __call__(self, job: JobContext) -> Outcome:
@@ -105,167 +57,71 @@ class Advancer:
         run_id = UUID(job.args["run_id"])
         refused: set[str] = set()
         try:
-            while True:
+            for _ in range(_MOST_LOOKS):
                 progress = await self.store.begin(run_id, job.lease)
                 if progress is None:
                     return Done()
-                planned = self._plan(progress)
-                if planned is None:
-                    return await self._unknown(progress)
-                outcome = await self._stages(job, progress, planned)
-                if not isinstance(outcome, str):
-                    return outcome
-                # The run is over, another lease holds it, or another one committed this stage first: look again.
-                if outcome in refused:
-                    raise CheckpointRefused(progress.pipeline, outcome)
-                refused.add(outcome)
+                try:
+                    planned = await self._plan(progress)
+                except (UnknownPipelineVersion, InvalidDefinition) as error:
+                    return await self._fail(progress, error)
+                try:
+                    return await self._conduct(job, progress, planned)
+                except Refused as error:
+                    # The run is over, another lease holds it, or another one settled a stage first: look again.
+                    again = refused.intersection(error.stages)
+                    if again:
+                        raise CheckpointRefused(progress.pipeline, min(again)) from None
+                    refused.update(error.stages)
+            return Snooze(_AGAIN_AFTER)
         except DatabaseFault:
             # Nothing can be written now. What is committed is committed; the next attempt begins behind it.
-            return Snooze(_AGAIN_WHEN_DATABASE_AWAY)
+            return Snooze(_AGAIN_AFTER)
 
-    async def _stages(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome | str:
-        """Run what is left; the name of a stage whose checkpoint was refused, else the outcome."""
+    async def _conduct(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome:
         self.sink.enter(progress.id, progress.tenant, fresh=progress.fresh)
+        tell = partial(self._tell, progress)
+        tell(EventKind.BEGUN)
+        conductor = Conductor(
+            app=self.app, store=self.store, job=job, progress=progress, planned=planned, tell=tell
+        )
         try:
-            return await self._rest(job, progress, planned)
+            return await conductor.conduct()
+        except ConditionUndecided as error:
+            return await self._fail(progress, error)
         finally:
             self.sink.leave(progress.id)
 
-    async def _rest(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome | str:
-        todo = [each for each in planned.stages if each.stage.name not in progress.outputs]
-        self._tell(EventKind.BEGUN, progress)
-        for each in todo:
-            started = datetime.now(UTC)
-            self._tell(EventKind.STAGE_STARTED, progress, stage=each.stage.name)
-            try:
-                output = each.dump(await self._run(each, progress))
-                _check_output(output, progress.pipeline, each.stage.name)
-            except DatabaseUnavailable:
-                raise
-            except Exception as error:
-                return await self._failed(job, progress, each.stage, error)
-            progress.outputs[each.stage.name] = output
-            last = each is todo[-1]
-            verdict = await self.store.complete(
-                Checkpoint(
-                    run_id=progress.id,
-                    stage=each.stage.name,
-                    output=output,
-                    started_at=started,
-                    result=progress.outputs if last else None,
-                    lease=job.lease,
-                )
-            )
-            if not verdict.taken:
-                return each.stage.name
-            self._tell(EventKind.STAGE_DONE, progress, stage=each.stage.name)
-            if verdict.finished:
-                job.already_acked()
-                self._tell(EventKind.COMPLETED, progress)
-        return Done()
-
-    async def _run(self, planned: PlannedStage, progress: Progress) -> Any:
-        """One stage: a generic action on the content and the earlier outputs, with no transaction open."""
-        stage = planned.stage
-        context = StageContext(
-            run_id=progress.id,
-            stage=stage.name,
-            attempt=progress.attempts.get(stage.name, 0) + 1,
-            tenant=progress.tenant,
-        )
-        scope = self.app.system_scope(tenant=progress.tenant).with_service(StageContext, context)
-        inputs = {
-            need: progress.content if need == CONTENT else progress.outputs[need] for need in planned.needs
-        }
-        limit = asyncio.timeout(stage.timeout)
-        try:
-            async with limit:
-                return await stage.action(scope, **inputs)
-        except TimeoutError as error:
-            if limit.expired() and stage.timeout is not None:
-                raise StageTimedOut(progress.pipeline, stage.name, stage.timeout) from error
-            raise
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            # Nobody cancelled this run: something that the stage waited for was cancelled.
-            raise UnknownError("The stage ended with a CancelledError of its own.") from error
-
-    async def _failed(
-        self, job: JobContext, progress: Progress, stage: Stage, error: Exception
-    ) -> Outcome | str:
-        known = error if isinstance(error, SorbusError) else UnknownError(f"{type(error).__name__}: {error}")
-        attempt = progress.attempts.get(stage.name, 0) + 1
-        final = attempt >= stage.attempts or not is_retryable(error)
-        data = storable({**known.to_dict(), "stage": stage.name, "attempt": attempt})
-        held = await self.store.fail_stage(progress.id, stage.name, data, job.lease, final=final)
-        if not held:
-            return stage.name
-        self._tell(EventKind.STAGE_FAILED, progress, stage=stage.name, error=known.message)
-        if final:
-            self._tell(EventKind.FAILED, progress, stage=stage.name, error=known.message)
-            return Cancel(f"the run failed: {known.message}")
-        return Snooze(_backoff(attempt))
-
-    async def _unknown(self, progress: Progress) -> Outcome:
-        known = [f"{name} {version}" for name, version in self.pipelines]
-        error = UnknownPipelineVersion(progress.pipeline, progress.version, known=known)
+    async def _fail(self, progress: Progress, error: SorbusError) -> Outcome:
         await self.store.fail_run(progress.id, error.to_dict())
-        self._tell(EventKind.FAILED, progress, error=error.message)
+        self._tell(progress, EventKind.FAILED, error=error.message)
         return Cancel(error.message)
 
-    def _plan(self, progress: Progress) -> PlannedPipeline | None:
-        key = (progress.pipeline, progress.version)
+    async def _plan(self, progress: Progress) -> PlannedPipeline:
+        pipeline = await self.registry.find(
+            progress.pipeline, progress.version, progress.definition_id, self.store.definition
+        )
+        key = progress.definition_id or (progress.pipeline, progress.version)
         found = self._planned.get(key)
-        if found is None:
-            pipeline = self.pipelines.get(key)
-            if pipeline is None:
-                return None
+        if found is None or found.pipeline is not pipeline:
+            plans = pipeline.plans.values()
             found = self._planned[key] = PlannedPipeline(
-                pipeline, tuple(self._plan_stage(each) for each in pipeline.stages)
+                pipeline,
+                {each.stage.name: planned_stage(self.app, each) for each in plans},
+                {
+                    each.stage.name: planned_stage(self.app, each, undo=True)
+                    for each in plans
+                    if each.stage.undo is not None
+                },
             )
         return found
 
-    def _plan_stage(self, stage: Stage) -> PlannedStage:
-        _, action = self.app.engine.action_spec(stage.action)
-        return PlannedStage(stage, stage.needs, dumper(action))
-
     def _tell(
-        self, kind: EventKind, progress: Progress, *, stage: str | None = None, error: str | None = None
+        self, progress: Progress, kind: EventKind, *, stage: str | None = None, error: str | None = None
     ) -> None:
+        self.live.touch(progress.id, progress.tenant, kind)
         if not self.observers:
             return
         event = RunEvent(kind=kind, run_id=progress.id, pipeline=progress.pipeline, stage=stage, error=error)
         for observer in self.observers:
             observer(event)
-
-
-def _check_output(output: Any, pipeline: str, stage: str) -> None:
-    # What a checkpoint cannot hold is refused here, before it spoils the others of its statement.
-    size = encoded_size(output)
-    if size > LARGEST_OUTPUT:
-        raise StageOutputTooLarge(pipeline, stage, size=size, limit=LARGEST_OUTPUT)
-
-
-def dumper(action: ActionSpec) -> Callable[[Any], Any]:
-    """The function from a stage's answer to plain data that the next stage's input is cast from."""
-    adapter: TypeAdapter[Any] = (
-        action.returns.adapter if action.returns is not None else TypeAdapter(type(None))
-    )
-    return lambda answer: adapter.dump_python(answer, mode="json")
-
-
-def is_retryable(error: Exception) -> bool:
-    """Whether trying again may help: not when the declaration, the configuration or the input is at fault."""
-    if isinstance(error, SorbusError):
-        retryable = getattr(error, "retryable", None)
-        if retryable is not None:
-            return bool(retryable)
-        return error.kind is Kind.UNKNOWN
-    return not isinstance(error, (TypeError, AttributeError, NameError, ImportError))
-
-
-def _backoff(attempt: int) -> float:
-    """Exponential, with jitter: about 1, 2, 4… seconds, at most five minutes."""
-    return min(_LONGEST_WAIT, 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret

@@ -12,14 +12,25 @@ from sorbus.pipelines.builtin import BUILTIN, DocumentExtraction, EmailAnalysis
 from sorbus.pipelines.component import ClientFactory, Pipelines
 from sorbus.pipelines.definition import Pipeline
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Definition, Result, Run, StageRun
+from sorbus.pipelines.resources.run import Definition, Result, Run, StageItem, StageRun
+from sorbus.pipelines.stages import AnyAction
 from sorbus.resource.application import Sorbus
 from sorbus.resource.domain import Domain
 
 PIPELINES = Domain(
     "pipelines",
     description="Content, the pipelines that work on it, and what they found.",
-    resources=[Content, Definition, Run, StageRun, Result, LlmCall, EmailAnalysis, DocumentExtraction],
+    resources=[
+        Content,
+        Definition,
+        Run,
+        StageRun,
+        StageItem,
+        Result,
+        LlmCall,
+        EmailAnalysis,
+        DocumentExtraction,
+    ],
 )
 
 
@@ -28,6 +39,7 @@ def pipeline_application(
     domains: Sequence[Domain] = (),
     pipelines: Sequence[Pipeline] = BUILTIN,
     models: ModelConfig | str | ClientFactory = "local:default",
+    blocks: Sequence[AnyAction] | None = None,
     concurrency: int = 8,
     run_jobs: bool = True,
     job_options: dict[str, Any] | None = None,
@@ -39,13 +51,15 @@ def pipeline_application(
         domains: your own domains; the stages of your pipelines live there.
         pipelines: what it can run; the built-in ones by default.
         models: a model's name, a configuration, or a function that makes a client over a sink.
+        blocks: the actions that the users of the application may compose pipelines of; by default those of
+            `pipelines`.
         concurrency: how many runs this process advances at once.
         run_jobs: False makes a process that starts runs and leaves the work to others.
         job_options: options of `JobRunner`, such as `dead_after`.
         options: those of `Sorbus`.
     """
     jobs = Jobs(run=run_jobs, **(job_options or {}))
-    parts = Pipelines(pipelines, jobs=jobs, models=models, concurrency=concurrency)
+    parts = Pipelines(pipelines, jobs=jobs, models=models, concurrency=concurrency, blocks=blocks)
     app = Sorbus(domains=[PIPELINES, *domains], components=[parts, jobs], **options)
     app.provide(Jobs, jobs)
     return app

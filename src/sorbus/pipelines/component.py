@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from pydantic import TypeAdapter, ValidationError
+
+from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseFault
+from sorbus.errors.inputs import InvalidInput
 from sorbus.errors.pipelines import (
-    DuplicatePipeline,
+    BadFork,
+    InvalidDefinition,
     NoSuchContent,
     NoSuchPipeline,
+    NothingAwaited,
     PipelinesNotStarted,
+    ReservedPipeline,
     RunKeepsDying,
     UnknownPipelineVersion,
 )
@@ -25,13 +34,19 @@ from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
-from sorbus.pipelines.advance import Advancer, Observer
-from sorbus.pipelines.definition import Pipeline
-from sorbus.pipelines.resources.run import Definition
+from sorbus.pipelines.advance import Advancer
+from sorbus.pipelines.definition import DEFAULT_QUEUE, Pipeline
+from sorbus.pipelines.dynamic import pipeline_from
+from sorbus.pipelines.events import EventKind, Observer
+from sorbus.pipelines.live import Live
+from sorbus.pipelines.registry import Registry
+from sorbus.pipelines.resources.run import Definition, Run
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
 from sorbus.pipelines.sql import sql
-from sorbus.pipelines.starting import Starter
+from sorbus.pipelines.stages import AnyAction, Await
+from sorbus.pipelines.starting import Defined, Starter
 from sorbus.pipelines.store import RunStore
-from sorbus.scope import EveryTenant
+from sorbus.scope import EveryTenant, Scope, tenant_key
 from sorbus.types.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -54,6 +69,8 @@ class Pipelines(Starter):
 
     Args:
         pipelines: the static definitions.
+        blocks: the actions that the users of the application may compose pipelines of; by default those of the
+            static ones.
         jobs: the application's jobs.
         models: a model's name, a configuration, or a function that makes a client over a sink; by default the
             embedded local model.
@@ -70,15 +87,9 @@ class Pipelines(Starter):
         jobs: Jobs,
         models: ModelConfig | str | ClientFactory = "local:default",
         concurrency: int = 8,
+        blocks: Sequence[AnyAction] | None = None,
     ) -> None:
-        self.pipelines: dict[tuple[str, int], Pipeline] = {}
-        self.current: dict[str, Pipeline] = {}
-        for each in pipelines:
-            if self.pipelines.setdefault((each.name, each.version), each) is not each:
-                raise DuplicatePipeline(each.name, each.version)
-            known = self.current.get(each.name)
-            if known is None or known.version < each.version:
-                self.current[each.name] = each
+        self.registry = Registry(pipelines, blocks)
         self.jobs = jobs
         self.concurrency = concurrency
         self._given = models
@@ -88,6 +99,7 @@ class Pipelines(Starter):
         self._advancer: Advancer | None = None
         self._repair: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
+        self._live: Live | None = None
 
     def system_scripts(self) -> tuple[SystemScript, ...]:
         """The jobs' tables, and the index by which a run finds its job."""
@@ -107,8 +119,12 @@ class Pipelines(Starter):
         app.provide(ModelClient, client)
         app.provide(Starter, self)
         app.provide(Pipelines, self)
-        self._advancer = Advancer(app, RunStore(self._pool), sink, self.pipelines, self._observers)
-        for queue in {each.queue for each in self.pipelines.values()}:
+        self._live = Live(
+            lambda run_id, tenant, what: app.announce(Run, {"id": run_id}, action=what, tenant=tenant)
+        )
+        self._advancer = Advancer(app, RunStore(self._pool), sink, self.registry, self._observers, self._live)
+        # What users compose runs in the default queue.
+        for queue in {DEFAULT_QUEUE, *(each.queue for each in self.registry.pipelines.values())}:
             self.jobs.register(WORKER, self._advancer, queue=queue, limit=self.concurrency)
         await self._publish(app)
         self._repair = asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")
@@ -120,6 +136,9 @@ class Pipelines(Starter):
             repair.cancel()
             with suppress(asyncio.CancelledError):
                 await repair
+        live, self._live = self._live, None
+        if live is not None:
+            await live.close()
         client, self._client = self._client, None
         if client is not None:
             await client.close()
@@ -138,7 +157,7 @@ class Pipelines(Starter):
 
     async def _publish(self, app: Sorbus) -> None:
         scope = app.system_scope()
-        for each in self.pipelines.values():
+        for each in self.registry.pipelines.values():
             data = each.to_data()
             await Definition.publish(
                 scope,
@@ -157,53 +176,166 @@ class Pipelines(Starter):
         Raises:
             NoSuchPipeline: the application has none of this name.
         """
-        found = self.current.get(pipeline)
-        if found is None:
-            raise NoSuchPipeline(pipeline, allowed=self.current)
-        return found.version
+        return self.registry.version_of(pipeline)
+
+    async def defined(self, scope: Scope, name: str, stages: Sequence[Mapping[str, Any]]) -> Defined:
+        """Check a pipeline that is given as data, and choose its version.
+
+        Raises:
+            InvalidDefinition: it is no pipeline.
+            ReservedPipeline: the application has one of this name in its code.
+        """
+        if name in self.registry.current:
+            raise ReservedPipeline(name)
+        app = self._need_app()
+        owner = tenant_key(scope.tenant)
+        async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            latest: int = await connection.fetchval(sql("latest_version"), owner, name)
+        made = pipeline_from(stages, name=name, version=latest + 1, blocks=self.registry.blocks)
+        return Defined(owner, made.version, made.to_data()["edges"])
+
+    async def startable(self, scope: Scope, definition_id: Any) -> Any:
+        """The definition that a run may be started from.
+
+        Raises:
+            NoSuchPipeline: the tenant has no such definition, it is retired, or it is one in code.
+        """
+        mine = Definition.query(scope).where(
+            Definition.id == definition_id, Definition.owner == tenant_key(scope.tenant)
+        )
+        found = await mine.one_or_none()
+        if found is None or found.retired_at is not None:
+            raise NoSuchPipeline(str(definition_id), allowed=())
+        return found
 
     async def enqueue(self, run: Any) -> None:
         """Write a run's stages and its job into the open transaction."""
-        await self._enqueue(run.id, run.tenant, run.pipeline, run.version)
+        await self._enqueue(run.id, run.tenant, run.pipeline, run.version, run.definition_id, again=True)
 
-    async def _enqueue(self, run_id: Any, tenant: str, name: str, version: int) -> None:
+    async def _enqueue(
+        self,
+        run_id: Any,
+        tenant: str,
+        name: str,
+        version: int,
+        definition_id: UUID | None,
+        *,
+        again: bool = False,
+    ) -> None:
+        """Give a run a job, and a new one its stages.
+
+        Args:
+            again: whether stages that have failed or were cancelled are taken up again.
+        """
         app = self._need_app()
         opened = app.engine.transaction_of_task()
-        pipeline = self.pipelines.get((name, version))
-        if opened is None or pipeline is None:
-            if pipeline is None:
-                known = [f"{each} {number}" for each, number in self.pipelines]
-                raise UnknownPipelineVersion(name, version, known=known)
+        if opened is None:
             raise PipelinesNotStarted
-        stages = pipeline.stages
-        names = [each.name for each in stages]
         connection = await opened.session(app.engine.layers["postgres"])
+        pipeline = await self.registry.find(name, version, definition_id, partial(_row, connection))
+        failed = [each.name for each in pipeline.stages if each.name not in pipeline.plan.handled]
         job = await connection.fetchval(
             sql("start_run"),
             run_id,
             tenant,
-            [uuid7() for _ in stages],
-            names,
-            list(range(len(stages))),
-            [0 if position == 0 else 1 for position in range(len(stages))],
-            [f'["{following}"]' for following in names[1:]] + ["[]"],
+            [uuid7() for _ in pipeline.stages],
+            [each.name for each in pipeline.stages],
+            list(range(len(pipeline.stages))),
+            [state.value for state in pipeline.first_states],
             pipeline.queue,
             _MOST_CLAIMS,
             {"tenant": tenant},
+            pipeline.priority,
+            failed,
+            again,
         )
         if job is None:
             raise NoSuchContent
-        opened.on_commit.append(lambda: self._wake(pipeline.queue))
+        opened.on_commit.append(lambda: self._started(run_id, tenant, pipeline.queue))
+
+    async def _started(self, run_id: Any, tenant: str, queue: str) -> None:
+        await self._wake(queue)
+        if self._live is not None:
+            self._live.touch(run_id, tenant, EventKind.STARTED)
 
     async def _wake(self, queue: str) -> None:
         self.jobs.wake({queue})
 
     async def cancel(self, run: Any) -> None:
-        """Cancel a run's jobs within the open transaction."""
+        """Cancel a run's jobs and the stages in hand within the open transaction."""
         app = self._need_app()
         async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            await connection.execute(sql("cancel_stages"), run.id)
             for row in await connection.fetch(sql("job_of_run"), str(run.id)):
                 await cancel_job(connection, row["id"])
+
+    async def forkable(self, run: Any, stage: str, outputs: Mapping[str, Any]) -> None:
+        """Check that a run can be forked at a stage, with some outputs edited.
+
+        Raises:
+            BadFork: it has no such stage, or an output that is not before it.
+        """
+        pipeline = await self._pipeline_of(run)
+        if pipeline.stage(stage) is None:
+            raise BadFork(stage, "there is no such stage", at=("fork_stage",), allowed=pipeline.plans)
+        kept = [name for name in pipeline.plans if name not in pipeline.plan.after(stage)]
+        for name, value in outputs.items():
+            if name not in kept:
+                raise BadFork(
+                    stage, f"`{name}` is no stage before it", at=("fork_outputs", name), allowed=kept
+                )
+            _typed(pipeline.plans[name].gives, value, "Run.fork", ("fork_outputs", name))
+
+    async def copy_stages(self, run: Any) -> None:
+        """Give a fork what it keeps of the run that it comes from."""
+        pipeline = await self._pipeline_of(run)
+        anew = pipeline.plan.after(run.fork_stage)
+        kept = [name for name in pipeline.plans if name not in anew]
+        app = self._need_app()
+        async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            edits = encode_json(run.fork_outputs).decode()
+            await connection.execute(sql("copy_stages"), run.id, run.forked_from, kept, edits)
+
+    async def _pipeline_of(self, run: Any) -> Pipeline:
+        app = self._need_app()
+        async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            return await self.registry.find(
+                run.pipeline, run.version, run.definition_id, partial(_row, connection)
+            )
+
+    async def nudge(self, run: Any) -> None:
+        """See to it that a run has a job which is due, within the open transaction."""
+        app = self._need_app()
+        opened = app.engine.transaction_of_task()
+        if opened is None:
+            raise PipelinesNotStarted
+        connection = await opened.session(app.engine.layers["postgres"])
+        woken = await connection.fetch(sql("wake_run"), str(run.id))
+        for row in woken:
+            opened.on_commit.append(partial(self._wake, row["queue"]))
+        # A job that runs sees for itself what has been said, before it ends.
+        if not woken and not await connection.fetch(sql("job_of_run"), str(run.id)):
+            await self._enqueue(run.id, run.tenant, run.pipeline, run.version, run.definition_id)
+
+    async def give(self, scope: Scope, run: Any, stage: str, value: Any) -> None:
+        """Give a stage of a run the value that it waits for.
+
+        Raises:
+            NothingAwaited: the run does not wait for it.
+            InvalidInput: the value is not of the declared type.
+        """
+        app = self._need_app()
+        layer = app.engine.layers["postgres"]
+        pipeline = await self._pipeline_of(run)
+        plain = _checked(pipeline, stage, value)
+        async with app.engine.transaction(nested=True) as opened:
+            connection = await opened.session(layer)
+            await layer.look(connection, scope.tenant)
+            row = await connection.fetchrow(sql("give"), run.id, stage, plain)
+            if row is None:
+                raise await _not_awaited(connection, run.id, stage, pipeline)
+            if row["state"] != RunState.PAUSED:
+                await self.nudge(run)
 
     def _need_pool(self) -> Pool:
         if self._pool is None:
@@ -233,7 +365,7 @@ class Pipelines(Starter):
         app = self._need_app()
         store = RunStore(self._need_pool())
         found = await store.lost(older_than)
-        for run_id, tenant, name, version, spent in found:
+        for run_id, tenant, name, version, definition_id, spent in found:
             if spent:
                 await store.fail_run(run_id, RunKeepsDying(name).to_dict())
                 continue
@@ -245,7 +377,43 @@ class Pipelines(Starter):
                     # Another node may repair the same run at this moment: the first one gives it its job.
                     held = await connection.fetch(sql("hold_lost_run"), run_id)
                     if held and not await connection.fetch(sql("job_of_run"), str(run_id)):
-                        await self._enqueue(run_id, tenant, name, version)
-            except UnknownPipelineVersion as error:
+                        await self._enqueue(run_id, tenant, name, version, definition_id)
+            except (UnknownPipelineVersion, InvalidDefinition) as error:
                 await store.fail_run(run_id, error.to_dict())
         return len(found)
+
+
+async def _row(connection: Any, definition_id: UUID) -> Any:
+    return await connection.fetchrow(sql("definition"), definition_id)
+
+
+async def _not_awaited(connection: Any, run_id: Any, stage: str, pipeline: Pipeline) -> NothingAwaited:
+    """Why a run does not take a value for a stage that waits for one."""
+    awaited = [each.name for each in pipeline.stages if isinstance(each.work, Await)]
+    row = await connection.fetchrow(sql("awaiting"), run_id, awaited)
+    if row is None or row["state"] not in OPEN_RUNS:
+        return NothingAwaited(stage, why="the run has ended", allowed=())
+    return NothingAwaited(stage, why="it has got one, or does not need it any more", allowed=row["open"])
+
+
+def _checked(pipeline: Pipeline, stage: str, value: Any) -> Any:
+    """A value for a stage, as plain data of the type that it waits for."""
+    awaited = {each.name: each.work.type for each in pipeline.stages if isinstance(each.work, Await)}
+    if stage not in awaited:
+        why = "it is no stage that waits for a value" if pipeline.stage(stage) else "there is no such stage"
+        raise NothingAwaited(stage, why=why, allowed=awaited)
+    return _typed(awaited[stage], value, "Run.give", ("value",))
+
+
+def _typed(kind: Any, value: Any, action: str, at: tuple[str, ...]) -> Any:
+    """A value as plain data of a type.
+
+    Raises:
+        InvalidInput: it is not of the type.
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    try:
+        return adapter.dump_python(adapter.validate_python(value), mode="json")
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(action, at[0], problem=first["msg"], at=(*at[1:], *first["loc"])) from error

@@ -1,154 +1,105 @@
-"""Static definitions: typed stages in written order, checked when they are declared."""
+"""Definitions: pipelines in Python, checked when they are declared."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from uuid import UUID
+from typing import Any, Self
 
-from sorbus.errors.pipelines import (
-    DuplicateStage,
-    PipelineWithoutStages,
-    StageInputMismatch,
-    UnknownStageInput,
-)
-from sorbus.resource.actions import GenericAction
+from sorbus.errors.pipelines import BadStageOption
+from sorbus.pipelines.checking import StagePlan, checked
+from sorbus.pipelines.drawing import drawn, to_data
+from sorbus.pipelines.graph import Graph
+from sorbus.pipelines.resources.states import StageState
+from sorbus.pipelines.stages import Stage
 
-CONTENT = "content"
-"""The parameter of a stage that takes the content itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageContext:
-    """What a running stage may ask its scope for: `scope.get(StageContext)`.
-
-    Attributes:
-        run_id, stage: where it stands; together the idempotency key of whatever it does outside the database.
-        attempt: the number of this attempt, from 1.
-    """
-
-    run_id: UUID
-    stage: str
-    attempt: int
-    tenant: str
-
-    @property
-    def idempotency_key(self) -> str:
-        """The same for every attempt at this stage of this run."""
-        return f"{self.run_id}:{self.stage}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageContent:
-    """The content of a run, as its stages get it."""
-
-    id: UUID
-    source_type: str
-    title: str
-    text: str
-    metadata: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One stage: a generic action whose parameters are `content` and the outputs of earlier stages by name.
-
-    Attributes:
-        name: unique in its pipeline.
-        attempts: how often it is tried before the run fails.
-        timeout: seconds that one attempt may take; None for no limit.
-    """
-
-    name: str
-    action: GenericAction[Any, Any]
-    attempts: int = 3
-    timeout: float | None = 600.0
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The names of its parameters after `cls` and `scope`."""
-        return tuple(inspect.signature(self.action.function).parameters)[2:]
-
-
-def stage(
-    action: GenericAction[Any, Any], *, name: str = "", attempts: int = 3, timeout: float | None = 600.0
-) -> Stage:
-    """A stage of a pipeline; its name is the action's unless given."""
-    return Stage(name=name or action.name, action=action, attempts=attempts, timeout=timeout)
+DEFAULT_QUEUE = "pipelines"
+_LOWEST_PRIORITY = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """A pipeline: its stages run one after the other, each on the content and on what came before.
 
+    With `Pipeline.graph` they run side by side instead, each as soon as what it waits for is there.
+
     Args:
         name: how runs refer to it.
         version: raise it when stages change; a run keeps the version that it started with.
         stages: in the order in which they run.
+        queue: the queue of its jobs.
+        priority: of its jobs, from 0 (first) to 9.
+        side_by_side: how many stages and items of one run are under way at once.
+        ordered: whether each stage waits for the one written before it.
+
+    Attributes:
+        plan: the graph that the stages make.
+        plans: what each stage needs to run, by name.
 
     Raises:
         PipelineWithoutStages: it has none.
         DuplicateStage: two stages bear one name.
         UnknownStageInput: a stage takes something that is neither the content nor an earlier stage.
         StageInputMismatch: a stage takes an earlier output as another type than it has.
+        UnknownStage: a stage waits for one that is not in the pipeline.
+        PipelineCycle: stages wait for each other.
+        UnreachableStage: a stage can never start.
+        BadCondition: a condition or a place in an output cannot be read.
+        NoSuchOutput: it names a field that an output does not have.
+        BadStageOption: a value that is not allowed.
     """
 
     name: str
     stages: Sequence[Stage] = field(kw_only=True)
     version: int = field(default=1, kw_only=True)
     description: str = field(default="", kw_only=True)
-    queue: str = field(default="pipelines", kw_only=True)
+    queue: str = field(default=DEFAULT_QUEUE, kw_only=True)
+    priority: int = field(default=0, kw_only=True)
+    side_by_side: int = field(default=8, kw_only=True)
+    ordered: bool = field(default=True, kw_only=True)
+    plan: Graph = field(init=False, repr=False, compare=False)
+    plans: Mapping[str, StagePlan] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", tuple(self.stages))
-        if not self.stages:
-            raise PipelineWithoutStages(self.name)
-        earlier: dict[str, Any] = {}
-        for each in self.stages:
-            if each.name in earlier or each.name == CONTENT:
-                raise DuplicateStage(self.name, each.name)
-            self._check_inputs(each, earlier)
-            earlier[each.name] = _annotation(each.action, "return")
+        if not 0 <= self.priority <= _LOWEST_PRIORITY:
+            raise BadStageOption(self.name, "priority", self.priority, allowed="0 (first) to 9")
+        if self.side_by_side < 1:
+            raise BadStageOption(self.name, "side_by_side", self.side_by_side, allowed="1 or more")
+        stages = tuple(self.stages)
+        graph, plans = checked(self.name, stages, ordered=self.ordered)
+        object.__setattr__(self, "stages", stages)
+        object.__setattr__(self, "plan", graph)
+        object.__setattr__(self, "plans", plans)
 
-    def _check_inputs(self, each: Stage, earlier: Mapping[str, Any]) -> None:
-        for need in each.needs:
-            if need == CONTENT:
-                continue
-            if need not in earlier:
-                raise UnknownStageInput(self.name, each.name, need, allowed=[CONTENT, *earlier])
-            wanted = _annotation(each.action, need)
-            if wanted != earlier[need]:
-                raise StageInputMismatch(
-                    self.name, each.name, need, wanted=_shown(wanted), given=_shown(earlier[need])
-                )
+    @classmethod
+    def graph(cls, name: str, *, stages: Sequence[Stage], **options: Any) -> Self:
+        """A pipeline whose stages run side by side, each as soon as what it waits for is there.
+
+        A stage waits for the stages whose outputs it takes, for those in its `after`, and for those that its `when`
+        looks at.
+
+        Args:
+            options: those of `Pipeline`.
+        """
+        return cls(name, stages=stages, ordered=False, **options)
+
+    @property
+    def first_states(self) -> list[StageState]:
+        """The states that the stages of a new run have."""
+        roots = {each.name for each in self.plan.vertices if not each.edges}
+        return [
+            StageState.READY if each.name in roots and not each.waits else StageState.WAITING
+            for each in self.stages
+        ]
 
     def stage(self, name: str) -> Stage | None:
         """The stage of a name."""
         return next((each for each in self.stages if each.name == name), None)
 
+    def draw(self) -> str:
+        """The stages and what each waits for, one to a line."""
+        return drawn(self.plan)
+
     def to_data(self) -> dict[str, Any]:
         """The definition as plain data, as its row holds it."""
-        return {
-            "stages": [
-                {
-                    "name": each.name,
-                    "action": f"{each.action.owner.__name__}.{each.action.name}",
-                    "attempts": each.attempts,
-                }
-                for each in self.stages
-            ],
-            "edges": [[a.name, b.name] for a, b in zip(self.stages, self.stages[1:], strict=False)],
-        }
-
-
-def _annotation(action: GenericAction[Any, Any], name: str) -> Any:
-    found = action.function.__annotations__.get(name)
-    if isinstance(found, str):
-        found = inspect.get_annotations(action.function, eval_str=True).get(name)
-    return found
-
-
-def _shown(annotation: Any) -> str:
-    return getattr(annotation, "__name__", str(annotation))
+        return to_data(self.stages, self.plan)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sorbus.errors.pipelines import PipelinesNotStarted
+from sorbus.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """What a definition is besides what its author wrote."""
+
+    owner: str
+    version: int
+    edges: list[list[str]]
 
 
 class Starter:
@@ -24,4 +36,46 @@ class Starter:
 
     async def cancel(self, run: Any) -> None:
         """Cancel a run's job."""
+        raise PipelinesNotStarted
+
+    async def defined(self, scope: Scope, name: str, stages: Sequence[Mapping[str, Any]]) -> Defined:
+        """Check a pipeline that is given as data, and choose its version.
+
+        Raises:
+            InvalidDefinition: it is no pipeline.
+            ReservedPipeline: the application has one of this name in its code.
+        """
+        raise PipelinesNotStarted
+
+    async def startable(self, scope: Scope, definition_id: Any) -> Any:
+        """The definition that a run may be started from.
+
+        Raises:
+            NoSuchPipeline: the tenant has no such definition, it is retired, or it is one in code.
+        """
+        raise PipelinesNotStarted
+
+    async def forkable(self, run: Any, stage: str, outputs: Mapping[str, Any]) -> None:
+        """Check that a run can be forked at a stage, with some outputs edited.
+
+        Raises:
+            BadFork: it has no such stage, or an output that is not before it.
+        """
+        raise PipelinesNotStarted
+
+    async def copy_stages(self, run: Any) -> None:
+        """Give a fork what it keeps of the run that it comes from."""
+        raise PipelinesNotStarted
+
+    async def nudge(self, run: Any) -> None:
+        """See to it that a run has a job which is due."""
+        raise PipelinesNotStarted
+
+    async def give(self, scope: Scope, run: Any, stage: str, value: Any) -> None:
+        """Give a stage of a run the value that it waits for.
+
+        Raises:
+            NothingAwaited: the run does not wait for it.
+            InvalidInput: the value is not of the declared type.
+        """
         raise PipelinesNotStarted

@@ -13,60 +13,88 @@ import msgspec
 
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.group_commit import GroupCommit
+from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.errors.database import DatabaseFault, TextNotStorable
+from sorbus.errors.database import DatabaseFault, Deadlock, TextNotStorable
 from sorbus.jobs.leases import Lease
-from sorbus.pipelines.definition import StageContent
+from sorbus.pipelines.progress import ItemRow, Progress, StageRow
+from sorbus.pipelines.resources.states import RunState, StageState
 from sorbus.pipelines.sql import sql
+from sorbus.pipelines.stages import StageContent
 from sorbus.types.uuid7 import uuid7
 
 # An escaped NUL in JSON, as against an escaped backslash before `u0000`.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """A run in this process's hands.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What has become of one stage, or of one item of it.
 
     Attributes:
-        fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
-        outputs: the committed outputs by stage, as plain data.
-        attempts: how many attempts at each stage have failed.
+        output: as plain data.
+        attempt: how many attempts have failed.
+        delay: seconds until it may start; None for at once.
+        index: the item's; None for the stage itself.
     """
 
-    id: UUID
-    tenant: str
-    pipeline: str
-    version: int
-    fresh: bool
-    content: StageContent
-    outputs: dict[str, Any]
-    attempts: dict[str, int]
+    stage: str
+    state: StageState
+    output: Any = None
+    error: Any = None
+    attempt: int = 0
+    started_at: datetime | None = None
+    delay: float | None = None
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run ends, or falls asleep.
+
+    Attributes:
+        result: the outputs by stage, of a run that is completed.
+        sleep: seconds until it goes on by itself; None for never.
+    """
+
+    state: RunState
+    error: Any = None
+    result: dict[str, Any] | None = None
+    sleep: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """One stage's output on its way to the database.
+    """What is to be committed of one run.
 
     Attributes:
-        output: as plain data.
-        result: all outputs by stage, when this is the run's last stage.
+        signals: how many signals have been seen.
     """
 
     run_id: UUID
-    stage: str
-    output: Any
-    started_at: datetime
-    result: dict[str, Any] | None
+    changes: Sequence[Change]
     lease: Lease
+    signals: int = 0
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a checkpoint: whether it was taken, and whether the run was finished by it."""
+    """What became of a checkpoint.
+
+    Attributes:
+        taken: False when the lease is lost, the run has ended, or somebody else settled one of the stages first.
+        state: that of the run before.
+    """
 
     taken: bool
-    finished: bool
+    ended: bool = False
+    state: RunState = RunState.RUNNING
+    signals: int = 0
+
+
+REFUSED = Verdict(taken=False)
+_DEADLOCKS = 4
 
 
 class RunStore:
@@ -79,23 +107,38 @@ class RunStore:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self._begins: GroupCommit[tuple[UUID, Lease], Progress | None] = GroupCommit(self._begin)
-        self._checkpoints: GroupCommit[Checkpoint, Verdict | Exception] = GroupCommit(self._complete_each)
+        self._checkpoints: GroupCommit[Checkpoint, Verdict | Exception] = GroupCommit(
+            lambda items: _each_alone(self._checkpoint, items)
+        )
+        self._items: GroupCommit[Checkpoint, Verdict | Exception] = GroupCommit(
+            lambda items: _each_alone(self._checkpoint_items, items)
+        )
 
     async def begin(self, run_id: UUID, lease: Lease) -> Progress | None:
-        """Take a run in hand; None when it is finished, cancelled, gone, or the lease is lost."""
+        """Take a run in hand; None when it has ended, is paused or gone, or the lease is lost."""
         return await self._begins.submit((run_id, lease))
 
-    async def complete(self, checkpoint: Checkpoint) -> Verdict:
-        """Commit a stage's output and what follows from it."""
-        answer = await self._checkpoints.submit(checkpoint)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    async def checkpoint(self, checkpoint: Checkpoint) -> Verdict:
+        """Commit what has become of stages, and what follows from it for the run."""
+        return _answer(await self._checkpoints.submit(checkpoint))
 
-    async def fail_stage(self, run_id: UUID, stage: str, error: Any, lease: Lease, *, final: bool) -> bool:
-        """Write a failed attempt; `final` fails the run too. False when the lease is lost."""
+    async def checkpoint_items(self, checkpoint: Checkpoint) -> Verdict:
+        """Commit what has become of items."""
+        return _answer(await self._items.submit(checkpoint))
+
+    async def open_undo(self, progress: Progress, names: Sequence[str], lease: Lease) -> bool:
+        """Make the rows of what undoes the stages of a failed run; False when the lease is lost."""
         rows = await self._fetch(
-            "fail_stage", run_id, stage, error, final, lease.id, lease.attempt, lease.attempted_at, lease.node
+            "open_undo",
+            progress.id,
+            progress.tenant,
+            [uuid7() for _ in names],
+            list(names),
+            [len(progress.stages) + position for position in range(len(names))],
+            lease.id,
+            lease.attempt,
+            lease.attempted_at,
+            lease.node,
         )
         return bool(rows)
 
@@ -103,72 +146,157 @@ class RunStore:
         """End a run that cannot go on."""
         await self._fetch("fail_run", run_id, error)
 
-    async def lost(self, older_than: float) -> list[tuple[UUID, str, str, int, bool]]:
-        """Unfinished runs that no job will advance: id, tenant, pipeline, version, and whether a job was used up."""
+    async def definition(self, definition_id: UUID) -> Any:
+        """The row of a definition, or None."""
+        rows = await self._fetch("definition", definition_id)
+        return rows[0] if rows else None
+
+    async def lost(self, older_than: float) -> list[tuple[UUID, str, str, int, UUID | None, bool]]:
+        """Unfinished runs that no job will advance, and of each whether its job was used up.
+
+        Returns:
+            Id, tenant, pipeline, version, definition, used up.
+        """
         return [tuple(row) for row in await self._fetch("lost_runs", older_than)]
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
-        try:
-            async with self.pool.connection() as connection:
-                return await connection.fetch(sql(name), *args)
-        except Exception as error:
-            known = translate(error)
-            if known is None:
-                raise
-            raise known from error
+        for left in reversed(range(_DEADLOCKS)):
+            try:
+                async with self.pool.connection() as connection:
+                    return await connection.fetch(sql(name), *args)
+            except Exception as error:
+                known = translate(error)
+                # A statement over many runs may meet somebody's transaction over some of them; it did nothing then.
+                if isinstance(known, Deadlock) and left:
+                    continue
+                if known is None:
+                    raise
+                raise known from error
+        raise AssertionError("the last attempt answers or raises")
 
     async def _begin(self, items: list[tuple[UUID, Lease]]) -> list[Progress | None]:
-        leases = [lease for _, lease in items]
-        rows = await self._fetch("begin_runs", [run for run, _ in items], *_lease_columns(leases))
+        runs = [{"run_id": run, **_lease_row(lease)} for run, lease in items]
+        rows = await self._fetch("begin_runs", _text(runs))
         found = {row["id"]: _progress(row) for row in rows}
         return [found.get(run) for run, _ in items]
 
-    async def _complete_each(self, items: list[Checkpoint]) -> list[Verdict | Exception]:
-        """Like `_complete`, but what one checkpoint is to blame for does not fail the others of its group."""
-        try:
-            return list(await self._complete(items))
-        except DatabaseFault:
-            raise
-        except Exception as error:
-            if len(items) == 1:
-                return [error]
-        return [answer for each in items for answer in await self._complete_each([each])]
+    async def _checkpoint(self, items: list[Checkpoint]) -> list[Verdict]:
+        # One run has one checkpoint in a group at most: its conductor waits for each answer.
+        runs = [_run_row(each) for each in items]
+        changes = [
+            {"run_id": each.run_id, "attempt": change.attempt, **_change_row(change)}
+            for each in items
+            for change in each.changes
+        ]
+        rows = await self._fetch("checkpoint", _text(runs), _text(changes))
+        verdicts = {
+            row["run_id"]: Verdict(
+                taken=True, ended=row["ended"], state=RunState(row["state"]), signals=row["signals"]
+            )
+            for row in rows
+        }
+        return [verdicts.get(each.run_id, REFUSED) for each in items]
 
-    async def _complete(self, items: list[Checkpoint]) -> list[Verdict]:
-        # One run has one stage in a group at most: a second one waits for the first's answer.
-        rows = await self._fetch(
-            "complete_stages",
-            [each.run_id for each in items],
-            [each.stage for each in items],
-            [each.output for each in items],
-            [each.started_at for each in items],
-            [each.result is not None for each in items],
-            [uuid7() for _ in items],
-            [each.result or {} for each in items],
-            *_lease_columns([each.lease for each in items]),
-        )
-        verdicts = {row["run_id"]: Verdict(taken=True, finished=row["finished"]) for row in rows}
-        refused = Verdict(taken=False, finished=False)
-        return [verdicts.get(each.run_id, refused) for each in items]
+    async def _checkpoint_items(self, items: list[Checkpoint]) -> list[Verdict]:
+        changes = [
+            {
+                "id": uuid7(),
+                "run_id": each.run_id,
+                "index": change.index,
+                "failed": change.attempt,
+                **_lease_row(each.lease),
+                **_change_row(change),
+            }
+            for each in items
+            for change in each.changes
+        ]
+        rows = await self._fetch("checkpoint_items", _text(changes))
+        written = {(row["run_id"], row["stage"], row["index"]) for row in rows}
+        runs = {row["run_id"]: row for row in rows}
+        return [
+            Verdict(
+                taken=True, state=RunState(runs[each.run_id]["state"]), signals=runs[each.run_id]["signals"]
+            )
+            if all((each.run_id, change.stage, change.index) in written for change in each.changes)
+            else REFUSED
+            for each in items
+        ]
 
 
-def _lease_columns(leases: Sequence[Lease]) -> tuple[list[Any], ...]:
-    return (
-        [each.id for each in leases],
-        [each.attempt for each in leases],
-        [each.attempted_at for each in leases],
-        [each.node for each in leases],
-    )
+async def _each_alone(write: Any, items: list[Checkpoint]) -> list[Verdict | Exception]:
+    """Write a group; what one checkpoint is to blame for does not fail the others of its group."""
+    try:
+        return list(await write(items))
+    except DatabaseFault:
+        raise
+    except Exception as error:
+        if len(items) == 1:
+            return [error]
+    return [answer for each in items for answer in await _each_alone(write, [each])]
+
+
+def _text(value: Any) -> str:
+    return encode_json(value).decode()
+
+
+def _answer(answer: Verdict | Exception) -> Verdict:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _lease_row(lease: Lease) -> dict[str, Any]:
+    return {
+        "job_id": lease.id,
+        "attempt": lease.attempt,
+        "attempted_at": lease.attempted_at,
+        "node": lease.node,
+    }
+
+
+def _run_row(checkpoint: Checkpoint) -> dict[str, Any]:
+    row = {
+        "run_id": checkpoint.run_id,
+        "rows": len(checkpoint.changes),
+        "signals": checkpoint.signals,
+        **_lease_row(checkpoint.lease),
+    }
+    ending = checkpoint.ending
+    if ending is not None:
+        row |= {
+            "ends": ending.state.value,
+            "error": ending.error,
+            "result_id": uuid7(),
+            "result": ending.result,
+            "sleep": ending.sleep,
+        }
+    return row
+
+
+def _change_row(change: Change) -> dict[str, Any]:
+    return {
+        "name": change.stage,
+        "state": change.state.value,
+        "output": change.output,
+        "error": change.error,
+        "started_at": change.started_at,
+        "delay": change.delay,
+    }
 
 
 def _progress(row: Any) -> Progress:
     stages: list[list[Any]] = row["stages"] or []
-    return Progress(
+    items: list[list[Any]] = row["items"] or []
+    progress = Progress(
         id=row["id"],
         tenant=row["tenant"],
         pipeline=row["pipeline"],
         version=row["version"],
+        definition_id=row["definition_id"],
+        model=row["model"],
         fresh=row["fresh"],
+        signals=row["signals"],
+        paused=row["paused"],
         content=StageContent(
             id=row["content_id"],
             source_type=row["source_type"],
@@ -176,9 +304,17 @@ def _progress(row: Any) -> Progress:
             text=row["text"],
             metadata=row["metadata"],
         ),
-        outputs={name: output for name, state, _, output in stages if state == "done"},
-        attempts={name: attempt for name, _, attempt, _ in stages},
     )
+    for name, state, attempt, output, wake_at, given, error in stages:
+        progress.stages[name] = StageRow(StageState(state), attempt, _moment(wake_at), given, output, error)
+    for name, index, state, attempt, output, wake_at in items:
+        rows = progress.items.setdefault(name, {})
+        rows[index] = ItemRow(StageState(state), attempt, _moment(wake_at), output)
+    return progress
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def encoded_size(value: Any) -> int:

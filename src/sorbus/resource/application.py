@@ -370,6 +370,31 @@ class Sorbus:
             raise NoSuchTopic(topic, allowed=())
         return self._hub.subscribe(topic, scope, after=after, records=records, known=known, backlog=backlog)
 
+    def announce(
+        self,
+        resource: type[Resource],
+        row: Mapping[str, Any],
+        *,
+        action: str,
+        tenant: str | None = None,
+    ) -> None:
+        """Tell the subscribers that a row has changed which SQL of your own has written. Call it after the commit.
+
+        It goes to the topics of the resource that can be made of the row, whatever their `on` and `where`; never to
+        durable ones, whose notifications must commit with the write.
+
+        Args:
+            row: the key, and the attributes that the topics name.
+            action: what `Notification.action` says.
+            tenant: the tenant's key, of a resource with tenants.
+
+        Raises:
+            UnknownResource: it is in no domain of this application.
+        """
+        spec = self.engine.spec_of(resource)
+        if self._hub is not None:
+            self._hub.announce(spec, row, action=action, tenant=tenant)
+
     async def can(
         self, action: Action | type[Resource], scope: Scope, subject: Any = None, /, **inputs: Any
     ) -> bool:

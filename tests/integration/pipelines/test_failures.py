@@ -12,13 +12,8 @@ from tests.integration.pipelines.workshop import Hands, Piece, craft, workshop
 from sorbus import Scope
 from sorbus.errors.base import Invalid
 from sorbus.errors.llm import ModelUnavailable
-from sorbus.pipelines import EventKind, Pipelines, Run, RunEvent, RunState, StageContext, StageState, advance
+from sorbus.pipelines import EventKind, Pipelines, Run, RunEvent, RunState, StageContext, StageState, attempts
 from sorbus.testing.model_server import ModelServer, Reply
-
-
-@pytest.fixture(autouse=True)
-def _short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advance, "_backoff", lambda attempt: 0.05 * attempt)
 
 
 def raising(error: Exception, *, times: int = 1000) -> Any:
@@ -191,7 +186,7 @@ async def test_an_answer_of_the_wrong_type_is_refused(url: str) -> None:
 
 
 async def test_an_output_that_is_too_large_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advance, "LARGEST_OUTPUT", 1000)
+    monkeypatch.setattr(attempts, "LARGEST_OUTPUT", 1000)
     hands = Hands({"glue": giving(Piece("x" * 1001))})
     run = await run_once(url, hands, attempts=5)
     error = error_of(run)

@@ -209,7 +209,7 @@ async def check_jobs(conn: Any, names: dict[str, str]) -> None:
         assert rescues == ["job-node-died"] * (job["attempt"] - 1), name
     left = await conn.fetchrow(
         "SELECT (SELECT count(*) FROM oban_jobs) AS jobs, (SELECT count(*) FROM results) AS results, "
-        "(SELECT count(*) FROM stage_runs WHERE state <> 'done' OR (position > 0 AND waits <> 0)) AS waiting, "
+        "(SELECT count(*) FROM stage_runs WHERE state <> 'done') AS waiting, "
         "(SELECT count(*) FROM llm_calls WHERE run_id NOT IN (SELECT id FROM pipeline_runs)) AS stray"
     )
     assert dict(left) == {"jobs": len(jobs), "results": len(jobs), "waiting": 0, "stray": 0}

@@ -24,6 +24,7 @@ from sorbus.llm.client import ModelClient
 from sorbus.llm.records import CallRecord, CallSink, CallStatus
 from sorbus.pipelines import BUILTIN
 from sorbus.pipelines.advance import Advancer
+from sorbus.pipelines.resources.states import StageState
 from sorbus.pipelines.store import Checkpoint, RunStore, Verdict
 
 SIDE_BY_SIDE = 4
@@ -68,7 +69,7 @@ class CutSink:
 
 def sharpen(knife: Knife) -> None:
     """Put the knife between the steps of the advancer and the store, in this process only."""
-    call, begin, complete, fetch = Advancer.__call__, RunStore.begin, RunStore.complete, RunStore._fetch
+    call, begin, save, fetch = Advancer.__call__, RunStore.begin, RunStore.checkpoint, RunStore._fetch
 
     async def cut_call(self: Advancer, job: Any) -> Any:
         knife.cut("claimed")
@@ -79,14 +80,19 @@ def sharpen(knife: Knife) -> None:
         knife.cut("begun")
         return found
 
-    async def cut_complete(self: RunStore, checkpoint: Checkpoint) -> Verdict:
-        knife.cut("saving", checkpoint.stage)
-        verdict = await complete(self, checkpoint)
-        knife.cut("saved", checkpoint.stage)
+    async def cut_save(self: RunStore, checkpoint: Checkpoint) -> Verdict:
+        done = [each.stage for each in checkpoint.changes if each.state is StageState.DONE]
+        for stage in done:
+            knife.cut("saving", stage)
+        verdict = await save(self, checkpoint)
+        for stage in done:
+            knife.cut("saved", stage)
         return verdict
 
     async def cut_fetch(self: RunStore, name: str, *args: Any) -> Any:
-        if name == "complete_stages" and knife.point == "sent" and args[1] == [knife.stage]:
+        changes = json.loads(args[1]) if name == "checkpoint" else []
+        done = any(each["name"] == knife.stage and each["state"] == "done" for each in changes)
+        if done and knife.point == "sent":
             # the statement is on its way: the server may or may not commit it
             sent = asyncio.create_task(fetch(self, name, *args))
             await asyncio.sleep(0.002)
@@ -97,7 +103,7 @@ def sharpen(knife: Knife) -> None:
     patches: dict[tuple[type, str], Callable[..., Any]] = {
         (Advancer, "__call__"): cut_call,
         (RunStore, "begin"): cut_begin,
-        (RunStore, "complete"): cut_complete,
+        (RunStore, "checkpoint"): cut_save,
         (RunStore, "_fetch"): cut_fetch,
     }
     for (owner, name), patch in patches.items():

@@ -9,6 +9,7 @@ from typing import Any
 from tests.integration.pipelines.helpers import application
 
 from sorbus import Domain, Policies, Resource, Scope, Sorbus, action, actor_present, authorize_if, policy
+from sorbus.jobs import Backoff
 from sorbus.pipelines import Pipeline, StageContent, StageContext, stage
 
 
@@ -18,6 +19,8 @@ class Piece:
 
     text: str
 
+
+SOON = Backoff(base=0.05, jitter=0.0)
 
 type Behaviour = Callable[[StageContext, str], Awaitable[Any]]
 
@@ -87,9 +90,9 @@ def craft(
         name,
         version=version,
         stages=[
-            stage(Workshop.cut),
-            stage(Workshop.glue, attempts=attempts, timeout=timeout),
-            stage(Workshop.paint),
+            stage(Workshop.cut, backoff=SOON),
+            stage(Workshop.glue, attempts=attempts, timeout=timeout, backoff=SOON),
+            stage(Workshop.paint, backoff=SOON),
         ],
     )
 

@@ -47,6 +47,7 @@ from sorbus.errors.framework import (
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejected, Required, WrongState
 from sorbus.errors.llm import AllModelsFailed, RateLimited
 from sorbus.errors.notifications import BadTopic, NoSuchTopic, NotResumable, PositionGone, TopicNeedsTenant
+from sorbus.errors.pipelines import PipelineCycle, RoundsUsedUp, UnreachableStage
 from sorbus.errors.states import BadStateMachine, NoStateChosen, NoSuchState, StateRefused
 from sorbus.errors.tenancy import (
     InvalidTenant,
@@ -178,10 +179,18 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "application-closed": {"name": "studio"},
     "application-not-found": {"name": "shp.app:app", "problem": "there is no module `shp`"},
     "bad-api-path": {"path": "Runs"},
+    "bad-condition": {"label": "email_analysis.answer", "why": "it compares with a value of type datetime"},
     "bad-cron": {"name": "nightly", "reason": "there is no minute 61"},
+    "bad-fork": {"name": "clasify", "why": "there is no such stage", "at": ("fork_stage",)},
     "bad-job-option": {"allowed": "a whole number from 1 to 20"},
     "bad-project-name": {"name": "3 Shops"},
+    "bad-stage-option": {"name": "classify", "option": "attempts", "value": 0, "allowed": "1 or more"},
     "broken-migration": {"name": "0002_score"},
+    "condition-undecided": {
+        "label": "email_analysis.answer",
+        "condition": "path(classify, ['score']) > 0.8",
+        "why": "'>' not supported between instances of 'str' and 'float'",
+    },
     "database-too-old": {"where": "db.example.org", "version": "13.4"},
     "duplicate-name": {"what": "resources", "name": "runs"},
     "embedded-version-mismatch": {"found": "17", "needed": "18"},
@@ -192,6 +201,10 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "immutable-record": {"name": "prompt"},
     "invalid-answer": {"problem": "Input should be a valid string"},
     "invalid-cursor": {"reason": "its signature does not fit this query"},
+    "invalid-definition": {
+        "pipeline": "review",
+        "why": "a stage has an `action`, a `pause` or an `approval`",
+    },
     "invalid-include": {"path": "contnt", "allowed": ["content", "steps"]},
     "invalid-page": {"name": "limit", "value": 5000, "allowed": "1 to 1000"},
     "invalid-parameter": {"name": "page[size]", "problem": "it is no number"},
@@ -205,8 +218,10 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "model-not-fetched": {"name": "qwen", "size": 1_117_000_000},
     "name-too-long": {"where": "Run.a_very_long_name"},
     "no-pipelines": {"name": "shop.app:app"},
+    "no-such-items": {"place": "extract.parts", "found": "a value of type str"},
     "no-such-job-handler": {"worker": "greeet"},
     "no-such-job-option": {"name": "priorty", "allowed": ["max_attempts", "priority"]},
+    "no-such-output": {"where": "classify", "name": "lable", "allowed": ["label", "score"]},
     "no-such-pipeline": {"name": "email_analisis", "allowed": ["document_extraction", "email_analysis"]},
     "no-such-place": {"option": "--backfill", "allowed": ["runs.score"]},
     "no-such-provider": {"model": "opnai:gpt"},
@@ -218,12 +233,18 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "not-enough-disk": {"name": "qwen", "needed": 1_117_000_000, "free": 90_000_000},
     "not-exposable": {"what": "prompt", "problem": "which is no action"},
     "not-loaded": {"name": "cost"},
+    "nothing-awaited": {
+        "stage": "aprove",
+        "why": "there is no such stage",
+        "allowed": ["approve"],
+    },
     "path-not-found": {"path": "mails"},
     "project-exists": {"path": "shop"},
     "query-too-long": {"limit": 8192},
     "related-missing": {"name": "content_id"},
     "required": {"name": "prompt"},
     "reserved-name": {"name": "type"},
+    "reserved-pipeline": {"name": "email_analysis"},
     "row-policy-on-generic": {"action": "Run.estimate"},
     "stage-input-mismatch": {"name": "extract", "wanted": "str", "given": "Entities"},
     "stage-output-too-large": {"size": 70_000_000, "limit": 16_000_000},
@@ -234,6 +255,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "unknown-parameter": {"name": "filtr", "allowed": ["filter", "page", "sort"]},
     "unknown-pipeline-version": {"name": "email_analysis", "known": ["1", "2"]},
     "unknown-resource": {"name": "Rum", "allowed": ["Content", "Run"]},
+    "unknown-stage": {"name": "extarct", "allowed": ["classify", "extract"]},
     "unknown-stage-input": {"name": "extarct", "allowed": ["content", "extract"]},
     "unknown-stored-value": {"value": "paused", "allowed": ["done", "pending"]},
     "policy-undecided": {
@@ -334,6 +356,20 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
         "Band.rivals", found="list", expected="a mapping from keys to records"
     ),
     WrongSection: lambda: WrongSection("Run.policies", "`Step.skip` is an action of another resource."),
+    PipelineCycle: lambda: PipelineCycle(
+        "review",
+        ["read", "judge", "read"],
+        drawing="read  <- judge   <-- here\njudge <- read",
+    ),
+    RoundsUsedUp: lambda: RoundsUsedUp(
+        "review", "improve", rounds=5, condition="path(improve, ['score']) > 0.8"
+    ),
+    UnreachableStage: lambda: UnreachableStage(
+        "review",
+        "decide",
+        "it wants 3 stages before it to be done, and has 2",
+        drawing="first\nsecond\ndecide <- 3 of first, second   <-- here",
+    ),
     AllModelsFailed: lambda: AllModelsFailed(
         [("openai:gpt", RateLimited("openai:gpt", retry_after=60.0, attempts=3))]
     ),

@@ -8,7 +8,8 @@ from sorbus.errors.base import Forbidden, FrameworkError, Invalid, UnknownError
 from sorbus.errors.database import Deadlock, TextNotStorable, UndefinedTable
 from sorbus.errors.llm import ModelTimeout, RequestRefused
 from sorbus.errors.pipelines import StageTimedOut
-from sorbus.pipelines.advance import _backoff, is_retryable
+from sorbus.pipelines.attempts import is_retryable
+from sorbus.pipelines.stages import DEFAULT_BACKOFF
 from sorbus.pipelines.store import encoded_size
 
 
@@ -53,7 +54,7 @@ def test_what_will_not_pass_is_not(error: Exception) -> None:
 
 def test_waits_double_with_some_jitter_up_to_five_minutes() -> None:
     for attempt, wait in ((1, 1.0), (2, 2.0), (3, 4.0), (9, 256.0), (10, 300.0), (500, 300.0)):
-        found = [_backoff(attempt) for _ in range(50)]
+        found = [DEFAULT_BACKOFF.seconds(attempt) for _ in range(50)]
         assert min(found) >= 0.75 * wait
         assert max(found) <= 1.25 * wait
         assert len(set(found)) > 1

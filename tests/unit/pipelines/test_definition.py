@@ -73,7 +73,7 @@ def test_stages_in_order_with_their_inputs() -> None:
             {"name": "mend", "action": "Printer.mend", "attempts": 3},
             {"name": "tell", "action": "Printer.tell", "attempts": 5},
         ],
-        "edges": [["scan", "mend"], ["mend", "tell"]],
+        "edges": [["scan", "mend"], ["scan", "tell"], ["mend", "tell"]],
     }
     found = made.stage("mend")
     assert found is not None
@@ -131,7 +131,7 @@ def test_of_two_versions_the_higher_one_is_current() -> None:
     for order in ([newer, email_analysis], [email_analysis, newer]):
         parts = Pipelines(order, jobs=Jobs())
         assert parts.version_of("email_analysis") == 2
-        assert set(parts.pipelines) == {("email_analysis", 1), ("email_analysis", 2)}
+        assert set(parts.registry.pipelines) == {("email_analysis", 1), ("email_analysis", 2)}
 
 
 def test_the_idempotency_key_is_the_same_for_every_attempt_and_another_for_each_stage() -> None:

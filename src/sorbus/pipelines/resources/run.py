@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sorbus.expressions.build import now, tenant
 from sorbus.llm.calls import LlmCall
+from sorbus.pipelines.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.starting import Starter
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
@@ -15,7 +17,8 @@ from sorbus.resource.actions import Arg
 from sorbus.resource.calculations import calculate
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
-from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
+from sorbus.resource.notifications import Notifications, publish
+from sorbus.resource.policies import Policies, actor_present, authorize_if, forbid_unless, policy
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
@@ -31,8 +34,33 @@ class Definition(Resource):
     version: Attr[int] = attribute(public=True, ge=1)
     description: Attr[str] = attribute(public=True, default="")
     stages: Attr[list[dict[str, Json]]] = attribute(public=True)
-    edges: Attr[list[list[str]]] = attribute(public=True)
+    edges: Attr[list[list[str]]] = attribute(public=True, default=list)
+    owner: Attr[str] = attribute(
+        default="", max_length=200, description="The tenant that has defined it; none for one in code."
+    )
+    retired_at: Attr[datetime | None] = attribute(
+        public=True, default=None, description="Since when no run of it may start."
+    )
     inserted_at: Attr[datetime] = timestamp(public=True)
+
+    @action.create
+    async def define(
+        self, scope: Scope, name: str, stages: list[dict[str, Json]], description: str = ""
+    ) -> None:
+        """Compose a pipeline of the stages that the application offers; the same name again makes a new version."""
+        made = await scope.get(Starter).defined(scope, name, stages)
+        self.owner, self.version, self.edges = made.owner, made.version, made.edges
+
+    @action.update
+    def retire(self, scope: Scope) -> None:
+        """Let no further run of it start; those under way go on."""
+        self.retired_at = now()
+
+    @action.read
+    @classmethod
+    def named(cls, scope: Scope, name: Arg[str]) -> Query[Definition]:
+        """The versions of one pipeline, newest first."""
+        return cls.query().where(cls.name == name).order_by(cls.version.desc())
 
     @action.create(upsert="version")
     def publish(
@@ -47,9 +75,13 @@ class Definition(Resource):
         """Record a version of a pipeline."""
 
     storage = Postgres("definitions")
-    identities = Identities(version=[name, version])
-    policies = Policies(policy("read", authorize_if(actor_present())))
-    json_api = JsonApi("/definitions", "get", "index")
+    identities = Identities(version=[owner, name, version])
+    policies = Policies(
+        policy("read", forbid_unless(actor_present()), authorize_if((owner == "") | (owner == tenant()))),
+        policy(define, authorize_if(actor_present())),
+        policy(retire, forbid_unless(actor_present()), authorize_if(owner == tenant())),
+    )
+    json_api = JsonApi("/definitions", "get", "index", define, retire, named)
 
 
 class StageRun(Resource):
@@ -61,11 +93,15 @@ class StageRun(Resource):
     name: Attr[str] = attribute(public=True)
     position: Attr[int] = attribute(public=True)
     state: Attr[StageState] = attribute(public=True)
-    waits: Attr[int] = attribute(description="How many predecessors are not done yet.")
-    next: Attr[list[str]] = attribute(description="The stages that wait for this one.")
     attempt: Attr[int] = attribute(public=True, description="How many attempts have failed.")
     output: Attr[Json | None] = attribute(public=True)
     error: Attr[Json | None] = attribute(public=True)
+    wake_at: Attr[datetime | None] = attribute(
+        public=True, description="When it may start, or when it has waited long enough."
+    )
+    given_at: Attr[datetime | None] = attribute(
+        public=True, description="When somebody gave it the value that it waits for."
+    )
     started_at: Attr[datetime | None] = attribute(public=True)
     finished_at: Attr[datetime | None] = attribute(public=True)
 
@@ -78,6 +114,32 @@ class StageRun(Resource):
     identities = Identities(name=identity(run_id, name, all_tenants=True))
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/stage-runs", "get", "index")
+
+
+class StageItem(Resource):
+    """One item of a stage that runs for each item of a list, or one round of one that is repeated: a checkpoint."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    tenant: Attr[str] = attribute(max_length=200)
+    run_id: Attr[UUID] = attribute(public=True)
+    stage: Attr[str] = attribute(public=True)
+    index: Attr[int] = attribute(public=True, description="The position of the item, or the round, from 0.")
+    state: Attr[StageState] = attribute(public=True)
+    attempt: Attr[int] = attribute(public=True, description="How many attempts have failed.")
+    output: Attr[Json | None] = attribute(public=True)
+    error: Attr[Json | None] = attribute(public=True)
+    wake_at: Attr[datetime | None] = attribute(public=True, description="When it may start.")
+    started_at: Attr[datetime | None] = attribute(public=True)
+    finished_at: Attr[datetime | None] = attribute(public=True)
+
+    run: One[Run] = belongs_to(via=run_id, on_delete="cascade")
+    duration = calculate(finished_at - started_at)
+
+    storage = Postgres("stage_items")
+    tenancy = Tenancy(tenant)
+    identities = Identities(place=identity(run_id, stage, index, all_tenants=True))
+    policies = Policies(policy("read", authorize_if(actor_present())))
+    json_api = JsonApi("/stage-items", "get", "index")
 
 
 class Result(Resource):
@@ -115,14 +177,42 @@ class Run(Resource):
     content_id: Attr[UUID] = attribute(public=True)
     pipeline: Attr[str] = attribute(public=True, max_length=200)
     version: Attr[int] = attribute(public=True, default=1, writable=False)
+    definition_id: Attr[UUID | None] = attribute(
+        public=True, default=None, description="What it was started from, where that is a row."
+    )
+    model: Attr[str | None] = attribute(
+        public=True,
+        default=None,
+        max_length=200,
+        description="The model of its stages; none for the usual one.",
+    )
+    forked_from: Attr[UUID | None] = attribute(
+        public=True, default=None, description="The run that it has taken its first stages from."
+    )
+    fork_stage: Attr[str | None] = attribute(
+        public=True, default=None, description="The first stage that it runs anew."
+    )
+    fork_outputs: Attr[dict[str, Json]] = attribute(
+        public=True,
+        default=dict,
+        description="What it has instead of the outputs of the other run, by stage.",
+    )
     state: Attr[RunState] = attribute(public=True, default=RunState.PENDING)
     error: Attr[Json | None] = attribute(public=True, default=None)
+    signals: Attr[int] = attribute(
+        default=0, writable=False, description="How often somebody has said something to it."
+    )
+    wake_at: Attr[datetime | None] = attribute(
+        public=True, default=None, description="When it goes on by itself, while it waits."
+    )
     started_at: Attr[datetime | None] = attribute(public=True, default=None)
     finished_at: Attr[datetime | None] = attribute(public=True, default=None)
     inserted_at: Attr[datetime] = timestamp(public=True)
 
     content: One[Content] = belongs_to(via=content_id, on_delete="cascade", public=True)
+    definition: One[Definition | None] = belongs_to(via=definition_id, public=True)
     stages: Many[StageRun] = has_many(public=True, order_by=lambda stage: stage.position)
+    items: Many[StageItem] = has_many(public=True, order_by=lambda item: (item.stage, item.index))
     result: One[Result | None] = has_one(public=True)
     llm_calls: Many[LlmCall] = has_many(order_by=lambda call: call.id)
     cost_usd = agg.sum(llm_calls, lambda call: call.cost_usd, public=True)
@@ -132,21 +222,81 @@ class Run(Resource):
     duration = calculate(finished_at - started_at)
 
     @action.create
-    def start(self, scope: Scope, content_id: UUID, pipeline: str) -> None:
+    def start(self, scope: Scope, content_id: UUID, pipeline: str, model: str | None = None) -> None:
         """Start a pipeline on a piece of content; its stages and its job are written in the same transaction."""
         self.version = scope.get(Starter).version_of(pipeline)
 
+    @action.create
+    async def start_from(
+        self, scope: Scope, content_id: UUID, definition_id: UUID, model: str | None = None
+    ) -> None:
+        """Start what a definition describes on a piece of content; the run keeps that version."""
+        found = await scope.get(Starter).startable(scope, definition_id)
+        self.pipeline, self.version = found.name, found.version
+
+    @action.create
+    async def fork(
+        self,
+        scope: Scope,
+        forked_from: UUID,
+        fork_stage: str,
+        fork_outputs: dict[str, Json] = {},  # noqa: B006  # a signature is read, never run
+        model: str | None = None,
+    ) -> None:
+        """Run a pipeline once more from one of its stages on, with what the other run has found before it.
+
+        Outputs of earlier stages may be given in other words, and another model; the other run stays as it is.
+        """
+        other = await Run.get(scope, forked_from)
+        await scope.get(Starter).forkable(other, fork_stage, fork_outputs)
+        self.content_id, self.pipeline, self.version = other.content_id, other.pipeline, other.version
+        self.definition_id = other.definition_id
+
+    @fork.after_write
+    async def _enqueue_fork(self, scope: Scope) -> None:
+        await scope.get(Starter).enqueue(self)
+        await scope.get(Starter).copy_stages(self)
+
+    @action.generic
+    @classmethod
+    async def compare(cls, scope: Scope, left: UUID, right: UUID) -> list[StageComparison]:
+        """Two runs beside each other, stage by stage."""
+        one, other = [await cls.get(scope, each, load=[cls.stages]) for each in (left, right)]
+        return compared(*({stage.name: stage for stage in run.stages} for run in (one, other)))
+
     @start.after_write
+    @start_from.after_write
     async def _enqueue(self, scope: Scope) -> None:
         await scope.get(Starter).enqueue(self)
 
-    @action.transition(RunState.PENDING, RunState.RUNNING, to=RunState.CANCELLED)
+    @action.transition(*OPEN_RUNS, to=RunState.CANCELLED)
     def cancel(self, scope: Scope) -> None:
         """Stop the run; what is committed stays."""
 
     @cancel.after_write
     async def _cancel_job(self, scope: Scope) -> None:
         await scope.get(Starter).cancel(self)
+
+    @action.transition(RunState.PENDING, RunState.RUNNING, RunState.WAITING, to=RunState.PAUSED)
+    def pause(self, scope: Scope) -> None:
+        """Start no further stage; what is under way ends and is kept."""
+
+    @action.transition(RunState.PAUSED, to=RunState.RUNNING)
+    def resume(self, scope: Scope) -> None:
+        """Go on."""
+
+    @resume.after_write
+    async def _nudge(self, scope: Scope) -> None:
+        await scope.get(Starter).nudge(self)
+
+    @action.generic
+    @classmethod
+    async def give(cls, scope: Scope, run_id: UUID, stage: str, value: Json) -> None:
+        """Give a stage the value that it waits for: an approval, or what a signal declares.
+
+        It may come before the stage starts. Of two, the first one counts; the second is refused.
+        """
+        await scope.get(Starter).give(scope, await cls.get(scope, run_id), stage, value)
 
     @action.transition(RunState.FAILED, RunState.CANCELLED, to=RunState.PENDING)
     def retry(self, scope: Scope) -> None:
@@ -167,6 +317,24 @@ class Run(Resource):
     storage = Postgres("pipeline_runs")
     tenancy = Tenancy(tenant)
     policies = Policies(policy("any", authorize_if(actor_present())))
+    # What happens while a run is worked on is announced by the pipelines, a few times a second at most.
+    notifications = Notifications(
+        publish("run:{id}", on=[cancel, pause, resume, retry]),
+        publish("runs", on=[cancel, pause, resume, retry]),
+    )
     json_api = JsonApi(
-        "/runs", "get", "index", start, cancel, retry, for_content, includes=[content, stages, result]
+        "/runs",
+        "get",
+        "index",
+        start,
+        start_from,
+        fork,
+        compare,
+        cancel,
+        pause,
+        resume,
+        give,
+        retry,
+        for_content,
+        includes=[content, definition, stages, items, result],
     )

@@ -1,25 +1,35 @@
--- Take many runs in hand: each becomes running if its job's lease holds and it is neither finished nor cancelled.
--- $1 runs, $2 jobs, $3 attempts, $4 attempted_at, $5 nodes. Answers with what the stages need.
+-- Take many runs in hand: each becomes running if its job's lease holds and it has not ended. A paused one stays so.
+-- The signals are counted as in the snapshot that the stages are read from: a word that is committed while this statement
+-- waits for the row is then one that has not been seen.
+-- $1 the runs with their leases as JSON. Answers with what the stages need.
 WITH input AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::timestamptz[], $5::text[])
-        AS i (run_id, job_id, attempt, attempted_at, node)
+    SELECT * FROM json_to_recordset($1::text::json)
+        AS i (run_id uuid, job_id bigint, attempt int, attempted_at timestamptz, node text)
 ),
 begun AS (
     UPDATE pipeline_runs AS r
-    SET state = 'running', started_at = coalesce(r.started_at, now())
+    SET state = CASE r.state WHEN 'paused' THEN 'paused' ELSE 'running' END, started_at = coalesce(r.started_at, now()), wake_at = NULL
     FROM input AS i
     JOIN pipeline_runs AS old ON old.id = i.run_id
     JOIN public.oban_jobs AS j
       ON j.id = i.job_id AND j.state = 'executing' AND j.attempt = i.attempt
      AND j.attempted_at = timezone('UTC', i.attempted_at) AND j.attempted_by[1] = i.node
-    WHERE r.id = i.run_id AND r.state IN ('pending', 'running')
-    RETURNING r.id, r.tenant, r.pipeline, r.version, r.content_id, old.started_at IS NULL AS fresh
+    WHERE r.id = i.run_id AND r.state IN ('pending', 'running', 'waiting', 'paused')
+    RETURNING r.id, r.tenant, r.pipeline, r.version, r.definition_id, r.model, r.content_id, old.signals, r.state = 'paused' AS paused, old.started_at IS NULL AS fresh
 )
-SELECT b.id, b.tenant, b.pipeline, b.version, b.fresh, c.id AS content_id, c.source_type, c.title, c.text, c.metadata, s.stages
+SELECT b.id, b.tenant, b.pipeline, b.version, b.definition_id, b.model, b.signals, b.paused, b.fresh, c.id AS content_id, c.source_type, c.title, c.text,
+       c.metadata, s.stages, t.items
 FROM begun AS b
 JOIN contents AS c ON c.id = b.content_id
 CROSS JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_array(s.name, s.state, s.attempt, s.output)) AS stages
+    SELECT jsonb_agg(jsonb_build_array(s.name, s.state, s.attempt, s.output, s.wake_at, s.given_at IS NOT NULL, s.error)
+                     ORDER BY s.finished_at, s.position) AS stages
     FROM stage_runs AS s
     WHERE s.run_id = b.id
 ) AS s
+CROSS JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(t.stage, t.index, t.state, t.attempt,
+                                       CASE t.state WHEN 'failed' THEN t.error ELSE t.output END, t.wake_at)) AS items
+    FROM stage_items AS t
+    WHERE t.run_id = b.id
+) AS t

@@ -1,0 +1,236 @@
+"""One attempt at a stage: its action run on what it takes, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from sorbus.data_layers.postgres.json_codec import storable
+from sorbus.errors.base import Kind, SorbusError, UnknownError
+from sorbus.errors.database import DatabaseUnavailable
+from sorbus.errors.pipelines import StageOutputTooLarge, StageTimedOut
+from sorbus.llm.client import ModelClient
+from sorbus.pipelines.checking import StagePlan
+from sorbus.pipelines.progress import Progress
+from sorbus.pipelines.resources.states import StageState
+from sorbus.pipelines.stages import (
+    CONTENT,
+    FAILURE,
+    ITEM,
+    AnyAction,
+    Once,
+    Stage,
+    StageContext,
+    StageFailure,
+    Work,
+    parameters,
+)
+from sorbus.pipelines.store import Change, encoded_size
+from sorbus.schema.actions import ActionSpec
+
+if TYPE_CHECKING:
+    from sorbus.resource.application import Sorbus
+
+LARGEST_OUTPUT = 50_000_000
+"""Bytes of JSON that one output may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStage:
+    """A stage with what running it needs, made once for an application.
+
+    Attributes:
+        name: that of its row: the stage's, or another one for what undoes it.
+        action: None for a stage that only waits.
+        work, delay: those of the stage; what undoes it runs once and at once.
+        dump: from the action's answer to plain data.
+    """
+
+    name: str
+    plan: StagePlan
+    action: AnyAction | None
+    work: Work
+    delay: float
+    needs: tuple[str, ...]
+    dump: Callable[[Any], Any]
+
+    @property
+    def stage(self) -> Stage:
+        """The stage as it was declared."""
+        return self.plan.stage
+
+
+def planned_stage(app: Sorbus, plan: StagePlan, *, undo: bool = False) -> PlannedStage:
+    """A stage, or what undoes it, planned for an application."""
+    stage = plan.stage
+    action = stage.undo if undo else stage.action
+    dump: Callable[[Any], Any] = dumper(app.engine.action_spec(action)[1]) if action is not None else _same
+    return PlannedStage(
+        name=undo_name(stage.name) if undo else stage.name,
+        plan=plan,
+        action=action,
+        work=Once() if undo else stage.work,
+        delay=0.0 if undo else stage.delay,
+        needs=() if action is None else parameters(action),
+        dump=dump,
+    )
+
+
+def undo_name(stage: str) -> str:
+    """The name of the row of what undoes a stage."""
+    return f"{stage}.undo"
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt at a stage or an item.
+
+    Attributes:
+        failed: how many attempts have failed before.
+        item: the item itself, or what the last round of a loop gave.
+    """
+
+    planned: PlannedStage
+    index: int | None = None
+    failed: int = 0
+    item: Any = None
+
+
+async def attempted(app: Sorbus, progress: Progress, attempt: Attempt) -> Change:
+    """Run one attempt, with no transaction open, and say what came of it.
+
+    Raises:
+        DatabaseUnavailable: nothing can be written now, so that nothing can be said either.
+    """
+    started = datetime.now(UTC)
+    planned = attempt.planned
+    try:
+        output = planned.dump(await _run(app, progress, attempt))
+        _check_output(output, progress.pipeline, planned.name)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        return _failed(attempt, error, started)
+    return Change(
+        stage=planned.name,
+        state=StageState.DONE,
+        output=output,
+        attempt=attempt.failed,
+        started_at=started,
+        index=attempt.index,
+    )
+
+
+async def _run(app: Sorbus, progress: Progress, attempt: Attempt) -> Any:
+    planned = attempt.planned
+    stage = planned.stage
+    assert planned.action is not None, "a stage without an action is never attempted"
+    context = StageContext(
+        run_id=progress.id,
+        stage=planned.name,
+        attempt=attempt.failed + 1,
+        tenant=progress.tenant,
+        item=attempt.index,
+    )
+    scope = app.system_scope(tenant=progress.tenant).with_service(StageContext, context)
+    if progress.model is not None:
+        scope = scope.with_service(ModelClient, scope.get(ModelClient).using(progress.model))
+    inputs = {need: _input(progress, attempt, need) for need in planned.needs}
+    limit = asyncio.timeout(stage.timeout)
+    try:
+        async with limit:
+            return await planned.action(scope, **inputs)
+    except TimeoutError as error:
+        if limit.expired() and stage.timeout is not None:
+            raise StageTimedOut(progress.pipeline, planned.name, stage.timeout) from error
+        raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled this run: something that the stage waited for was cancelled.
+        raise UnknownError("The stage ended with a CancelledError of its own.") from error
+
+
+def _input(progress: Progress, attempt: Attempt, need: str) -> Any:
+    stage = attempt.planned.stage
+    if need == CONTENT:
+        return progress.content
+    source = stage.source(need) if attempt.planned.name == stage.name else need
+    if need == ITEM or source == attempt.planned.name:
+        return attempt.item
+    if need == FAILURE:
+        return _failure(progress, stage)
+    row = progress.stages.get(source)
+    return row.output if row is not None and row.state is StageState.DONE else None
+
+
+def _failure(progress: Progress, stage: Stage) -> StageFailure | None:
+    for name in stage.on_failure:
+        row = progress.stages[name]
+        if row.state is StageState.FAILED:
+            error: dict[str, Any] = row.error or {}
+            return StageFailure(
+                stage=name,
+                code=str(error.get("code", "")),
+                message=str(error.get("message", "")),
+                attempt=row.attempt,
+            )
+    return None
+
+
+def _failed(attempt: Attempt, error: Exception, started: datetime) -> Change:
+    stage = attempt.planned.stage
+    number = attempt.failed + 1
+    final = number >= stage.attempts or not is_retryable(error)
+    return Change(
+        stage=attempt.planned.name,
+        state=StageState.FAILED if final else StageState.READY,
+        error=error_data(error, stage=attempt.planned.name, attempt=number, item=attempt.index),
+        attempt=number,
+        started_at=started,
+        delay=None if final else stage.backoff.seconds(number),
+        index=attempt.index,
+    )
+
+
+def error_data(error: Exception, *, stage: str, attempt: int, item: int | None = None) -> dict[str, Any]:
+    """An error as the rows hold it."""
+    known = error if isinstance(error, SorbusError) else UnknownError(f"{type(error).__name__}: {error}")
+    place = {} if item is None else {"item": item}
+    data: dict[str, Any] = storable({**known.to_dict(), "stage": stage, "attempt": attempt, **place})
+    return data
+
+
+def _check_output(output: Any, pipeline: str, stage: str) -> None:
+    # What a checkpoint cannot hold is refused here, before it spoils the others of its statement.
+    size = encoded_size(output)
+    if size > LARGEST_OUTPUT:
+        raise StageOutputTooLarge(pipeline, stage, size=size, limit=LARGEST_OUTPUT)
+
+
+def dumper(action: ActionSpec) -> Callable[[Any], Any]:
+    """The function from a stage's answer to plain data that the next stage's input is cast from."""
+    adapter: TypeAdapter[Any] = (
+        action.returns.adapter if action.returns is not None else TypeAdapter(type(None))
+    )
+    return lambda answer: adapter.dump_python(answer, mode="json")
+
+
+def is_retryable(error: Exception) -> bool:
+    """Whether trying again may help: not when the declaration, the configuration or the input is at fault."""
+    if isinstance(error, SorbusError):
+        retryable = getattr(error, "retryable", None)
+        if retryable is not None:
+            return bool(retryable)
+        return error.kind is Kind.UNKNOWN
+    return not isinstance(error, (TypeError, AttributeError, NameError, ImportError))

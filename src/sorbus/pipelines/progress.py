@@ -1,0 +1,87 @@
+"""A run in the hands of its conductor: its rows, and what is known of them since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sorbus.pipelines.resources.states import StageState
+from sorbus.pipelines.stages import StageContent
+
+SETTLED = frozenset({StageState.DONE, StageState.SKIPPED, StageState.FAILED})
+"""The states that a stage does not leave while its run goes on."""
+
+
+@dataclass(slots=True)
+class ItemRow:
+    """One item of a map, or one round of a loop.
+
+    Attributes:
+        attempt: how many attempts have failed.
+        wake_at: when it may start; None for at once.
+        output: as plain data.
+    """
+
+    state: StageState
+    attempt: int = 0
+    wake_at: datetime | None = None
+    output: Any = None
+
+
+@dataclass(slots=True)
+class StageRow:
+    """One stage.
+
+    Attributes:
+        attempt: how many attempts have failed.
+        wake_at: when it may start, or when it has waited long enough; None for at once, or for never.
+        given: whether somebody has given it its value.
+        output: as plain data; of a stage that is given a value, that value.
+    """
+
+    state: StageState
+    attempt: int = 0
+    wake_at: datetime | None = None
+    given: bool = False
+    output: Any = None
+    error: Any = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """A run in this process's hands.
+
+    Attributes:
+        definition_id: the row that it was started from; None for a pipeline in code.
+        model: the model of its stages; None for the usual one.
+        fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
+        signals: how many signals it had when it was looked at.
+        paused: whether nothing is to start.
+        stages: its stages by name, those that are done in the order in which they were.
+        items: the items of its stages by position.
+    """
+
+    id: UUID
+    tenant: str
+    pipeline: str
+    version: int
+    definition_id: UUID | None
+    model: str | None
+    fresh: bool
+    signals: int
+    paused: bool
+    content: StageContent
+    stages: dict[str, StageRow] = field(default_factory=dict[str, StageRow])
+    items: dict[str, dict[int, ItemRow]] = field(default_factory=dict[str, dict[int, ItemRow]])
+
+    @property
+    def settled(self) -> dict[str, StageState]:
+        """The states of the stages that have settled."""
+        return {name: each.state for name, each in self.stages.items() if each.state in SETTLED}
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """The outputs of the stages that are done, as plain data."""
+        return {name: each.output for name, each in self.stages.items() if each.state is StageState.DONE}

@@ -1,0 +1,86 @@
+"""The pipelines that a process knows: those in its code, and those in rows as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sorbus.errors.pipelines import DuplicatePipeline, NoSuchPipeline, UnknownPipelineVersion
+from sorbus.pipelines.definition import Pipeline
+from sorbus.pipelines.drawing import action_name
+from sorbus.pipelines.dynamic import Blocks, pipeline_from
+from sorbus.pipelines.stages import AnyAction
+
+_MOST_KEPT = 1000
+
+Fetch = Callable[[UUID], Awaitable[Any]]
+"""Reads the row of a definition by its id."""
+
+
+class Registry:
+    """The pipelines of an application.
+
+    Args:
+        pipelines: those in code.
+        blocks: the actions that definitions in rows may be made of; by default those of the pipelines in code.
+
+    Raises:
+        DuplicatePipeline: two definitions bear one name and one version.
+    """
+
+    def __init__(self, pipelines: Sequence[Pipeline], blocks: Sequence[AnyAction] | None = None) -> None:
+        self.pipelines: dict[tuple[str, int], Pipeline] = {}
+        self.current: dict[str, Pipeline] = {}
+        for each in pipelines:
+            if self.pipelines.setdefault((each.name, each.version), each) is not each:
+                raise DuplicatePipeline(each.name, each.version)
+            known = self.current.get(each.name)
+            if known is None or known.version < each.version:
+                self.current[each.name] = each
+        offered = [stage.action for each in pipelines for stage in each.stages] if blocks is None else blocks
+        self.blocks: Blocks = {action_name(each): each for each in offered if each is not None}
+        self._read: dict[UUID, Pipeline] = {}
+
+    def version_of(self, name: str) -> int:
+        """The current version of a pipeline in code.
+
+        Raises:
+            NoSuchPipeline: there is none of this name.
+        """
+        found = self.current.get(name)
+        if found is None:
+            raise NoSuchPipeline(name, allowed=self.current)
+        return found.version
+
+    async def find(self, name: str, version: int, definition_id: UUID | None, fetch: Fetch) -> Pipeline:
+        """The pipeline of a run.
+
+        Raises:
+            UnknownPipelineVersion: this process does not have it.
+            InvalidDefinition: its row names an action that this process does not offer any more.
+        """
+        if definition_id is None:
+            found = self.pipelines.get((name, version))
+        else:
+            found = self._read.get(definition_id) or await self._from_row(definition_id, fetch)
+        if found is None:
+            known = [f"{each} {number}" for each, number in self.pipelines]
+            raise UnknownPipelineVersion(name, version, known=known)
+        return found
+
+    async def _from_row(self, definition_id: UUID, fetch: Fetch) -> Pipeline | None:
+        row = await fetch(definition_id)
+        if row is None:
+            return None
+        made = pipeline_from(
+            row["stages"],
+            name=row["name"],
+            version=row["version"],
+            blocks=self.blocks,
+            description=row["description"],
+        )
+        if len(self._read) >= _MOST_KEPT:
+            self._read.clear()
+        self._read[definition_id] = made
+        return made

@@ -1,0 +1,392 @@
+"""Stages: what a pipeline is made of, and the functions that declare them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypedDict, Unpack
+from uuid import UUID
+
+from sorbus.errors.pipelines import BadStageOption
+from sorbus.jobs.backoff import Backoff
+from sorbus.pipelines.graph import Join
+from sorbus.resource.actions import GenericAction
+
+CONTENT = "content"
+"""The parameter of a stage that takes the content itself."""
+
+ITEM = "item"
+"""The parameter that takes the item, of a stage that runs for each item of a list."""
+
+FAILURE = "failure"
+"""The parameter that takes what went wrong, of a stage that starts on a failure."""
+
+RESERVED = frozenset({CONTENT, ITEM, FAILURE})
+
+type AnyAction = GenericAction[Any, Any]
+
+type When = Callable[..., Any] | Mapping[str, Any]
+"""A condition on outputs: `lambda judge: judge.label == "support"`, or the same as data."""
+
+type Where = Callable[..., Any] | str
+"""A place in an output: `lambda split: split.parts`, or `"split.parts"`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageContext:
+    """What a running stage may ask its scope for: `scope.get(StageContext)`.
+
+    Attributes:
+        run_id, stage: where it stands.
+        attempt: the number of this attempt, from 1.
+        item: the position of the item that this is about, or the number of the round, from 0; None elsewhere.
+    """
+
+    run_id: UUID
+    stage: str
+    attempt: int
+    tenant: str
+    item: int | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt at this stage of this run, and at this item of it."""
+        place = "" if self.item is None else f":{self.item}"
+        return f"{self.run_id}:{self.stage}{place}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageContent:
+    """The content of a run, as its stages get it."""
+
+    id: UUID
+    source_type: str
+    title: str
+    text: str
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageFailure:
+    """Why a stage failed, as the stage that starts on its failure gets it.
+
+    Attributes:
+        code: the code of the error, as in the pages of the reference.
+        attempt: how many attempts failed.
+    """
+
+    stage: str
+    code: str
+    message: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What `approval(…)` waits for."""
+
+    approved: bool
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """The action runs once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForEach:
+    """The action runs for each item of a list; the stage gives the list of what it gave.
+
+    Attributes:
+        over: the place of the list.
+        limit: how many items run side by side.
+        keep_going: an item that fails for good is None in the list, instead of failing the stage.
+    """
+
+    over: Where
+    limit: int = 8
+    keep_going: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """The action runs again on what it gave, until a condition holds; the stage gives the last.
+
+    Attributes:
+        at_most: the number of rounds.
+        keep_last: what to do when the condition still does not hold then: give the last, or fail.
+    """
+
+    until: When
+    at_most: int
+    keep_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing runs for some seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """The run waits until somebody gives a value: `Run.give(scope, run_id=…, stage=…, value=…)`.
+
+    Attributes:
+        type: what the value must be.
+        within: seconds after which the stage fails; None for no limit.
+    """
+
+    type: Any
+    within: float | None = None
+
+
+type Work = Once | ForEach | Repeat | Pause | Await
+
+_LONGEST_NAME = 200
+DEFAULT_BACKOFF = Backoff(base=1.0, cap=300.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage. Make it with `stage`, `for_each`, `repeat`, `pause`, `signal` or `approval`.
+
+    Attributes:
+        name: unique in its pipeline.
+        action: a generic action whose parameters are `content` and the outputs of other stages by name; None for one
+            that only waits.
+        attempts: how often it is tried before it fails; each item and each round counts for itself.
+        timeout: seconds that one attempt may take; None for no limit.
+        backoff: how long it waits after an attempt that failed.
+        takes: from which stage a parameter takes its value, where its name is not that of the stage.
+        after: further stages that must be done first.
+        when: a condition on earlier outputs; where it does not hold, the stage is skipped.
+        join: how many of the stages before it must be done.
+        on_failure: the stages on whose failure it starts.
+        may_fail: its failure stops nothing; what needs its output is skipped.
+        delay: seconds between the moment it may start and its start.
+        undo: a generic action that undoes what it did, when the run fails later; it may take the stage's own output.
+    """
+
+    name: str
+    action: AnyAction | None
+    work: Work = Once()
+    attempts: int = 3
+    timeout: float | None = 600.0
+    backoff: Backoff = DEFAULT_BACKOFF
+    takes: Mapping[str, str] = MappingProxyType({})
+    after: tuple[str, ...] = ()
+    when: When | None = None
+    join: Join = "all"
+    on_failure: tuple[str, ...] = ()
+    may_fail: bool = False
+    delay: float = 0.0
+    undo: AnyAction | None = None
+
+    def __post_init__(self) -> None:
+        fits = bool(self.name) and "." not in self.name and len(self.name) <= _LONGEST_NAME
+        _check(self.name, "name", self.name, f"1 to {_LONGEST_NAME} characters without a dot", fits)
+        _check(self.name, "attempts", self.attempts, "1 or more", self.attempts >= 1)
+        _check(self.name, "delay", self.delay, "0 or more seconds", self.delay >= 0)
+        if self.timeout is not None:
+            _check(self.name, "timeout", self.timeout, "more than 0 seconds, or None", self.timeout > 0)
+        if isinstance(self.join, int):
+            _check(self.name, "join", self.join, "1 or more, 'all', 'any' or 'settled'", self.join >= 1)
+        match self.work:
+            case ForEach(limit=limit):
+                _check(self.name, "limit", limit, "1 or more", limit >= 1)
+            case Repeat(at_most=rounds):
+                _check(self.name, "at_most", rounds, "1 or more", rounds >= 1)
+            case Pause(seconds):
+                _check(self.name, "seconds", seconds, "more than 0", seconds > 0)
+            case Await(within=within) if within is not None:
+                _check(self.name, "within", within, "more than 0 seconds, or None", within > 0)
+            case _:
+                pass
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a time or for a value before anything is done."""
+        return self.delay > 0 or isinstance(self.work, (Pause, Await))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The names of its parameters after `cls` and `scope`."""
+        return () if self.action is None else parameters(self.action)
+
+    def source(self, parameter: str) -> str:
+        """The stage whose output a parameter takes."""
+        return self.takes.get(parameter, parameter)
+
+
+def parameters(action: AnyAction) -> tuple[str, ...]:
+    """The names of an action's parameters after `cls` and `scope`."""
+    return tuple(inspect.signature(action.function).parameters)[2:]
+
+
+def _check(stage: str, option: str, value: object, allowed: str, fits: bool) -> None:
+    if not fits:
+        raise BadStageOption(stage, option, value, allowed=allowed)
+
+
+type Stages = Stage | Sequence[Stage]
+"""One stage or several."""
+
+
+def names_of(stages: Stages) -> tuple[str, ...]:
+    """The names of one stage or several."""
+    return (stages.name,) if isinstance(stages, Stage) else tuple(each.name for each in stages)
+
+
+def stage(
+    action: AnyAction,
+    *,
+    name: str = "",
+    attempts: int = 3,
+    timeout: float | None = 600.0,
+    backoff: Backoff = DEFAULT_BACKOFF,
+    takes: Mapping[str, Stage] | None = None,
+    after: Stages = (),
+    when: When | None = None,
+    join: Join = "all",
+    on_failure: Stages = (),
+    may_fail: bool = False,
+    delay: float = 0.0,
+    undo: AnyAction | None = None,
+    work: Work = Once(),  # frozen
+) -> Stage:
+    """A stage of a pipeline; its name is the action's unless given. The options are those of `Stage`.
+
+    Raises:
+        BadStageOption: a value that is not allowed; the message says what is.
+    """
+    return Stage(
+        name=name or action.name,
+        action=action,
+        work=work,
+        attempts=attempts,
+        timeout=timeout,
+        backoff=backoff,
+        takes={name: each.name for name, each in (takes or {}).items()},
+        after=names_of(after),
+        when=when,
+        join=join,
+        on_failure=names_of(on_failure),
+        may_fail=may_fail,
+        delay=delay,
+        undo=undo,
+    )
+
+
+class StageOptions(TypedDict, total=False):
+    """The options of `stage`, for the functions that make special stages."""
+
+    name: str
+    attempts: int
+    timeout: float | None
+    backoff: Backoff
+    takes: Mapping[str, Stage] | None
+    after: Stages
+    when: When | None
+    join: Join
+    on_failure: Stages
+    may_fail: bool
+    delay: float
+    undo: AnyAction | None
+
+
+class WaitOptions(TypedDict, total=False):
+    """The options of stages that only wait."""
+
+    after: Stages
+    when: When | None
+    join: Join
+    on_failure: Stages
+    may_fail: bool
+
+
+def for_each(
+    action: AnyAction,
+    *,
+    over: Where,
+    limit: int = 8,
+    keep_going: bool = False,
+    **options: Unpack[StageOptions],
+) -> Stage:
+    """A stage that runs its action for each item of a list, some side by side.
+
+    The action takes the item as `item`; the stage gives the list of what it gave, in the order of the items.
+
+    Args:
+        over: where the list is: `lambda split: split.parts`.
+        limit: how many items run side by side.
+        keep_going: an item that fails for good is None in the list, instead of failing the stage.
+        options: those of `stage`.
+    """
+    return stage(action, work=ForEach(over=over, limit=limit, keep_going=keep_going), **options)
+
+
+def repeat(
+    action: AnyAction,
+    *,
+    until: When,
+    at_most: int,
+    keep_last: bool = False,
+    **options: Unpack[StageOptions],
+) -> Stage:
+    """A stage that runs its action again and again; each round is committed.
+
+    The action takes what the last round gave by the stage's own name; in the first round that is None.
+
+    Args:
+        until: the condition on the stage's own output that ends it: `lambda improve: improve.score > 0.8`.
+        at_most: the number of rounds.
+        keep_last: give the last round's output when the condition still does not hold then, instead of failing.
+        options: those of `stage`.
+    """
+    return stage(action, work=Repeat(until=until, at_most=at_most, keep_last=keep_last), **options)
+
+
+def _waiting(name: str, work: Work, options: WaitOptions) -> Stage:
+    return Stage(
+        name=name,
+        action=None,
+        work=work,
+        attempts=1,
+        timeout=None,
+        after=names_of(options.get("after", ())),
+        when=options.get("when"),
+        join=options.get("join", "all"),
+        on_failure=names_of(options.get("on_failure", ())),
+        may_fail=options.get("may_fail", False),
+    )
+
+
+def pause(name: str, *, seconds: float, **options: Unpack[WaitOptions]) -> Stage:
+    """A stage that waits. No process is kept busy by it, and it may last for months.
+
+    Args:
+        options: `after`, `when`, `join`, `on_failure` and `may_fail` of `stage`.
+    """
+    return _waiting(name, Pause(seconds), options)
+
+
+def signal(name: str, kind: Any, *, within: float | None = None, **options: Unpack[WaitOptions]) -> Stage:
+    """A stage that waits until somebody gives a value of a type: `Run.give(scope, run_id=…, stage=name, value=…)`.
+
+    Args:
+        kind: the type of the value: it is the stage's output.
+        within: seconds after which it fails; None for no limit.
+        options: `after`, `when`, `join`, `on_failure` and `may_fail` of `stage`.
+    """
+    return _waiting(name, Await(kind, within), options)
+
+
+def approval(name: str, *, within: float | None = None, **options: Unpack[WaitOptions]) -> Stage:
+    """A stage that waits for somebody's yes or no: a `signal` of the type `Approval`."""
+    return signal(name, Approval, within=within, **options)

@@ -1,0 +1,33 @@
+"""A process that works on random graphs until it is killed: `graph_worker PLAN-AS-JSON`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from tests.integration.pipelines.helpers import application
+from tests.integration.pipelines.random_graphs import CHANCE, Pace, random_pipeline
+
+LIFETIME = 90.0
+
+
+async def main(plan: dict[str, Any]) -> None:
+    """Run the jobs."""
+    pipelines = [random_pipeline(seed) for seed in range(*plan["seeds"])]
+    app = application(
+        plan["url"],
+        domains=[CHANCE],
+        pipelines=pipelines,
+        concurrency=4,
+        pool_size=3,
+        services={Pace: Pace(plan["pace"])},
+    )
+    async with asyncio.timeout(LIFETIME), app:
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.argv[1])))
