@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
+from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.pool import Pool
@@ -323,6 +324,7 @@ class Pipelines(Starter):
         Raises:
             NothingAwaited: the run does not wait for it.
             InvalidInput: the value is not of the declared type.
+            Deadlock: a transaction that gives to several runs met a checkpoint of several; do it once more.
         """
         app = self._need_app()
         layer = app.engine.layers["postgres"]
@@ -331,7 +333,7 @@ class Pipelines(Starter):
         async with app.engine.transaction(nested=True) as opened:
             connection = await opened.session(layer)
             await layer.look(connection, scope.tenant)
-            row = await connection.fetchrow(sql("give"), run.id, stage, plain)
+            row = await _given(connection, run.id, stage, plain)
             if row is None:
                 raise await _not_awaited(connection, run.id, stage, pipeline)
             if row["state"] != RunState.PAUSED:
@@ -385,6 +387,16 @@ class Pipelines(Starter):
 
 async def _row(connection: Any, definition_id: UUID) -> Any:
     return await connection.fetchrow(sql("definition"), definition_id)
+
+
+async def _given(connection: Any, run_id: Any, stage: str, value: Any) -> Any:
+    try:
+        return await connection.fetchrow(sql("give"), run_id, stage, value)
+    except Exception as error:
+        known = translate(error)
+        if known is None:
+            raise
+        raise known from error
 
 
 async def _not_awaited(connection: Any, run_id: Any, stage: str, pipeline: Pipeline) -> NothingAwaited:
