@@ -38,6 +38,18 @@ async def told(events: Subscription, count: int) -> list[Notification]:
     return found
 
 
+async def delivered(here: Tenant) -> None:
+    """Wait until what this node has sent so far has arrived: messages of one node arrive in their order.
+
+    A subscription may hear of a write that was committed shortly before it began.
+    """
+    async with here.app.subscribe("bulletins", here.scope) as events, asyncio.timeout(10):
+        posted = await Bulletin.post(here.scope, text="the last so far")
+        async for event in events:
+            if isinstance(event, Notification) and event.key == posted.id:
+                return
+
+
 def actions(events: Sequence[Notification]) -> list[str]:
     """The actions of notifications, in order."""
     return [each.action for each in events]
@@ -56,6 +68,7 @@ class Notices(Behaviour):
 
     async def test_a_subscriber_hears_of_each_write(self, here: Tenant) -> None:
         made = await Parcel.pack(here.scope)
+        await delivered(here)
         async with here.app.subscribe(f"parcel:{made.id}", here.scope) as events:
             await made.weigh(here.scope, weight=5)
             await made.burn(here.scope)
@@ -68,6 +81,7 @@ class Notices(Behaviour):
 
     async def test_an_update_is_published_to_the_old_and_the_new_topic(self, here: Tenant) -> None:
         made = await Parcel.pack(here.scope, room="a")
+        await delivered(here)
         async with (
             here.app.subscribe("room:a", here.scope) as left,
             here.app.subscribe("room:b", here.scope) as entered,
@@ -151,6 +165,7 @@ class Notices(Behaviour):
     async def test_rolled_back_work_is_told_to_nobody(self, here: Tenant, heard: list[Notification]) -> None:
         made = await Parcel.pack(here.scope)
         heard.clear()
+        await delivered(here)
         async with here.app.subscribe(f"parcel:{made.id}", here.scope) as events:
             with pytest.raises(Spoilt):
                 async with here.app.transaction():
@@ -292,6 +307,7 @@ class Notices(Behaviour):
     async def test_records_come_as_the_scope_may_read_them_at_that_moment(self, here: Tenant) -> None:
         grace = await here.person("Grace")
         mine = await Parcel.pack(here.scope, room="x", owner_id=here.ada.id)
+        await delivered(here)
         async with here.app.subscribe("room:x", here.as_(grace), records=True) as events:
             await mine.move(here.scope, room="x", weight=2)
             free = await Parcel.pack(here.scope, room="x")
@@ -304,6 +320,7 @@ class Notices(Behaviour):
     async def test_what_goes_out_of_sight_is_told_to_those_who_saw_it(self, here: Tenant) -> None:
         grace = await here.person("Grace")
         shown, other = await Parcel.pack(here.scope, room="x"), await Parcel.pack(here.scope, room="x")
+        await delivered(here)
         async with here.app.subscribe("room:x", here.as_(grace), records=True, known=[shown.id]) as events:
             await other.burn(here.scope)
             await shown.burn(here.scope)
@@ -327,6 +344,7 @@ class Notices(Behaviour):
 
     async def test_a_slow_reader_is_told_what_it_missed(self, here: Tenant) -> None:
         made = await Parcel.pack(here.scope)
+        await delivered(here)
         async with (
             here.app.subscribe(f"parcel:{made.id}", here.scope, backlog=3) as slow,
             here.app.subscribe(f"parcel:{made.id}", here.scope) as quick,
@@ -343,6 +361,7 @@ class Notices(Behaviour):
         assert hub is not None
         made = await Parcel.pack(here.scope)
         name = f"parcel:{made.id}"
+        await delivered(here)
         async with here.app.subscribe(name, here.scope) as events:
             await made.weigh(here.scope, weight=1)
             await told(events, 1)
