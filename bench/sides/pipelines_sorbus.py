@@ -12,7 +12,7 @@ from mail import METADATA, TEXT, TITLE, scripted_client
 from serving import Command, burst, idle, serve
 
 from sorbus.pipelines import Content, Pipelines, Run, pipeline_application
-from sorbus.pipelines.events import EventKind, RunEvent
+from sorbus.pipelines.running.events import EventKind, RunEvent
 from sorbus.pipelines.sources import SourceType
 
 

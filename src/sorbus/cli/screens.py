@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from sorbus.cli.work import Report, Tally
-from sorbus.pipelines.definition import Pipeline
-from sorbus.pipelines.events import EventKind, RunEvent
+from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.states import RunState
+from sorbus.pipelines.running.events import EventKind, RunEvent
 from sorbus.pipelines.sources import ItemFailed
 
 _WIDTH_ELSEWHERE = 150

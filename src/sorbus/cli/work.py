@@ -15,11 +15,11 @@ from uuid import UUID
 from sorbus.errors.base import SorbusError
 from sorbus.errors.cli import NoPipelines, PathNotFound
 from sorbus.pipelines.component import Pipelines
-from sorbus.pipelines.definition import Pipeline
-from sorbus.pipelines.events import EventKind, RunEvent
+from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
+from sorbus.pipelines.running.events import EventKind, RunEvent
 from sorbus.pipelines.sources import MAX_BYTES, Item, ItemFailed, SourceType, open_source
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope

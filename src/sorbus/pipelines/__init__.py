@@ -3,12 +3,8 @@
 from sorbus.pipelines.application import PIPELINES, pipeline_application
 from sorbus.pipelines.builtin import BUILTIN, document_extraction, email_analysis
 from sorbus.pipelines.component import Pipelines
-from sorbus.pipelines.definition import Pipeline
-from sorbus.pipelines.events import EventKind, RunEvent
-from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Definition, Result, Run, StageItem, StageRun
-from sorbus.pipelines.resources.states import RunState, StageState
-from sorbus.pipelines.stages import (
+from sorbus.pipelines.definition.pipeline import Pipeline
+from sorbus.pipelines.definition.stages import (
     Approval,
     Stage,
     StageContent,
@@ -21,6 +17,10 @@ from sorbus.pipelines.stages import (
     signal,
     stage,
 )
+from sorbus.pipelines.resources.content import Content
+from sorbus.pipelines.resources.run import Definition, Result, Run, StageItem, StageRun
+from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.running.events import EventKind, RunEvent
 
 __all__ = [
     "BUILTIN",

@@ -10,10 +10,10 @@ from sorbus.llm.calls import LlmCall
 from sorbus.llm.config import ModelConfig
 from sorbus.pipelines.builtin import BUILTIN, DocumentExtraction, EmailAnalysis
 from sorbus.pipelines.component import ClientFactory, Pipelines
-from sorbus.pipelines.definition import Pipeline
+from sorbus.pipelines.definition.pipeline import Pipeline
+from sorbus.pipelines.definition.stages import AnyAction
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.run import Definition, Result, Run, StageItem, StageRun
-from sorbus.pipelines.stages import AnyAction
 from sorbus.resource.application import Sorbus
 from sorbus.resource.domain import Domain
 

@@ -35,18 +35,18 @@ from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
-from sorbus.pipelines.advance import Advancer
-from sorbus.pipelines.definition import DEFAULT_QUEUE, Pipeline
-from sorbus.pipelines.dynamic import pipeline_from
-from sorbus.pipelines.events import EventKind, Observer
-from sorbus.pipelines.live import Live
-from sorbus.pipelines.registry import Registry
+from sorbus.pipelines.definition.dynamic import pipeline_from
+from sorbus.pipelines.definition.pipeline import DEFAULT_QUEUE, Pipeline
+from sorbus.pipelines.definition.registry import Registry
+from sorbus.pipelines.definition.stages import AnyAction, Await
 from sorbus.pipelines.resources.run import Definition, Run
+from sorbus.pipelines.resources.starting import Defined, Starter
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
-from sorbus.pipelines.sql import sql
-from sorbus.pipelines.stages import AnyAction, Await
-from sorbus.pipelines.starting import Defined, Starter
-from sorbus.pipelines.store import RunStore
+from sorbus.pipelines.running.advance import Advancer
+from sorbus.pipelines.running.events import EventKind, Observer
+from sorbus.pipelines.running.live import Live
+from sorbus.pipelines.running.sql import sql
+from sorbus.pipelines.running.store import RunStore
 from sorbus.scope import EveryTenant, Scope, tenant_key
 from sorbus.types.uuid7 import uuid7
 

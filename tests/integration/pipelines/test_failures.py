@@ -12,7 +12,8 @@ from tests.integration.pipelines.workshop import Hands, Piece, craft, workshop
 from sorbus import Scope
 from sorbus.errors.base import Invalid
 from sorbus.errors.llm import ModelUnavailable
-from sorbus.pipelines import EventKind, Pipelines, Run, RunEvent, RunState, StageContext, StageState, attempts
+from sorbus.pipelines import EventKind, Pipelines, Run, RunEvent, RunState, StageContext, StageState
+from sorbus.pipelines.running import attempts
 from sorbus.testing.model_server import ModelServer, Reply
 
 

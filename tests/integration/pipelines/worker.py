@@ -23,9 +23,9 @@ from tests.integration.pipelines.helpers import application, ended
 from sorbus.llm.client import ModelClient
 from sorbus.llm.records import CallRecord, CallSink, CallStatus
 from sorbus.pipelines import BUILTIN
-from sorbus.pipelines.advance import Advancer
 from sorbus.pipelines.resources.states import StageState
-from sorbus.pipelines.store import Checkpoint, RunStore, Verdict
+from sorbus.pipelines.running.advance import Advancer
+from sorbus.pipelines.running.store import Checkpoint, RunStore, Verdict
 
 SIDE_BY_SIDE = 4
 LIFETIME = 40.0

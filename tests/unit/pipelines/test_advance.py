@@ -8,9 +8,9 @@ from sorbus.errors.base import Forbidden, FrameworkError, Invalid, UnknownError
 from sorbus.errors.database import Deadlock, TextNotStorable, UndefinedTable
 from sorbus.errors.llm import ModelTimeout, RequestRefused
 from sorbus.errors.pipelines import StageTimedOut
-from sorbus.pipelines.attempts import is_retryable
-from sorbus.pipelines.stages import DEFAULT_BACKOFF
-from sorbus.pipelines.store import encoded_size
+from sorbus.pipelines.definition.stages import DEFAULT_BACKOFF
+from sorbus.pipelines.running.attempts import is_retryable
+from sorbus.pipelines.running.store import encoded_size
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from sorbus.errors.pipelines import BadCondition, ConditionUndecided, NoSuchOutput
 from sorbus.expressions.build import now, tenant
-from sorbus.pipelines.conditions import condition_of, selection_of
+from sorbus.pipelines.definition.conditions import condition_of, selection_of
 
 
 class Colour(Enum):

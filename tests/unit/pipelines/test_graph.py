@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sorbus.pipelines.graph import Edge, EdgeKind, Graph, Join, Vertex
+from sorbus.pipelines.definition.graph import Edge, EdgeKind, Graph, Join, Vertex
 from sorbus.pipelines.resources.states import StageState
 
 DONE, SKIPPED, FAILED = StageState.DONE, StageState.SKIPPED, StageState.FAILED

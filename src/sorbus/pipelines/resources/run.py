@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sorbus.expressions.build import now, tenant
 from sorbus.llm.calls import LlmCall
-from sorbus.pipelines.comparing import StageComparison, compared
+from sorbus.pipelines.resources.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
+from sorbus.pipelines.resources.starting import Starter
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
-from sorbus.pipelines.starting import Starter
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg

@@ -8,8 +8,8 @@ from typing import Any
 
 from sorbus.errors.pipelines import BadCondition
 from sorbus.expressions.build import Expr
-from sorbus.pipelines.conditions import Condition, Output, Selection, of_expression
-from sorbus.pipelines.outputs import list_of
+from sorbus.pipelines.definition.conditions import Condition, Output, Selection, of_expression
+from sorbus.pipelines.definition.outputs import list_of
 from sorbus.query.input_fields import OPERATORS
 
 _LOGIC = ("and", "or", "not")

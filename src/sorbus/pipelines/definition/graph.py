@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
-from sorbus.pipelines.conditions import Condition, Outputs
+from sorbus.pipelines.definition.conditions import Condition, Outputs
 from sorbus.pipelines.resources.states import StageState
 
 type Join = Literal["all", "any", "settled"] | int

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sorbus.pipelines.graph import Edge, EdgeKind, Graph, Vertex
-from sorbus.pipelines.stages import Await, ForEach, Once, Pause, Repeat, Stage
+from sorbus.pipelines.definition.graph import Edge, EdgeKind, Graph, Vertex
+from sorbus.pipelines.definition.stages import Await, ForEach, Once, Pause, Repeat, Stage
 
 _SIGNS = {EdgeKind.HARD: "", EdgeKind.SOFT: "?", EdgeKind.FAILURE: "!"}
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.jobs.context import JobContext
 from sorbus.jobs.outcomes import Cancel, Done, Outcome
-from sorbus.pipelines.attempts import Attempt, PlannedStage, attempted, undo_name
-from sorbus.pipelines.definition import Pipeline
-from sorbus.pipelines.events import EventKind
-from sorbus.pipelines.graph import Frontier
-from sorbus.pipelines.looking import Place, applied, look
-from sorbus.pipelines.progress import SETTLED, Progress, StageRow
+from sorbus.pipelines.definition.graph import Frontier
+from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.resources.states import RunState, StageState
-from sorbus.pipelines.store import Change, Checkpoint, Ending, RunStore, Verdict
+from sorbus.pipelines.running.attempts import Attempt, PlannedStage, attempted, undo_name
+from sorbus.pipelines.running.events import EventKind
+from sorbus.pipelines.running.looking import Place, applied, look
+from sorbus.pipelines.running.progress import SETTLED, Progress, StageRow
+from sorbus.pipelines.running.store import Change, Checkpoint, Ending, RunStore, Verdict
 
 if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus

@@ -9,12 +9,12 @@ from typing import Any
 
 from sorbus.errors.base import SorbusError
 from sorbus.errors.pipelines import NoSuchItems, NothingGiven, RoundsUsedUp
-from sorbus.pipelines.attempts import Attempt, PlannedStage, error_data
-from sorbus.pipelines.outputs import list_of
-from sorbus.pipelines.progress import ItemRow, Progress, StageRow
+from sorbus.pipelines.definition.outputs import list_of
+from sorbus.pipelines.definition.stages import Await, ForEach, Once, Pause, Repeat
 from sorbus.pipelines.resources.states import StageState
-from sorbus.pipelines.stages import Await, ForEach, Once, Pause, Repeat
-from sorbus.pipelines.store import Change
+from sorbus.pipelines.running.attempts import Attempt, PlannedStage, error_data
+from sorbus.pipelines.running.progress import ItemRow, Progress, StageRow
+from sorbus.pipelines.running.store import Change
 
 Place = tuple[str, int | None]
 """A stage, and the item of it."""

@@ -15,10 +15,8 @@ from sorbus.errors.base import Kind, SorbusError, UnknownError
 from sorbus.errors.database import DatabaseUnavailable
 from sorbus.errors.pipelines import StageOutputTooLarge, StageTimedOut
 from sorbus.llm.client import ModelClient
-from sorbus.pipelines.checking import StagePlan
-from sorbus.pipelines.progress import Progress
-from sorbus.pipelines.resources.states import StageState
-from sorbus.pipelines.stages import (
+from sorbus.pipelines.definition.checking import StagePlan
+from sorbus.pipelines.definition.stages import (
     CONTENT,
     FAILURE,
     ITEM,
@@ -30,7 +28,9 @@ from sorbus.pipelines.stages import (
     Work,
     parameters,
 )
-from sorbus.pipelines.store import Change, encoded_size
+from sorbus.pipelines.resources.states import StageState
+from sorbus.pipelines.running.progress import Progress
+from sorbus.pipelines.running.store import Change, encoded_size
 from sorbus.schema.actions import ActionSpec
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from sorbus.errors.pipelines import (
     UnknownStageInput,
     UnreachableStage,
 )
-from sorbus.pipelines.conditions import Condition, Selection, condition_of, selection_of
-from sorbus.pipelines.drawing import drawn
-from sorbus.pipelines.graph import Edge, EdgeKind, Graph, Vertex, ordered
-from sorbus.pipelines.outputs import bare, element_of, may_be_none
-from sorbus.pipelines.stages import (
+from sorbus.pipelines.definition.conditions import Condition, Selection, condition_of, selection_of
+from sorbus.pipelines.definition.drawing import drawn
+from sorbus.pipelines.definition.graph import Edge, EdgeKind, Graph, Vertex, ordered
+from sorbus.pipelines.definition.outputs import bare, element_of, may_be_none
+from sorbus.pipelines.definition.stages import (
     CONTENT,
     FAILURE,
     ITEM,
@@ -37,7 +37,7 @@ from sorbus.pipelines.stages import (
     Where,
     parameters,
 )
-from sorbus.pipelines.written import condition_in, selection_in
+from sorbus.pipelines.definition.written import condition_in, selection_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sorbus.pipelines.definition.stages import StageContent
 from sorbus.pipelines.resources.states import StageState
-from sorbus.pipelines.stages import StageContent
 
 SETTLED = frozenset({StageState.DONE, StageState.SKIPPED, StageState.FAILED})
 """The states that a stage does not leave while its run goes on."""

@@ -17,10 +17,10 @@ from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseFault, Deadlock, TextNotStorable
 from sorbus.jobs.leases import Lease
-from sorbus.pipelines.progress import ItemRow, Progress, StageRow
+from sorbus.pipelines.definition.stages import StageContent
 from sorbus.pipelines.resources.states import RunState, StageState
-from sorbus.pipelines.sql import sql
-from sorbus.pipelines.stages import StageContent
+from sorbus.pipelines.running.progress import ItemRow, Progress, StageRow
+from sorbus.pipelines.running.sql import sql
 from sorbus.types.uuid7 import uuid7
 
 # An escaped NUL in JSON, as against an escaped backslash before `u0000`.

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sorbus.errors.pipelines import BadStageOption
 from sorbus.jobs.backoff import Backoff
-from sorbus.pipelines.graph import Join
+from sorbus.pipelines.definition.graph import Join
 from sorbus.resource.actions import GenericAction
 
 CONTENT = "content"

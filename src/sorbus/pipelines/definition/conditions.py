@@ -17,7 +17,7 @@ from sorbus.expressions.evaluate import Environment, Unevaluable, evaluate
 from sorbus.expressions.kinds import call_kind
 from sorbus.expressions.nodes import NULL, PATH, As, Call, Const, Node, Ref, walk
 from sorbus.expressions.operators import COMPARISONS
-from sorbus.pipelines.outputs import list_of, member_of, plain_type
+from sorbus.pipelines.definition.outputs import list_of, member_of, plain_type
 
 Outputs = Mapping[str, Any]
 """The outputs of stages by name, as plain data."""

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sorbus.errors.pipelines import DuplicatePipeline, NoSuchPipeline, UnknownPipelineVersion
-from sorbus.pipelines.definition import Pipeline
-from sorbus.pipelines.drawing import action_name
-from sorbus.pipelines.dynamic import Blocks, pipeline_from
-from sorbus.pipelines.stages import AnyAction
+from sorbus.pipelines.definition.drawing import action_name
+from sorbus.pipelines.definition.dynamic import Blocks, pipeline_from
+from sorbus.pipelines.definition.pipeline import Pipeline
+from sorbus.pipelines.definition.stages import AnyAction
 
 _MOST_KEPT = 1000
 

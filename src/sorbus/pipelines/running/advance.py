@@ -18,13 +18,13 @@ from sorbus.errors.pipelines import (
 from sorbus.jobs.context import JobContext
 from sorbus.jobs.outcomes import Cancel, Done, Outcome, Snooze
 from sorbus.llm.calls import DatabaseSink
-from sorbus.pipelines.attempts import planned_stage
-from sorbus.pipelines.conductor import Conductor, PlannedPipeline, Refused
-from sorbus.pipelines.events import EventKind, Observer, RunEvent
-from sorbus.pipelines.live import Live
-from sorbus.pipelines.progress import Progress
-from sorbus.pipelines.registry import Registry
-from sorbus.pipelines.store import RunStore
+from sorbus.pipelines.definition.registry import Registry
+from sorbus.pipelines.running.attempts import planned_stage
+from sorbus.pipelines.running.conductor import Conductor, PlannedPipeline, Refused
+from sorbus.pipelines.running.events import EventKind, Observer, RunEvent
+from sorbus.pipelines.running.live import Live
+from sorbus.pipelines.running.progress import Progress
+from sorbus.pipelines.running.store import RunStore
 
 if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from sorbus.errors.base import FrameworkError
 from sorbus.errors.hints import did_you_mean, listed
 from sorbus.errors.pipelines import InvalidDefinition
-from sorbus.pipelines.definition import Pipeline
-from sorbus.pipelines.stages import (
+from sorbus.pipelines.definition.pipeline import Pipeline
+from sorbus.pipelines.definition.stages import (
     AnyAction,
     Approval,
     Await,

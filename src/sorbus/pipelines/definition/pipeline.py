@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from sorbus.errors.pipelines import BadStageOption
-from sorbus.pipelines.checking import StagePlan, checked
-from sorbus.pipelines.drawing import drawn, to_data
-from sorbus.pipelines.graph import Graph
+from sorbus.pipelines.definition.checking import StagePlan, checked
+from sorbus.pipelines.definition.drawing import drawn, to_data
+from sorbus.pipelines.definition.graph import Graph
+from sorbus.pipelines.definition.stages import Stage
 from sorbus.pipelines.resources.states import StageState
-from sorbus.pipelines.stages import Stage
 
 DEFAULT_QUEUE = "pipelines"
 _LOWEST_PRIORITY = 9

@@ -1,0 +1,1 @@
+"""What a pipeline is: its stages and edges, checked, drawn, written as data."""

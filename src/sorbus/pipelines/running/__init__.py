@@ -1,0 +1,1 @@
+"""What carries runs: attempts at stages, the conductor of a graph, checkpoints, events."""
