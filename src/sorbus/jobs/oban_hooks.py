@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sorbus.errors.jobs import JobsNotInstalled
+from sorbus.jobs.line import WATCHED
 
 if TYPE_CHECKING:
     from oban import Oban
@@ -43,7 +44,7 @@ async def open_pool(url: str, *, size: int) -> AsyncConnectionPool[Any]:
 
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         url,
-        kwargs={"application_name": "sorbus-oban"},
+        kwargs={"application_name": "sorbus-oban", **WATCHED},
         min_size=1,
         max_size=size,
         timeout=10,
