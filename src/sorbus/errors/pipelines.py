@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sorbus.errors.base import FrameworkError, Invalid, UnknownError
 from sorbus.errors.hints import did_you_mean, listed
@@ -197,6 +198,23 @@ class ConditionUndecided(UnknownError):
             f"The condition `{condition}` of `{label}` cannot be decided on these outputs: {why}.",
             path=tuple(label.split(".")),
             hint="Give the stage that it looks at a return type with fields, so that the types are known.",
+        )
+
+
+class NestedRunFailed(UnknownError):
+    """A stage is a run of another pipeline, and that one has failed."""
+
+    code = "nested-run-failed"
+    retryable = False
+
+    def __init__(
+        self, pipeline: str, stage: str, *, run: object, state: str, error: Mapping[str, Any] | None = None
+    ) -> None:
+        why = (error or {}).get("message")
+        super().__init__(
+            f"The run {run} that the stage `{stage}` of `{pipeline}` is has {state}{f': {why}' if why else '.'}",
+            path=(pipeline, stage),
+            hint="See that run. Retrying this one goes on with it.",
         )
 
 

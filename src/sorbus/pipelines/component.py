@@ -46,6 +46,7 @@ from sorbus.pipelines.resources.starting import Defined, Starter
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
 from sorbus.pipelines.running.advance import Advancer
 from sorbus.pipelines.running.events import EventKind, Observer
+from sorbus.pipelines.running.family import Parents, abandon
 from sorbus.pipelines.running.live import Live
 from sorbus.pipelines.running.permits import Freed, Permits, by_name
 from sorbus.pipelines.running.sql import sql
@@ -109,6 +110,7 @@ class Pipelines(Starter):
         self._pool: Pool | None = None
         self._advancer: Advancer | None = None
         self._permits: Permits | None = None
+        self._parents: Parents | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._observers: list[Observer] = []
         self._live: Live | None = None
@@ -143,8 +145,16 @@ class Pipelines(Starter):
             lambda run_id, tenant, what: app.announce(Run, {"id": run_id}, action=what, tenant=tenant)
         )
         self._permits = Permits(self._pool, self.limits, woken=self._live.say, wake=self.jobs.wake)
+        self._parents = Parents(self._permits.tell)
         self._advancer = Advancer(
-            app, RunStore(self._pool), sink, self.registry, self._observers, self._live, self._permits
+            app,
+            RunStore(self._pool),
+            sink,
+            self.registry,
+            self._observers,
+            self._live,
+            self._permits,
+            self._parents,
         )
         # What users compose runs in the default queue.
         for queue in {DEFAULT_QUEUE, *(each.queue for each in self.registry.pipelines.values())}:
@@ -160,6 +170,9 @@ class Pipelines(Starter):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        parents, self._parents = self._parents, None
+        if parents is not None:
+            await parents.close()
         permits, self._permits = self._permits, None
         if permits is not None:
             await permits.close()
@@ -196,6 +209,19 @@ class Pipelines(Starter):
             )
 
     # what the actions of Run ask for
+
+    def check_input(self, pipeline: str, version: int, value: Any) -> Any:
+        """What a run of a pipeline in code is started with, as plain data.
+
+        Raises:
+            InvalidInput: it is not of the type that the pipeline declares, or the pipeline takes nothing.
+        """
+        found = self.registry.pipelines.get((pipeline, version))
+        if found is None or found.input is None:
+            if value is not None:
+                raise InvalidInput("Run.start", "input", problem="This pipeline takes no input.")
+            return None
+        return _typed(found.input, value, "Run.start", ("input",))
 
     def version_of(self, pipeline: str) -> int:
         """The current version of a pipeline.
@@ -296,12 +322,14 @@ class Pipelines(Starter):
             for row in await connection.fetch(sql("job_of_run"), str(run.id)):
                 await cancel_job(connection, row["id"])
         opened = app.engine.transaction_of_task()
-        if opened is not None and self.limits:
-            opened.on_commit.append(partial(self._give_back, run.id))
+        if opened is not None:
+            opened.on_commit.append(partial(self._cancelled, run.id, run.parent_id))
 
-    async def _give_back(self, run_id: UUID) -> None:
-        if self._permits is not None:
+    async def _cancelled(self, run_id: UUID, parent_id: UUID | None) -> None:
+        if self._permits is not None and self.limits:
             self._permits.free_soon(Freed(run_id))
+        if self._parents is not None and parent_id is not None:
+            self._parents.wake(parent_id)
 
     async def forkable(self, run: Any, stage: str, outputs: Mapping[str, Any]) -> None:
         """Check that a run can be forked at a stage, with some outputs edited.
@@ -426,6 +454,8 @@ class Pipelines(Starter):
                 node = "" if self.jobs.runner is None else self.jobs.runner.node
                 if self._unknown[run_id] > _DEPLOY_LOOKS or not await store.other_nodes(node):
                     await store.fail_run(run_id, error.to_dict())
+        for run_id, tenant in await store.orphans():
+            await abandon(app, run_id, tenant)
         return len(found)
 
 

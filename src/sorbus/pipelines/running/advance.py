@@ -22,6 +22,7 @@ from sorbus.pipelines.definition.registry import Registry
 from sorbus.pipelines.running.attempts import planned_stage
 from sorbus.pipelines.running.conductor import Conductor, PlannedPipeline, Refused
 from sorbus.pipelines.running.events import EventKind, Observer, RunEvent
+from sorbus.pipelines.running.family import Parents
 from sorbus.pipelines.running.live import Live
 from sorbus.pipelines.running.permits import Permits
 from sorbus.pipelines.running.progress import Progress
@@ -43,6 +44,7 @@ class Advancer:
 
     Attributes:
         permits: with the limits of the application.
+        parents: told of runs inside others that have ended.
         observers: told of every step, on the event loop; they must not raise.
     """
 
@@ -53,6 +55,7 @@ class Advancer:
     observers: list[Observer]
     live: Live
     permits: Permits
+    parents: Parents
     _planned: dict[UUID | tuple[str, int], PlannedPipeline] = field(
         default_factory=dict[UUID | tuple[str, int], PlannedPipeline]
     )
@@ -140,6 +143,8 @@ class Advancer:
         self, progress: Progress, kind: EventKind, *, stage: str | None = None, error: str | None = None
     ) -> None:
         self.live.touch(progress.id, progress.tenant, kind)
+        if progress.parent_id is not None and kind in (EventKind.COMPLETED, EventKind.FAILED):
+            self.parents.wake(progress.parent_id)
         if not self.observers:
             return
         event = RunEvent(kind=kind, run_id=progress.id, pipeline=progress.pipeline, stage=stage, error=error)

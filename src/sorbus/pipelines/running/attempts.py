@@ -20,6 +20,7 @@ from sorbus.pipelines.definition.limits import Apart, Limit
 from sorbus.pipelines.definition.stages import (
     CONTENT,
     FAILURE,
+    INPUT,
     ITEM,
     AnyAction,
     Once,
@@ -184,6 +185,8 @@ def _input(progress: Progress, attempt: Attempt, need: str) -> Any:
     source = stage.source(need) if attempt.planned.name == stage.name else need
     if need == ITEM or source == attempt.planned.name:
         return attempt.item
+    if need == INPUT:
+        return progress.input
     if need == FAILURE:
         return _failure(progress, stage)
     row = progress.stages.get(source)

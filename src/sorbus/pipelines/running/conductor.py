@@ -12,11 +12,12 @@ from sorbus.jobs.context import JobContext
 from sorbus.jobs.outcomes import Cancel, Done, Outcome
 from sorbus.pipelines.definition.graph import Frontier
 from sorbus.pipelines.definition.pipeline import Pipeline
-from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.running.attempts import Attempt, PlannedStage, attempted, undo_name
 from sorbus.pipelines.running.ear import Ear
 from sorbus.pipelines.running.events import EventKind
-from sorbus.pipelines.running.looking import Place, applied, look
+from sorbus.pipelines.running.family import abandon, bear
+from sorbus.pipelines.running.looking import Birth, Place, applied, look
 from sorbus.pipelines.running.permits import WHOLE, Asked, Freed, Permits
 from sorbus.pipelines.running.progress import SETTLED, Progress, StageRow
 from sorbus.pipelines.running.store import Change, Checkpoint, Ending, RunStore, Verdict
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _SHORT_WAIT = 0.02
 # Who waits for a permit is woken when it has one. This is for the word that gets lost with the process that says it.
 _LOOK_AGAIN = 30.0
+_LOOK_AFTER_CHILDREN = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,24 @@ class Refused(Exception):
 
 
 Tell = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What comes next in a run.
+
+    Attributes:
+        attempts: what may start in this process.
+        births: the runs that stages start.
+        wake_at: when to look again.
+        sleeps: whether something waits for a time or for a word.
+    """
+
+    frontier: Frontier
+    attempts: list[Attempt]
+    births: list[Birth]
+    wake_at: datetime | None
+    sleeps: bool
 
 
 class Conductor:
@@ -115,23 +135,31 @@ class Conductor:
     async def _step(self) -> Outcome | None:
         """Commit what has finished and what follows from it, then start what may start, and wait for something."""
         changes = await self._gathered()
-        wanted, wake_at, sleeps, frontier = self._follow(changes)
-        attempts = await self._admitted(wanted)
-        sleeps = sleeps or bool(self._blocked)
+        next_ = self._follow(changes)
+        attempts = await self._admitted(next_.attempts)
+        wake_at = next_.wake_at
+        sleeps = next_.sleeps or (bool(self._blocked) and not next_.frontier.failed)
         ending: Ending | None = None
-        if not self._running and not attempts:
-            ending = await self._ending(frontier, wake_at, sleeps=sleeps)
+        if not self._running and not attempts and not next_.births:
+            ending = await self._ending(next_.frontier, wake_at, sleeps=sleeps)
         # Only what is committed anyway also says what starts with it: no statement is sent for that alone.
         if changes or ending is not None:
-            marks = self._marks(attempts) if ending is None else self._unmarks()
+            starting = [each.planned.name for each in attempts] + [each.stage for each in next_.births]
+            marks = self._marks(starting) if ending is None else self._unmarks()
             if await self._committed([*changes, *marks], ending):
                 self._give_back(ending)
+                await self._part(ending)
                 return self._outcome(ending)
             await self._free()
             if self._heard:
                 # Something was said to the run in the meantime: what follows now may be something else.
                 self._heard = False
                 return None
+        if next_.births:
+            await bear(self.app, self.progress, next_.births)
+            await self._look_anew()
+            self._start(attempts)
+            return None
         if len(attempts) == 1 and not self._running and wake_at is None and not sleeps:
             self.tell(EventKind.STAGE_STARTED, stage=attempts[0].planned.name)
             self._finished.append(await attempted(self.app, self.progress, attempts[0]))
@@ -169,7 +197,7 @@ class Conductor:
 
     # what follows
 
-    def _follow(self, changes: list[Change]) -> tuple[list[Attempt], datetime | None, bool, Frontier]:
+    def _follow(self, changes: list[Change]) -> Next:
         """Add to some changes what follows from them without any work; and what may start, or when to look again."""
         while True:
             frontier = self.planned.pipeline.plan.frontier(self.progress.settled, self.progress.outputs)
@@ -182,7 +210,13 @@ class Conductor:
             if not moved:
                 attempts = [attempt for each in found for attempt in each.attempts]
                 wakes = [each.wake_at for each in found if each.wake_at is not None]
-                return attempts, min(wakes, default=None), any(each.sleeps for each in found), frontier
+                return Next(
+                    frontier,
+                    attempts,
+                    [birth for each in found for birth in each.births],
+                    min(wakes, default=None),
+                    sleeps=any(each.sleeps for each in found),
+                )
 
     def _note(self, change: Change, changes: list[Change]) -> None:
         """Add a change; of two about one stage the later one stays."""
@@ -211,15 +245,13 @@ class Conductor:
                 return [self.planned.undoing[name]]
         return []
 
-    def _marks(self, attempts: Sequence[Attempt]) -> list[Change]:
+    def _marks(self, starting: Sequence[str]) -> list[Change]:
         """What says that stages start, for those who look."""
         marks: dict[str, Change] = {}
-        for each in attempts:
-            row = self.progress.stages[each.planned.name]
+        for name in starting:
+            row = self.progress.stages[name]
             if row.state is not StageState.RUNNING:
-                marks[each.planned.name] = Change(
-                    stage=each.planned.name, state=StageState.RUNNING, attempt=row.attempt
-                )
+                marks[name] = Change(stage=name, state=StageState.RUNNING, attempt=row.attempt)
         for mark in marks.values():
             applied(self.progress, mark)
         return list(marks.values())
@@ -230,7 +262,7 @@ class Conductor:
         return [
             Change(stage=name, state=StageState.READY, attempt=row.attempt)
             for name, row in rows
-            if row.state is StageState.RUNNING
+            if row.state is StageState.RUNNING and name not in self.progress.children
         ]
 
     # under limits
@@ -288,6 +320,16 @@ class Conductor:
         elif self._holding or self._blocked:
             self.permits.free_soon(Freed(self.progress.id))
 
+    async def _part(self, ending: Ending | None) -> None:
+        """Cancel the runs that are still open inside this one when it has failed."""
+        over = ending is not None and ending.state in (RunState.FAILED, RunState.COMPENSATED)
+        if over and self._open_children():
+            await abandon(self.app, self.progress.id, self.progress.tenant)
+
+    def _open_children(self) -> bool:
+        rows = (each for children in self.progress.children.values() for each in children.values())
+        return any(each.state in OPEN_RUNS for each in rows)
+
     # committing
 
     async def _committed(self, changes: Sequence[Change], ending: Ending | None) -> bool:
@@ -332,6 +374,7 @@ class Conductor:
         if seen is None:
             raise Refused([])
         self.progress.signals, self.progress.paused = seen.signals, seen.paused
+        self.progress.children = seen.children
         for name, row in seen.stages.items():
             mine = self.progress.stages[name]
             if row.given and not mine.given:
@@ -380,8 +423,12 @@ class Conductor:
         seconds = None if wake_at is None else (wake_at - self.progress.now()).total_seconds()
         if seconds is not None and seconds <= _SHORT_WAIT:
             return None
-        if self._blocked:
+        if frontier.failed:
+            pass  # nobody waits for a permit or for a run inside any more
+        elif self._blocked:
             seconds = _LOOK_AGAIN if seconds is None else min(seconds, _LOOK_AGAIN)
+        elif self._open_children():
+            seconds = _LOOK_AFTER_CHILDREN if seconds is None else min(seconds, _LOOK_AFTER_CHILDREN)
         if seconds is not None or sleeps:
             return Ending(state=RunState.WAITING if sleeps else RunState.RUNNING, sleep=seconds)
         return await self._failure(frontier.failed[0])

@@ -8,13 +8,33 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sorbus.errors.base import SorbusError
-from sorbus.errors.pipelines import NoSuchItems, NothingGiven, RoundsUsedUp
+from sorbus.errors.pipelines import NestedRunFailed, NoSuchItems, NothingGiven, RoundsUsedUp
+from sorbus.pipelines.definition.conditions import Selection
 from sorbus.pipelines.definition.outputs import list_of
-from sorbus.pipelines.definition.stages import Await, ForEach, Once, Pause, Repeat
-from sorbus.pipelines.resources.states import StageState
+from sorbus.pipelines.definition.pipeline import Pipeline
+from sorbus.pipelines.definition.stages import Await, ForEach, Nested, Once, Pause, Repeat
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.running.attempts import Attempt, PlannedStage, error_data
-from sorbus.pipelines.running.progress import ItemRow, Progress, StageRow
+from sorbus.pipelines.running.progress import ChildRow, ItemRow, Progress, StageRow
 from sorbus.pipelines.running.store import Change
+
+_FAILED_RUNS = frozenset({RunState.FAILED, RunState.COMPENSATED, RunState.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A run that a stage starts.
+
+    Attributes:
+        index: the position of its item; 0 for a stage that is one run.
+        given: what it is started with, as plain data.
+    """
+
+    stage: str
+    pipeline: Pipeline
+    index: int
+    given: Any
+
 
 Place = tuple[str, int | None]
 """A stage, and the item of it."""
@@ -27,12 +47,14 @@ class Look:
     Attributes:
         change: what has become of it without any work.
         attempts: what may start now.
+        births: the runs that it starts now.
         wake_at: when to look again.
         sleeps: whether it waits for a time or for a word, and not for another attempt.
     """
 
     change: Change | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
+    births: list[Birth] = field(default_factory=list[Birth])
     wake_at: datetime | None = None
     sleeps: bool = False
 
@@ -60,6 +82,8 @@ def look(progress: Progress, planned: PlannedStage, running: Collection[Place]) 
         match work:
             case Once():
                 return _once(planned, row, running)
+            case Nested():
+                return _nested(progress, planned, row, work)
             case ForEach():
                 return _for_each(progress, planned, row, running, work)
             case Repeat():
@@ -99,11 +123,7 @@ def _for_each(
 ) -> Look:
     over = planned.plan.over
     assert over is not None, "the checks have found it"
-    found = over.of(progress.outputs)
-    items = list_of(found)
-    if items is None:
-        kind = "nothing" if found is None else f"a value of type {type(found).__name__}"
-        raise NoSuchItems(progress.pipeline, planned.name, str(over), found=kind)
+    items = _items(progress, planned, over)
     rows = progress.items.get(planned.name, {})
     busy = {index for name, index in running if name == planned.name}
     failed = next((rows[index] for index in rows if rows[index].state is StageState.FAILED), None)
@@ -126,6 +146,51 @@ def _for_each(
         else:
             break
     return found_here
+
+
+def _items(progress: Progress, planned: PlannedStage, over: Selection) -> list[Any]:
+    found = over.of(progress.outputs)
+    items = list_of(found)
+    if items is None:
+        kind = "nothing" if found is None else f"a value of type {type(found).__name__}"
+        raise NoSuchItems(progress.pipeline, planned.name, str(over), found=kind)
+    return items
+
+
+def _nested(progress: Progress, planned: PlannedStage, row: StageRow, work: Nested) -> Look:
+    over, given = planned.plan.over, planned.plan.given
+    items: list[Any] = [None if given is None else given.of(progress.outputs)]
+    if over is not None:
+        items = _items(progress, planned, over)
+    children = progress.children.get(planned.name, {})
+    open_now = [each for each in children.values() if each.state in OPEN_RUNS]
+    failed = [index for index in sorted(children) if children[index].state in _FAILED_RUNS]
+    if failed and not work.keep_going:
+        if open_now:
+            # What is under way is kept; then the stage fails with its run.
+            return Look(sleeps=True)
+        raise NestedRunFailed(
+            progress.pipeline,
+            planned.name,
+            run=children[failed[0]].id,
+            state=children[failed[0]].state.value,
+            error=children[failed[0]].error,
+        )
+    if len(children) >= len(items) and not open_now:
+        outputs = [_given_by(children[index], work) for index in range(len(items))]
+        return Look(
+            change=_settled(planned, row, StageState.DONE, output=outputs[0] if over is None else outputs)
+        )
+    missing = [index for index in range(len(items)) if index not in children]
+    births = [
+        Birth(planned.name, work.pipeline, index, items[index])
+        for index in missing[: max(work.limit - len(open_now), 0)]
+    ]
+    return Look(births=births, sleeps=True)
+
+
+def _given_by(child: ChildRow, work: Nested) -> Any:
+    return None if child.result is None else child.result.get(work.pipeline.output)
 
 
 def _over(row: ItemRow) -> bool:

@@ -187,7 +187,7 @@ class Permits:
         else:
             raise AssertionError("the last attempt answers or raises")
         if decision.others:
-            self._spawn(self._tell(sorted(decision.others)))
+            self._spawn(self.tell(sorted(decision.others)))
         for key in decision.again:
             self._spawn(self._group.submit(Looked(key)))
         for key, seconds in decision.opens.items():
@@ -235,8 +235,8 @@ class Permits:
 
     # what follows after the commit
 
-    async def _tell(self, runs: Sequence[UUID]) -> None:
-        # A run that is not told here finds out by itself when it looks again.
+    async def tell(self, runs: Sequence[UUID]) -> None:
+        """Let runs know that they may go on. What cannot be told now is found out later."""
         try:
             rows = await self._fetch("wake_granted", runs)
         except SorbusError as error:

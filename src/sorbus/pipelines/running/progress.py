@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sorbus.pipelines.definition.stages import StageContent
-from sorbus.pipelines.resources.states import StageState
+from sorbus.pipelines.resources.states import RunState, StageState
 
 SETTLED = frozenset({StageState.DONE, StageState.SKIPPED, StageState.FAILED})
 """The states that a stage does not leave while its run goes on."""
@@ -50,6 +50,21 @@ class StageRow:
     error: Any = None
 
 
+@dataclass(slots=True)
+class ChildRow:
+    """A run that a stage of this one is.
+
+    Attributes:
+        state: that of the run.
+        result: its outputs by stage, when it is completed.
+    """
+
+    id: UUID
+    state: RunState
+    result: dict[str, Any] | None = None
+    error: Any = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Progress:
     """A run in this process's hands.
@@ -63,6 +78,9 @@ class Progress:
         looked_at: the time at which it was looked at, by the clock of the database.
         stages: its stages by name, those that are done in the order in which they were.
         items: the items of its stages by position.
+        parent_id: the run that it is a stage of.
+        input: what it was started with, as plain data.
+        children: the runs that its stages are, by position.
     """
 
     id: UUID
@@ -78,6 +96,9 @@ class Progress:
     looked_at: datetime
     stages: dict[str, StageRow] = field(default_factory=dict[str, StageRow])
     items: dict[str, dict[int, ItemRow]] = field(default_factory=dict[str, dict[int, ItemRow]])
+    parent_id: UUID | None = None
+    input: Any = None
+    children: dict[str, dict[int, ChildRow]] = field(default_factory=dict[str, dict[int, ChildRow]])
     _since: float = field(default_factory=time.monotonic)
 
     def now(self) -> datetime:

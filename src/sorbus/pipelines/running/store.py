@@ -19,7 +19,7 @@ from sorbus.errors.database import DatabaseFault, DatabaseUnavailable, Deadlock,
 from sorbus.jobs.leases import Lease
 from sorbus.pipelines.definition.stages import StageContent
 from sorbus.pipelines.resources.states import RunState, StageState
-from sorbus.pipelines.running.progress import ItemRow, Progress, StageRow
+from sorbus.pipelines.running.progress import ChildRow, ItemRow, Progress, StageRow
 from sorbus.pipelines.running.sql import sql
 from sorbus.types.uuid7 import uuid7
 
@@ -170,6 +170,10 @@ class RunStore:
         """
         return [tuple(row) for row in await self._fetch("lost_runs", older_than)]
 
+    async def orphans(self) -> list[tuple[UUID, str]]:
+        """The runs that have ended although runs inside them are open, with their tenants."""
+        return [tuple(row) for row in await self._fetch("orphans")]
+
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
         for left in reversed(range(_DEADLOCKS)):
             try:
@@ -310,6 +314,8 @@ def _progress(row: Any) -> Progress:
         fresh=row["fresh"],
         signals=row["signals"],
         paused=row["paused"],
+        parent_id=row["parent_id"],
+        input=row["input"],
         looked_at=row["looked_at"],
         content=StageContent(
             id=row["content_id"],
@@ -324,6 +330,10 @@ def _progress(row: Any) -> Progress:
     for name, index, state, attempt, output, wake_at in items:
         rows = progress.items.setdefault(name, {})
         rows[index] = ItemRow(StageState(state), attempt, _moment(wake_at), output)
+    children: list[list[Any]] = row["children"] or []
+    for name, index, identity, state, result, error in children:
+        born = ChildRow(UUID(identity), RunState(state), result, error)
+        progress.children.setdefault(name, {})[index] = born
     return progress
 
 
