@@ -138,4 +138,4 @@ class Jobs:
 
     def system_scripts(self) -> tuple[SystemScript, ...]:
         """The tables of the jobs."""
-        return (SystemScript("jobs", 1, install),)
+        return (SystemScript("jobs", 1, install), SystemScript("jobs", 2, install))

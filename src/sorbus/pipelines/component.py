@@ -37,6 +37,7 @@ from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
 from sorbus.pipelines.definition.dynamic import pipeline_from
+from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import DEFAULT_QUEUE, Pipeline
 from sorbus.pipelines.definition.registry import Registry
 from sorbus.pipelines.definition.stages import AnyAction, Await
@@ -46,6 +47,7 @@ from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
 from sorbus.pipelines.running.advance import Advancer
 from sorbus.pipelines.running.events import EventKind, Observer
 from sorbus.pipelines.running.live import Live
+from sorbus.pipelines.running.permits import Freed, Permits, by_name
 from sorbus.pipelines.running.sql import sql
 from sorbus.pipelines.running.store import RunStore
 from sorbus.scope import EveryTenant, Scope, tenant_key
@@ -80,9 +82,11 @@ class Pipelines(Starter):
         models: a model's name, a configuration, or a function that makes a client over a sink; by default the
             embedded local model.
         concurrency: how many runs this process advances at once.
+        limits: how much work may be under way, on all nodes together; give the same ones to every node.
 
     Raises:
         DuplicatePipeline: two definitions bear one name and one version.
+        BadLimit: two limits bear one name.
     """
 
     def __init__(
@@ -93,23 +97,30 @@ class Pipelines(Starter):
         models: ModelConfig | str | ClientFactory = "local:default",
         concurrency: int = 8,
         blocks: Sequence[AnyAction] | None = None,
+        limits: Sequence[Limit] = (),
     ) -> None:
         self.registry = Registry(pipelines, blocks)
         self.jobs = jobs
         self.concurrency = concurrency
+        self.limits = tuple(by_name(limits).values())
         self._given = models
         self._client: ModelClient | None = None
         self._app: Sorbus | None = None
         self._pool: Pool | None = None
         self._advancer: Advancer | None = None
-        self._repair: asyncio.Task[None] | None = None
+        self._permits: Permits | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._observers: list[Observer] = []
         self._live: Live | None = None
         self._unknown: Counter[UUID] = Counter()
 
     def system_scripts(self) -> tuple[SystemScript, ...]:
-        """The jobs' tables, and the index by which a run finds its job."""
-        return (*self.jobs.system_scripts(), SystemScript("pipelines", 1, sql("install")))
+        """The jobs' tables, the index by which a run finds its job, and the tables of the limits."""
+        return (
+            *self.jobs.system_scripts(),
+            SystemScript("pipelines", 1, sql("install")),
+            SystemScript("pipelines", 2, sql("install_limits")),
+        )
 
     async def start(self, app: Sorbus) -> None:
         """Publish the definitions, make the model client, and register the handler of the jobs."""
@@ -131,20 +142,27 @@ class Pipelines(Starter):
         self._live = Live(
             lambda run_id, tenant, what: app.announce(Run, {"id": run_id}, action=what, tenant=tenant)
         )
-        self._advancer = Advancer(app, RunStore(self._pool), sink, self.registry, self._observers, self._live)
+        self._permits = Permits(self._pool, self.limits, woken=self._live.say, wake=self.jobs.wake)
+        self._advancer = Advancer(
+            app, RunStore(self._pool), sink, self.registry, self._observers, self._live, self._permits
+        )
         # What users compose runs in the default queue.
         for queue in {DEFAULT_QUEUE, *(each.queue for each in self.registry.pipelines.values())}:
             self.jobs.register(WORKER, self._advancer, queue=queue, limit=self.concurrency)
         await self._publish(app)
-        self._repair = asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")
+        self._tasks = [asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")]
+        if self.limits:
+            self._tasks.append(asyncio.create_task(self._permits.run(), name="sorbus-pipelines-limits"))
 
     async def stop(self) -> None:
         """Stop looking after runs; those under way go on elsewhere or at the next start."""
-        repair, self._repair = self._repair, None
-        if repair is not None:
-            repair.cancel()
-            with suppress(asyncio.CancelledError):
-                await repair
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        permits, self._permits = self._permits, None
+        if permits is not None:
+            await permits.close()
         live, self._live = self._live, None
         if live is not None:
             await live.close()
@@ -277,6 +295,13 @@ class Pipelines(Starter):
             await connection.execute(sql("cancel_stages"), run.id)
             for row in await connection.fetch(sql("job_of_run"), str(run.id)):
                 await cancel_job(connection, row["id"])
+        opened = app.engine.transaction_of_task()
+        if opened is not None and self.limits:
+            opened.on_commit.append(partial(self._give_back, run.id))
+
+    async def _give_back(self, run_id: UUID) -> None:
+        if self._permits is not None:
+            self._permits.free_soon(Freed(run_id))
 
     async def forkable(self, run: Any, stage: str, outputs: Mapping[str, Any]) -> None:
         """Check that a run can be forked at a stage, with some outputs edited.
@@ -346,6 +371,11 @@ class Pipelines(Starter):
                 raise await _not_awaited(connection, run.id, stage, pipeline)
             if row["state"] != RunState.PAUSED:
                 await self.nudge(run)
+            opened.on_commit.append(partial(self._said, run.id, run.tenant))
+
+    async def _said(self, run_id: UUID, tenant: str) -> None:
+        if self._live is not None:
+            self._live.say(run_id, tenant)
 
     def _need_pool(self) -> Pool:
         if self._pool is None:

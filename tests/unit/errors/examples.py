@@ -184,6 +184,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "bad-fork": {"name": "clasify", "why": "there is no such stage", "at": ("fork_stage",)},
     "bad-job-option": {"allowed": "a whole number from 1 to 20"},
     "bad-project-name": {"name": "3 Shops"},
+    "bad-limit": {"name": "reading", "why": "at_once=0", "allowed": "1 or more"},
     "bad-stage-option": {"name": "classify", "option": "attempts", "value": 0, "allowed": "1 or more"},
     "broken-migration": {"name": "0002_score"},
     "condition-undecided": {

@@ -23,6 +23,7 @@ from sorbus.pipelines.running.attempts import planned_stage
 from sorbus.pipelines.running.conductor import Conductor, PlannedPipeline, Refused
 from sorbus.pipelines.running.events import EventKind, Observer, RunEvent
 from sorbus.pipelines.running.live import Live
+from sorbus.pipelines.running.permits import Permits
 from sorbus.pipelines.running.progress import Progress
 from sorbus.pipelines.running.store import RunStore
 
@@ -41,6 +42,7 @@ class Advancer:
     """Runs the jobs of pipelines: each job is a lease on one run.
 
     Attributes:
+        permits: with the limits of the application.
         observers: told of every step, on the event loop; they must not raise.
     """
 
@@ -50,6 +52,7 @@ class Advancer:
     registry: Registry
     observers: list[Observer]
     live: Live
+    permits: Permits
     _planned: dict[UUID | tuple[str, int], PlannedPipeline] = field(
         default_factory=dict[UUID | tuple[str, int], PlannedPipeline]
     )
@@ -85,7 +88,13 @@ class Advancer:
         tell = partial(self._tell, progress)
         tell(EventKind.BEGUN)
         conductor = Conductor(
-            app=self.app, store=self.store, job=job, progress=progress, planned=planned, tell=tell
+            app=self.app,
+            store=self.store,
+            job=job,
+            progress=progress,
+            planned=planned,
+            permits=self.permits,
+            tell=tell,
         )
         try:
             return await conductor.conduct()
@@ -115,11 +124,12 @@ class Advancer:
         found = self._planned.get(key)
         if found is None or found.pipeline is not pipeline:
             plans = pipeline.plans.values()
+            limits = self.permits.limits.values()
             found = self._planned[key] = PlannedPipeline(
                 pipeline,
-                {each.stage.name: planned_stage(self.app, each) for each in plans},
+                {each.stage.name: planned_stage(self.app, each, limits=limits) for each in plans},
                 {
-                    each.stage.name: planned_stage(self.app, each, undo=True)
+                    each.stage.name: planned_stage(self.app, each, undo=True, limits=limits)
                     for each in plans
                     if each.stage.undo is not None
                 },

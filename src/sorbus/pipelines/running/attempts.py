@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from sorbus.errors.database import DatabaseUnavailable
 from sorbus.errors.pipelines import StageOutputTooLarge, StageTimedOut
 from sorbus.llm.client import ModelClient
 from sorbus.pipelines.definition.checking import StagePlan
+from sorbus.pipelines.definition.limits import Apart, Limit
 from sorbus.pipelines.definition.stages import (
     CONTENT,
     FAILURE,
@@ -49,6 +50,7 @@ class PlannedStage:
         action: None for a stage that only waits.
         work, delay: those of the stage; what undoes it runs once and at once.
         dump: from the action's answer to plain data.
+        limits: those that count attempts at it.
     """
 
     name: str
@@ -58,15 +60,28 @@ class PlannedStage:
     delay: float
     needs: tuple[str, ...]
     dump: Callable[[Any], Any]
+    limits: tuple[Limit, ...] = ()
 
     @property
     def stage(self) -> Stage:
         """The stage as it was declared."""
         return self.plan.stage
 
+    def keys(self, progress: Progress) -> tuple[tuple[Limit, str], ...]:
+        """What an attempt at it in a run counts for."""
+        values: dict[Apart, str] = {
+            "tenant": progress.tenant,
+            "model": progress.model or "",
+            "pipeline": progress.pipeline,
+            "stage": f"{progress.pipeline}.{self.name}",
+        }
+        return tuple((each, each.key(values)) for each in self.limits)
 
-def planned_stage(app: Sorbus, plan: StagePlan, *, undo: bool = False) -> PlannedStage:
-    """A stage, or what undoes it, planned for an application."""
+
+def planned_stage(
+    app: Sorbus, plan: StagePlan, *, undo: bool = False, limits: Iterable[Limit] = ()
+) -> PlannedStage:
+    """A stage, or what undoes it, planned for an application with some limits."""
     stage = plan.stage
     action = stage.undo if undo else stage.action
     dump: Callable[[Any], Any] = dumper(app.engine.action_spec(action)[1]) if action is not None else _same
@@ -78,6 +93,7 @@ def planned_stage(app: Sorbus, plan: StagePlan, *, undo: bool = False) -> Planne
         delay=0.0 if undo else stage.delay,
         needs=() if action is None else parameters(action),
         dump=dump,
+        limits=() if action is None else tuple(each for each in limits if not each.on or action in each.on),
     )
 
 
