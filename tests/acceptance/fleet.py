@@ -1,4 +1,4 @@
-"""An application that several nodes run together: three stages that note who works on them, slowly or until a gate is opened."""
+"""An application that several nodes run together: its stages note who works on them, slowly or until a gate is open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One application as several nodes over one database: web nodes that serve, workers that work, restarted, cut off and killed."""
+"""One application as several nodes over one database: web nodes and workers, restarted, cut off and killed."""
 
 from __future__ import annotations
 
@@ -118,9 +118,7 @@ class Fleet:
         content = await self.ask(
             "POST", "/api/contents", "contents", source_type="text", external_id=name, title=name, text=text
         )
-        run = await self.ask(
-            "POST", "/api/runs", "runs", content_id=content["data"]["id"], pipeline="steps"
-        )
+        run = await self.ask("POST", "/api/runs", "runs", content_id=content["data"]["id"], pipeline="steps")
         self.runs.append(run["data"]["id"])
         return self.runs[-1]
 
@@ -171,7 +169,9 @@ async def journal(url: str) -> None:
 
 
 @pytest.mark.slow
-async def test_a_rolling_restart_of_every_node_loses_and_repeats_nothing(pg18_url: str, tmp_path: Path) -> None:
+async def test_a_rolling_restart_of_every_node_loses_and_repeats_nothing(
+    pg18_url: str, tmp_path: Path
+) -> None:
     async with fleet(pg18_url, tmp_path) as nodes:
         # All at once, on an empty database: the first one makes the tables.
         web, one, two = await asyncio.gather(

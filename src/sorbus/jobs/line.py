@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,7 +14,7 @@ from sorbus.data_layers.postgres.connection import keep_watch
 # arrives.
 _SETTINGS = {"application_name": "sorbus-jobs", "enable_seqscan": "off"}
 # The same for psycopg's connections: a link that is cut is noticed within about ten seconds.
-WATCHED: Mapping[str, int] = {
+WATCHED: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives": 1,
     "keepalives_idle": 5,

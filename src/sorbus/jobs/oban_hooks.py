@@ -113,7 +113,12 @@ class Claims:
 
         self._pool = AsyncConnectionPool(
             self._url,
-            kwargs={"application_name": "sorbus-claims", "autocommit": True, "prepare_threshold": 0, **WATCHED},
+            kwargs={
+                "application_name": "sorbus-claims",
+                "autocommit": True,
+                "prepare_threshold": 0,
+                **WATCHED,
+            },
             min_size=1,
             max_size=1,
             timeout=10,

@@ -1,6 +1,6 @@
 """Random graphs in the hands of workers that die, freeze and lose their links, over a database that dies as well.
 
-Everything is chosen by a seed, which is printed. `SORBUS_CHAOS=long` tries many more; `SORBUS_CHAOS_SEED=7` tries that one only.
+Everything is chosen by a seed, which is printed. `SORBUS_CHAOS=long` tries many more, `SORBUS_CHAOS_SEED=7` that one.
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ DURABLE = {name: value for name, value in THROWAWAY.items() if name != "synchron
 NOTE_ITEMS = """
 CREATE FUNCTION note_item() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO journal (run_id, event, pid) VALUES (NEW.run_id, format('item %s %s', NEW.stage, NEW.index), pg_backend_pid());
+    INSERT INTO journal (run_id, event, pid)
+    VALUES (NEW.run_id, format('item %s %s', NEW.stage, NEW.index), pg_backend_pid());
     RETURN NULL;
 END $$;
-CREATE TRIGGER note AFTER INSERT OR UPDATE ON stage_items FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION note_item();
+CREATE TRIGGER note AFTER INSERT OR UPDATE ON stage_items
+FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION note_item();
 """
 OPEN = "SELECT count(*) FROM pipeline_runs WHERE state IN ('pending', 'running', 'waiting')"
 PROGRESS = "SELECT count(*) + (SELECT count(*) FROM pipeline_runs WHERE finished_at IS NOT NULL) FROM journal"

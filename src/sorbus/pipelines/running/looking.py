@@ -49,7 +49,9 @@ def look(progress: Progress, planned: PlannedStage, running: Collection[Place]) 
         case Await(within=within):
             return _awaited(progress, planned, row, within)
         case Pause(seconds):
-            return _timed(progress, planned, row, seconds) or Look(change=_settled(planned, row, StageState.DONE))
+            return _timed(progress, planned, row, seconds) or Look(
+                change=_settled(planned, row, StageState.DONE)
+            )
         case _:
             waits = _timed(progress, planned, row, planned.delay)
             if waits is not None:
