@@ -47,11 +47,12 @@ async def open_pool(url: str, *, size: int) -> AsyncConnectionPool[Any]:
         JobsNotInstalled: a table is missing.
         psycopg_pool.PoolTimeout: the database cannot be reached.
     """
+    from psycopg.conninfo import make_conninfo
     from psycopg_pool import AsyncConnectionPool
 
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-        url,
-        kwargs={"application_name": "sorbus-oban", **WATCHED},
+        # Oban opens its LISTEN connection with this text alone.
+        make_conninfo(url, application_name="sorbus-oban", **WATCHED),
         min_size=1,
         max_size=size,
         timeout=10,

@@ -15,6 +15,7 @@ from tests.integration.pipelines.workshop import Hands, Piece, workshop
 
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseUnavailable
+from sorbus.jobs import Jobs
 from sorbus.jobs.line import Line
 from sorbus.pipelines import RunState, StageContext, component
 from sorbus.pipelines.running.store import RunStore
@@ -76,6 +77,23 @@ async def test_connections_over_a_network_are_watched_by_the_kernel(pg18_url: st
                 assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
                 assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
         await line.close()
+
+
+async def test_every_connection_of_a_node_has_a_name_and_is_watched(url: str, conn: Any) -> None:
+    async with workshop(url, Hands()) as app:
+        runner = app.service(Jobs).runner
+        assert runner is not None
+        assert runner._pool is not None
+        assert runner._oban is not None
+        notifier: Any = runner._oban._notifier
+        async with runner._pool.connection() as pooled:
+            for each in (pooled, notifier._conn, runner._heart._conn):
+                assert each.info.get_parameters()["tcp_user_timeout"] == "10000"
+        names = await conn.fetch(
+            "SELECT DISTINCT application_name AS name FROM pg_stat_activity "
+            "WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+    assert {each["name"].partition("-")[0] for each in names} == {"sorbus"}
 
 
 async def test_repair_goes_on_after_an_error_of_the_driver(
