@@ -26,6 +26,7 @@ class Chain(Resource):
     @classmethod
     async def first(cls, scope: Scope, content: StageContent) -> Part:
         """The first."""
+        del scope
         await asyncio.sleep(SECONDS)
         return Part(len(content.text))
 
@@ -33,6 +34,7 @@ class Chain(Resource):
     @classmethod
     async def second(cls, scope: Scope, first: Part) -> Part:
         """The second."""
+        del scope
         await asyncio.sleep(SECONDS)
         return Part(first.size + 1)
 
@@ -40,6 +42,7 @@ class Chain(Resource):
     @classmethod
     async def third(cls, scope: Scope, second: Part) -> Part:
         """The third."""
+        del scope
         await asyncio.sleep(SECONDS)
         return Part(second.size + 1)
 
