@@ -11,6 +11,7 @@ channels `oban_insert` and `oban_signal`, which Elixir's Oban uses too. Private:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
 
     from sorbus.jobs.dispatch import Dispatcher
 
+logger = logging.getLogger(__name__)
+
 SIGNAL_CHANNEL = "public.oban_signal"
 _INSTANCE = "sorbus"
 _NEVER = 1_000_000_000.0
+_STOP_SECONDS = 10.0
 # How many tenants one claim looks at, and how many jobs beyond those that it wants.
 _TENANTS = 16
 _SLACK = 8
@@ -237,6 +241,18 @@ async def pause(oban: Oban) -> None:
     # they claim nothing from the first moment on; telling the database may take for ever when it is away
     with suppress(TimeoutError):
         await asyncio.wait_for(pauses, 5)
+
+
+async def stop(oban: Oban) -> None:
+    """Stop Oban. What it still wants to tell a database that does not answer is left out."""
+    import psycopg
+
+    try:
+        await asyncio.wait_for(oban.stop(), _STOP_SECONDS)
+    except TimeoutError:
+        logger.warning("the queues were stopped without a word to the database, which does not answer")
+    except psycopg.Error as error:
+        logger.warning("the queues were stopped without a word to the database: %s", error)
 
 
 def emitter() -> Callable[[str, dict[str, Any]], None]:

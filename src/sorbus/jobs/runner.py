@@ -178,7 +178,8 @@ class JobRunner:
         self._tasks = []
         if self._oban is not None:
             oban, self._oban = self._oban, None
-            await oban.stop()
+            await oban_hooks.stop(oban)
+            await self._dispatcher.stop()
         if not await self._ledger.flush(10):
             logger.warning("node %s stops before all outcomes were written; those jobs run again", self.node)
         await self._ledger.stop()

@@ -1,0 +1,73 @@
+"""A node that is told to stop ends, whatever has become of its link to the database."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+from tests.integration.jobs.helpers import QUICK, until
+from tests.integration.pipelines.link import Link
+
+from sorbus.jobs import JobContext, JobRunner, heart, list_nodes, oban_hooks
+from sorbus.jobs.heart import Heart
+
+LIMIT = 60.0
+
+
+@pytest.mark.parametrize("harm", [Link.hang, Link.cut])
+async def test_a_heart_stops_when_its_link_does_not_answer(
+    jobs_url: str, harm: Callable[[Link], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heart, "_PATIENCE", 0.5)
+    async with Link(jobs_url) as link:
+        beating = Heart(
+            link.url, node="n", queues=["q"], beat_every=0.1, dead_after=1,
+            living=lambda: True, rescued=lambda _: None,
+        )  # fmt: skip
+        await asyncio.to_thread(beating.start)
+        thread = beating._thread
+        assert isinstance(thread, threading.Thread)
+        harm(link)
+        await asyncio.sleep(0.3)  # into a beat that hangs
+        async with asyncio.timeout(LIMIT):
+            await asyncio.to_thread(beating.stop)
+        await until(lambda: not thread.is_alive())
+
+
+async def test_a_heart_signs_off_in_order(jobs_url: str) -> None:
+    async with JobRunner(jobs_url, handlers={}, **QUICK) as runner:
+        assert [each.node for each in await list_nodes(runner._steward_line)] == [runner.node]
+        line = runner._steward_line
+        await runner._steward_line.fetch("SELECT 1")
+    assert await list_nodes(line) == []
+    await line.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", [Link.hang, Link.cut])
+async def test_a_runner_stops_without_an_error_when_the_database_is_out_of_reach(
+    pg18_url: str,
+    jobs_pg18: object,
+    harm: Callable[[Link], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sorbus.jobs import install
+
+    monkeypatch.setattr(oban_hooks, "_STOP_SECONDS", 0.5)
+    monkeypatch.setattr(heart, "_PATIENCE", 0.5)
+
+    async def work(job: JobContext) -> None:
+        raise AssertionError
+
+    async with Link(pg18_url) as link:
+        import asyncpg
+
+        conn = await asyncpg.connect(pg18_url)
+        await install(conn)
+        await conn.close()
+        runner = await JobRunner(link.url, handlers={"w": work}, **QUICK).start()
+        harm(link)
+        async with asyncio.timeout(LIMIT):
+            await runner.stop(0)
