@@ -241,18 +241,22 @@ async def test_runs_go_on_elsewhere_when_a_worker_stops_is_cut_off_or_killed(
         assert await behind_link.stop() == 0
 
 
-async def test_a_server_that_drains_says_so_and_answers_until_a_second_signal(
+async def test_a_server_says_when_it_is_not_ready_and_drains_until_a_second_signal(
     pg18_url: str, tmp_path: Path
 ) -> None:
-    async with fleet(pg18_url, tmp_path) as nodes:
-        web = await nodes.start("serve", "--no-jobs", "--drain", "600")
+    async with fleet(pg18_url, tmp_path) as nodes, Link(pg18_url) as link:
+        web = await nodes.start("serve", "--no-jobs", "--drain", "600", database_url=link.url)
         assert await web.ready(nodes.http)
+        link.hang()
+        await until(lambda: not_ready(web, nodes.http))
+        async with nodes.http.get(f"{web.url}/health") as reply:
+            assert reply.status == 200
+        link.heal()
+        await until(lambda: web.ready(nodes.http))
         web.process.send_signal(signal.SIGTERM)
         await until(lambda: not_ready(web, nodes.http))
         async with nodes.http.get(f"{web.url}/ready") as reply:
             assert (reply.status, (await reply.json())["checks"]["application"]) == (503, "stopping")
-        async with nodes.http.get(f"{web.url}/health") as reply:
-            assert reply.status == 200
         async with nodes.http.get(f"{web.url}/api/runs") as reply:
             assert reply.status == 200
         assert await web.stop() == 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 
 import pytest
+from tests.conftest import Databases
 from tests.integration.jobs.helpers import QUICK, until
 from tests.integration.pipelines.link import Link
 
@@ -14,6 +16,7 @@ from sorbus.jobs import JobContext, JobRunner, heart, list_nodes, oban_hooks
 from sorbus.jobs.heart import Heart
 
 LIMIT = 60.0
+LONG = os.environ.get("SORBUS_CHAOS") == "long"
 
 
 @pytest.mark.parametrize("harm", [Link.hang, Link.cut])
@@ -45,29 +48,24 @@ async def test_a_heart_signs_off_in_order(jobs_url: str) -> None:
     await line.close()
 
 
+# Over a link that hangs psycopg alone waits for twenty seconds.
 @pytest.mark.slow
-@pytest.mark.parametrize("harm", [Link.hang, Link.cut])
+@pytest.mark.parametrize("harm", [Link.cut, Link.hang] if LONG else [Link.cut])
 async def test_a_runner_stops_without_an_error_when_the_database_is_out_of_reach(
-    pg18_url: str,
-    jobs_pg18: object,
+    jobs_pg18: tuple[Databases, str],
     harm: Callable[[Link], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from sorbus.jobs import install
-
     monkeypatch.setattr(oban_hooks, "_STOP_SECONDS", 0.5)
     monkeypatch.setattr(heart, "_PATIENCE", 0.5)
 
     async def work(job: JobContext) -> None:
         raise AssertionError
 
-    async with Link(pg18_url) as link:
-        import asyncpg
-
-        conn = await asyncpg.connect(pg18_url)
-        await install(conn)
-        await conn.close()
-        runner = await JobRunner(link.url, handlers={"w": work}, **QUICK).start()
-        harm(link)
-        async with asyncio.timeout(LIMIT):
-            await runner.stop(0)
+    databases, template = jobs_pg18
+    with databases.fresh(template=template) as url:
+        async with Link(url) as link:
+            runner = await JobRunner(link.url, handlers={"w": work}, **QUICK).start()
+            harm(link)
+            async with asyncio.timeout(LIMIT):
+                await runner.stop(0)

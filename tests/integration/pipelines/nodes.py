@@ -76,14 +76,12 @@ class Field:
         server: a server of the test's own.
         url: the database, reached directly.
         chance: decides who is harmed, and for how long.
-        told: what has been done, in order.
     """
 
     server: EmbeddedServer
     url: str
     nodes: list[Node]
     chance: random.Random
-    told: list[str] = field(default_factory=list[str])
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @classmethod
@@ -101,6 +99,13 @@ class Field:
         for node in self.nodes:
             await node.kill()
         await self._stack.aclose()
+
+    async def join(self, plan: dict[str, Any]) -> None:
+        """One node more."""
+        node = Node(Link(self.url), plan)
+        await self._stack.enter_async_context(node.link)
+        await node.start()
+        self.nodes.append(node)
 
     async def asked(self, query: str, *args: object) -> Any:
         """One value, on a connection of its own."""

@@ -83,10 +83,13 @@ async def harmed(app: Any, server: Any, graphs: range, chance: random.Random) ->
     await conn.close()
     common = {"seeds": [graphs.start, graphs.stop], "pace": PACE, "lifetime": 900.0 if LONG else 300.0}
     plans = [common, {**common, "hours_off": 5.0}, {**common, "hours_off": 3.0, "jumps": True}]
+    chance.shuffle(plans)
     told = {run.id for run in (await started(app, graphs)).values()}
-    async with Field.of(server, server.url, plans, chance) as field:
-        for _ in range(ROUNDS):
-            for harm in field.everything():
+    async with Field.of(server, server.url, plans[:2], chance) as field:
+        for turn in range(ROUNDS):
+            for place, harm in enumerate(field.everything()):
+                if (turn, place) == (0, 4):  # two nodes until here, three from here on
+                    await field.join(plans[2])
                 if await field.asked(OPEN) < ENOUGH:  # there must be something to be harmed
                     told |= {run.id for run in (await started(app, graphs)).values()}
                 await asyncio.sleep(chance.uniform(0.1, 0.5))
