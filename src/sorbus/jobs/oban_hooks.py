@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import msgspec
 
 from sorbus.errors.jobs import JobsNotInstalled
-from sorbus.jobs.line import WATCHED
+from sorbus.jobs.line import FORSAKEN, WATCHED
 from sorbus.jobs.sql import sql
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ async def _configure(conn: AsyncConnection[Any]) -> None:
     # A lost claim only runs again, fenced: its commit need not wait for the disk. Outcomes are written
     # elsewhere.
     await conn.execute("SET synchronous_commit TO off")
+    for name, value in FORSAKEN.items():
+        await conn.execute(cast("Any", f"SET {name} TO '{value}'"))
     # plans are cached while the table is small and would stay sequential scans when a burst arrives
     await conn.execute("SET enable_seqscan TO off")
     await conn.commit()

@@ -28,6 +28,7 @@ async def main(plan: dict[str, Any]) -> None:
         concurrency=4,
         pool_size=3,
         services={Pace: Pace(plan["pace"])},
+        job_options=plan.get("job_options", {}),
     )
     async with asyncio.timeout(plan.get("lifetime", LIFETIME)), app:
         hours = plan.get("hours_off", 0.0)

@@ -16,7 +16,7 @@ from tests.integration.pipelines.workshop import Hands, Piece, workshop
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseUnavailable
 from sorbus.jobs import Jobs
-from sorbus.jobs.line import Line
+from sorbus.jobs.line import FORSAKEN, Line
 from sorbus.pipelines import RunState, StageContext, component
 from sorbus.pipelines.running.store import RunStore
 
@@ -77,6 +77,26 @@ async def test_connections_over_a_network_are_watched_by_the_kernel(pg18_url: st
                 assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
                 assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
         await line.close()
+
+
+async def test_a_transaction_of_a_node_that_is_cut_off_keeps_no_locks(
+    pipelines_pg18: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    databases, template = pipelines_pg18
+    monkeypatch.setitem(FORSAKEN, "idle_in_transaction_session_timeout", "500ms")
+    with databases.fresh(template=template) as url:
+        async with Link(url) as link, workshop(url, Hands(), run_jobs=False) as near:
+            run = await start(near.scope(actor="me", tenant="local"), "one", pipeline="craft")
+            async with workshop(link.url, Hands(), run_jobs=False) as far:
+                lock = "SELECT id FROM pipeline_runs WHERE id = $1 FOR UPDATE"
+                with pytest.raises(asyncpg.PostgresError, match="idle"):
+                    async with parts(far)._need_pool().transaction() as connection:
+                        await connection.fetch(lock, run.id)
+                        link.hang()
+                        async with asyncio.timeout(30), near.database.pool.connection() as other:
+                            assert await other.fetch(lock, run.id)
+                        link.heal()
+                        await connection.fetch(lock, run.id)
 
 
 async def test_every_connection_of_a_node_has_a_name_and_is_watched(url: str, conn: Any) -> None:
