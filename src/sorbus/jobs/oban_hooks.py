@@ -84,8 +84,8 @@ async def _configure(conn: AsyncConnection[Any]) -> None:
     # A lost claim only runs again, fenced: its commit need not wait for the disk. Outcomes are written
     # elsewhere.
     await conn.execute("SET synchronous_commit TO off")
-    for name, value in FORSAKEN.items():
-        await conn.execute(cast("Any", f"SET {name} TO '{value}'"))
+    settings = "; ".join(f"SET {name} TO '{value}'" for name, value in FORSAKEN.items())
+    await conn.execute(settings.encode())
     # plans are cached while the table is small and would stay sequential scans when a burst arrives
     await conn.execute("SET enable_seqscan TO off")
     await conn.commit()
