@@ -82,6 +82,7 @@ class Heart:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._housekeeping_due = 0.0
+        self._began: float | None = None
 
     def start(self) -> None:
         """Beat once, so that the node is known before it claims anything, and go on in the thread.
@@ -109,6 +110,12 @@ class Heart:
             _shut(self._conn)
             thread.join(timeout=_PATIENCE)
 
+    def look(self) -> None:
+        """Break the link of a beat that takes long, so that the next one has another; called from any thread."""
+        began = self._began
+        if began is not None and time.monotonic() - began > max(self._beat_every, _PATIENCE):
+            _shut(self._conn)
+
     def _run(self) -> None:
         self._beat_on()
         if self._stopping.is_set():
@@ -131,6 +138,7 @@ class Heart:
         while not self._stopping.wait(max(due - time.monotonic(), 0.0)) and self._living():
             # a beat that took long does not put off the next one
             due = max(due, time.monotonic() - self._beat_every / 2) + self._beat_every
+            self._began = time.monotonic()
             try:
                 self._beat()
             except psycopg.Error as error:
@@ -140,6 +148,8 @@ class Heart:
             except Exception:
                 logger.exception("node %s could not beat", self._node)
                 self._disconnect()
+            finally:
+                self._began = None
 
     def _beat(self) -> None:
         late = self._fetch("beat", *self._beat_args)

@@ -38,10 +38,27 @@ SIGNAL_CHANNEL = "public.oban_signal"
 _INSTANCE = "sorbus"
 _NEVER = 1_000_000_000.0
 _STOP_SECONDS = 10.0
+_STATEMENT_SECONDS = 20.0
 # How many tenants one claim looks at, and how many jobs beyond those that it wants.
 _TENANTS = 16
 _SLACK = 8
 _TABLES = ("oban_jobs", "oban_leaders", "oban_producers", "sorbus_nodes")
+
+
+def _limited() -> type[AsyncConnection[Any]]:
+    """A connection that gives up a statement without an answer: a link may hang though somebody acknowledges."""
+    from psycopg import AsyncConnection, OperationalError
+
+    class Limited(AsyncConnection[Any]):
+        async def wait(self, *args: Any, **options: Any) -> Any:
+            try:
+                async with asyncio.timeout(_STATEMENT_SECONDS):
+                    return await super().wait(*args, **options)
+            except TimeoutError:
+                self.pgconn.finish()
+                raise OperationalError("a statement was not answered in time") from None
+
+    return Limited
 
 
 async def open_pool(url: str, *, size: int) -> AsyncConnectionPool[Any]:
@@ -57,6 +74,7 @@ async def open_pool(url: str, *, size: int) -> AsyncConnectionPool[Any]:
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         # Oban opens its LISTEN connection with this text alone.
         make_conninfo(url, application_name="sorbus-oban", **WATCHED),
+        connection_class=_limited(),
         min_size=1,
         max_size=size,
         timeout=10,
@@ -120,6 +138,7 @@ class Claims:
 
         self._pool = AsyncConnectionPool(
             self._url,
+            connection_class=_limited(),
             kwargs={
                 "application_name": "sorbus-claims",
                 "autocommit": True,

@@ -24,6 +24,7 @@ class Link:
         self._passing.set()
         self._refusing = False
         self._hanging: set[int] = set()
+        self._ports: set[int] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -42,6 +43,10 @@ class Link:
     def hang_known(self, ports: set[int]) -> None:
         """Let nothing pass over the connections from some ports, for ever; the others are as they were."""
         self._hanging |= ports
+
+    def hang_all_known(self) -> None:
+        """Let nothing pass over any connection that there is now."""
+        self._hanging |= self._ports
 
     def cut(self) -> None:
         """Break every connection, and refuse new ones."""
@@ -87,6 +92,7 @@ class Link:
                 back, far = await self._connect()
                 self._writers.add(far)
                 port = int(writer.get_extra_info("peername")[1])
+                self._ports.add(port)
                 await asyncio.gather(self._pump(reader, far, port), self._pump(back, writer, port))
         except (OSError, asyncio.CancelledError):
             pass
