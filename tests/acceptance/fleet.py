@@ -1,4 +1,4 @@
-"""An application that several nodes run together: three stages that note who works on them, slowly or until a gate is opened."""
+"""An application that several nodes run together: its stages note who works on them, slowly or until a gate is open."""
 
 from __future__ import annotations
 
@@ -63,4 +63,9 @@ class Steps(Resource):
 
 STAGES = ("first", "second", "third")
 steps = Pipeline("steps", stages=[stage(getattr(Steps, name)) for name in STAGES])
-app = pipeline_application(domains=[Domain("fleet", resources=[Steps])], pipelines=[steps], concurrency=3)
+app = pipeline_application(
+    domains=[Domain("fleet", resources=[Steps])],
+    pipelines=[steps],
+    concurrency=3,
+    job_options={"beat_every": 2.0, "dead_after": 6.0},
+)

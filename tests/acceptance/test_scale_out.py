@@ -1,4 +1,4 @@
-"""One application as several nodes over one database: web nodes that serve, workers that work, restarted, cut off and killed."""
+"""One application as several nodes over one database: web nodes and workers, restarted, cut off and killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import asyncpg
 import pytest
-from tests.acceptance.commands import until
+from tests.acceptance.commands import Shell, until
 from tests.acceptance.fleet import GATE, LOG, STAGES
 from tests.integration.pipelines.helpers import JOURNAL
 from tests.integration.pipelines.link import Link
@@ -239,3 +239,35 @@ async def test_runs_go_on_elsewhere_when_a_worker_stops_is_cut_off_or_killed(
         assert {begun[run, "first"] for run in held} == {1}, "what was committed is not repeated"
         assert await fourth.stop() == 0
         assert await behind_link.stop() == 0
+
+
+async def test_a_server_says_when_it_is_not_ready_and_drains_until_a_second_signal(
+    pg18_url: str, tmp_path: Path
+) -> None:
+    async with fleet(pg18_url, tmp_path) as nodes, Link(pg18_url) as link:
+        web = await nodes.start("serve", "--no-jobs", "--drain", "600", database_url=link.url)
+        assert await web.ready(nodes.http)
+        link.hang()
+        await until(lambda: not_ready(web, nodes.http))
+        async with nodes.http.get(f"{web.url}/health") as reply:
+            assert reply.status == 200
+        link.heal()
+        await until(lambda: web.ready(nodes.http))
+        web.process.send_signal(signal.SIGTERM)
+        await until(lambda: not_ready(web, nodes.http))
+        async with nodes.http.get(f"{web.url}/ready") as reply:
+            assert (reply.status, (await reply.json())["checks"]["application"]) == (503, "stopping")
+        async with nodes.http.get(f"{web.url}/api/runs") as reply:
+            assert reply.status == 200
+        assert await web.stop() == 0
+
+
+async def not_ready(node: Node, http: aiohttp.ClientSession) -> bool:
+    return not await node.ready(http)
+
+
+async def test_an_application_without_jobs_has_nothing_to_work_on(pg18_url: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text("from sorbus import Sorbus\napp = Sorbus(name='shop', domains=[])\n")
+    said = await Shell(folder=tmp_path, database_url=pg18_url).run("work", "--app", "shop:app")
+    assert said.code == 1
+    assert "The application `shop` has no jobs to run." in said.err

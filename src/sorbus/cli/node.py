@@ -38,7 +38,8 @@ def work(
 ) -> None:
     """Run the application's jobs until Ctrl-C, without a web server.
 
-    Start as many of these as you like, on as many machines, over one database; `sorbus serve --no-jobs` serves beside them.
+    Start as many of these as you like, on as many machines, over one database; `sorbus serve --no-jobs` serves beside
+    them.
     """
     app = load_application(app_name, models=model or "local:default")
     jobs = jobs_of(app)

@@ -89,7 +89,7 @@ class NoJobs(FrameworkError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"The application `{name}` has no jobs to run.",
-            hint="Give it the component `sorbus.jobs.Jobs()`, or build it with `sorbus.pipelines.pipeline_application(…)`.",
+            hint="Give it the component `Jobs()`, or build it with `sorbus.pipelines.pipeline_application(…)`.",
         )
 
 

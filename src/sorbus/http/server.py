@@ -34,7 +34,7 @@ async def serve(
         port: 0 takes any free port.
         grace: seconds that running requests get to finish.
         drain: seconds before that in which `/ready` says 503 and everything is still answered, so that a load
-            balancer turns away in time.
+            balancer turns away in time. A second signal ends them.
         on_ready: called with the server's URL once it accepts connections.
 
     Raises:
@@ -47,7 +47,9 @@ async def serve(
             await stop.wait()
             if drain:
                 http_app.state.stopping = True
-                await asyncio.sleep(drain)
+                stop.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), drain)
 
 
 @asynccontextmanager

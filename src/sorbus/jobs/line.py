@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -13,9 +12,18 @@ from sorbus.data_layers.postgres.connection import keep_watch
 
 # Plans are cached while the table is small; without this they would stay sequential scans when a burst
 # arrives.
-_SETTINGS = {"application_name": "sorbus-jobs", "enable_seqscan": "off"}
+FORSAKEN: dict[str, str] = {
+    "idle_in_transaction_session_timeout": "10s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10s",
+}
+"""Settings of a session whose locks others wait for: the server ends it when its node is out of reach."""
+
+_SETTINGS = {"application_name": "sorbus-jobs", "enable_seqscan": "off", **FORSAKEN}
 # The same for psycopg's connections: a link that is cut is noticed within about ten seconds.
-WATCHED: Mapping[str, int] = {
+WATCHED: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives": 1,
     "keepalives_idle": 5,

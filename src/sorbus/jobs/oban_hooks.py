@@ -11,6 +11,7 @@ channels `oban_insert` and `oban_signal`, which Elixir's Oban uses too. Private:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import msgspec
 
 from sorbus.errors.jobs import JobsNotInstalled
-from sorbus.jobs.line import WATCHED
+from sorbus.jobs.line import FORSAKEN, WATCHED
 from sorbus.jobs.sql import sql
 
 if TYPE_CHECKING:
@@ -31,13 +32,33 @@ if TYPE_CHECKING:
 
     from sorbus.jobs.dispatch import Dispatcher
 
+logger = logging.getLogger(__name__)
+
 SIGNAL_CHANNEL = "public.oban_signal"
 _INSTANCE = "sorbus"
 _NEVER = 1_000_000_000.0
+_STOP_SECONDS = 10.0
+_STATEMENT_SECONDS = 20.0
 # How many tenants one claim looks at, and how many jobs beyond those that it wants.
 _TENANTS = 16
 _SLACK = 8
 _TABLES = ("oban_jobs", "oban_leaders", "oban_producers", "sorbus_nodes")
+
+
+def _limited() -> type[AsyncConnection[Any]]:
+    """A connection that gives up a statement without an answer: a link may hang though somebody acknowledges."""
+    from psycopg import AsyncConnection, OperationalError
+
+    class Limited(AsyncConnection[Any]):
+        async def wait(self, *args: Any, **options: Any) -> Any:
+            try:
+                async with asyncio.timeout(_STATEMENT_SECONDS):
+                    return await super().wait(*args, **options)
+            except TimeoutError:
+                self.pgconn.finish()
+                raise OperationalError("a statement was not answered in time") from None
+
+    return Limited
 
 
 async def open_pool(url: str, *, size: int) -> AsyncConnectionPool[Any]:
@@ -47,11 +68,13 @@ async def open_pool(url: str, *, size: int) -> AsyncConnectionPool[Any]:
         JobsNotInstalled: a table is missing.
         psycopg_pool.PoolTimeout: the database cannot be reached.
     """
+    from psycopg.conninfo import make_conninfo
     from psycopg_pool import AsyncConnectionPool
 
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-        url,
-        kwargs={"application_name": "sorbus-oban", **WATCHED},
+        # Oban opens its LISTEN connection with this text alone.
+        make_conninfo(url, application_name="sorbus-oban", **WATCHED),
+        connection_class=_limited(),
         min_size=1,
         max_size=size,
         timeout=10,
@@ -79,6 +102,8 @@ async def _configure(conn: AsyncConnection[Any]) -> None:
     # A lost claim only runs again, fenced: its commit need not wait for the disk. Outcomes are written
     # elsewhere.
     await conn.execute("SET synchronous_commit TO off")
+    settings = "; ".join(f"SET {name} TO '{value}'" for name, value in FORSAKEN.items())
+    await conn.execute(settings.encode())
     # plans are cached while the table is small and would stay sequential scans when a burst arrives
     await conn.execute("SET enable_seqscan TO off")
     await conn.commit()
@@ -113,6 +138,7 @@ class Claims:
 
         self._pool = AsyncConnectionPool(
             self._url,
+            connection_class=_limited(),
             kwargs={
                 "application_name": "sorbus-claims",
                 "autocommit": True,
@@ -236,6 +262,18 @@ async def pause(oban: Oban) -> None:
     # they claim nothing from the first moment on; telling the database may take for ever when it is away
     with suppress(TimeoutError):
         await asyncio.wait_for(pauses, 5)
+
+
+async def stop(oban: Oban) -> None:
+    """Stop Oban. What it still wants to tell a database that does not answer is left out."""
+    import psycopg
+
+    try:
+        await asyncio.wait_for(oban.stop(), _STOP_SECONDS)
+    except TimeoutError:
+        logger.warning("the queues were stopped without a word to the database, which does not answer")
+    except psycopg.Error as error:
+        logger.warning("the queues were stopped without a word to the database: %s", error)
 
 
 def emitter() -> Callable[[str, dict[str, Any]], None]:

@@ -10,11 +10,10 @@ from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
-from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.faults import translate_limited
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json, storable
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.errors.database import DatabaseUnavailable
 from sorbus.llm.messages import CallKind
 from sorbus.llm.records import CallRecord, CallStatus
 from sorbus.resource.fields import Attr, attribute, uuid_primary_key
@@ -159,10 +158,8 @@ class DatabaseSink:
         try:
             async with self.pool.connection() as connection:
                 return await connection.fetch(_sql(name), *args)
-        except TimeoutError as error:
-            raise DatabaseUnavailable("a statement was not answered in time") from error
         except Exception as error:
-            known = translate(error)
+            known = translate_limited(error)
             if known is None:
                 raise
             raise known from error

@@ -32,6 +32,7 @@ from sorbus.errors.pipelines import (
 )
 from sorbus.jobs.component import Jobs
 from sorbus.jobs.inspection import cancel_job
+from sorbus.jobs.line import FORSAKEN
 from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
@@ -131,7 +132,7 @@ class Pipelines(Starter):
         self._pool = app.database.further_pool(
             size=_CONNECTIONS,
             application_name="sorbus-pipelines",
-            settings={"enable_seqscan": "off"},
+            settings={"enable_seqscan": "off", **FORSAKEN},
             statement_timeout=_STATEMENT_SECONDS,
         )
         sink = DatabaseSink(self._pool)

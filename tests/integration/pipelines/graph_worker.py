@@ -1,7 +1,7 @@
 """A process that works on random graphs until it is killed: `graph_worker PLAN-AS-JSON`.
 
-The plan names the database, the seeds of the graphs and the pace; it may say how many hours the wall clock of the process is
-off, and that it jumps.
+The plan names the database, the seeds of the graphs and the pace; it may say by how many hours the wall clock of the
+process is off, and that it jumps.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ async def main(plan: dict[str, Any]) -> None:
         concurrency=4,
         pool_size=3,
         services={Pace: Pace(plan["pace"])},
+        job_options=plan.get("job_options", {}),
     )
     async with asyncio.timeout(plan.get("lifetime", LIFETIME)), app:
         hours = plan.get("hours_off", 0.0)

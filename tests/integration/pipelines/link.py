@@ -23,6 +23,8 @@ class Link:
         self._passing = asyncio.Event()
         self._passing.set()
         self._refusing = False
+        self._hanging: set[int] = set()
+        self._ports: set[int] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -37,6 +39,14 @@ class Link:
     def hang(self) -> None:
         """Let nothing pass; connections stay open."""
         self._passing.clear()
+
+    def hang_known(self, ports: set[int]) -> None:
+        """Let nothing pass over the connections from some ports, for ever; the others are as they were."""
+        self._hanging |= ports
+
+    def hang_all_known(self) -> None:
+        """Let nothing pass over any connection that there is now."""
+        self._hanging |= self._ports
 
     def cut(self) -> None:
         """Break every connection, and refuse new ones."""
@@ -81,7 +91,9 @@ class Link:
             if not self._refusing:
                 back, far = await self._connect()
                 self._writers.add(far)
-                await asyncio.gather(self._pump(reader, far), self._pump(back, writer))
+                port = int(writer.get_extra_info("peername")[1])
+                self._ports.add(port)
+                await asyncio.gather(self._pump(reader, far, port), self._pump(back, writer, port))
         except (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -90,9 +102,11 @@ class Link:
                     self._writers.discard(each)
                     each.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
         with suppress(OSError):
             while block := await reader.read(BLOCK):
+                if port in self._hanging:
+                    continue
                 await self._passing.wait()
                 writer.write(block)
                 await writer.drain()

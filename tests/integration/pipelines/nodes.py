@@ -22,6 +22,14 @@ from sorbus.data_layers.postgres.embedded import EmbeddedServer
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 60.0
+EXPLAINING = (
+    "SELECT node, now() - beat AS silent, now() - since AS series FROM sorbus_nodes ORDER BY beat",
+    "SELECT id, attempt, attempted_by[1], attempted_at FROM oban_jobs WHERE state = 'executing'",
+    """
+    SELECT pid, state, application_name, now() - xact_start, left(query, 80) FROM pg_stat_activity
+    WHERE xact_start IS NOT NULL
+    """,
+)
 
 
 @dataclass(slots=True)
@@ -76,14 +84,12 @@ class Field:
         server: a server of the test's own.
         url: the database, reached directly.
         chance: decides who is harmed, and for how long.
-        told: what has been done, in order.
     """
 
     server: EmbeddedServer
     url: str
     nodes: list[Node]
     chance: random.Random
-    told: list[str] = field(default_factory=list[str])
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @classmethod
@@ -102,6 +108,13 @@ class Field:
             await node.kill()
         await self._stack.aclose()
 
+    async def join(self, plan: dict[str, Any]) -> None:
+        """One node more."""
+        node = Node(Link(self.url), plan)
+        await self._stack.enter_async_context(node.link)
+        await node.start()
+        self.nodes.append(node)
+
     async def asked(self, query: str, *args: object) -> Any:
         """One value, on a connection of its own."""
         connection = await asyncpg.connect(self.url)
@@ -113,7 +126,20 @@ class Field:
     async def until_free(self, node: Node) -> None:
         """Wait until the node holds no job any more: the others have taken them."""
         query = "SELECT count(*) = 0 FROM oban_jobs WHERE state = 'executing' AND attempted_by[1] LIKE $1"
-        await until(lambda: self.asked(query, f"%.{node.pid}.%"), seconds=30)
+        try:
+            await until(lambda: self.asked(query, f"%.{node.pid}.%"), seconds=LIMIT)
+        except AssertionError:
+            await self._tell(node)
+            raise
+
+    async def _tell(self, node: Node) -> None:
+        """Print what may explain that a node's jobs are not taken."""
+        print("the node with the process", node.pid, "keeps its jobs")
+        connection = await asyncpg.connect(self.url)
+        for query in EXPLAINING:
+            for row in await connection.fetch(query):
+                print("  ", *map(str, row.values()))
+        await connection.close()
 
     # what may happen
 

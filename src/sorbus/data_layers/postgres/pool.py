@@ -105,15 +105,13 @@ class Pool:
         self.url = checked_url(url)
         self.size = size
         self._min_size = min(min_size, size)
-        self._acquire_timeout = acquire_timeout
-        self._reconnect_timeout = reconnect_timeout
+        self._acquire_timeout, self._reconnect_timeout = acquire_timeout, reconnect_timeout
         self._close_timeout = close_timeout
         self._statement_cache, self._statement_timeout = statement_cache, statement_timeout
         self._application_name = application_name
         self._settings, self._revive = settings, revive
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-        self._slots = 0
+        self._closed, self._slots = False, 0
         self._idle: list[DriverConnection] = []
         self._busy: set[DriverConnection] = set()
         self._stale: set[DriverConnection] = set()
@@ -293,9 +291,8 @@ class Pool:
         if self._closed:
             raise PoolClosed
         loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
+        self._loop = self._loop or loop
+        if self._loop is not loop:
             raise PoolForeignLoop
 
     async def _wait(self) -> DriverConnection:

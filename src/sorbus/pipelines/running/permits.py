@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
-from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.faults import translate_limited
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
@@ -178,7 +178,7 @@ class Permits:
                 decision = await self._decided(items)
                 break
             except Exception as error:
-                known = translate(error)
+                known = translate_limited(error)
                 if isinstance(known, Deadlock) and left:
                     continue
                 if known is None:
@@ -270,7 +270,7 @@ class Permits:
                 async with self.pool.connection() as connection:
                     return await connection.fetch(sql(name), *args)
             except Exception as error:
-                known = translate(error)
+                known = translate_limited(error)
                 if isinstance(known, Deadlock) and left:
                     continue
                 if known is None:

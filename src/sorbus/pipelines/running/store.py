@@ -11,11 +11,11 @@ from uuid import UUID
 
 import msgspec
 
-from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.faults import translate_limited
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.errors.database import DatabaseFault, DatabaseUnavailable, Deadlock, TextNotStorable
+from sorbus.errors.database import DatabaseFault, Deadlock, TextNotStorable
 from sorbus.jobs.leases import Lease
 from sorbus.pipelines.definition.stages import StageContent
 from sorbus.pipelines.resources.states import RunState, StageState
@@ -179,10 +179,8 @@ class RunStore:
             try:
                 async with self.pool.connection() as connection:
                     return await connection.fetch(sql(name), *args)
-            except TimeoutError as error:
-                raise DatabaseUnavailable("a statement was not answered in time") from error
             except Exception as error:
-                known = translate(error)
+                known = translate_limited(error)
                 # A statement over many runs may meet somebody's transaction over some of them; it did nothing then.
                 if isinstance(known, Deadlock) and left:
                     continue
