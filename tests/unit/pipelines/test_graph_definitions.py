@@ -240,7 +240,7 @@ def test_a_nested_pipeline_takes_and_gives_what_it_declares() -> None:
             {"given": lambda scan: scan.lines},
             r"takes `input` as str; the place `scan.lines` gives list\[str\]",
         ),
-        ({"over": lambda table: table}, r"takes `input` as str; the place `table` gives list\[int\]"),
+        ({"over": lambda table: table}, r"takes `input` as str; the list `table` gives int"),
     ],
 )
 def test_a_nested_pipeline_is_given_what_it_takes(options: Any, message: str) -> None:

@@ -244,7 +244,7 @@ class _Check:
                 INPUT,
                 wanted="nothing" if wanted is None else _shown(wanted),
                 given="nothing" if given is None else _shown(given),
-                source=f"the place `{place}`" if place is not None else "the stage",
+                source=f"the {'place' if plan.over is None else 'list'} `{place}`" if place else "the stage",
             )
 
     def _check_list(self, stage: Stage, over: Selection) -> None:

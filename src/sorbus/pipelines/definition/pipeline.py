@@ -98,7 +98,8 @@ class Pipeline:
     @property
     def inner(self) -> tuple[Pipeline, ...]:
         """The pipelines that its stages are runs of, and those inside them."""
-        found = [each.work.pipeline for each in self.stages if isinstance(each.work, Nested)]
+        works = [each.work for each in self.stages if isinstance(each.work, Nested)]
+        found = [each.pipeline for each in works if isinstance(each.pipeline, Pipeline)]
         return tuple({id(one): one for each in found for one in (each, *each.inner)}.values())
 
     @property

@@ -6,16 +6,13 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 from uuid import UUID
 
 from sorbus.errors.pipelines import BadStageOption
 from sorbus.jobs.backoff import Backoff
 from sorbus.pipelines.definition.graph import Join
 from sorbus.resource.actions import GenericAction
-
-if TYPE_CHECKING:
-    from sorbus.pipelines.definition.pipeline import Pipeline
 
 CONTENT = "content"
 """The parameter of a stage that takes the content itself."""
@@ -152,6 +149,35 @@ class Await:
     within: float | None = None
 
 
+class Inner(Protocol):
+    """A pipeline, as a stage that is a run of it sees it."""
+
+    @property
+    def name(self) -> str:
+        """How runs refer to it."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Its version."""
+        ...
+
+    @property
+    def input(self) -> Any:
+        """The type of what a run is started with; None for nothing."""
+        ...
+
+    @property
+    def output(self) -> str:
+        """The stage whose output it gives."""
+        ...
+
+    @property
+    def gives(self) -> Any:
+        """The type of that output."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Nested:
     """A run of another pipeline, or one for each item of a list; the stage gives what they gave.
@@ -164,7 +190,7 @@ class Nested:
         keep_going: a run that fails is None in the list, instead of failing the stage.
     """
 
-    pipeline: Pipeline
+    pipeline: Inner
     given: Where | None = None
     over: Where | None = None
     limit: int = 8
@@ -378,7 +404,7 @@ def repeat(
 
 
 def nested(
-    pipeline: Pipeline,
+    pipeline: Inner,
     *,
     name: str = "",
     given: Where | None = None,
