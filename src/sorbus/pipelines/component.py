@@ -11,9 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
-
-from sorbus.data_layers.postgres.faults import DRIVER_ERRORS, translate
+from sorbus.data_layers.postgres.faults import DRIVER_ERRORS
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.pool import Pool
@@ -24,7 +22,6 @@ from sorbus.errors.pipelines import (
     InvalidDefinition,
     NoSuchContent,
     NoSuchPipeline,
-    NothingAwaited,
     PipelinesNotStarted,
     ReservedPipeline,
     RunKeepsDying,
@@ -41,13 +38,14 @@ from sorbus.pipelines.definition.dynamic import pipeline_from
 from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import DEFAULT_QUEUE, Pipeline
 from sorbus.pipelines.definition.registry import Registry
-from sorbus.pipelines.definition.stages import AnyAction, Await
+from sorbus.pipelines.definition.stages import AnyAction
 from sorbus.pipelines.resources.run import Definition, Run
 from sorbus.pipelines.resources.starting import Defined, Starter
-from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
+from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.running.advance import Advancer
 from sorbus.pipelines.running.events import EventKind, Observer
 from sorbus.pipelines.running.family import Parents, abandon
+from sorbus.pipelines.running.giving import checked_value, given, not_awaited, typed
 from sorbus.pipelines.running.live import Live
 from sorbus.pipelines.running.permits import Freed, Permits, by_name
 from sorbus.pipelines.running.sql import sql
@@ -222,7 +220,7 @@ class Pipelines(Starter):
             if value is not None:
                 raise InvalidInput("Run.start", "input", problem="This pipeline takes no input.")
             return None
-        return _typed(found.input, value, "Run.start", ("input",))
+        return typed(found.input, value, "Run.start", ("input",))
 
     def version_of(self, pipeline: str) -> int:
         """The current version of a pipeline.
@@ -347,7 +345,7 @@ class Pipelines(Starter):
                 raise BadFork(
                     stage, f"`{name}` is no stage before it", at=("fork_outputs", name), allowed=kept
                 )
-            _typed(pipeline.plans[name].gives, value, "Run.fork", ("fork_outputs", name))
+            typed(pipeline.plans[name].gives, value, "Run.fork", ("fork_outputs", name))
 
     async def copy_stages(self, run: Any) -> None:
         """Give a fork what it keeps of the run that it comes from."""
@@ -391,13 +389,13 @@ class Pipelines(Starter):
         app = self._need_app()
         layer = app.engine.layers["postgres"]
         pipeline = await self._pipeline_of(run)
-        plain = _checked(pipeline, stage, value)
+        plain = checked_value(pipeline, stage, value)
         async with app.engine.transaction(nested=True) as opened:
             connection = await opened.session(layer)
             await layer.look(connection, scope.tenant)
-            row = await _given(connection, run.id, stage, plain)
+            row = await given(connection, run.id, stage, plain)
             if row is None:
-                raise await _not_awaited(connection, run.id, stage, pipeline)
+                raise await not_awaited(connection, run.id, stage, pipeline)
             if row["state"] != RunState.PAUSED:
                 await self.nudge(run)
             opened.on_commit.append(partial(self._said, run.id, run.tenant))
@@ -462,45 +460,3 @@ class Pipelines(Starter):
 
 async def _row(connection: Any, definition_id: UUID) -> Any:
     return await connection.fetchrow(sql("definition"), definition_id)
-
-
-async def _given(connection: Any, run_id: Any, stage: str, value: Any) -> Any:
-    try:
-        return await connection.fetchrow(sql("give"), run_id, stage, value)
-    except Exception as error:
-        known = translate(error)
-        if known is None:
-            raise
-        raise known from error
-
-
-async def _not_awaited(connection: Any, run_id: Any, stage: str, pipeline: Pipeline) -> NothingAwaited:
-    """Why a run does not take a value for a stage that waits for one."""
-    awaited = [each.name for each in pipeline.stages if isinstance(each.work, Await)]
-    row = await connection.fetchrow(sql("awaiting"), run_id, awaited)
-    if row is None or row["state"] not in OPEN_RUNS:
-        return NothingAwaited(stage, why="the run has ended", allowed=())
-    return NothingAwaited(stage, why="it has got one, or does not need it any more", allowed=row["open"])
-
-
-def _checked(pipeline: Pipeline, stage: str, value: Any) -> Any:
-    """A value for a stage, as plain data of the type that it waits for."""
-    awaited = {each.name: each.work.type for each in pipeline.stages if isinstance(each.work, Await)}
-    if stage not in awaited:
-        why = "it is no stage that waits for a value" if pipeline.stage(stage) else "there is no such stage"
-        raise NothingAwaited(stage, why=why, allowed=awaited)
-    return _typed(awaited[stage], value, "Run.give", ("value",))
-
-
-def _typed(kind: Any, value: Any, action: str, at: tuple[str, ...]) -> Any:
-    """A value as plain data of a type.
-
-    Raises:
-        InvalidInput: it is not of the type.
-    """
-    adapter: TypeAdapter[Any] = TypeAdapter(kind)
-    try:
-        return adapter.dump_python(adapter.validate_python(value), mode="json")
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(action, at[0], problem=first["msg"], at=(*at[1:], *first["loc"])) from error
