@@ -89,13 +89,18 @@ class Samples:
 
     rounds: list[dict[str, dict[str, float]]] = field(default_factory=list[dict[str, dict[str, float]]])
 
+    def measured(self, side: str) -> bool:
+        """Whether it took part in a round."""
+        return any(side in each for each in self.rounds)
+
     def median(self, side: str, measure: str) -> float:
-        """The median of one side's rounds."""
-        return statistics.median(each[side][measure] for each in self.rounds)
+        """The median of one side's rounds; it need not have taken part in all of them."""
+        return statistics.median(each[side][measure] for each in self.rounds if side in each)
 
     def ratio(self, ours: str, theirs: str, measure: str, *, more_is_better: bool) -> float:
         """How many times better ours is: the median of the ratios within each round."""
-        pairs = [(each[ours][measure], each[theirs][measure]) for each in self.rounds]
+        both = [each for each in self.rounds if ours in each and theirs in each]
+        pairs = [(each[ours][measure], each[theirs][measure]) for each in both]
         return statistics.median(a / b if more_is_better else b / a for a, b in pairs)
 
 

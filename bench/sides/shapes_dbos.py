@@ -85,7 +85,9 @@ class DbosShapes:
         for name, workflow in WORKFLOWS.items():
             handle = await DBOS.start_workflow_async(workflow, TEXT)
             found[name] = await handle.get_result()
-        unfinished = await DBOS.list_workflows_async(status=["PENDING", "ENQUEUED", "ERROR"], load_input=False)
+        unfinished = await DBOS.list_workflows_async(
+            status=["PENDING", "ENQUEUED", "ERROR"], load_input=False
+        )
         return {**found, "unfinished": len(unfinished)}
 
 

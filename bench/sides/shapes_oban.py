@@ -1,8 +1,8 @@
 """The shapes written directly on Oban, as its own documentation teaches: a job for each stage, in fast form.
 
 What a stage of a chain gives travels in the arguments of the next job, which are durable: one statement. Those side
-by side are enqueued in one transaction; each writes what it gives and counts the run's row down in one, and the one that
-brings it to nothing enqueues the join in it.
+by side are enqueued in one transaction; each writes what it gives and counts the run's row down in one, and the one
+that brings it to nothing enqueues the join in it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from serving import Command, serve
 from shapes import CHAIN, DIAMOND, SIDES, TEXT, Clock, following, joining, opening, shape_commands
 
 TABLE = """
-CREATE TABLE runs (
+CREATE TABLE IF NOT EXISTS runs (
     id uuid PRIMARY KEY, shape text NOT NULL, state text NOT NULL, waits integer NOT NULL DEFAULT 0,
     parts jsonb NOT NULL DEFAULT '[]', result jsonb, inserted_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz

@@ -20,7 +20,7 @@ from serving import Command, serve
 from shapes import CHAIN, DIAMOND, SIDES, TEXT, Clock, Part, following, joining, opening, shape_commands
 
 TABLE = """
-CREATE TABLE runs (
+CREATE TABLE IF NOT EXISTS runs (
     id uuid PRIMARY KEY, shape text NOT NULL, state text NOT NULL, waits integer NOT NULL DEFAULT 0,
     parts jsonb NOT NULL DEFAULT '[]', result jsonb, inserted_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+import psutil
 import shapes
 from mail import scripted_client
 from serving import Command, serve
 from shapes import CHAIN, DIAMOND, TEXT, Clock, shape_commands
 
 from sorbus import Domain, Policies, Resource, Scope, Sorbus, action, actor_present, authorize_if, policy
-from sorbus.pipelines import Content, Pipeline, Pipelines, Run, RunState, StageContent, pipeline_application, stage
+from sorbus.pipelines import (
+    Content,
+    Pipeline,
+    Pipelines,
+    Run,
+    RunState,
+    StageContent,
+    pipeline_application,
+    stage,
+)
 from sorbus.pipelines.running.events import EventKind, RunEvent
 
 CONCURRENT = 200
@@ -102,7 +110,7 @@ class SorbusShapes:
                 waiting.set_result(None)
 
     def commands(self) -> dict[str, Command]:
-        """Those of the shapes, and `memory`."""
+        """Those of the shapes, and `resident`."""
         runs = {name: partial(self.run, name) for name in (CHAIN, DIAMOND)}
         return {**shape_commands(runs, self.check), "resident": self.resident}
 
@@ -130,8 +138,7 @@ class SorbusShapes:
 
     async def resident(self) -> dict[str, Any]:
         """How much memory the process holds, in MB."""
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return {"megabytes": int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6}
+        return {"megabytes": psutil.Process().memory_info().rss / 1e6}
 
 
 if __name__ == "__main__":
