@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure Sorbus against its peers on this machine.")
     parser.add_argument("--only", choices=SUITES, help="run one suite; the figures of the others are kept")
     parser.add_argument(
-        "--quick", action="store_true", help="a few seconds, to see that it works; writes nothing"
+        "--quick", action="store_true", help="small sizes, to see that it works; writes nothing"
     )
     options = parser.parse_args()
     started = time.monotonic()

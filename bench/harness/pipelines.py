@@ -22,13 +22,15 @@ PACKAGES = {
     "psycopg": "psycopg",
 }
 NOTES = """\
-One server with fsync on for all sides, a database and a process for each, 10 connections in each pool, the event loop \
-of the standard library. Sides take turns; a ratio is the median of those within the rounds.
+One server with fsync on for all sides, a database and a process for each, the event loop of the standard library. \
+Each side may have as many connections as Sorbus; of ten and twenty in its pool it has what is quicker for it. Sides \
+take turns; a ratio is the median of those within the rounds.
 `chain3` is three stages, one after the other; `diamond8` is one, six side by side, and one that joins them. A stage \
 counts words: what is measured is the engine. Each output is durable before a stage that needs it begins. Before and \
 after, what all sides find is compared, and that nothing is left unfinished.
 Oban and Procrastinate: a job for each stage, which enqueues the next with what it gave; the join is counted \
-in a row. DBOS: asynchronous workflows of steps, started in the process, without a queue. LangGraph: asynchronous \
+in a row. DBOS: workflows of steps, started in the process, without a queue; the chain of plain functions, the diamond \
+asynchronous. LangGraph: asynchronous \
 nodes, `durability="sync"`, ten savers over one pool, since a saver lets one task at it at a time. Prefect: \
 asynchronous flows called in the process, results persisted, its own server beside it as another process. DBOS, \
 LangGraph and Prefect are thereby spared what Sorbus, Oban and Procrastinate do: to queue runs that any process may \

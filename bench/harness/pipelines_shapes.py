@@ -170,7 +170,7 @@ def _idle(contest: Field, found: Found, shape: str, *, quick: bool) -> None:
         for name in [*contest.sides]:
             if name in SLOW and number:
                 continue
-            runs = 5 if quick or name in SLOW else 40
+            runs = 5 if quick or name in SLOW else 30
             answer = contest.attempt(
                 name, lambda n=name, r=runs: contest.sides[n].ask("one_by_one", shape=shape, runs=r)
             )

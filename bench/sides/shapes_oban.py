@@ -42,7 +42,7 @@ class ObanShapes:
         set_json_dumps(orjson.dumps)
         set_json_loads(orjson.loads)
         self.pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            url, min_size=10, max_size=10, open=False, kwargs={"autocommit": True}
+            url, min_size=20, max_size=20, open=False, kwargs={"autocommit": True}
         )
         await self.pool.open()
         await install(self.pool)

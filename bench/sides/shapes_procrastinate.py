@@ -44,7 +44,7 @@ class ProcrastinateShapes:
     async def open(self, url: str) -> None:
         """Make the tables and start the worker."""
         self.pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-            url, min_size=10, max_size=10, open=False, configure=autocommit
+            url, min_size=20, max_size=20, open=False, configure=autocommit
         )
         self.ended: dict[str, asyncio.Future[None]] = {}
         connector = PsycopgConnector(
