@@ -57,7 +57,7 @@ class Meter:
         return await self._stack.enter_async_context(database)
 
     def cpu(self) -> float:
-        """The CPU seconds that the server's processes have used; what has ended is not counted."""
+        """The CPU seconds that the server's processes have used, those that have ended included."""
         return cpu_seconds(self._server.pid)
 
     async def count(self) -> None:
