@@ -296,3 +296,16 @@ class UnknownAct(Invalid):
             path=("form", "act"),
             hint=did_you_mean(name[:100], allowed),
         )
+
+
+class PagesWithoutPipelines(FrameworkError):
+    """The pages were asked for in an application that has nothing for them to show."""
+
+    code = "pages-without-pipelines"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The application `{name}` has no pipelines, which is what the pages show.",
+            path=(name,),
+            hint="Make it with `pipeline_application(…)`, or leave `web_pages` out.",
+        )

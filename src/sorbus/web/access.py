@@ -8,11 +8,11 @@ from typing import Any
 
 from starlette.requests import Request
 
+from sorbus.errors.base import SorbusError
 from sorbus.http.callers import ScopeSource, scope_of
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.run import Result, Run, StageItem, StageRun
-from sorbus.errors.base import SorbusError
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope, tenant_key
 

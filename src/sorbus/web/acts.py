@@ -21,7 +21,7 @@ from sorbus.web.filters import PAGE, Filters
 from sorbus.web.forms import refused, value_of
 from sorbus.web.pages import DONE, Pages, did
 from sorbus.web.requests import is_partial, key_in, sent
-from sorbus.web.run_page import Refusal
+from sorbus.web.run_page import Refusal, refused_parts
 from sorbus.web.security import HEADERS
 
 PLAIN = ("cancel", "pause", "resume", "retry")
@@ -98,12 +98,13 @@ class Acts:
     ) -> Response:
         """The form once more, with what is wrong at the field that it is wrong with."""
         view = await self.pages.reader.view(scope, key_in(request, "id", "Run"))
-        fields, message = refused(view.by_name[stage].fields, form, error)
-        refusal = Refusal(stage=stage, fields=fields, message=message)
+        refusal = Refusal(
+            stage=stage, fields=refused(view.by_name[stage].fields, form, error), message=str(error)
+        )
         status = fault_of(error, where=f"POST {request.url.path}").status
         if not is_partial(request):
             return await self.pages.run_page(request, scope, refusal=refusal, status=status)
-        part = self.pages.refused_stage(view, refusal)
+        part = refused_parts(self.pages.renderer, view, refusal)
         return self.pages.boundary.notice("The value was refused.", kind="bad", status=status, further=part)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Route
 
+from sorbus.errors.http import PagesWithoutPipelines
 from sorbus.http.application import HttpSettings
+from sorbus.pipelines.resources.run import Run
 from sorbus.resource.application import Sorbus
 from sorbus.web.acts import Acts
 from sorbus.web.pages import Pages
@@ -15,11 +17,21 @@ from sorbus.web.rendering import Renderer
 from sorbus.web.starting import Starting
 
 
+def has_pages(app: Sorbus) -> bool:
+    """Whether an application has pipelines, which is what the pages show."""
+    return Run.__name__ in app.spec.resources
+
+
 def web_pages(app: Sorbus, settings: HttpSettings) -> Sequence[BaseRoute]:
     """The pages: `/runs`, `/runs/{id}`, `/pipelines`, and what belongs to them; `/` leads to the first.
 
     They show and do what the caller's scope may see and do, by the same actions as every other interface.
+
+    Raises:
+        PagesWithoutPipelines: the application has none.
     """
+    if not has_pages(app):
+        raise PagesWithoutPipelines(app.name)
     renderer = Renderer(app.name)
     pages = Pages(app, settings, renderer)
     acts, starting = Acts(pages), Starting(pages)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 from sorbus.pipelines.definition.graph import ordered
 from sorbus.web.drawing.places import HEIGHT, WIDTH, placed
+from sorbus.web.formatting import lasting
 
 LARGEST = 300
 """The most stages that are drawn; more are only listed."""
@@ -23,10 +25,12 @@ class Shape:
     Attributes:
         kind: `step`, `map`, `loop`, `pause`, `signal` or `undo`.
         note: what it does, in a few words.
+        action: the action that does its work; empty for one that only waits.
     """
 
     kind: str
     note: str
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,21 +87,25 @@ def shape_of(name: str, data: Mapping[str, Any] | None) -> Shape:
     if data.get("approval") is not None:
         return Shape(kind="signal", note="approval" + _within(data["approval"]))
     if data.get("signal") is not None:
-        return Shape(kind="signal", note="waits for a value" + _within(data["signal"]))
+        return Shape(kind="signal", note="awaits a value" + _within(data["signal"]))
     if data.get("pause") is not None:
-        return Shape(kind="pause", note=f"pause, {data['pause']:g} s")
+        return Shape(kind="pause", note=f"pause, {_seconds(data['pause'])}")
     action = str(data.get("action") or "")
     if data.get("for_each") is not None:
-        return Shape(kind="map", note=f"{action}, each item")
+        return Shape(kind="map", note="for each item", action=action)
     if data.get("repeat") is not None:
         rounds = cast("Mapping[str, Any]", data["repeat"]).get("at_most")
-        return Shape(kind="loop", note=f"{action}, at most {rounds}×")
-    return Shape(kind="step", note=action)
+        return Shape(kind="loop", note=f"at most {rounds} rounds", action=action)
+    return Shape(kind="step", note=action, action=action)
 
 
-def _within(data: Any) -> str:
-    seconds = data.get("within") if isinstance(data, Mapping) else None
-    return "" if seconds is None else f", within {seconds:g} s"
+def _within(data: Mapping[str, Any]) -> str:
+    seconds: float | None = data.get("within")
+    return "" if seconds is None else f", within {_seconds(seconds)}"
+
+
+def _seconds(seconds: float) -> str:
+    return lasting(timedelta(seconds=seconds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

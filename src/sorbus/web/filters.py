@@ -55,9 +55,13 @@ class Filters:
         """
         state, since = given.get("state", ""), given.get("since", "")
         if state and state not in set(RunState):
-            raise InvalidParameter("state", problem=f"there is no state `{state[:50]}`. States: {listed(RunState)}")
+            raise InvalidParameter(
+                "state", problem=f"there is no state `{state[:50]}`. States: {listed(RunState)}"
+            )
         if since and since not in SPANS:
-            raise InvalidParameter("since", problem=f"there is no time `{since[:50]}`. Times: {listed(SPANS)}")
+            raise InvalidParameter(
+                "since", problem=f"there is no time `{since[:50]}`. Times: {listed(SPANS)}"
+            )
         return cls(
             state=RunState(state) if state else None,
             pipeline=given.get("pipeline", "")[:200],

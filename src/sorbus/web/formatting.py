@@ -26,7 +26,7 @@ def iso(value: datetime | None) -> str:
 
 
 def lasting(value: timedelta | None) -> str:
-    """How long something took: `340 ms`, `4.2 s`, `3 min 5 s`, `2 h 4 min`, `3 d 2 h`."""
+    """How long something took: `340 ms`, `4.2 s`, `3 min 5 s`, `2 h`, `3 d 2 h`."""
     if value is None:
         return _NONE
     seconds = max(0.0, value.total_seconds())
@@ -36,7 +36,8 @@ def lasting(value: timedelta | None) -> str:
         return f"{seconds:.1f} s"
     for size, unit, smaller, less in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if seconds >= size:
-            return f"{int(seconds // size)} {unit} {int(seconds % size // smaller)} {less}"
+            rest = int(seconds % size // smaller)
+            return f"{int(seconds // size)} {unit}" + (f" {rest} {less}" if rest else "")
     raise AssertionError(seconds)
 
 

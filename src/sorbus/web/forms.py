@@ -68,7 +68,7 @@ def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str
     return schema
 
 
-def _field(name: str, schema: Mapping[str, Any], required: bool) -> Field:  # noqa: FBT001
+def _field(name: str, schema: Mapping[str, Any], required: bool) -> Field:
     hint = str(schema.get("description", ""))
     choices = tuple(str(each) for each in schema.get("enum", ()) if isinstance(each, str))
     if choices and len(choices) == len(schema.get("enum", ())):
@@ -116,14 +116,12 @@ def _value(field: Field, typed: str) -> Any:
             return typed
 
 
-def refused(fields: Sequence[Field], form: FormData, error: SorbusError) -> tuple[tuple[Field, ...], str]:
-    """The fields with what was typed, the error at the field that it is about; and what is about no field."""
+def refused(fields: Sequence[Field], form: FormData, error: SorbusError) -> tuple[Field, ...]:
+    """The fields with what was typed, and the error at the field that it is about."""
     path = [str(each) for each in error.path]
     inside = path[path.index("value") + 1 :] if "value" in path else None
     found: list[Field] = []
-    placed = False
     for each in fields:
         own = inside is not None and (not each.name or each.name in inside[:1])
-        placed = placed or own
         found.append(replace(each, value=_typed(each, form), error=error.message if own else ""))
-    return tuple(found), "" if placed else str(error)
+    return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -17,11 +18,10 @@ from sorbus.web.boundary import Boundary
 from sorbus.web.filters import PAGE, SPANS, Filters
 from sorbus.web.formatting import plain
 from sorbus.web.live import Rendered, Watched, Watches
-from sorbus.web.regions import html_of, partial
-from sorbus.web.rendering import Renderer, marked
+from sorbus.web.rendering import Renderer, shown
 from sorbus.web.requests import key_in
 from sorbus.web.run_page import Refusal, looks_again, run_regions
-from sorbus.web.run_view import RunReader, RunView, item_query
+from sorbus.web.run_view import RunReader, item_query
 from sorbus.web.runs_table import pipeline_names, read_table, table_regions
 from sorbus.web.security import HEADERS
 from sorbus.web.stream import LiveStream
@@ -78,7 +78,7 @@ class Pages:
             filters=filters,
             spans=SPANS,
             pipelines=await pipeline_names(scope),
-            regions=marked(html_of(table_regions(self.renderer, table))),
+            regions=shown(table_regions(self.renderer, table)),
             message=did(told[1], int(told[2]), int(told[3])) if told else "",
             kind="good",
         )
@@ -118,17 +118,10 @@ class Pages:
             here="",
             view=view,
             content=content,
-            regions=marked(html_of(run_regions(self.renderer, view, refusal))),
+            regions=shown(run_regions(self.renderer, refusal.shown(view) if refusal else view)),
             message=f"The run was {DONE[told[1]]}." if told else "",
             kind="good",
         )
-
-    def refused_stage(self, view: RunView, refusal: Refusal) -> str:
-        """The part of a run's page with a value that was refused."""
-        regions = run_regions(self.renderer, view, refusal)
-        parts = [each for region in regions for each in region.parts]
-        wanted = view.links[refusal.stage]
-        return "".join(partial(each, swap="outerHTML") for each in parts if each.id == wanted)
 
     async def run_live(self, request: Request) -> LiveStream:
         """A run as it gets on."""
@@ -142,12 +135,12 @@ class Pages:
             return Rendered(run_regions(self.renderer, view), looks_again(view))
 
         key = ("run", sight(self.app, scope), run_id)
-        return self._stream(request, scope, Watched(key=key, topic=f"run:{run_id}", scope=scope, render=render))
+        return self._stream(
+            request, scope, Watched(key=key, topic=f"run:{run_id}", scope=scope, render=render)
+        )
 
     def _stream(self, request: Request, scope: Scope, watched: Watched) -> LiveStream:
-        return LiveStream(
-            self.watches.watch(watched), still=still(self.settings.scope_from, request, scope)
-        )
+        return LiveStream(self.watches.watch(watched), still=still(self.settings.scope_from, request, scope))
 
     # the parts of a run
 

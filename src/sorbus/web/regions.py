@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -97,8 +97,3 @@ def event(data: str, *, number: int) -> bytes:
     """One server-sent event."""
     lines = "".join(f"data: {line}\n" for line in data.splitlines())
     return f"id: {number}\n{lines}\n".encode()
-
-
-def html_of(regions: Sequence[Region]) -> Mapping[str, str]:
-    """The elements by their ids, for the page that they are part of."""
-    return {each.id: each.whole() for each in regions}

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sorbus.web import formatting
-from sorbus.web.regions import PARTS
+from sorbus.web.regions import PARTS, Region
 from sorbus.web.security import HEADERS
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -62,9 +62,13 @@ class Renderer:
         )
         filters = ("moment", "iso", "lasting", "number", "money", "size", "pretty", "plain", "short")
         self._environment.filters.update({each: getattr(formatting, each) for each in filters})
-        self._environment.globals.update(
-            application=name, between=formatting.between, asset=self._path, parts=Markup(PARTS)
-        )
+        known: dict[str, Any] = {
+            "application": name,
+            "between": formatting.between,
+            "asset": self._path,
+            "parts": Markup(PARTS),  # noqa: S704  # a constant
+        }
+        self._environment.globals.update(known)
 
     def _path(self, name: str) -> str:
         return self.assets[name].path
@@ -91,8 +95,7 @@ class Renderer:
         return Response(found.body, headers=headers, media_type=found.media_type)
 
 
-def marked(html: Mapping[str, str] | Sequence[str]) -> Any:
-    """HTML that was rendered before, so that it is not escaped again."""
-    if isinstance(html, Mapping):
-        return {name: Markup(each) for name, each in html.items()}
-    return [Markup(each) for each in html]
+def shown(regions: Sequence[Region]) -> Mapping[str, Markup]:
+    """The elements of regions by their ids, for the page that they are part of."""
+    # Their values were escaped when they were rendered.
+    return {each.id: Markup(each.whole()) for each in regions}  # noqa: S704

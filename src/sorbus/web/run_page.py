@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sorbus.pipelines.resources.states import RunState
 from sorbus.web.forms import Field
-from sorbus.web.regions import Region
+from sorbus.web.regions import Region, partial
 from sorbus.web.rendering import Renderer
 from sorbus.web.run_view import CALLS, RunView, bar
 
@@ -24,8 +24,16 @@ class Refusal:
     fields: tuple[Field, ...]
     message: str
 
+    def shown(self, view: RunView) -> RunView:
+        """The run with that form."""
+        stages = [
+            replace(each, fields=self.fields, refused=self.message) if each.row.name == self.stage else each
+            for each in view.stages
+        ]
+        return replace(view, stages=stages)
 
-def run_regions(renderer: Renderer, view: RunView, refusal: Refusal | None = None) -> Sequence[Region]:
+
+def run_regions(renderer: Renderer, view: RunView) -> Sequence[Region]:
     """The regions, in the order of the page."""
 
     def made(name: str, macro: str, *more: object, parts: tuple[Region, ...] = ()) -> Region:
@@ -36,21 +44,22 @@ def run_regions(renderer: Renderer, view: RunView, refusal: Refusal | None = Non
         made("run-notice", "notices"),
         made("run-graph", "graph"),
         made("run-timeline", "timeline", bar),
-        made("run-stages", "stages", parts=_stages(renderer, view, refusal)),
+        made("run-stages", "stages", parts=tuple(made(each.id, "stage", each) for each in view.stages)),
         made("run-calls", "calls", CALLS),
         made("status", "status"),
     )
 
 
-def _stages(renderer: Renderer, view: RunView, refusal: Refusal | None) -> tuple[Region, ...]:
-    found: list[Region] = []
-    for each in view.stages:
-        shown, message = each, ""
-        if refusal is not None and refusal.stage == each.row.name:
-            shown, message = replace(each, fields=refusal.fields), refusal.message
-        html = renderer.macro(_PARTS, "stage", view, shown, message)
-        found.append(Region(id=each.id, html=html))
-    return tuple(found)
+def refused_parts(renderer: Renderer, view: RunView, refusal: Refusal) -> str:
+    """The parts of the page that hold the form with a value that was refused."""
+    regions = run_regions(renderer, refusal.shown(view))
+    wanted = {"run-notice", view.links[refusal.stage]}
+    return "".join(
+        partial(each, swap="outerHTML")
+        for region in regions
+        for each in (region, *region.parts)
+        if each.id in wanted
+    )
 
 
 def looks_again(view: RunView) -> float | None:

@@ -60,6 +60,7 @@ class StageView:
         items: the first of its items or rounds.
         awaits: whether somebody may give it the value that it waits for.
         fields: of the form for that value.
+        refused: why the value that was given just now was refused.
     """
 
     row: StageRun
@@ -71,6 +72,7 @@ class StageView:
     calls: int
     awaits: bool
     fields: tuple[Field, ...] = ()
+    refused: str = ""
 
     @property
     def id(self) -> str:
@@ -111,6 +113,11 @@ class RunView:
     def states(self) -> Mapping[str, str]:
         """The states of the stages by their names."""
         return {each.row.name: each.row.state.value for each in self.stages}
+
+    @property
+    def counts(self) -> Mapping[str, ItemCount]:
+        """How the items of the stages stand, by their names."""
+        return {each.row.name: each.count for each in self.stages}
 
     @property
     def links(self) -> Mapping[str, str]:
@@ -175,11 +182,13 @@ class RunReader:
         pipelines: Pipelines | None = self.app.service(Pipelines)
         if run.definition_id is not None:
             # What users compose waits for nothing but approvals.
-            blocks = {} if pipelines is None else pipelines.registry.blocks
+            blocks: Mapping[str, Any] = {} if pipelines is None else pipelines.registry.blocks
             used = [each.get("action") for each in plan.stages.values()]
             kinds = {name: Approval for name, each in plan.stages.items() if each.get("approval") is not None}
             return bool(plan.stages) and all(each is None or each in blocks for each in used), kinds
-        pipeline = None if pipelines is None else pipelines.registry.pipelines.get((run.pipeline, run.version))
+        pipeline = (
+            None if pipelines is None else pipelines.registry.pipelines.get((run.pipeline, run.version))
+        )
         if pipeline is None:
             return False, {}
         return True, {each.name: each.work.type for each in pipeline.stages if isinstance(each.work, Await)}

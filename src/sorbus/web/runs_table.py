@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.run import Definition, Run
@@ -60,14 +61,19 @@ async def read_table(scope: Scope, filters: Filters) -> Table:
         .load_with(Run.content, titles)
         .page(limit=PAGE, after=filters.after or None, before=filters.before or None)
     )
-    totals = {each.value: agg.count(where=Run.state == each) for each in RunState}
+    totals: dict[str, Any] = {each.value: agg.count(where=Run.state == each) for each in RunState}
     counted = await filters.query(scope, any_state=True).aggregate(**totals)
     return Table(filters=filters, page=page, counts={each: counted[each.value] for each in RunState})
 
 
 async def pipeline_names(scope: Scope) -> list[str]:
     """The pipelines that there are to choose from."""
-    return await Definition.query(scope).distinct(Definition.name).order_by(Definition.name).list_of(Definition.name)
+    return (
+        await Definition.query(scope)
+        .distinct(Definition.name)
+        .order_by(Definition.name)
+        .list_of(Definition.name)
+    )
 
 
 def table_regions(renderer: Renderer, table: Table) -> Sequence[Region]:

@@ -164,9 +164,14 @@ class Starting:
         """What a fork at a stage keeps: the outputs of the stages that do not wait for it."""
         anew = view.plan.behind(stage)
         names = [name for name in view.plan.stages if name not in anew]
-        rows = await StageRun.query(scope).where(
-            StageRun.run_id == view.run.id, StageRun.name.is_in(names), StageRun.state == StageState.DONE
-        ).order_by(StageRun.position).all()
+        rows = (
+            await StageRun.query(scope)
+            .where(
+                StageRun.run_id == view.run.id, StageRun.name.is_in(names), StageRun.state == StageState.DONE
+            )
+            .order_by(StageRun.position)
+            .all()
+        )
         found: list[Kept] = []
         for row in rows:
             text = plain(row.output)
@@ -205,7 +210,9 @@ class Starting:
 async def _newest(scope: Scope) -> list[Definition]:
     """The newest version of each pipeline that may be started."""
     newest = Definition.query(scope).distinct(
-        Definition.owner, Definition.name, order_by=[Definition.owner, Definition.name, Definition.version.desc()]
+        Definition.owner,
+        Definition.name,
+        order_by=[Definition.owner, Definition.name, Definition.version.desc()],
     )
     return [each for each in await newest.order_by(Definition.name).all() if each.retired_at is None]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _SWEEPS = 8
 
@@ -50,7 +51,7 @@ def layered(count: int, edges: Iterable[Link]) -> Layers:
             way.append(following)
             following += 1
         way.append(target)
-        links.extend(zip(way, way[1:], strict=False))
+        links.extend(pairwise(way))
         ways[source, target] = tuple(way)
     return Layers(tuple(map(tuple, _untangled(rows, links))), tuple(links), ways, count)
 

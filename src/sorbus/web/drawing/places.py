@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sorbus.web.drawing.layers import Layers, Link, layered
 
@@ -54,13 +55,19 @@ def placed(count: int, edges: Sequence[Link]) -> Picture:
     layers = layered(count, edges)
     middles = _middles(layers)
     top = min((middles[node] - _half(node, layers) for row in layers.rows for node in row), default=0.0)
-    left = {node: _MARGIN + rank * (WIDTH + _BETWEEN_RANKS) for rank, row in enumerate(layers.rows) for node in row}
+    left = {
+        node: _MARGIN + rank * (WIDTH + _BETWEEN_RANKS)
+        for rank, row in enumerate(layers.rows)
+        for node in row
+    }
     middle = {node: round(value - top + _MARGIN, 1) for node, value in middles.items()}
     boxes = tuple(Box(left[node], middle[node] - HEIGHT / 2) for node in range(count))
     points = {edge: _points(way, left, middle) for edge, way in layers.ways.items()}
     bottom = max((middle[node] + _half(node, layers) for node in middle), default=0.0)
     return Picture(
-        width=2 * _MARGIN + len(layers.rows) * (WIDTH + _BETWEEN_RANKS) - (_BETWEEN_RANKS if layers.rows else 0),
+        width=2 * _MARGIN
+        + len(layers.rows) * (WIDTH + _BETWEEN_RANKS)
+        - (_BETWEEN_RANKS if layers.rows else 0),
         height=round(bottom + _MARGIN, 1),
         boxes=boxes,
         lines={edge: _path(found) for edge, found in points.items()},
@@ -97,7 +104,7 @@ def _spread(row: Sequence[int], wanted: Mapping[int, float], layers: Layers) -> 
     Least squares under these limits is a monotone regression, which pooling neighbours that violate it solves.
     """
     offsets = [0.0]
-    for above, below in zip(row, row[1:], strict=False):
+    for above, below in pairwise(row):
         real = below < layers.real or above < layers.real
         gap = _BETWEEN_NODES if real else _BETWEEN_LINES
         offsets.append(offsets[-1] + _half(above, layers) + _half(below, layers) + gap)
