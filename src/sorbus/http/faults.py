@@ -52,6 +52,7 @@ from sorbus.errors.inputs import (
     RelatedMissing,
     WrongState,
 )
+from sorbus.errors.pipelines import UnknownPipelineVersion
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +64,7 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         InvalidAnswer: 500,
         NotFound: 404,
         WrongState: 409,
+        UnknownPipelineVersion: 409,
         AlreadyTaken: 409,
         RelatedMissing: 404,
         UniqueViolation: 409,

@@ -250,7 +250,7 @@ def _stage(
         count=counts.get(row.name, NO_ITEMS),
         calls=sum(each.stage == row.name for each in calls),
         awaits=waits,
-        fields=fields_of(kinds[row.name]) if waits else (),
+        fields=fields_of(kinds[row.name]) if row.name in kinds else (),
     )
 
 
