@@ -68,8 +68,9 @@ def text_of(answer: httpx.Response, selector: str) -> list[str]:
 
 async def good(http: httpx.AsyncClient, path: str, **params: Any) -> httpx.Response:
     """A page that is there."""
-    answer = await http.get(path, params=params)
-    assert answer.status_code == 200, answer.text
+    # Empty parameters would take those away that the path has.
+    answer = await http.get(path, params=params or None)
+    assert answer.status_code == 200, (path, text_of(answer, "//main"))
     return answer
 
 
