@@ -31,12 +31,9 @@ class LiveStream:
         still: whether the caller is still who it was; asked at every heartbeat.
     """
 
-    def __init__(
-        self, watch: Watch, *, still: Callable[[], Awaitable[bool]], heartbeat: float = HEARTBEAT
-    ) -> None:
+    def __init__(self, watch: Watch, *, still: Callable[[], Awaitable[bool]]) -> None:
         self.watch = watch
         self.still = still
-        self.heartbeat = heartbeat
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -61,13 +58,13 @@ class LiveStream:
         seen, asked = 0, monotonic()
         while not self.watch.ended:
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, asked + self.heartbeat - monotonic())):
+                async with asyncio.timeout(max(0.0, asked + HEARTBEAT - monotonic())):
                     await woken.wait()
             woken.clear()
             body = b""
             if self.watch.board.version > seen:
                 body, seen = self.watch.board.patch(seen), self.watch.board.version
-            if monotonic() - asked >= self.heartbeat:
+            if monotonic() - asked >= HEARTBEAT:
                 if not await self.still():
                     break
                 asked, body = monotonic(), body or b": here\n\n"

@@ -41,6 +41,21 @@
   }
   for (const name of ["htmx:error", "htmx:response:error"]) document.addEventListener(name, first);
 
+  // How long what goes on has taken, by this machine's clock; the server says only since when.
+  function tick() {
+    for (const each of document.querySelectorAll("[data-since]")) {
+      const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(each.dataset.since)) / 1000));
+      const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+      each.textContent = days ? `${days} d ${hours} h`
+        : hours ? `${hours} h ${minutes} min`
+        : minutes ? `${minutes} min ${seconds % 60} s`
+        : `${seconds} s`;
+    }
+  }
+  setInterval(tick, 1000);
+  document.addEventListener("htmx:after:swap", tick);
+  document.addEventListener("DOMContentLoaded", tick);
+
   const boxes = () => [...document.querySelectorAll("#rows input[name=run]")];
 
   function count() {
