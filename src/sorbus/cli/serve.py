@@ -1,4 +1,4 @@
-"""`sorbus serve`: web, jobs and the embedded database in one process."""
+"""`sorbus serve`: pages, API, jobs and the embedded database in one process."""
 
 from __future__ import annotations
 
@@ -58,15 +58,19 @@ def serve(
 
 async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: float) -> None:
     from sorbus.apis.json_api import json_api
-    from sorbus.http import http_app, local_only
+    from sorbus.http import Interface, http_app, local_only
     from sorbus.http import serve as serve_http
+    from sorbus.web import has_pages, web_pages
 
+    pages = has_pages(app)
+    interfaces: list[Interface] = [json_api, web_pages] if pages else [json_api]
     web = http_app(
-        app, interfaces=[json_api], scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL))
+        app, interfaces=interfaces, scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL))
     )
 
     def ready(url: str) -> None:
         settle()
-        click.echo(f"Serving {app.name} on {url}/api (OpenAPI: {url}/api/openapi.json). Ctrl-C stops.")
+        shown = f" Pages: {url}/runs." if pages else ""
+        click.echo(f"Serving {app.name} on {url}/api (OpenAPI: {url}/api/openapi.json).{shown} Ctrl-C stops.")
 
     await serve_http(web, host=host, port=port, grace=grace, drain=drain, on_ready=ready)

@@ -260,3 +260,52 @@ class AddressInUse(FrameworkError):
             f"The server cannot listen on {host}:{port}: {problem}.",
             hint="Choose another port with `--port`, or stop the process that holds this one.",
         )
+
+
+class CrossOrigin(Forbidden):
+    """A page was to change something at the request of a page from elsewhere."""
+
+    code = "cross-origin"
+
+    def __init__(self, origin: str) -> None:
+        came = f"from `{origin[:200]}`" if origin else "without saying where it comes from"
+        super().__init__(
+            f"The request comes {came}, and only the pages of this server may change anything.",
+            hint="Use the form on the page. Programs use the API.",
+        )
+
+
+class MalformedForm(Invalid):
+    """The body of a request is no form."""
+
+    code = "malformed-form"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The body is no form: {problem[:200]}.", path=("form",))
+
+
+class UnknownAct(Invalid):
+    """A form asks for something that cannot be done to a run."""
+
+    code = "unknown-act"
+
+    def __init__(self, name: str, *, allowed: Iterable[str]) -> None:
+        allowed = list(allowed)
+        super().__init__(
+            f"`{name[:100]}` is nothing that can be done to a run. What can be: {listed(allowed)}.",
+            path=("form", "act"),
+            hint=did_you_mean(name[:100], allowed),
+        )
+
+
+class PagesWithoutPipelines(FrameworkError):
+    """The pages were asked for in an application that has nothing for them to show."""
+
+    code = "pages-without-pipelines"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The application `{name}` has no pipelines, which is what the pages show.",
+            path=(name,),
+            hint="Make it with `pipeline_application(…)`, or leave `web_pages` out.",
+        )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from sorbus.errors.framework import ApplicationClosed
 from sorbus.http.callers import ScopeSource, anonymous
+from sorbus.http.closing import Closing
 from sorbus.http.probes import Probes
 from sorbus.http.problems import on_http_exception, on_unforeseen
 from sorbus.resource.application import Sorbus
@@ -28,10 +29,12 @@ class HttpSettings:
     Attributes:
         scope_from: finds out who calls.
         body_limit: the most bytes that a request's body may have.
+        closing: tells streams that the server is about to stop.
     """
 
     scope_from: ScopeSource
     body_limit: int = BODY_LIMIT
+    closing: Closing = field(default_factory=Closing)
 
 
 class Interface(Protocol):
@@ -73,17 +76,20 @@ def http_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        if _is_open(app):
-            yield
-            return
-        async with app:
+        async with AsyncExitStack() as stack:
+            if not _is_open(app):
+                await stack.enter_async_context(app)
+            settings.closing.reopen()
+            stack.callback(settings.closing.begin)
             yield
 
-    return Starlette(
+    made = Starlette(
         routes=routes,
         lifespan=lifespan,
         exception_handlers={HTTPException: on_http_exception, Exception: on_unforeseen},
     )
+    made.state.closing = settings.closing
+    return made
 
 
 def _is_open(app: Sorbus) -> bool:

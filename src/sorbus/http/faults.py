@@ -31,12 +31,14 @@ from sorbus.errors.http import (
     InvalidInclude,
     InvalidParameter,
     MalformedBody,
+    MalformedForm,
     MethodNotAllowed,
     NoSuchRoute,
     NotAcceptable,
     PayloadTooLarge,
     QueryTooLong,
     TypeConflict,
+    UnknownAct,
     UnknownParameter,
     UnsupportedMediaType,
 )
@@ -50,6 +52,7 @@ from sorbus.errors.inputs import (
     RelatedMissing,
     WrongState,
 )
+from sorbus.errors.pipelines import UnknownPipelineVersion
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +64,7 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         InvalidAnswer: 500,
         NotFound: 404,
         WrongState: 409,
+        UnknownPipelineVersion: 409,
         AlreadyTaken: 409,
         RelatedMissing: 404,
         UniqueViolation: 409,
@@ -77,6 +81,8 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         PayloadTooLarge: 413,
         QueryTooLong: 414,
         MalformedBody: 400,
+        MalformedForm: 400,
+        UnknownAct: 400,
         InvalidDocument: 400,
         TypeConflict: 409,
         IdConflict: 409,

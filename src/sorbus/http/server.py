@@ -13,6 +13,7 @@ from granian.server.embed import Server
 from starlette.applications import Starlette
 
 from sorbus.errors.http import AddressInUse
+from sorbus.http.closing import Closing
 
 _POLL = 0.02
 
@@ -76,8 +77,16 @@ async def serving(
         )
         running = asyncio.create_task(server.serve())
         stack.push_async_callback(_stop, server, running, grace)
+        stack.callback(_end_streams, http_app)
         await _accepting(running, host, port)
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _end_streams(http_app: Starlette) -> None:
+    """Streams of events would last out every grace."""
+    closing = getattr(http_app.state, "closing", None)
+    if isinstance(closing, Closing):
+        closing.begin()
 
 
 async def _stop(server: Server, running: asyncio.Task[None], grace: float) -> None:

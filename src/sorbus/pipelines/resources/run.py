@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sorbus.expressions.build import now, tenant
+from sorbus.expressions.build import fragment, now, tenant
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.starting import Starter
-from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
+from sorbus.pipelines.resources.states import OPEN_RUNS, OPEN_STAGES, RunState, StageState
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
@@ -24,6 +24,9 @@ from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
 from sorbus.scope import Scope
 from sorbus.types.json import Json
+
+START = 4000
+"""How many characters of an output are its start."""
 
 
 class Definition(Resource):
@@ -107,6 +110,8 @@ class StageRun(Resource):
 
     run: One[Run] = belongs_to(via=run_id, on_delete="cascade")
     duration = calculate(finished_at - started_at)
+    output_size = calculate(fragment("octet_length({0}::text)", output, type=int, nullable=True))
+    output_start = calculate(fragment("left({0}::text, {1}::int)", output, START, type=str, nullable=True))
 
     storage = Postgres("stage_runs")
     tenancy = Tenancy(tenant)
@@ -134,6 +139,8 @@ class StageItem(Resource):
 
     run: One[Run] = belongs_to(via=run_id, on_delete="cascade")
     duration = calculate(finished_at - started_at)
+    output_size = calculate(fragment("octet_length({0}::text)", output, type=int, nullable=True))
+    output_start = calculate(fragment("left({0}::text, {1}::int)", output, START, type=str, nullable=True))
 
     storage = Postgres("stage_items")
     tenancy = Tenancy(tenant)
@@ -233,6 +240,8 @@ class Run(Resource):
     tokens_in = agg.sum(llm_calls, lambda call: call.tokens_in, public=True)
     tokens_out = agg.sum(llm_calls, lambda call: call.tokens_out, public=True)
     stages_done = agg.count(stages, where=lambda stage: stage.state == StageState.DONE, public=True)
+    stages_over = agg.count(stages, where=lambda stage: ~stage.state.is_in(OPEN_STAGES))
+    stage_count = agg.count(stages)
     duration = calculate(finished_at - started_at)
 
     @action.create

@@ -44,3 +44,6 @@ class StageState(StrEnum):
 
 OPEN_RUNS = (RunState.PENDING, RunState.RUNNING, RunState.WAITING, RunState.PAUSED)
 """The states of a run that has not ended."""
+
+OPEN_STAGES = (StageState.WAITING, StageState.READY, StageState.RUNNING)
+"""The states of a stage that has not ended."""

@@ -1,0 +1,1 @@
+"""Graphs of stages as pictures: places for the nodes, ways for the edges."""
