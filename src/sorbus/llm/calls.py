@@ -14,6 +14,10 @@ from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json, storable
 from sorbus.data_layers.postgres.pool import Pool
+from sorbus.llm.budgets.keeper import BudgetKeeper
+from sorbus.llm.budgets.needs import Need
+from sorbus.llm.budgets.signs import SignsOfLife
+from sorbus.llm.budgets.store import BudgetStore
 from sorbus.llm.messages import CallKind
 from sorbus.llm.records import CallRecord, CallStatus
 from sorbus.resource.fields import Attr, attribute, uuid_primary_key
@@ -58,26 +62,33 @@ def _sql(name: str) -> str:
 class DatabaseSink:
     """Writes call records as `LlmCall` rows; records that come at the same moment share one statement.
 
-    A record is on disk when `record` returns, so an answer that was paid for is never asked for again.
+    A record is on disk when `record` returns, so an answer that was paid for is never asked for again. The budgets are
+    kept here: what is reserved for a call is given back by the statement that writes it.
 
     Args:
         pool: connections to the database that holds the rows.
         default_tenant: the tenant of calls that belong to no run.
+        signs: under which name this process reserves; by default one of its own.
     """
 
-    def __init__(self, pool: Pool, *, default_tenant: str = "local") -> None:
+    def __init__(
+        self, pool: Pool, *, default_tenant: str = "local", signs: SignsOfLife | None = None
+    ) -> None:
         self.pool = pool
         self.default_tenant = default_tenant
+        self.budgets = BudgetKeeper(BudgetStore(pool), signs or SignsOfLife(pool.url))
         self._tenants: dict[UUID, tuple[str, int]] = {}
         self._fresh: set[UUID] = set()
         self._writes: GroupCommit[tuple[CallRecord, str], None] = GroupCommit(self._write)
 
-    def enter(self, run: UUID, tenant: str, *, fresh: bool = False) -> None:
+    def enter(self, run: UUID, tenant: str, *, fresh: bool = False, budgeted: bool = True) -> None:
         """Say which tenant a run's calls belong to, while this process works on it.
 
         Args:
             fresh: nobody has worked on the run before, so there is no earlier answer to look for.
+            budgeted: whether a budget was seen for it at this moment.
         """
+        self.budgets.learn(run, budgeted=budgeted)
         if fresh:
             self._fresh.add(run)
         else:
@@ -91,13 +102,37 @@ class DatabaseSink:
         tenant, holders = self._tenants.pop(run, ("", 0))
         if holders > 1:
             self._tenants[run] = (tenant, holders - 1)
+        else:
+            self.budgets.forget(run)
+
+    async def reserve(self, need: Need) -> bool:
+        """Reserve what a call may cost at most in every budget that holds for it; False when there is none.
+
+        Raises:
+            BudgetExceeded: a budget has not enough left.
+        """
+        return await self.budgets.reserve(need, self._tenant(need.run), key=self._key(need.run))
+
+    async def release(self, call: UUID) -> None:
+        """Give back what was reserved for a call that was not recorded."""
+        await self.budgets.release(call)
 
     async def record(self, record: CallRecord) -> None:
         """Write a record; it is committed when this returns."""
-        tenant = self.default_tenant
-        if record.run_id is not None:
-            tenant, _ = self._tenants.get(record.run_id, (tenant, 0))
-        await self._writes.submit((record, tenant))
+        await self._writes.submit((record, self._tenant(record.run_id)))
+
+    async def close(self) -> None:
+        """Sign off; the pool stays open."""
+        await self.budgets.close()
+
+    def _tenant(self, run: UUID | None) -> str:
+        return self.default_tenant if run is None else self._tenants.get(run, (self.default_tenant, 0))[0]
+
+    def _key(self, run: UUID | None) -> UUID | str | None:
+        """Under what it is known whether a budget holds; nothing is kept of a run that is not worked on here."""
+        if run is None:
+            return self.default_tenant
+        return run if run in self._tenants else None
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
         """The newest answered record of that request in that run and stage."""
@@ -151,7 +186,11 @@ class DatabaseSink:
             }
             for record, tenant in items
         ]
-        await self._fetch("insert_calls", encode_json(rows).decode())
+        budgeted = {row["id"] for row in await self._fetch("insert_calls", encode_json(rows).decode())}
+        self.budgets.settled(record.id for record, _ in items)
+        for record, _ in items:
+            if (key := self._key(record.run_id)) is not None:
+                self.budgets.learn(key, budgeted=record.id in budgeted)
         return [None] * len(items)
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:

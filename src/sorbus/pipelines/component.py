@@ -31,6 +31,9 @@ from sorbus.errors.pipelines import (
 )
 from sorbus.jobs.component import Jobs
 from sorbus.jobs.inspection import cancel_job
+from sorbus.llm.budgets.keeper import BudgetKeeper
+from sorbus.llm.budgets.resources import Accounts
+from sorbus.llm.budgets.signs import SignsOfLife
 from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
@@ -97,6 +100,7 @@ class Pipelines(Starter):
         self._client: ModelClient | None = None
         self._app: Sorbus | None = None
         self._pool: Pool | None = None
+        self._sink: DatabaseSink | None = None
         self._advancer: Advancer | None = None
         self._repair: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
@@ -113,7 +117,11 @@ class Pipelines(Starter):
         self._pool = app.database.further_pool(
             size=_CONNECTIONS, application_name="sorbus-pipelines", settings={"enable_seqscan": "off"}
         )
-        sink = DatabaseSink(self._pool)
+        signs = SignsOfLife(app.database.url, lambda: self.jobs.runner.node if self.jobs.runner else None)
+        self._sink = sink = DatabaseSink(self._pool, signs=signs)
+        sink.budgets.app = app
+        app.provide(Accounts, sink.budgets)
+        app.provide(BudgetKeeper, sink.budgets)
         given = self._given
         client = ModelClient(given, sink=sink) if isinstance(given, (str, ModelConfig)) else given(sink)
         self._client = client
@@ -143,6 +151,9 @@ class Pipelines(Starter):
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            await sink.close()
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
@@ -262,6 +273,14 @@ class Pipelines(Starter):
     async def _wake(self, queue: str) -> None:
         self.jobs.wake({queue})
 
+    async def allot(self, run: Any, *, again: bool = False) -> None:
+        """Write a run's budget into the open transaction, where it has one."""
+        if run.budget_usd is None and run.budget_tokens is None and not again:
+            return
+        if self._sink is None:
+            raise PipelinesNotStarted
+        await self._sink.budgets.allot(run.id, run.tenant, run.budget_usd, run.budget_tokens, count=again)
+
     async def cancel(self, run: Any) -> None:
         """Cancel a run's jobs and the stages in hand within the open transaction."""
         app = self._need_app()
@@ -355,6 +374,8 @@ class Pipelines(Starter):
         while True:
             try:
                 await self.repair()
+                if self._sink is not None:
+                    await self._sink.budgets.sweep()
             except DatabaseFault as error:
                 logger.warning("runs without a job were not looked for: %s", error)
             await asyncio.sleep(_REPAIR_EVERY)

@@ -10,8 +10,10 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import sorbus.errors
 from sorbus.errors.authorization import ActionForbidden
@@ -45,7 +47,7 @@ from sorbus.errors.framework import (
     WrongRelated,
 )
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejected, Required, WrongState
-from sorbus.errors.llm import AllModelsFailed, RateLimited
+from sorbus.errors.llm import AllModelsFailed, BudgetExceeded, RateLimited
 from sorbus.errors.notifications import BadTopic, NoSuchTopic, NotResumable, PositionGone, TopicNeedsTenant
 from sorbus.errors.pipelines import PipelineCycle, RoundsUsedUp, UnreachableStage
 from sorbus.errors.states import BadStateMachine, NoStateChosen, NoSuchState, StateRefused
@@ -372,6 +374,18 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
     ),
     AllModelsFailed: lambda: AllModelsFailed(
         [("openai:gpt", RateLimited("openai:gpt", retry_after=60.0, attempts=3))]
+    ),
+    BudgetExceeded: lambda: BudgetExceeded(
+        "openai:gpt-4o-mini",
+        run=UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
+        budget=UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
+        period="total",
+        only="",
+        unit="usd",
+        limit=Decimal("0.50"),
+        spent=Decimal("0.4210"),
+        reserved=Decimal("0.0200"),
+        needed=Decimal("0.0612"),
     ),
     InvalidTenant: lambda: InvalidTenant("Run", "acme", expected="UUID"),
     NoTenantSchemas: lambda: NoTenantSchemas("studio"),

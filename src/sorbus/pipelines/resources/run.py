@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sorbus.expressions.build import now, tenant
+from sorbus.llm.budgets.resources import Budget
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
@@ -186,6 +188,15 @@ class Run(Resource):
         max_length=200,
         description="The model of its stages; none for the usual one.",
     )
+    budget_usd: Attr[Decimal | None] = attribute(
+        public=True,
+        default=None,
+        ge=0,
+        description="What its model calls may cost, in US dollars; none for no limit.",
+    )
+    budget_tokens: Attr[int | None] = attribute(
+        public=True, default=None, ge=0, description="The tokens, in and out, that its model calls may use."
+    )
     forked_from: Attr[UUID | None] = attribute(
         public=True, default=None, description="The run that it has taken its first stages from."
     )
@@ -215,6 +226,7 @@ class Run(Resource):
     items: Many[StageItem] = has_many(public=True, order_by=lambda item: (item.stage, item.index))
     result: One[Result | None] = has_one(public=True)
     llm_calls: Many[LlmCall] = has_many(order_by=lambda call: call.id)
+    budget: One[Budget | None] = has_one(public=True)
     cost_usd = agg.sum(llm_calls, lambda call: call.cost_usd, public=True)
     tokens_in = agg.sum(llm_calls, lambda call: call.tokens_in, public=True)
     tokens_out = agg.sum(llm_calls, lambda call: call.tokens_out, public=True)
@@ -222,13 +234,27 @@ class Run(Resource):
     duration = calculate(finished_at - started_at)
 
     @action.create
-    def start(self, scope: Scope, content_id: UUID, pipeline: str, model: str | None = None) -> None:
+    def start(
+        self,
+        scope: Scope,
+        content_id: UUID,
+        pipeline: str,
+        model: str | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
+    ) -> None:
         """Start a pipeline on a piece of content; its stages and its job are written in the same transaction."""
         self.version = scope.get(Starter).version_of(pipeline)
 
     @action.create
     async def start_from(
-        self, scope: Scope, content_id: UUID, definition_id: UUID, model: str | None = None
+        self,
+        scope: Scope,
+        content_id: UUID,
+        definition_id: UUID,
+        model: str | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
     ) -> None:
         """Start what a definition describes on a piece of content; the run keeps that version."""
         found = await scope.get(Starter).startable(scope, definition_id)
@@ -242,6 +268,8 @@ class Run(Resource):
         fork_stage: str,
         fork_outputs: dict[str, Json] = {},  # noqa: B006  # a signature is read, never run
         model: str | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
     ) -> None:
         """Run a pipeline once more from one of its stages on, with what the other run has found before it.
 
@@ -256,6 +284,22 @@ class Run(Resource):
     async def _enqueue_fork(self, scope: Scope) -> None:
         await scope.get(Starter).enqueue(self)
         await scope.get(Starter).copy_stages(self)
+
+    @start.after_write
+    @start_from.after_write
+    @fork.after_write
+    async def _allot(self, scope: Scope) -> None:
+        await scope.get(Starter).allot(self)
+
+    @action.update
+    def raise_budget(
+        self, scope: Scope, budget_usd: Decimal | None = None, budget_tokens: int | None = None
+    ) -> None:
+        """Allow the run to spend more, from its next call on. A limit that is not given stays, null lifts it."""
+
+    @raise_budget.after_write
+    async def _raise(self, scope: Scope) -> None:
+        await scope.get(Starter).allot(self, again=True)
 
     @action.generic
     @classmethod
@@ -330,11 +374,12 @@ class Run(Resource):
         start_from,
         fork,
         compare,
+        raise_budget,
         cancel,
         pause,
         resume,
         give,
         retry,
         for_content,
-        includes=[content, definition, stages, items, result],
+        includes=[content, definition, stages, items, result, budget],
     )

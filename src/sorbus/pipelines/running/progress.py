@@ -57,6 +57,7 @@ class Progress:
         definition_id: the row that it was started from; None for a pipeline in code.
         model: the model of its stages; None for the usual one.
         fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
+        budgeted: whether a budget of its own or of its tenant held when it was looked at.
         signals: how many signals it had when it was looked at.
         paused: whether nothing is to start.
         stages: its stages by name, those that are done in the order in which they were.
@@ -70,6 +71,7 @@ class Progress:
     definition_id: UUID | None
     model: str | None
     fresh: bool
+    budgeted: bool
     signals: int
     paused: bool
     content: StageContent

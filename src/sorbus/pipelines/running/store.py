@@ -295,6 +295,7 @@ def _progress(row: Any) -> Progress:
         definition_id=row["definition_id"],
         model=row["model"],
         fresh=row["fresh"],
+        budgeted=row["budgeted"],
         signals=row["signals"],
         paused=row["paused"],
         content=StageContent(
