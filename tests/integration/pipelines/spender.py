@@ -101,5 +101,10 @@ def models(server: ModelServer, **options: Any) -> Callable[[CallSink], ModelCli
 
 def spending(url: str, server: ModelServer, **options: Any) -> Sorbus:
     """An application whose pipelines spend."""
-    given: dict[str, Any] = {"domains": [SPENDER], "pipelines": [spend()], "models": models(server), **options}
+    given: dict[str, Any] = {
+        "domains": [SPENDER],
+        "pipelines": [spend()],
+        "models": models(server),
+        **options,
+    }
     return application(url, **given)
