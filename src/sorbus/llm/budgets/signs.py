@@ -6,9 +6,9 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
+from sorbus.errors.database import DatabaseUnavailable
 from sorbus.jobs.heart import Heart
 
 
@@ -21,13 +21,21 @@ class SignsOfLife:
     Args:
         url: the database.
         running: the node of the jobs that this process runs, or None.
-        options: `beat_every` and `dead_after` of a heart of its own.
+        beat_every, dead_after: of a heart of its own, as `JobRunner` has them.
     """
 
-    def __init__(self, url: str, running: Callable[[], str | None] = lambda: None, **options: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        running: Callable[[], str | None] = lambda: None,
+        *,
+        beat_every: float = 5.0,
+        dead_after: float = 15.0,
+    ) -> None:
         self._url = url
         self._running = running
-        self._options = {"beat_every": 5.0, "dead_after": 15.0, **options}
+        self._beat_every = beat_every
+        self._dead_after = dead_after
         self._own: str | None = None
         self._heart: Heart | None = None
         self._starting = asyncio.Lock()
@@ -35,14 +43,16 @@ class SignsOfLife:
     @property
     def known(self) -> str | None:
         """The node, if this process has given a sign of life."""
-        return self._running() or self._own
+        return self._own or self._running()
 
     async def node(self) -> str:
         """The node, which has given a sign of life by then.
 
         Raises:
-            psycopg.Error: the database cannot be reached.
+            DatabaseUnavailable: the database cannot be reached.
         """
+        import psycopg
+
         async with self._starting:
             known = self.known
             if known is not None:
@@ -54,9 +64,13 @@ class SignsOfLife:
                 queues=[],
                 living=lambda: True,
                 rescued=lambda _: None,
-                **self._options,
+                beat_every=self._beat_every,
+                dead_after=self._dead_after,
             )
-            await asyncio.to_thread(heart.start)
+            try:
+                await asyncio.to_thread(heart.start)
+            except psycopg.Error as error:
+                raise DatabaseUnavailable(str(error).strip()) from error
             self._own, self._heart = name, heart
             return name
 
