@@ -17,6 +17,7 @@ import aiohttp
 from sorbus.testing.model_server import ModelServer
 
 TYPE = "application/vnd.api+json"
+FIGURES = "fields[budgets]=limit_tokens,spent_tokens,reserved_tokens,left_tokens"
 
 
 @asynccontextmanager
@@ -111,7 +112,7 @@ async def test_budgets_over_http(pg18_url: str, tmp_path: Path) -> None:
     async def over(http: aiohttp.ClientSession, run: str) -> Any:
         async with asyncio.timeout(90):
             while True:
-                found = await look(http, f"/api/runs/{run}?include=budget")
+                found = await look(http, f"/api/runs/{run}?include=budget&{FIGURES}")
                 if found["data"]["attributes"]["state"] not in {"pending", "running"}:
                     return found
                 await asyncio.sleep(0.1)
@@ -139,17 +140,16 @@ async def test_budgets_over_http(pg18_url: str, tmp_path: Path) -> None:
                 "budgets",
                 1,
             )
-            raised = await patch(
-                http, f"/api/runs/{key}/raise-budget", "runs", key, {"budget_tokens": 100000}
-            )
+            raised = await patch(http, f"/api/runs/{key}", "runs", key, {"budget_tokens": 100000})
             assert raised["budget_tokens"] == 100000
-            await patch(http, f"/api/runs/{key}/retry", "runs", key, {})
+            status, again = await post(http, f"/api/runs/{key}/retry", "runs", {})
+            assert status == 200, again
             found = await over(http, key)
             assert found["data"]["attributes"]["state"] == "completed", found
             own = found["included"][0]["attributes"]
             assert own["spent_tokens"] > 0
             assert own["left_tokens"] == 100000 - own["spent_tokens"]
-            tenants = (await look(http, f"/api/budgets/{made['data']['id']}"))["data"]["attributes"]
+            tenants = (await look(http, f"/api/budgets/{made['data']['id']}?{FIGURES}"))["data"]["attributes"]
             assert (tenants["spent_tokens"], tenants["reserved_tokens"]) == (own["spent_tokens"], 0)
             (mine,) = (await look(http, f"/api/budgets/of-run?run_id={key}"))["data"]
             assert mine["attributes"]["limit_tokens"] == 100000

@@ -17,7 +17,7 @@ from tests.integration.pipelines.spender import COST, FULL, models, spending
 
 from sorbus import Scope, Sorbus
 from sorbus.errors.authorization import ActionForbidden
-from sorbus.errors.inputs import InvalidAction, NotFound
+from sorbus.errors.inputs import InvalidAction, NotFound, Rejected
 from sorbus.llm import PriceTable
 from sorbus.llm.budgets import BudgetKeeper
 from sorbus.pipelines import Budget, BudgetPeriod, Run, RunState
@@ -281,6 +281,27 @@ async def test_a_budget_set_lowered_or_raised_holds_for_runs_under_way(url: str,
         (run,) = await finish(scope, run)
         assert (run.state, len(server.seen)) == (RunState.COMPLETED, 61)
         assert await conn.fetchval("SELECT count(*) FROM llm_reservations") == 0
+
+
+async def test_a_limit_that_is_not_named_stays_and_null_lifts_one(url: str) -> None:
+    async with ModelServer(default=FULL) as server, spending(url, server) as app:
+        scope = me(app)
+        run = await begin(scope, "aa", budget_usd=COST, budget_tokens=5)
+        (run,) = await finish(scope, run)
+        run = await run.raise_budget(scope, budget_tokens=1000)
+        assert (run.budget_usd, run.budget_tokens) == (COST, 1000)
+        budget = await Budget.of_run(scope, run_id=run.id).one()
+        assert (budget.limit_usd, budget.limit_tokens) == (COST, 1000)
+        (run,) = await finish(scope, await run.retry(scope))
+        assert (codes([run]), len(server.seen)) == (["budget-exceeded"], 1)
+        run = await run.raise_budget(scope, budget_usd=None)
+        (run,) = await finish(scope, await run.retry(scope))
+        assert (codes([run]), len(server.seen)) == (["completed"], 2)
+        mine = await Budget.set(scope, limit_usd=COST, limit_tokens=1000)
+        mine = await mine.change(scope, limit_usd=None)
+        assert (mine.limit_usd, mine.limit_tokens) == (None, 1000)
+        with pytest.raises(Rejected):
+            await mine.change(scope, limit_tokens=None)
 
 
 async def test_replayed_answers_reserve_and_cost_nothing(url: str) -> None:

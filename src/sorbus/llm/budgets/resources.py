@@ -20,6 +20,7 @@ from sorbus.resource.model import Resource
 from sorbus.resource.policies import Policies, actor_present, authorize_if, forbid_unless, policy
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
+from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
 
 
@@ -104,7 +105,9 @@ class Budget(Resource):
         await scope.get(Accounts).count(self.id)
 
     @action.update
-    def change(self, scope: Scope, limit_usd: Decimal | None = None, limit_tokens: int | None = None) -> None:
+    def change(
+        self, scope: Scope, limit_usd: Decimal | None = UNCHANGED, limit_tokens: int | None = UNCHANGED
+    ) -> None:
         """Give it other limits, which hold from the next call on. One that is not given stays, null lifts it."""
 
     @action.destroy
@@ -120,7 +123,13 @@ class Budget(Resource):
     storage = Postgres("llm_budgets")
     tenancy = Tenancy(tenant)
     identities = Identities(place=identity(run_id, model, period, nulls_distinct=False))
-    validations = Validations(validate.present(limit_usd, limit_tokens, at_least=1))
+    validations = Validations(
+        validate.that(
+            ~(limit_usd.is_null() & limit_tokens.is_null()),
+            "A budget limits dollars, tokens or both.",
+            field=limit_usd,
+        )
+    )
     policies = Policies(
         policy(["read", set], authorize_if(actor_present())),
         # That of a run is the run's own affair: `Run.raise_budget`.

@@ -24,6 +24,7 @@ from sorbus.resource.policies import Policies, actor_present, authorize_if, forb
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
+from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope
 from sorbus.types.json import Json
 
@@ -293,7 +294,7 @@ class Run(Resource):
 
     @action.update
     def raise_budget(
-        self, scope: Scope, budget_usd: Decimal | None = None, budget_tokens: int | None = None
+        self, scope: Scope, budget_usd: Decimal | None = UNCHANGED, budget_tokens: int | None = UNCHANGED
     ) -> None:
         """Allow the run to spend more, from its next call on. A limit that is not given stays, null lifts it."""
 
