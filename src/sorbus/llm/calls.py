@@ -186,12 +186,23 @@ class DatabaseSink:
             }
             for record, tenant in items
         ]
-        budgeted = {row["id"] for row in await self._fetch("insert_calls", encode_json(rows).decode())}
-        self.budgets.settled(record.id for record, _ in items)
+        budgeted = await self._budgeted(encode_json(rows).decode(), items)
         for record, _ in items:
             if (key := self._key(record.run_id)) is not None:
                 self.budgets.learn(key, budgeted=record.id in budgeted)
         return [None] * len(items)
+
+    async def _budgeted(self, rows: str, items: list[tuple[CallRecord, str]]) -> frozenset[UUID]:
+        """Write calls; which of them some budget holds for."""
+        records = [record for record, _ in items]
+        runs = {record.run_id for record in records if record.run_id is not None}
+        if all(self.budgets.is_unbudgeted(self._key(record.run_id)) for record in records):
+            tenants = {tenant for _, tenant in items}
+            if not (await self._fetch("insert_calls", rows, list(tenants), list(runs)))[0]["budgeted"]:
+                return frozenset()
+        budgeted = frozenset(row["id"] for row in await self._fetch("settle_calls", rows))
+        self.budgets.settled(record.id for record in records)
+        return budgeted
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from tests.conftest import Databases
 
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.llm.budgets import Need
+from sorbus.errors.llm import BudgetExceeded
+from sorbus.llm.budgets import Need, keeper
+from sorbus.llm.budgets.store import BudgetStore
 from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.messages import CallKind
 from sorbus.llm.records import CallRecord, CallStatus
@@ -304,3 +306,61 @@ async def test_no_look_from_outside_ever_finds_a_budget_overdrawn(url: str) -> N
         assert [rows[key]["spent_usd"] for key, run, model, *_ in budgets if run is None and not model] == [
             sum(costs), sum(costs),
         ]  # fmt: skip
+
+
+async def test_that_no_budget_holds_is_believed_for_a_moment_and_seen_anew_with_every_record(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = uuid7()
+
+    def need() -> Need:
+        return Need(call=uuid7(), model="p:a", usd=Decimal(1), tokens=1, run=run)
+
+    asked: list[str] = []
+    fetch = BudgetStore._fetch
+
+    async def counted(self: BudgetStore, name: str, *args: Any) -> Any:
+        asked.append(name)
+        return await fetch(self, name, *args)
+
+    monkeypatch.setattr(BudgetStore, "_fetch", counted)
+    monkeypatch.setattr(keeper, "FRESH", 3600.0)
+    async with sink_on(url) as sink:
+        sink.enter(run, TENANT, fresh=True, budgeted=False)
+        first = need()
+        assert await sink.reserve(first) is False
+        assert asked == []  # a run without a budget asks nothing
+        async with sink.pool.connection() as connection:
+            await connection.execute(INSERT, uuid7(), TENANT, None, "", "total", Decimal(3), None)
+        assert await sink.reserve(need()) is False  # it is believed still
+        await sink.record(record_of(first, Decimal(2), 2))  # counted, though nothing was reserved for it
+        second = need()
+        assert await sink.reserve(second) is True  # and seen with that record
+        with pytest.raises(BudgetExceeded) as refused:
+            await sink.reserve(replace(need(), usd=Decimal(2)))
+        assert (refused.value.spent, refused.value.reserved, refused.value.needed) == (2, 1, 2)
+        await sink.record(record_of(second, Decimal(0), 0))
+        # Seen a while ago, it is looked at anew.
+        sink.budgets.learn(run, budgeted=False)
+        monkeypatch.setattr(keeper, "FRESH", 0.0)
+        assert await sink.reserve(need()) is True
+        sink.leave(run)
+        await sink.close()
+
+
+async def test_a_process_without_jobs_reserves_under_a_sign_of_life_of_its_own(url: str) -> None:
+    async with sink_on(url) as sink, sink_on(url) as other:
+        async with sink.pool.connection() as connection:
+            assert await sink.reserve(Need(call=uuid7(), model="p:a", usd=Decimal(1), tokens=1)) is False
+            assert await connection.fetchval("SELECT count(*) FROM sorbus_nodes") == 0  # no budget, no heart
+            await connection.execute(INSERT, uuid7(), TENANT, None, "", "total", Decimal(3), None)
+        sink.budgets.forget(TENANT)
+        call = Need(call=uuid7(), model="p:a", usd=Decimal(1), tokens=1)
+        assert await sink.reserve(call) is True
+        async with sink.pool.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM sorbus_nodes") == 1
+        assert await other.budgets.sweep() == 0
+        await sink.close()  # it signs off without having recorded its call
+        assert await other.budgets.sweep() == 1
+        async with other.pool.connection() as connection:
+            assert await connection.fetchval("SELECT reserved_usd FROM llm_budgets") == 0

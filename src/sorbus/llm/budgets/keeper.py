@@ -63,6 +63,10 @@ class BudgetKeeper(Accounts):
         """Note that nothing is known of a run or tenant."""
         self._unbudgeted.pop(key, None)
 
+    def is_unbudgeted(self, key: Hashable) -> bool:
+        """Whether no budget held for the calls of a run or tenant when that was last seen, whenever it was."""
+        return key in self._unbudgeted
+
     def _is_free(self, key: Hashable) -> bool:
         seen = self._unbudgeted.get(key)
         return seen is not None and time.monotonic() - seen < FRESH
