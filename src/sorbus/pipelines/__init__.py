@@ -1,6 +1,6 @@
 """Durable content pipelines: content in, checked results out, nothing lost in between."""
 
-from sorbus.llm.budgets import Budget, BudgetPeriod
+from sorbus.llm.budgets.resources import Budget, BudgetPeriod
 from sorbus.pipelines.application import PIPELINES, pipeline_application
 from sorbus.pipelines.builtin import BUILTIN, document_extraction, email_analysis
 from sorbus.pipelines.component import Pipelines

@@ -12,7 +12,7 @@ from tests.integration.pipelines.helpers import application
 from sorbus import Domain, Policies, Resource, Scope, Sorbus, action, actor_present, authorize_if, policy
 from sorbus.jobs import Backoff
 from sorbus.llm import CallSink, ModelClient, ModelConfig, PriceTable, Retries
-from sorbus.pipelines import Pipeline, StageContent, StageContext, stage
+from sorbus.pipelines import Pipeline, StageContent, StageContext, for_each, stage
 from sorbus.testing.model_server import ModelServer, Reply
 
 ANSWER = 10
@@ -67,8 +67,12 @@ class Spender(Resource):
     @action.generic
     @classmethod
     async def each(cls, scope: Scope, item: str) -> str:
-        """Ask one line."""
-        return await ask(scope, item)
+        """Ask one line, and listen to the answer as it comes."""
+        context = scope.get(StageContext)
+        pieces = scope.get(ModelClient).stream_text(
+            item, max_tokens=ANSWER, stage=context.stage, run=context.run_id
+        )
+        return "".join([piece async for piece in pieces])
 
     policies = Policies(policy("generic", authorize_if(actor_present())))
 
@@ -87,6 +91,12 @@ def spend(*, attempts: int = 3) -> Pipeline:
     )
 
 
+def spread() -> Pipeline:
+    """A question for each line, four at once."""
+    split = stage(Spender.lines)
+    return Pipeline.graph("spread", stages=[split, for_each(Spender.each, over=lambda lines: lines, limit=4)])
+
+
 def prices(server: ModelServer) -> PriceTable:
     """A dollar a token."""
     return PriceTable.shipped().with_prices({f"{server.url}/v1:test": ("1000000", "1000000")})
@@ -103,7 +113,7 @@ def spending(url: str, server: ModelServer, **options: Any) -> Sorbus:
     """An application whose pipelines spend."""
     given: dict[str, Any] = {
         "domains": [SPENDER],
-        "pipelines": [spend()],
+        "pipelines": [spend(), spread()],
         "models": models(server),
         **options,
     }

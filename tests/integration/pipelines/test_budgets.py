@@ -19,8 +19,9 @@ from sorbus import Scope, Sorbus
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.inputs import InvalidAction, NotFound, Rejected
 from sorbus.llm import PriceTable
-from sorbus.llm.budgets import BudgetKeeper
-from sorbus.pipelines import Budget, BudgetPeriod, Run, RunState
+from sorbus.llm.budgets import keeper
+from sorbus.llm.budgets.keeper import BudgetKeeper
+from sorbus.pipelines import Budget, BudgetPeriod, Run, RunState, StageItem, StageState
 from sorbus.testing.model_server import ModelServer, Reply
 
 ROOT = Path(__file__).parents[3]
@@ -31,10 +32,12 @@ def me(app: Sorbus, tenant: str = TENANT) -> Scope:
     return app.scope(actor="me", tenant=tenant)
 
 
-async def begin(scope: Scope, text: str, *, name: str = "one", **options: Any) -> Run:
+async def begin(
+    scope: Scope, text: str, *, name: str = "one", pipeline: str = "spend", **options: Any
+) -> Run:
     """A run over some questions."""
     content = await ingest(scope, name, text=text)
-    return await Run.start(scope, content_id=content.id, pipeline="spend", **options)
+    return await Run.start(scope, content_id=content.id, pipeline=pipeline, **options)
 
 
 async def finish(scope: Scope, *runs: Run) -> list[Run]:
@@ -426,3 +429,44 @@ async def test_what_a_killed_process_has_reserved_is_given_back_and_not_before(
             assert await figures(scope) == [
                 {"spent": (2 * COST, 2 * COST), "reserved": (0, 0), "left": (0, None)}
             ]
+
+
+async def test_a_call_does_not_wait_for_ever_for_what_others_have_reserved(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "PATIENCE", 0.3)
+    async with ModelServer(default=Reply(never=True)) as server, spending(url, server) as app:
+        scope = me(app)
+        await Budget.set(scope, limit_usd=COST + 1)
+        first = await begin(scope, "aa")
+        await until(lambda: server.seen)
+        (second,) = await finish(scope, await begin(scope, "bb", name="two"))
+        assert (
+            f"of ${COST + 1} $0 are spent and ${COST} reserved by calls under way"
+            in error_of(second)["message"]
+        )
+        assert len(server.seen) == 1
+        await first.cancel(scope)
+
+
+async def test_calls_that_a_run_makes_side_by_side_and_streams_share_its_budget(url: str) -> None:
+    async with ModelServer(default=FULL) as server, spending(url, server) as app:
+        scope = me(app)
+        run = await begin(
+            scope, "\n".join(f"{at:02}" for at in range(12)), pipeline="spread", budget_usd=5 * COST
+        )
+        (run,) = await finish(scope, run)
+        assert codes([run]) == ["budget-exceeded"]
+        assert len(server.seen) == 5
+        items = (
+            await StageItem.query(scope)
+            .where(StageItem.run_id == run.id, StageItem.state == StageState.DONE)
+            .all()
+        )
+        run = await run.raise_budget(scope, budget_usd=12 * COST)
+        (run,) = await finish(scope, await run.retry(scope))
+        assert codes([run]) == ["completed"]
+        # What was answered before is not asked again, whether its item was committed or not.
+        assert (len(server.seen), len(items) <= 5) == (12, True)
+        own = await Budget.of_run(scope, run_id=run.id).load(*FIGURES).one()
+        assert (own.left_usd, own.reserved_usd) == (0, 0)
