@@ -381,3 +381,12 @@ class PipelinesNotStarted(FrameworkError):
             "This application has no `Pipelines` component, so nothing could run the pipeline.",
             hint="Build it with `pipeline_application(…)`, or add `Pipelines(…)` and `Jobs()` to its components.",
         )
+
+
+class BadLimit(FrameworkError):
+    """A limit has a value that is not allowed, or bears the name of another one."""
+
+    code = "bad-limit"
+
+    def __init__(self, name: str, why: str, *, allowed: str) -> None:
+        super().__init__(f"The limit `{name}` cannot be: {why}. Allowed: {allowed}.", path=(name,))

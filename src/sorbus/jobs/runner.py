@@ -109,6 +109,7 @@ class JobRunner:
             every=beat_every,
             wake=self._wake_all,
         )
+        self._claims = oban_hooks.Claims(url, node=self.node)
         self._clock = Clock(self._steward_line, crons, wake=self._wake_all)
         self._heart = Heart(
             url,
@@ -135,6 +136,7 @@ class JobRunner:
         self._loop = asyncio.get_running_loop()
         self._pool = await oban_hooks.open_pool(self._url, size=self._pool_size)
         try:
+            await self._claims.open()
             await asyncio.to_thread(self._heart.start)
             self._ledger.start()
             self._oban = oban_hooks.make_oban(
@@ -185,6 +187,7 @@ class JobRunner:
             await self.waker.close()
         for line in (self._line, self._steward_line):
             await line.close()
+        await self._claims.close()
         if self._pool is not None:
             pool, self._pool = self._pool, None
             await pool.close()

@@ -14,6 +14,7 @@ from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json, storable
 from sorbus.data_layers.postgres.pool import Pool
+from sorbus.errors.database import DatabaseUnavailable
 from sorbus.llm.budgets.keeper import BudgetKeeper
 from sorbus.llm.budgets.needs import Need
 from sorbus.llm.budgets.signs import SignsOfLife
@@ -208,6 +209,8 @@ class DatabaseSink:
         try:
             async with self.pool.connection() as connection:
                 return await connection.fetch(_sql(name), *args)
+        except TimeoutError as error:
+            raise DatabaseUnavailable("a statement was not answered in time") from error
         except Exception as error:
             known = translate(error)
             if known is None:

@@ -4,6 +4,7 @@ from sorbus.llm.budgets.resources import Budget, BudgetPeriod
 from sorbus.pipelines.application import PIPELINES, pipeline_application
 from sorbus.pipelines.builtin import BUILTIN, document_extraction, email_analysis
 from sorbus.pipelines.component import Pipelines
+from sorbus.pipelines.definition.limits import Limit, Rate, limit
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.definition.stages import (
     Approval,
@@ -32,8 +33,10 @@ __all__ = [
     "Content",
     "Definition",
     "EventKind",
+    "Limit",
     "Pipeline",
     "Pipelines",
+    "Rate",
     "Result",
     "Run",
     "RunEvent",
@@ -49,6 +52,7 @@ __all__ = [
     "document_extraction",
     "email_analysis",
     "for_each",
+    "limit",
     "pause",
     "pipeline_application",
     "repeat",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -12,7 +13,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.faults import DRIVER_ERRORS, translate
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.pool import Pool
@@ -31,14 +32,12 @@ from sorbus.errors.pipelines import (
 )
 from sorbus.jobs.component import Jobs
 from sorbus.jobs.inspection import cancel_job
-from sorbus.llm.budgets.keeper import BudgetKeeper
-from sorbus.llm.budgets.resources import Accounts
-from sorbus.llm.budgets.signs import SignsOfLife
 from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
 from sorbus.pipelines.definition.dynamic import pipeline_from
+from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import DEFAULT_QUEUE, Pipeline
 from sorbus.pipelines.definition.registry import Registry
 from sorbus.pipelines.definition.stages import AnyAction, Await
@@ -46,8 +45,10 @@ from sorbus.pipelines.resources.run import Definition, Run
 from sorbus.pipelines.resources.starting import Defined, Starter
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
 from sorbus.pipelines.running.advance import Advancer
+from sorbus.pipelines.running.budgeting import budgeted_sink
 from sorbus.pipelines.running.events import EventKind, Observer
 from sorbus.pipelines.running.live import Live
+from sorbus.pipelines.running.permits import Freed, Permits, by_name
 from sorbus.pipelines.running.sql import sql
 from sorbus.pipelines.running.store import RunStore
 from sorbus.scope import EveryTenant, Scope, tenant_key
@@ -63,7 +64,10 @@ ClientFactory = Callable[[CallSink], ModelClient]
 _REPAIR_EVERY = 60.0
 # Begins, checkpoints, model calls and their look-ups each keep one busy; the rest is room to breathe.
 _CONNECTIONS = 6
+# Of a statement that takes this long, the answer will not come: the link to the server hangs.
+_STATEMENT_SECONDS = 20.0
 _LOST_AFTER = 120.0
+_DEPLOY_LOOKS = 10
 # Claims, not failures: a lease that dies with its process this often takes its process down with it.
 _MOST_CLAIMS = 20
 
@@ -79,9 +83,11 @@ class Pipelines(Starter):
         models: a model's name, a configuration, or a function that makes a client over a sink; by default the
             embedded local model.
         concurrency: how many runs this process advances at once.
+        limits: how much work may be under way, on all nodes together; give the same ones to every node.
 
     Raises:
         DuplicatePipeline: two definitions bear one name and one version.
+        BadLimit: two limits bear one name.
     """
 
     def __init__(
@@ -92,36 +98,43 @@ class Pipelines(Starter):
         models: ModelConfig | str | ClientFactory = "local:default",
         concurrency: int = 8,
         blocks: Sequence[AnyAction] | None = None,
+        limits: Sequence[Limit] = (),
     ) -> None:
         self.registry = Registry(pipelines, blocks)
         self.jobs = jobs
         self.concurrency = concurrency
+        self.limits = tuple(by_name(limits).values())
         self._given = models
         self._client: ModelClient | None = None
         self._app: Sorbus | None = None
         self._pool: Pool | None = None
         self._sink: DatabaseSink | None = None
         self._advancer: Advancer | None = None
-        self._repair: asyncio.Task[None] | None = None
+        self._permits: Permits | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._observers: list[Observer] = []
         self._live: Live | None = None
+        self._unknown: Counter[UUID] = Counter()
 
     def system_scripts(self) -> tuple[SystemScript, ...]:
-        """The jobs' tables, and the index by which a run finds its job."""
-        return (*self.jobs.system_scripts(), SystemScript("pipelines", 1, sql("install")))
+        """The jobs' tables, the index by which a run finds its job, and the tables of the limits."""
+        return (
+            *self.jobs.system_scripts(),
+            SystemScript("pipelines", 1, sql("install")),
+            SystemScript("pipelines", 2, sql("install_limits")),
+        )
 
     async def start(self, app: Sorbus) -> None:
         """Publish the definitions, make the model client, and register the handler of the jobs."""
         self._app = app
         # Plans are cached while the tables are small; without seqscan off they would stay slow when a burst arrives.
         self._pool = app.database.further_pool(
-            size=_CONNECTIONS, application_name="sorbus-pipelines", settings={"enable_seqscan": "off"}
+            size=_CONNECTIONS,
+            application_name="sorbus-pipelines",
+            settings={"enable_seqscan": "off"},
+            statement_timeout=_STATEMENT_SECONDS,
         )
-        signs = SignsOfLife(app.database.url, lambda: self.jobs.runner.node if self.jobs.runner else None)
-        self._sink = sink = DatabaseSink(self._pool, signs=signs)
-        sink.budgets.app = app
-        app.provide(Accounts, sink.budgets)
-        app.provide(BudgetKeeper, sink.budgets)
+        self._sink = sink = budgeted_sink(app, self._pool, self.jobs)
         given = self._given
         client = ModelClient(given, sink=sink) if isinstance(given, (str, ModelConfig)) else given(sink)
         self._client = client
@@ -131,20 +144,27 @@ class Pipelines(Starter):
         self._live = Live(
             lambda run_id, tenant, what: app.announce(Run, {"id": run_id}, action=what, tenant=tenant)
         )
-        self._advancer = Advancer(app, RunStore(self._pool), sink, self.registry, self._observers, self._live)
+        self._permits = Permits(self._pool, self.limits, woken=self._live.say, wake=self.jobs.wake)
+        self._advancer = Advancer(
+            app, RunStore(self._pool), sink, self.registry, self._observers, self._live, self._permits
+        )
         # What users compose runs in the default queue.
         for queue in {DEFAULT_QUEUE, *(each.queue for each in self.registry.pipelines.values())}:
             self.jobs.register(WORKER, self._advancer, queue=queue, limit=self.concurrency)
         await self._publish(app)
-        self._repair = asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")
+        self._tasks = [asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")]
+        if self.limits:
+            self._tasks.append(asyncio.create_task(self._permits.run(), name="sorbus-pipelines-limits"))
 
     async def stop(self) -> None:
         """Stop looking after runs; those under way go on elsewhere or at the next start."""
-        repair, self._repair = self._repair, None
-        if repair is not None:
-            repair.cancel()
-            with suppress(asyncio.CancelledError):
-                await repair
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        permits, self._permits = self._permits, None
+        if permits is not None:
+            await permits.close()
         live, self._live = self._live, None
         if live is not None:
             await live.close()
@@ -273,14 +293,6 @@ class Pipelines(Starter):
     async def _wake(self, queue: str) -> None:
         self.jobs.wake({queue})
 
-    async def allot(self, run: Any, *, again: bool = False) -> None:
-        """Write a run's budget into the open transaction, where it has one."""
-        if run.budget_usd is None and run.budget_tokens is None and not again:
-            return
-        if self._sink is None:
-            raise PipelinesNotStarted
-        await self._sink.budgets.allot(run.id, run.tenant, run.budget_usd, run.budget_tokens, count=again)
-
     async def cancel(self, run: Any) -> None:
         """Cancel a run's jobs and the stages in hand within the open transaction."""
         app = self._need_app()
@@ -288,6 +300,13 @@ class Pipelines(Starter):
             await connection.execute(sql("cancel_stages"), run.id)
             for row in await connection.fetch(sql("job_of_run"), str(run.id)):
                 await cancel_job(connection, row["id"])
+        opened = app.engine.transaction_of_task()
+        if opened is not None and self.limits:
+            opened.on_commit.append(partial(self._give_back, run.id))
+
+    async def _give_back(self, run_id: UUID) -> None:
+        if self._permits is not None:
+            self._permits.free_soon(Freed(run_id))
 
     async def forkable(self, run: Any, stage: str, outputs: Mapping[str, Any]) -> None:
         """Check that a run can be forked at a stage, with some outputs edited.
@@ -357,6 +376,11 @@ class Pipelines(Starter):
                 raise await _not_awaited(connection, run.id, stage, pipeline)
             if row["state"] != RunState.PAUSED:
                 await self.nudge(run)
+            opened.on_commit.append(partial(self._said, run.id, run.tenant))
+
+    async def _said(self, run_id: UUID, tenant: str) -> None:
+        if self._live is not None:
+            self._live.say(run_id, tenant)
 
     def _need_pool(self) -> Pool:
         if self._pool is None:
@@ -376,8 +400,10 @@ class Pipelines(Starter):
                 await self.repair()
                 if self._sink is not None:
                     await self._sink.budgets.sweep()
-            except DatabaseFault as error:
+            except (DatabaseFault, *DRIVER_ERRORS) as error:
                 logger.warning("runs without a job were not looked for: %s", error)
+            except Exception:
+                logger.exception("runs without a job were not looked for")
             await asyncio.sleep(_REPAIR_EVERY)
 
     async def repair(self, *, older_than: float = _LOST_AFTER) -> int:
@@ -402,7 +428,11 @@ class Pipelines(Starter):
                     if held and not await connection.fetch(sql("job_of_run"), str(run_id)):
                         await self._enqueue(run_id, tenant, name, version, definition_id)
             except (UnknownPipelineVersion, InvalidDefinition) as error:
-                await store.fail_run(run_id, error.to_dict())
+                # Another node may know it, as in a deploy; it looks as often as this one.
+                self._unknown[run_id] += 1
+                node = "" if self.jobs.runner is None else self.jobs.runner.node
+                if self._unknown[run_id] > _DEPLOY_LOOKS or not await store.other_nodes(node):
+                    await store.fail_run(run_id, error.to_dict())
         return len(found)
 
 

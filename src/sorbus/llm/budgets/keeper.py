@@ -172,12 +172,7 @@ class BudgetKeeper(Accounts):
         await (await self._connection()).execute(sql("count_budget"), budget_id)
 
     async def allot(self, run_id: Any, tenant: str, usd: Any, tokens: Any, *, count: bool = False) -> None:
-        """Give a run a budget, or other limits, within the open transaction.
-
-        Args:
-            usd, tokens: the limits; None for no limit.
-            count: whether the run may have spent something already.
-        """
+        """Give a run a budget, or other limits, within the open transaction."""
         connection = await self._connection()
         await connection.execute(sql("allot"), run_id, tenant, usd, tokens)
         if count:

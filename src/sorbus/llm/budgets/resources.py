@@ -39,6 +39,15 @@ class Accounts:
         """Count anew what a budget has spent in its period, within the open transaction."""
         raise PipelinesNotStarted
 
+    async def allot(self, run_id: Any, tenant: str, usd: Any, tokens: Any, *, count: bool = False) -> None:
+        """Give a run a budget, or other limits, within the open transaction.
+
+        Args:
+            usd, tokens: the limits; None for no limit.
+            count: whether the run may have spent something already.
+        """
+        raise PipelinesNotStarted
+
 
 def period_end(period: BudgetPeriod, moment: datetime) -> datetime | None:
     """When the period that a moment lies in ends, in UTC; None for never."""

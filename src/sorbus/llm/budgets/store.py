@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.errors.database import Deadlock
+from sorbus.errors.database import DatabaseUnavailable, Deadlock
 from sorbus.errors.llm import BudgetExceeded
 from sorbus.jobs.processes import ProcessId, is_gone
 from sorbus.llm.budgets.needs import Need
@@ -119,6 +119,8 @@ class BudgetStore:
             try:
                 async with self.pool.connection() as connection:
                     return await connection.fetch(sql(name), *args)
+            except TimeoutError as error:
+                raise DatabaseUnavailable("a statement was not answered in time") from error
             except Exception as error:
                 known = translate(error)
                 # Somebody's transaction may lock two budgets in another order; the statement did nothing then.

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from sorbus.expressions.build import now, tenant
-from sorbus.llm.budgets.resources import Budget
+from sorbus.llm.budgets.resources import Accounts, Budget
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
@@ -290,7 +290,8 @@ class Run(Resource):
     @start_from.after_write
     @fork.after_write
     async def _allot(self, scope: Scope) -> None:
-        await scope.get(Starter).allot(self)
+        if self.budget_usd is not None or self.budget_tokens is not None:
+            await scope.get(Accounts).allot(self.id, self.tenant, self.budget_usd, self.budget_tokens)
 
     @action.update
     def raise_budget(
@@ -300,7 +301,7 @@ class Run(Resource):
 
     @raise_budget.after_write
     async def _raise(self, scope: Scope) -> None:
-        await scope.get(Starter).allot(self, again=True)
+        await scope.get(Accounts).allot(self.id, self.tenant, self.budget_usd, self.budget_tokens, count=True)
 
     @action.generic
     @classmethod

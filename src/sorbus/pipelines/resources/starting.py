@@ -34,14 +34,6 @@ class Starter:
         """Write a run's stages (those that are not there yet) and the job that advances it."""
         raise PipelinesNotStarted
 
-    async def allot(self, run: Any, *, again: bool = False) -> None:
-        """Write a run's budget, where it has one.
-
-        Args:
-            again: the run is there already, and may have spent something.
-        """
-        raise PipelinesNotStarted
-
     async def cancel(self, run: Any) -> None:
         """Cancel a run's job."""
         raise PipelinesNotStarted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sorbus.jobs.context import JobContext
@@ -14,8 +14,10 @@ from sorbus.pipelines.definition.graph import Frontier
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.resources.states import RunState, StageState
 from sorbus.pipelines.running.attempts import Attempt, PlannedStage, attempted, undo_name
+from sorbus.pipelines.running.ear import Ear
 from sorbus.pipelines.running.events import EventKind
 from sorbus.pipelines.running.looking import Place, applied, look
+from sorbus.pipelines.running.permits import WHOLE, Asked, Freed, Permits
 from sorbus.pipelines.running.progress import SETTLED, Progress, StageRow
 from sorbus.pipelines.running.store import Change, Checkpoint, Ending, RunStore, Verdict
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # A wait as short as this is waited out; a longer one gives the job back.
 _SHORT_WAIT = 0.02
+# Who waits for a permit is woken when it has one. This is for the word that gets lost with the process that says it.
+_LOOK_AGAIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Conductor:
     """One lease's work on one run.
 
     Args:
+        permits: asked before work that stands under limits.
         tell: told of every step: a kind of event, and `stage` and `error` where they apply.
     """
 
@@ -69,6 +74,7 @@ class Conductor:
         job: JobContext,
         progress: Progress,
         planned: PlannedPipeline,
+        permits: Permits,
         tell: Tell,
     ) -> None:
         self.app = app
@@ -76,10 +82,16 @@ class Conductor:
         self.job = job
         self.progress = progress
         self.planned = planned
+        self.permits = permits
         self.tell = tell
         self._running: dict[asyncio.Task[Change], Place] = {}
         self._finished: list[Change] = []
         self._heard = False
+        # Places that wait for a permit; and those that hold one, with those among them that need it no more.
+        self._blocked: set[Place] = set()
+        self._holding: set[Place] = set()
+        self._settled: list[Change] = []
+        self._ear: Ear | None = None
 
     async def conduct(self) -> Outcome:
         """Go on until the run ends or nothing can run for now.
@@ -97,11 +109,15 @@ class Conductor:
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
+            if self._ear is not None:
+                await self._ear.close()
 
     async def _step(self) -> Outcome | None:
         """Commit what has finished and what follows from it, then start what may start, and wait for something."""
         changes = await self._gathered()
-        attempts, wake_at, sleeps, frontier = self._follow(changes)
+        wanted, wake_at, sleeps, frontier = self._follow(changes)
+        attempts = await self._admitted(wanted)
+        sleeps = sleeps or bool(self._blocked)
         ending: Ending | None = None
         if not self._running and not attempts:
             ending = await self._ending(frontier, wake_at, sleeps=sleeps)
@@ -109,17 +125,19 @@ class Conductor:
         if changes or ending is not None:
             marks = self._marks(attempts) if ending is None else self._unmarks()
             if await self._committed([*changes, *marks], ending):
+                self._give_back(ending)
                 return self._outcome(ending)
+            await self._free()
             if self._heard:
                 # Something was said to the run in the meantime: what follows now may be something else.
                 self._heard = False
                 return None
-        if len(attempts) == 1 and not self._running and wake_at is None:
+        if len(attempts) == 1 and not self._running and wake_at is None and not sleeps:
             self.tell(EventKind.STAGE_STARTED, stage=attempts[0].planned.name)
             self._finished.append(await attempted(self.app, self.progress, attempts[0]))
             return None
         self._start(attempts)
-        await self._wait(wake_at)
+        await self._wait(wake_at, listening=sleeps)
         return None
 
     # what has finished
@@ -136,6 +154,10 @@ class Conductor:
             if not verdict.taken:
                 raise Refused([each.stage for each in items])
             await self._hear(verdict)
+        if self._holding:
+            self._settled += [each for each in finished if (each.stage, each.index) in self._holding]
+            if items:
+                await self._free(only_items=True)
         for each in finished:
             applied(self.progress, each)
             self._tell_change(each)
@@ -158,8 +180,7 @@ class Conductor:
             for change in moved:
                 self._note(change, changes)
             if not moved:
-                room = max(self.planned.pipeline.side_by_side - len(self._running), 0)
-                attempts = [attempt for each in found for attempt in each.attempts][:room]
+                attempts = [attempt for each in found for attempt in each.attempts]
                 wakes = [each.wake_at for each in found if each.wake_at is not None]
                 return attempts, min(wakes, default=None), any(each.sleeps for each in found), frontier
 
@@ -212,6 +233,61 @@ class Conductor:
             if row.state is StageState.RUNNING
         ]
 
+    # under limits
+
+    async def _admitted(self, wanted: Sequence[Attempt]) -> list[Attempt]:
+        """Those for which there is room in this run, and that hold what the limits ask for."""
+        room = max(self.planned.pipeline.side_by_side - len(self._running), 0)
+        left = [each for each in wanted if (each.planned.name, each.index) not in self._blocked]
+        admitted: list[Attempt] = []
+        while left and len(admitted) < room:
+            asking, left = left[: room - len(admitted)], left[room - len(admitted) :]
+            answers = await asyncio.gather(*(self._permitted(each) for each in asking))
+            admitted += [each for each, answer in zip(asking, answers, strict=True) if answer]
+        return admitted
+
+    async def _permitted(self, attempt: Attempt) -> bool:
+        planned = attempt.planned
+        if not planned.limits:
+            return True
+        progress, pipeline = self.progress, self.planned.pipeline
+        asked = Asked(
+            spot=(progress.id, planned.name, WHOLE if attempt.index is None else attempt.index),
+            tenant=progress.tenant,
+            priority=pipeline.priority,
+            keys=planned.keys(progress),
+        )
+        place = (planned.name, attempt.index)
+        if await self.permits.ask(asked):
+            self._holding.add(place)
+            return True
+        self._blocked.add(place)
+        return False
+
+    async def _free(self, *, only_items: bool = False) -> None:
+        """Give back what is held by places whose end is committed; who tries again has done so before it asks."""
+        settled = [each for each in self._settled if each.index is not None or not only_items]
+        if not settled:
+            return
+        self._settled = [each for each in self._settled if each not in settled]
+        self._holding -= {(each.stage, each.index) for each in settled}
+        again: list[Freed] = []
+        for each in settled:
+            freed = Freed(self.progress.id, each.stage, each.index)
+            if each.state is StageState.READY:
+                again.append(freed)
+            else:
+                self.permits.free_soon(freed)
+        await asyncio.gather(*(self.permits.free(each) for each in again))
+
+    def _give_back(self, ending: Ending | None) -> None:
+        """Give back all that the run holds, unless it sleeps until it is let in."""
+        if ending is not None and ending.state is RunState.WAITING:
+            for each in self._settled:
+                self.permits.free_soon(Freed(self.progress.id, each.stage, each.index))
+        elif self._holding or self._blocked:
+            self.permits.free_soon(Freed(self.progress.id))
+
     # committing
 
     async def _committed(self, changes: Sequence[Change], ending: Ending | None) -> bool:
@@ -246,8 +322,12 @@ class Conductor:
         if paused == self.progress.paused and verdict.signals == self.progress.signals:
             return
         self._heard, self.progress.paused = True, paused
-        if verdict.signals == self.progress.signals:
-            return
+        if verdict.signals != self.progress.signals:
+            await self._look_anew()
+
+    async def _look_anew(self) -> None:
+        """See what others have written into the rows of the run."""
+        self._blocked.clear()
         seen = await self.store.begin(self.progress.id, self.job.lease)
         if seen is None:
             raise Refused([])
@@ -265,12 +345,27 @@ class Conductor:
             task = asyncio.create_task(attempted(self.app, self.progress, each))
             self._running[task] = (each.planned.name, each.index)
 
-    async def _wait(self, wake_at: datetime | None) -> None:
-        seconds = None if wake_at is None else max((wake_at - datetime.now(UTC)).total_seconds(), 0)
-        if self._running:
+    async def _wait(self, wake_at: datetime | None, *, listening: bool) -> None:
+        """Wait until something in hand has ended, for a moment, or until something is said to the run."""
+        seconds = None if wake_at is None else max((wake_at - self.progress.now()).total_seconds(), 0)
+        if self._running and listening:
+            await self._listen(seconds)
+        elif self._running:
             await asyncio.wait(self._running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         elif seconds is not None:
             await asyncio.sleep(min(seconds, _SHORT_WAIT))
+
+    async def _listen(self, seconds: float | None) -> None:
+        if self._ear is None:
+            self._ear = Ear(self.app, self.progress.id, self.progress.tenant)
+        word = asyncio.create_task(self._ear.heard.wait())
+        try:
+            await asyncio.wait([*self._running, word], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            word.cancel()
+        if self._ear.heard.is_set():
+            self._ear.heard.clear()
+            await self._look_anew()
 
     # ending
 
@@ -282,9 +377,11 @@ class Conductor:
             return Ending(state=RunState.COMPLETED, result=result)
         if self.progress.paused:
             return Ending(state=RunState.PAUSED)
-        seconds = None if wake_at is None else (wake_at - datetime.now(UTC)).total_seconds()
+        seconds = None if wake_at is None else (wake_at - self.progress.now()).total_seconds()
         if seconds is not None and seconds <= _SHORT_WAIT:
             return None
+        if self._blocked:
+            seconds = _LOOK_AGAIN if seconds is None else min(seconds, _LOOK_AGAIN)
         if seconds is not None or sleeps:
             return Ending(state=RunState.WAITING if sleeps else RunState.RUNNING, sleep=seconds)
         return await self._failure(frontier.failed[0])

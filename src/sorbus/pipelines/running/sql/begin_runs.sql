@@ -17,10 +17,11 @@ begun AS (
     WHERE r.id = i.run_id AND r.state IN ('pending', 'running', 'waiting', 'paused')
     RETURNING r.id, r.tenant, r.pipeline, r.version, r.definition_id, r.model, r.content_id, old.signals, r.state = 'paused' AS paused, old.started_at IS NULL AS fresh
 )
-SELECT b.id, b.tenant, b.pipeline, b.version, b.definition_id, b.model, b.signals, b.paused, b.fresh,
+SELECT clock_timestamp() AS looked_at, b.id, b.tenant, b.pipeline, b.version, b.definition_id, b.model, b.signals, b.paused, b.fresh,
        -- A run's own budget bears its id.
        EXISTS (SELECT FROM llm_budgets AS g WHERE g.id = b.id)
-       OR EXISTS (SELECT FROM llm_budgets AS g WHERE g.run_id IS NULL AND g.tenant = b.tenant) AS budgeted, c.id AS content_id, c.source_type, c.title, c.text,
+       OR EXISTS (SELECT FROM llm_budgets AS g WHERE g.run_id IS NULL AND g.tenant = b.tenant) AS budgeted,
+       c.id AS content_id, c.source_type, c.title, c.text,
        c.metadata, s.stages, t.items
 FROM begun AS b
 JOIN contents AS c ON c.id = b.content_id
