@@ -399,7 +399,7 @@ class Pipelines(Starter):
             try:
                 await self.repair()
                 if self._sink is not None:
-                    await self._sink.budgets.sweep()
+                    await self._sink.budgets.look_after()
             except (DatabaseFault, *DRIVER_ERRORS) as error:
                 logger.warning("runs without a job were not looked for: %s", error)
             except Exception:

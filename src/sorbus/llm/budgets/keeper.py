@@ -31,6 +31,8 @@ PATIENCE = 60.0
 """Seconds that a call waits for what calls under way have reserved and may not need."""
 
 _SWEEP_EVERY = 5.0
+# Whatever was being written when a budget was set has long been committed by then, or was given up.
+_RECOUNT_AFTER = 30.0
 _LOOK_EVERY = (0.05, 1.0)
 
 
@@ -125,6 +127,11 @@ class BudgetKeeper(Accounts):
             logger.warning("gave back what was reserved for %d calls that nobody makes any more", freed)
         return freed
 
+    async def look_after(self) -> None:
+        """What a process does now and then, whether it makes calls or not."""
+        await self.sweep()
+        await self.store.recount()
+
     async def close(self) -> None:
         """Sign off."""
         await self.signs.stop()
@@ -169,14 +176,14 @@ class BudgetKeeper(Accounts):
 
     async def count(self, budget_id: Any) -> None:
         """Count anew what a budget has spent in its period, within the open transaction."""
-        await (await self._connection()).execute(sql("count_budget"), budget_id)
+        await (await self._connection()).execute(sql("count_budget"), budget_id, _RECOUNT_AFTER)
 
     async def allot(self, run_id: Any, tenant: str, usd: Any, tokens: Any, *, count: bool = False) -> None:
         """Give a run a budget, or other limits, within the open transaction."""
         connection = await self._connection()
         await connection.execute(sql("allot"), run_id, tenant, usd, tokens)
         if count:
-            await connection.execute(sql("count_budget"), run_id)
+            await connection.execute(sql("count_budget"), run_id, _RECOUNT_AFTER)
 
     async def _connection(self) -> Any:
         opened = self.app.engine.transaction_of_task() if self.app is not None else None

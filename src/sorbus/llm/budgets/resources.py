@@ -89,6 +89,7 @@ class Budget(Resource):
     resets_at: Attr[datetime | None] = attribute(
         public=True, default=None, writable=False, description="When the period of what is counted ends."
     )
+    recount_at: Attr[datetime | None] = attribute(default=None, writable=False, index=True)
     inserted_at: Attr[datetime] = timestamp(public=True)
 
     # The counters are moved on by the first call of a period; until then what they say is of the last one.

@@ -114,6 +114,13 @@ class BudgetStore:
         rows = await self._fetch("free_reservations", node, list(open_calls), before, dead, gone)
         return int(rows[0]["freed"])
 
+    async def recount(self) -> None:
+        """Count once more what was spent in budgets that were set a while ago."""
+        for row in await self._fetch("to_recount"):
+            async with self.pool.transaction() as connection:
+                await connection.fetch(sql("hold_budget"), row["id"])
+                await connection.execute(sql("count_budget"), row["id"], None)
+
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
         for left in reversed(range(_DEADLOCKS)):
             try:

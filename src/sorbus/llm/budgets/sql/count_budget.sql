@@ -1,7 +1,8 @@
--- Count anew what a budget has spent, from the calls of its period. $1 budget. Its row is locked by the caller's transaction,
--- so a call that commits meanwhile adds itself behind this count.
+-- Count anew what a budget has spent, from the calls of its period. $1 budget, $2 seconds after which to do so once more, or
+-- null. Its row is locked by the caller's transaction, so a call that commits meanwhile adds itself behind this count; but
+-- one that was being written while the budget was set has not seen it, and is found the second time.
 UPDATE llm_budgets AS b
-SET counted_usd = s.usd, counted_tokens = s.tokens,
+SET counted_usd = s.usd, counted_tokens = s.tokens, recount_at = now() + make_interval(secs => $2::float8),
     resets_at = CASE WHEN b.period <> 'total'
         THEN (date_trunc(b.period, timezone('UTC', now())) + ('1 ' || b.period)::interval) AT TIME ZONE 'UTC' END
 FROM (
