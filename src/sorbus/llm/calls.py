@@ -197,7 +197,7 @@ class DatabaseSink:
         """Write calls; which of them some budget holds for."""
         records = [record for record, _ in items]
         runs = {record.run_id for record in records if record.run_id is not None}
-        if all(self.budgets.is_unbudgeted(self._key(record.run_id)) for record in records):
+        if all(self.budgets.is_unbudgeted(record.id, self._key(record.run_id)) for record in records):
             tenants = {tenant for _, tenant in items}
             if not (await self._fetch("insert_calls", rows, list(tenants), list(runs)))[0]["budgeted"]:
                 return frozenset()

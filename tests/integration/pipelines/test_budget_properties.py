@@ -348,6 +348,32 @@ async def test_that_no_budget_holds_is_believed_for_a_moment_and_seen_anew_with_
         await sink.close()
 
 
+async def test_a_budget_for_another_model_and_one_that_is_gone_are_no_reason_to_forget(url: str) -> None:
+    run, budget = uuid7(), uuid7()
+
+    def need(model: str) -> Need:
+        return Need(call=uuid7(), model=model, usd=Decimal(1), tokens=1, run=run)
+
+    async with sink_on(url) as sink:
+        async with sink.pool.connection() as connection:
+            await connection.execute(INSERT, budget, TENANT, None, "p:b", "total", Decimal(3), None)
+        sink.enter(run, TENANT, fresh=True, budgeted=True)
+        first, second = need("p:a"), need("p:b")
+        assert await sink.reserve(first) is False
+        assert await sink.reserve(second) is True
+        await sink.record(record_of(first, Decimal(1), 1))
+        async with sink.pool.connection() as connection:
+            row = await connection.fetchrow(LOOK)
+            assert (row["spent_usd"], row["reserved_usd"]) == (0, 1)
+            # It is removed while a call is under way, and that is seen before the call ends.
+            await connection.execute("DELETE FROM llm_budgets")
+            sink.budgets.learn(run, budgeted=False)
+            await sink.record(record_of(second, Decimal(1), 1))
+            assert await connection.fetchval("SELECT count(*) FROM llm_reservations") == 0
+            assert await connection.fetchval("SELECT count(*) FROM llm_calls") == 2
+        await sink.close()
+
+
 async def test_a_process_without_jobs_reserves_under_a_sign_of_life_of_its_own(url: str) -> None:
     async with sink_on(url) as sink, sink_on(url) as other:
         async with sink.pool.connection() as connection:

@@ -65,9 +65,9 @@ class BudgetKeeper(Accounts):
         """Note that nothing is known of a run or tenant."""
         self._unbudgeted.pop(key, None)
 
-    def is_unbudgeted(self, key: Hashable) -> bool:
-        """Whether no budget held for the calls of a run or tenant when that was last seen, whenever it was."""
-        return key in self._unbudgeted
+    def is_unbudgeted(self, call: UUID, key: Hashable) -> bool:
+        """Whether nothing is reserved for a call, and no budget held for its run or tenant when that was last seen."""
+        return call not in self._open and key in self._unbudgeted
 
     def _is_free(self, key: Hashable) -> bool:
         seen = self._unbudgeted.get(key)
@@ -87,7 +87,8 @@ class BudgetKeeper(Accounts):
         if key is not None and self._is_free(key):
             return False
         if self.signs.known is None and not await self.store.applies(tenant, need.run):
-            self._note(key, budgeted=False)
+            if key is not None:
+                self.learn(key, budgeted=False)
             return False
         node = await self.signs.node()
         # Known as under way before the statement leaves, so that nobody takes it for a stray.
@@ -97,8 +98,10 @@ class BudgetKeeper(Accounts):
         except BaseException:
             self._open.discard(need.call)
             raise
-        self._note(key, budgeted=taken)
-        if not taken:
+        if taken:
+            self.forget(key)
+        else:
+            # None holds for this call; one for another model may hold for the next.
             self._open.discard(need.call)
         return taken
 
@@ -135,10 +138,6 @@ class BudgetKeeper(Accounts):
     async def close(self) -> None:
         """Sign off."""
         await self.signs.stop()
-
-    def _note(self, key: Hashable | None, *, budgeted: bool) -> None:
-        if key is not None:
-            self.learn(key, budgeted=budgeted)
 
     async def _reserved(self, need: Need, tenant: str, node: str) -> bool:
         """Ask until there is room, or none will be."""
