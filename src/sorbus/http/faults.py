@@ -50,6 +50,7 @@ from sorbus.errors.inputs import (
     RelatedMissing,
     WrongState,
 )
+from sorbus.errors.pipelines import IdempotencyKeyReused
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +64,7 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         WrongState: 409,
         AlreadyTaken: 409,
         RelatedMissing: 404,
+        IdempotencyKeyReused: 409,
         UniqueViolation: 409,
         ExclusionViolation: 409,
         ForeignKeyViolation: 409,

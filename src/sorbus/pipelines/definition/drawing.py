@@ -65,6 +65,10 @@ def _stage(stage: Stage, vertex: Vertex) -> dict[str, Any]:
         data["delay"] = stage.delay
     if stage.undo is not None:
         data["undo"] = action_name(stage.undo)
+    if stage.version != 1:
+        data["version"] = stage.version
+    if stage.reuse is not None:
+        data["reuse"] = stage.reuse
     return data | _work(stage)
 
 

@@ -70,6 +70,8 @@ class StageData(_Data):
     on_failure: list[str] = Field(default_factory=list[str])
     may_fail: bool = False
     undo: str | None = None
+    version: int = Field(default=1, ge=1)
+    reuse: bool | None = None
     for_each: ForEachData | None = None
     repeat: RepeatData | None = None
     pause: float | None = Field(default=None, gt=0)
@@ -128,6 +130,8 @@ def _stage(pipeline: str, data: StageData, place: int, blocks: Blocks) -> Stage:
             may_fail=data.may_fail,
             delay=data.delay,
             undo=None if data.undo is None else _block(pipeline, data.undo, (place, "undo"), blocks),
+            version=data.version,
+            reuse=data.reuse,
         )
     except FrameworkError as error:
         raise InvalidDefinition(pipeline, error.message, at=(place,), hint=error.hint) from error

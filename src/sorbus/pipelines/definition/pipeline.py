@@ -31,6 +31,7 @@ class Pipeline:
         priority: of its jobs, from 0 (first) to 9.
         side_by_side: how many stages and items of one run are under way at once.
         ordered: whether each stage waits for the one written before it.
+        fingerprints: whether all its runs leave what others need to reuse their outputs; those that reuse do anyway.
 
     Attributes:
         plan: the graph that the stages make.
@@ -57,6 +58,7 @@ class Pipeline:
     priority: int = field(default=0, kw_only=True)
     side_by_side: int = field(default=8, kw_only=True)
     ordered: bool = field(default=True, kw_only=True)
+    fingerprints: bool = field(default=False, kw_only=True)
     plan: Graph = field(init=False, repr=False, compare=False)
     plans: Mapping[str, StagePlan] = field(init=False, repr=False, compare=False)
 

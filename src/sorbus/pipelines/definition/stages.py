@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
@@ -42,6 +42,7 @@ class StageContext:
         run_id, stage: where it stands.
         attempt: the number of this attempt, from 1.
         item: the position of the item that this is about, or the number of the round, from 0; None elsewhere.
+        keyed: whether the stage has asked for its idempotency key: it does something outside the database.
     """
 
     run_id: UUID
@@ -49,10 +50,16 @@ class StageContext:
     attempt: int
     tenant: str
     item: int | None = None
+    _uses: list[str] = field(default_factory=list[str], init=False, repr=False, compare=False)
+
+    @property
+    def keyed(self) -> bool:
+        return bool(self._uses)
 
     @property
     def idempotency_key(self) -> str:
         """The same for every attempt at this stage of this run, and at this item of it."""
+        self._uses.append("idempotency_key")
         place = "" if self.item is None else f":{self.item}"
         return f"{self.run_id}:{self.stage}{place}"
 
@@ -171,6 +178,9 @@ class Stage:
         may_fail: its failure stops nothing; what needs its output is skipped.
         delay: seconds between the moment it may start and its start.
         undo: a generic action that undoes what it did, when the run fails later; it may take the stage's own output.
+        version: a mark of what the action does; raise it when that changes, so that no earlier output is reused.
+        reuse: whether another run may take its output instead of doing it again. None: unless its action is one with
+            `transaction=True`, or asks for its idempotency key.
     """
 
     name: str
@@ -187,12 +197,23 @@ class Stage:
     may_fail: bool = False
     delay: float = 0.0
     undo: AnyAction | None = None
+    version: int = 1
+    reuse: bool | None = None
 
     def __post_init__(self) -> None:
         fits = bool(self.name) and "." not in self.name and len(self.name) <= _LONGEST_NAME
         _check(self.name, "name", self.name, f"1 to {_LONGEST_NAME} characters without a dot", fits)
         _check(self.name, "attempts", self.attempts, "1 or more", self.attempts >= 1)
         _check(self.name, "delay", self.delay, "0 or more seconds", self.delay >= 0)
+        _check(self.name, "version", self.version, "1 or more", self.version >= 1)
+        bound = self.undo is not None or self.action is None
+        _check(
+            self.name,
+            "reuse",
+            self.reuse,
+            "None or False, where it waits or can be undone",
+            not (bound and self.reuse),
+        )
         if self.timeout is not None:
             _check(self.name, "timeout", self.timeout, "more than 0 seconds, or None", self.timeout > 0)
         if isinstance(self.join, int):
@@ -213,6 +234,13 @@ class Stage:
     def waits(self) -> bool:
         """Whether it waits for a time or for a value before anything is done."""
         return self.delay > 0 or isinstance(self.work, (Pause, Await))
+
+    @property
+    def reusable(self) -> bool:
+        """Whether its output may serve another run, as far as its declaration says."""
+        if self.action is None or self.undo is not None or self.reuse is False:
+            return False
+        return self.reuse is True or not self.action.options.get("transaction")
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -258,6 +286,8 @@ def stage(
     may_fail: bool = False,
     delay: float = 0.0,
     undo: AnyAction | None = None,
+    version: int = 1,
+    reuse: bool | None = None,
     work: Work = Once(),  # frozen
 ) -> Stage:
     """A stage of a pipeline; its name is the action's unless given. The options are those of `Stage`.
@@ -280,6 +310,8 @@ def stage(
         may_fail=may_fail,
         delay=delay,
         undo=undo,
+        version=version,
+        reuse=reuse,
     )
 
 
@@ -298,6 +330,8 @@ class StageOptions(TypedDict, total=False):
     may_fail: bool
     delay: float
     undo: AnyAction | None
+    version: int
+    reuse: bool | None
 
 
 class WaitOptions(TypedDict, total=False):

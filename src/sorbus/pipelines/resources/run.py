@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from sorbus.errors.pipelines import NoSuchPipeline, NothingToReuse
 from sorbus.expressions.build import now, tenant
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
+from sorbus.pipelines.resources.idempotency import is_repeated, note_asked
 from sorbus.pipelines.resources.starting import Starter
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.query.query import Query
@@ -22,7 +24,7 @@ from sorbus.resource.policies import Policies, actor_present, authorize_if, forb
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
-from sorbus.scope import Scope
+from sorbus.scope import Scope, tenant_key
 from sorbus.types.json import Json
 
 
@@ -96,6 +98,15 @@ class StageRun(Resource):
     attempt: Attr[int] = attribute(public=True, description="How many attempts have failed.")
     output: Attr[Json | None] = attribute(public=True)
     error: Attr[Json | None] = attribute(public=True)
+    fingerprint: Attr[str | None] = attribute(
+        default=None, writable=False, description="A digest of all that its output depends on."
+    )
+    reused_from: Attr[UUID | None] = attribute(
+        public=True,
+        default=None,
+        writable=False,
+        description="The stage of another run whose output it has taken.",
+    )
     wake_at: Attr[datetime | None] = attribute(
         public=True, description="When it may start, or when it has waited long enough."
     )
@@ -111,7 +122,11 @@ class StageRun(Resource):
     storage = Postgres("stage_runs")
     tenancy = Tenancy(tenant)
     # Of all tenants: a run belongs to one, and the statements of running pipelines name these two columns.
-    identities = Identities(name=identity(run_id, name, all_tenants=True))
+    # The second one is there for its index, in which only those that have a fingerprint stand.
+    identities = Identities(
+        name=identity(run_id, name, all_tenants=True),
+        fingerprint=identity(fingerprint, id, where=~fingerprint.is_null()),
+    )
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/stage-runs", "get", "index")
 
@@ -128,6 +143,15 @@ class StageItem(Resource):
     attempt: Attr[int] = attribute(public=True, description="How many attempts have failed.")
     output: Attr[Json | None] = attribute(public=True)
     error: Attr[Json | None] = attribute(public=True)
+    fingerprint: Attr[str | None] = attribute(
+        default=None, writable=False, description="A digest of all that its output depends on."
+    )
+    reused_from: Attr[UUID | None] = attribute(
+        public=True,
+        default=None,
+        writable=False,
+        description="The item of another run whose output it has taken.",
+    )
     wake_at: Attr[datetime | None] = attribute(public=True, description="When it may start.")
     started_at: Attr[datetime | None] = attribute(public=True)
     finished_at: Attr[datetime | None] = attribute(public=True)
@@ -137,7 +161,10 @@ class StageItem(Resource):
 
     storage = Postgres("stage_items")
     tenancy = Tenancy(tenant)
-    identities = Identities(place=identity(run_id, stage, index, all_tenants=True))
+    identities = Identities(
+        place=identity(run_id, stage, index, all_tenants=True),
+        fingerprint=identity(fingerprint, id, where=~fingerprint.is_null()),
+    )
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/stage-items", "get", "index")
 
@@ -197,6 +224,26 @@ class Run(Resource):
         default=dict,
         description="What it has instead of the outputs of the other run, by stage.",
     )
+    reuse: Attr[bool | None] = attribute(
+        public=True,
+        default=None,
+        description="Whether it takes the outputs of earlier runs where nothing that they depend on has changed.",
+    )
+    replay_of: Attr[UUID | None] = attribute(
+        public=True, default=None, description="The run that it does once more."
+    )
+    idempotency_key: Attr[str | None] = attribute(
+        public=True,
+        default=None,
+        max_length=200,
+        description="Who asks again with the same key is answered with the same run.",
+    )
+    asked: Attr[str | None] = attribute(
+        default=None, writable=False, description="A digest of what it was asked for, beside a key."
+    )
+    asked_again: Attr[str | None] = attribute(
+        default=None, writable=False, description="The same of the last time that the key was used."
+    )
     state: Attr[RunState] = attribute(public=True, default=RunState.PENDING)
     error: Attr[Json | None] = attribute(public=True, default=None)
     signals: Attr[int] = attribute(
@@ -219,22 +266,62 @@ class Run(Resource):
     tokens_in = agg.sum(llm_calls, lambda call: call.tokens_in, public=True)
     tokens_out = agg.sum(llm_calls, lambda call: call.tokens_out, public=True)
     stages_done = agg.count(stages, where=lambda stage: stage.state == StageState.DONE, public=True)
+    stages_reused = agg.count(stages, where=lambda stage: ~stage.reused_from.is_null(), public=True)
+    items_reused = agg.count(items, where=lambda item: ~item.reused_from.is_null(), public=True)
     duration = calculate(finished_at - started_at)
 
-    @action.create
-    def start(self, scope: Scope, content_id: UUID, pipeline: str, model: str | None = None) -> None:
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
+    def start(
+        self,
+        scope: Scope,
+        content_id: UUID,
+        pipeline: str,
+        model: str | None = None,
+        reuse: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
         """Start a pipeline on a piece of content; its stages and its job are written in the same transaction."""
         self.version = scope.get(Starter).version_of(pipeline)
+        note_asked(self, "start", content=content_id, pipeline=pipeline, model=model, reuse=bool(reuse))
 
-    @action.create
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
     async def start_from(
-        self, scope: Scope, content_id: UUID, definition_id: UUID, model: str | None = None
+        self,
+        scope: Scope,
+        content_id: UUID,
+        definition_id: UUID,
+        model: str | None = None,
+        reuse: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
         """Start what a definition describes on a piece of content; the run keeps that version."""
         found = await scope.get(Starter).startable(scope, definition_id)
         self.pipeline, self.version = found.name, found.version
+        note_asked(
+            self, "start_from", content=content_id, definition=definition_id, model=model, reuse=bool(reuse)
+        )
 
-    @action.create
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
+    async def replay(
+        self,
+        scope: Scope,
+        replay_of: UUID,
+        definition_id: UUID | None = None,
+        model: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Do a run once more as its pipeline is now, and take what would come to the same as it has come to.
+
+        Without a definition it is the current version in code or the latest one of the tenant; without a model it is
+        the run's.
+        """
+        other = await Run.get(scope, replay_of)
+        await _check_reusable(scope, other)
+        self.pipeline, self.version, self.definition_id = await _as_it_is_now(scope, other, definition_id)
+        self.content_id, self.model, self.reuse = other.content_id, model or other.model, True
+        note_asked(self, "replay", other=replay_of, definition=definition_id, model=model)
+
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
     async def fork(
         self,
         scope: Scope,
@@ -242,6 +329,7 @@ class Run(Resource):
         fork_stage: str,
         fork_outputs: dict[str, Json] = {},  # noqa: B006  # a signature is read, never run
         model: str | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
         """Run a pipeline once more from one of its stages on, with what the other run has found before it.
 
@@ -251,11 +339,13 @@ class Run(Resource):
         await scope.get(Starter).forkable(other, fork_stage, fork_outputs)
         self.content_id, self.pipeline, self.version = other.content_id, other.pipeline, other.version
         self.definition_id = other.definition_id
+        note_asked(self, "fork", other=forked_from, stage=fork_stage, outputs=fork_outputs, model=model)
 
     @fork.after_write
     async def _enqueue_fork(self, scope: Scope) -> None:
-        await scope.get(Starter).enqueue(self)
-        await scope.get(Starter).copy_stages(self)
+        if not is_repeated(self):
+            await scope.get(Starter).enqueue(self)
+            await scope.get(Starter).copy_stages(self)
 
     @action.generic
     @classmethod
@@ -266,8 +356,10 @@ class Run(Resource):
 
     @start.after_write
     @start_from.after_write
+    @replay.after_write
     async def _enqueue(self, scope: Scope) -> None:
-        await scope.get(Starter).enqueue(self)
+        if not is_repeated(self):
+            await scope.get(Starter).enqueue(self)
 
     @action.transition(*OPEN_RUNS, to=RunState.CANCELLED)
     def cancel(self, scope: Scope) -> None:
@@ -316,6 +408,9 @@ class Run(Resource):
 
     storage = Postgres("pipeline_runs")
     tenancy = Tenancy(tenant)
+    identities = Identities(
+        idempotency_key=identity(idempotency_key, where=~idempotency_key.is_null()),
+    )
     policies = Policies(policy("any", authorize_if(actor_present())))
     # What happens while a run is worked on is announced by the pipelines, a few times a second at most.
     notifications = Notifications(
@@ -328,6 +423,7 @@ class Run(Resource):
         "index",
         start,
         start_from,
+        replay,
         fork,
         compare,
         cancel,
@@ -338,3 +434,38 @@ class Run(Resource):
         for_content,
         includes=[content, definition, stages, items, result],
     )
+
+
+async def _check_reusable(scope: Scope, run: Run) -> None:
+    """See that a run has left something that another one can find.
+
+    Raises:
+        NothingToReuse: it has not.
+    """
+    stages = StageRun.query(scope).where(StageRun.run_id == run.id, ~StageRun.fingerprint.is_null())
+    items = StageItem.query(scope).where(StageItem.run_id == run.id, ~StageItem.fingerprint.is_null())
+    if not await stages.exists() and not await items.exists():
+        raise NothingToReuse(run.id, run.pipeline)
+
+
+async def _as_it_is_now(scope: Scope, run: Run, definition_id: UUID | None) -> tuple[str, int, UUID | None]:
+    """The pipeline, version and definition by which a run is replayed.
+
+    Raises:
+        NoSuchPipeline: there is none any more.
+    """
+    starter = scope.get(Starter)
+    if definition_id is None and run.definition_id is None:
+        return run.pipeline, starter.version_of(run.pipeline), None
+    if definition_id is None:
+        versions = Definition.query(scope).where(
+            Definition.name == run.pipeline,
+            Definition.owner == tenant_key(scope.tenant),
+            Definition.retired_at.is_null(),
+        )
+        latest = await versions.order_by(Definition.version.desc()).first()
+        if latest is None:
+            raise NoSuchPipeline(run.pipeline, allowed=())
+        definition_id = latest.id
+    found = await starter.startable(scope, definition_id)
+    return found.name, found.version, found.id

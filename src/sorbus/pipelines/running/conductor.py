@@ -19,6 +19,7 @@ from sorbus.pipelines.running.events import EventKind
 from sorbus.pipelines.running.looking import Place, applied, look
 from sorbus.pipelines.running.permits import WHOLE, Asked, Freed, Permits
 from sorbus.pipelines.running.progress import SETTLED, Progress, StageRow
+from sorbus.pipelines.running.reuse import Reuse
 from sorbus.pipelines.running.store import Change, Checkpoint, Ending, RunStore, Verdict
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Conductor:
 
     Args:
         permits: asked before work that stands under limits.
+        reuse: what the run takes from others and leaves for them; None when it does neither.
         tell: told of every step: a kind of event, and `stage` and `error` where they apply.
     """
 
@@ -75,6 +77,7 @@ class Conductor:
         progress: Progress,
         planned: PlannedPipeline,
         permits: Permits,
+        reuse: Reuse | None = None,
         tell: Tell,
     ) -> None:
         self.app = app
@@ -83,6 +86,7 @@ class Conductor:
         self.progress = progress
         self.planned = planned
         self.permits = permits
+        self.reuse = reuse
         self.tell = tell
         self._running: dict[asyncio.Task[Change], Place] = {}
         self._finished: list[Change] = []
@@ -115,11 +119,11 @@ class Conductor:
     async def _step(self) -> Outcome | None:
         """Commit what has finished and what follows from it, then start what may start, and wait for something."""
         changes = await self._gathered()
-        wanted, wake_at, sleeps, frontier = self._follow(changes)
+        wanted, wake_at, sleeps, frontier = await self._reusing(changes)
         attempts = await self._admitted(wanted)
         sleeps = sleeps or bool(self._blocked)
         ending: Ending | None = None
-        if not self._running and not attempts:
+        if not self._running and not attempts and not self._finished:
             ending = await self._ending(frontier, wake_at, sleeps=sleeps)
         # Only what is committed anyway also says what starts with it: no statement is sent for that alone.
         if changes or ending is not None:
@@ -132,6 +136,10 @@ class Conductor:
                 # Something was said to the run in the meantime: what follows now may be something else.
                 self._heard = False
                 return None
+        if self._finished:
+            # Items that were reused, which are committed next.
+            self._start(attempts)
+            return None
         if len(attempts) == 1 and not self._running and wake_at is None and not sleeps:
             self.tell(EventKind.STAGE_STARTED, stage=attempts[0].planned.name)
             self._finished.append(await attempted(self.app, self.progress, attempts[0]))
@@ -183,6 +191,22 @@ class Conductor:
                 attempts = [attempt for each in found for attempt in each.attempts]
                 wakes = [each.wake_at for each in found if each.wake_at is not None]
                 return attempts, min(wakes, default=None), any(each.sleeps for each in found), frontier
+
+    async def _reusing(self, changes: list[Change]) -> tuple[list[Attempt], datetime | None, bool, Frontier]:
+        """What follows from some changes, as `_follow` says it, with what earlier runs have kept of it.
+
+        Stages are among the changes then. Items wait until what they follow from is committed.
+        """
+        while True:
+            wanted, wake_at, sleeps, frontier = self._follow(changes)
+            if self.reuse is None or not wanted:
+                return wanted, wake_at, sleeps, frontier
+            found = await self.reuse.look(wanted, self._running.values())
+            self._finished += found.items
+            if not found.stages:
+                return found.attempts, wake_at, sleeps, frontier
+            for change in found.stages:
+                self._note(change, changes)
 
     def _note(self, change: Change, changes: list[Change]) -> None:
         """Add a change; of two about one stage the later one stays."""
