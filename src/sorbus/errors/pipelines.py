@@ -301,6 +301,19 @@ class NoSuchPipeline(Invalid):
         )
 
 
+class NoSuchDefinition(Invalid):
+    """A run was asked of a definition from which the tenant can start none."""
+
+    code = "no-such-definition"
+
+    def __init__(self, definition: UUID | str, *, why: str) -> None:
+        super().__init__(
+            f"No run can be started from the definition {definition}: {why}.",
+            path=("input", "definition_id"),
+            hint="`Definition.named(scope, name)` gives the versions of a pipeline.",
+        )
+
+
 class NoSuchContent(Invalid):
     """A run was asked over content that the tenant does not have."""
 

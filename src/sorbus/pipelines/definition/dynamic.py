@@ -30,7 +30,7 @@ Blocks = Mapping[str, AnyAction]
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ForEachData(_Data):
@@ -104,14 +104,38 @@ def pipeline_from(
         read = _STAGES.validate_python(list(stages))
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidDefinition(name, first["msg"].removeprefix("Value error, "), at=first["loc"]) from error
+        at = _way_to(list(stages), first["loc"])
+        raise InvalidDefinition(name, first["msg"].removeprefix("Value error, "), at=at) from error
     made = [_stage(name, each, place, blocks) for place, each in enumerate(read)]
     try:
         return Pipeline.graph(name, stages=made, version=version, description=description)
     except FrameworkError as error:
         # What is the fault of a developer in code is that of the caller here.
-        where = [place for place, each in enumerate(read) if each.name in error.path[1:2]]
-        raise InvalidDefinition(name, error.message, at=tuple(where[:1]), hint=error.hint) from error
+        at = _place_of(error, name, [each.name for each in read])
+        raise InvalidDefinition(name, error.message, at=at, hint=error.hint) from error
+
+
+def _way_to(data: Any, location: Sequence[str | int]) -> tuple[str | int, ...]:
+    """The part of a location that leads through the data itself, and not through the alternatives of a type."""
+    way: list[str | int] = []
+    for step in location:
+        if not isinstance(data, (Mapping, list)):
+            break
+        way.append(step)
+        within: Any = data  # pyright: ignore[reportUnknownVariableType]
+        there = (
+            step in within if isinstance(within, Mapping) else isinstance(step, int) and step < len(within)
+        )
+        data = within[step] if there else None
+    return tuple(way)
+
+
+def _place_of(error: FrameworkError, pipeline: str, stages: Sequence[str]) -> tuple[int, ...]:
+    """The position of the stage that an error is about; of two with one name the second one's."""
+    # Some paths begin with the pipeline's name, others with its parts.
+    before = 1 if error.path[:1] == (pipeline,) else len(pipeline.split("."))
+    found = [place for place, stage in enumerate(stages) if stage in error.path[before : before + 1]]
+    return tuple(found[-1:])
 
 
 def _stage(pipeline: str, data: StageData, place: int, blocks: Blocks) -> Stage:

@@ -156,6 +156,8 @@ class Await:
 type Work = Once | ForEach | Repeat | Pause | Await
 
 _LONGEST_NAME = 200
+# Ten years: a moment that dates can hold, whenever it is counted from.
+_LONGEST_WAIT = 10 * 366 * 86_400
 DEFAULT_BACKOFF = Backoff(base=1.0, cap=300.0)
 
 
@@ -204,7 +206,9 @@ class Stage:
         fits = bool(self.name) and "." not in self.name and len(self.name) <= _LONGEST_NAME
         _check(self.name, "name", self.name, f"1 to {_LONGEST_NAME} characters without a dot", fits)
         _check(self.name, "attempts", self.attempts, "1 or more", self.attempts >= 1)
-        _check(self.name, "delay", self.delay, "0 or more seconds", self.delay >= 0)
+        _check(
+            self.name, "delay", self.delay, f"0 to {_LONGEST_WAIT} seconds", 0 <= self.delay <= _LONGEST_WAIT
+        )
         _check(self.name, "version", self.version, "1 or more", self.version >= 1)
         bound = self.undo is not None or self.action is None
         _check(
@@ -224,9 +228,11 @@ class Stage:
             case Repeat(at_most=rounds):
                 _check(self.name, "at_most", rounds, "1 or more", rounds >= 1)
             case Pause(seconds):
-                _check(self.name, "seconds", seconds, "more than 0", seconds > 0)
+                allowed = f"more than 0, and at most {_LONGEST_WAIT}"
+                _check(self.name, "seconds", seconds, allowed, 0 < seconds <= _LONGEST_WAIT)
             case Await(within=within) if within is not None:
-                _check(self.name, "within", within, "more than 0 seconds, or None", within > 0)
+                allowed = f"more than 0 seconds and at most {_LONGEST_WAIT}, or None"
+                _check(self.name, "within", within, allowed, 0 < within <= _LONGEST_WAIT)
             case _:
                 pass
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sorbus.errors.pipelines import NoSuchPipeline, NothingToReuse
+from sorbus.errors.pipelines import NoSuchDefinition, NothingToReuse
 from sorbus.expressions.build import now, tenant
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.comparing import StageComparison, compared
@@ -52,6 +52,10 @@ class Definition(Resource):
         """Compose a pipeline of the stages that the application offers; the same name again makes a new version."""
         made = await scope.get(Starter).defined(scope, name, stages)
         self.owner, self.version, self.edges = made.owner, made.version, made.edges
+
+    @define.before_write
+    async def _number(self, scope: Scope) -> None:
+        self.version = await scope.get(Starter).next_version(self.owner, self.name)
 
     @action.update
     def retire(self, scope: Scope) -> None:
@@ -452,7 +456,7 @@ async def _as_it_is_now(scope: Scope, run: Run, definition_id: UUID | None) -> t
     """The pipeline, version and definition by which a run is replayed.
 
     Raises:
-        NoSuchPipeline: there is none any more.
+        NoSuchPipeline, NoSuchDefinition: there is none any more.
     """
     starter = scope.get(Starter)
     if definition_id is None and run.definition_id is None:
@@ -465,7 +469,7 @@ async def _as_it_is_now(scope: Scope, run: Run, definition_id: UUID | None) -> t
         )
         latest = await versions.order_by(Definition.version.desc()).first()
         if latest is None:
-            raise NoSuchPipeline(run.pipeline, allowed=())
+            raise NoSuchDefinition(run.definition_id, why="all versions are retired")
         definition_id = latest.id
     found = await starter.startable(scope, definition_id)
     return found.name, found.version, found.id
