@@ -10,8 +10,8 @@ from tests.integration.pipelines.helpers import application, ended, ingest
 from tests.integration.pipelines.workshop import Hands, craft, workshop
 
 from sorbus import Scope, outcome_of
-from sorbus.errors.inputs import InvalidAction
-from sorbus.errors.pipelines import IdempotencyKeyReused
+from sorbus.errors.inputs import InvalidAction, InvalidInput
+from sorbus.errors.pipelines import IdempotencyKeyReused, NoSuchDefinition
 from sorbus.pipelines import Content, Definition, Run, RunState
 
 STAGES = [{"name": "cut", "action": "Workshop.cut"}]
@@ -111,6 +111,38 @@ async def test_a_refused_start_leaves_the_key_free(url: str, conn: Any) -> None:
         content = await ingest(scope, "one")
         assert outcome_of(await keyed(scope, content)) == "inserted"
     assert await counted(conn) == (1, 1, 3)
+
+
+async def test_a_repeated_request_has_its_answer_also_when_what_it_names_is_gone(url: str, conn: Any) -> None:
+    async with workshop(url, Hands()) as app:
+        scope = app.scope(actor="me", tenant="local")
+        content = await ingest(scope, "one", text="wood")
+        made = await Definition.define(scope, name="mine", stages=STAGES)
+        given = {"content_id": content.id, "definition_id": made.id, "idempotency_key": "from"}
+        run = await Run.start_from(scope, **given)
+        await ended(scope, [run.id])
+        forked = {"forked_from": run.id, "fork_stage": "cut", "idempotency_key": "fork"}
+        fork = await Run.fork(scope, **forked)
+        await ended(scope, [fork.id])
+        await made.retire(scope)
+        assert (await Run.start_from(scope, **given)).id == run.id
+        await conn.execute("DELETE FROM pipeline_runs WHERE id = $1", run.id)
+        assert (await Run.fork(scope, **forked)).id == fork.id
+        with pytest.raises(IdempotencyKeyReused):
+            await Run.fork(scope, **{**forked, "fork_stage": "glue"})
+        with pytest.raises(NoSuchDefinition):
+            await Run.start_from(scope, **given)
+
+
+@pytest.mark.parametrize("key", ["", "  "])
+async def test_an_empty_key_is_refused(url: str, conn: Any, key: str) -> None:
+    async with workshop(url, Hands(), run_jobs=False) as app:
+        scope = app.scope(actor="me", tenant="local")
+        content = await ingest(scope, "one")
+        with pytest.raises(InvalidInput) as caught:
+            await keyed(scope, content, key)
+    assert caught.value.path == ("input", "idempotency_key")
+    assert await counted(conn) == (0, 0, 0)
 
 
 async def test_a_key_that_is_too_long_is_refused(url: str, conn: Any) -> None:

@@ -40,6 +40,7 @@ from sorbus.pipelines import (
     pause,
     stage,
 )
+from sorbus.pipelines.running.sql import sql
 
 ROOT = Path(__file__).parents[3]
 WORKER = Path(__file__).parent / "thrift.py"
@@ -445,6 +446,23 @@ async def test_a_fork_and_its_edits_are_not_taken_for_what_the_stage_gives(url: 
         assert data(await over(scope, fork))["join"] == {"text": "x y z"}
         second = await done(scope, content)
     assert data(second) == data(first)
+
+
+async def test_they_are_looked_for_by_indexes_in_which_only_they_stand(url: str, conn: Any) -> None:
+    await conn.execute("SET enable_seqscan = off")  # as the connections of the pipelines have it
+    wanted = '[{"tenant": "local", "fingerprint": "x"}]'
+    plan = "\n".join(
+        each[0] for each in await conn.fetch(f"EXPLAIN {sql('kept_outputs').replace('$1', f"'{wanted}'")}")
+    )
+    for table in ("stage_runs", "stage_items"):
+        found = await conn.fetchrow(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = $1 "
+            " AND indexdef LIKE '%(tenant, fingerprint, id)%'",
+            table,
+        )
+        assert found["indexdef"].endswith("WHERE (fingerprint IS NOT NULL)"), found["indexdef"]
+        assert f"using {found['indexname']} on {table}" in plan, plan
+    assert "Seq Scan" not in plan
 
 
 async def test_many_runs_at_once_reuse_each_what_was_there(url: str, conn: Any) -> None:

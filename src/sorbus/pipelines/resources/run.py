@@ -299,11 +299,12 @@ class Run(Resource):
         idempotency_key: str | None = None,
     ) -> None:
         """Start what a definition describes on a piece of content; the run keeps that version."""
-        found = await scope.get(Starter).startable(scope, definition_id)
-        self.pipeline, self.version = found.name, found.version
         note_asked(
             self, "start_from", content=content_id, definition=definition_id, model=model, reuse=bool(reuse)
         )
+        if not await _is_there(self, scope):
+            found = await scope.get(Starter).startable(scope, definition_id)
+            self.pipeline, self.version = found.name, found.version
 
     @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
     async def replay(
@@ -319,11 +320,13 @@ class Run(Resource):
         Without a definition it is the current version in code or the latest one of the tenant; without a model it is
         the run's.
         """
-        other = await Run.get(scope, replay_of)
-        await _check_reusable(scope, other)
-        self.pipeline, self.version, self.definition_id = await _as_it_is_now(scope, other, definition_id)
-        self.content_id, self.model, self.reuse = other.content_id, model or other.model, True
         note_asked(self, "replay", other=replay_of, definition=definition_id, model=model)
+        self.reuse = True
+        if not await _is_there(self, scope):
+            other = await Run.get(scope, replay_of)
+            await _check_reusable(scope, other)
+            self.content_id, self.model = other.content_id, model or other.model
+            self.pipeline, self.version, self.definition_id = await _as_it_is_now(scope, other, definition_id)
 
     @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
     async def fork(
@@ -339,11 +342,12 @@ class Run(Resource):
 
         Outputs of earlier stages may be given in other words, and another model; the other run stays as it is.
         """
-        other = await Run.get(scope, forked_from)
-        await scope.get(Starter).forkable(other, fork_stage, fork_outputs)
-        self.content_id, self.pipeline, self.version = other.content_id, other.pipeline, other.version
-        self.definition_id = other.definition_id
         note_asked(self, "fork", other=forked_from, stage=fork_stage, outputs=fork_outputs, model=model)
+        if not await _is_there(self, scope):
+            other = await Run.get(scope, forked_from)
+            await scope.get(Starter).forkable(other, fork_stage, fork_outputs)
+            self.content_id, self.pipeline, self.version = other.content_id, other.pipeline, other.version
+            self.definition_id = other.definition_id
 
     @fork.after_write
     async def _enqueue_fork(self, scope: Scope) -> None:
@@ -440,6 +444,16 @@ class Run(Resource):
     )
 
 
+async def _is_there(run: Run, scope: Scope) -> bool:
+    """Whether there is a run with the key of a new one; that is then the answer, whatever has become of its inputs."""
+    if run.idempotency_key is None:
+        return False
+    earlier = await Run.query(scope).where(Run.idempotency_key == run.idempotency_key).one_or_none()
+    if earlier is not None:
+        run.content_id, run.pipeline, run.version = earlier.content_id, earlier.pipeline, earlier.version
+    return earlier is not None
+
+
 async def _check_reusable(scope: Scope, run: Run) -> None:
     """See that a run has left something that another one can find.
 
@@ -469,7 +483,7 @@ async def _as_it_is_now(scope: Scope, run: Run, definition_id: UUID | None) -> t
         )
         latest = await versions.order_by(Definition.version.desc()).first()
         if latest is None:
-            raise NoSuchDefinition(run.definition_id, why="all versions are retired")
+            raise NoSuchDefinition(run.pipeline, why="all versions of it are retired")
         definition_id = latest.id
     found = await starter.startable(scope, definition_id)
     return found.name, found.version, found.id
