@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sorbus.errors.base import SorbusError
 from sorbus.errors.jobs import BadJobOption, NoAttemptsLeft, NodeDied
+from sorbus.jobs.line import WATCHED
 from sorbus.jobs.processes import ProcessId, is_gone, this_process
 from sorbus.jobs.sql import sql
 
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_KEEPALIVE: dict[str, Any] = {
-    "connect_timeout": 5,
-    "keepalives": 1,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    "application_name": "sorbus-heart",
-}
 _HOUSEKEEPING = 60.0
 
 
@@ -163,7 +155,8 @@ class Heart:
                 autocommit=True,
                 cursor_factory=psycopg.RawCursor,
                 row_factory=namedtuple_row,
-                **_KEEPALIVE,
+                application_name="sorbus-heart",
+                **WATCHED,
             )
             # A beat or a rescue that is lost in a crash of the server is made again, so neither waits for the
             # disk; plans are cached while the table is small.

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import msgspec
 
 from sorbus.errors.jobs import JobsNotInstalled
+from sorbus.jobs.line import WATCHED
 from sorbus.jobs.sql import sql
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def open_pool(url: str, *, size: int) -> AsyncConnectionPool[Any]:
 
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         url,
-        kwargs={"application_name": "sorbus-oban"},
+        kwargs={"application_name": "sorbus-oban", **WATCHED},
         min_size=1,
         max_size=size,
         timeout=10,
@@ -112,7 +113,12 @@ class Claims:
 
         self._pool = AsyncConnectionPool(
             self._url,
-            kwargs={"application_name": "sorbus-claims", "autocommit": True, "prepare_threshold": 0},
+            kwargs={
+                "application_name": "sorbus-claims",
+                "autocommit": True,
+                "prepare_threshold": 0,
+                **WATCHED,
+            },
             min_size=1,
             max_size=1,
             timeout=10,

@@ -14,6 +14,7 @@ from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json, storable
 from sorbus.data_layers.postgres.pool import Pool
+from sorbus.errors.database import DatabaseUnavailable
 from sorbus.llm.messages import CallKind
 from sorbus.llm.records import CallRecord, CallStatus
 from sorbus.resource.fields import Attr, attribute, uuid_primary_key
@@ -158,6 +159,8 @@ class DatabaseSink:
         try:
             async with self.pool.connection() as connection:
                 return await connection.fetch(_sql(name), *args)
+        except TimeoutError as error:
+            raise DatabaseUnavailable("a statement was not answered in time") from error
         except Exception as error:
             known = translate(error)
             if known is None:

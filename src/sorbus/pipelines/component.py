@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -12,7 +13,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.faults import DRIVER_ERRORS, translate
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.pool import Pool
@@ -62,7 +63,10 @@ ClientFactory = Callable[[CallSink], ModelClient]
 _REPAIR_EVERY = 60.0
 # Begins, checkpoints, model calls and their look-ups each keep one busy; the rest is room to breathe.
 _CONNECTIONS = 6
+# Of a statement that takes this long, the answer will not come: the link to the server hangs.
+_STATEMENT_SECONDS = 20.0
 _LOST_AFTER = 120.0
+_DEPLOY_LOOKS = 10
 # Claims, not failures: a lease that dies with its process this often takes its process down with it.
 _MOST_CLAIMS = 20
 
@@ -108,6 +112,7 @@ class Pipelines(Starter):
         self._tasks: list[asyncio.Task[None]] = []
         self._observers: list[Observer] = []
         self._live: Live | None = None
+        self._unknown: Counter[UUID] = Counter()
 
     def system_scripts(self) -> tuple[SystemScript, ...]:
         """The jobs' tables, the index by which a run finds its job, and the tables of the limits."""
@@ -122,7 +127,10 @@ class Pipelines(Starter):
         self._app = app
         # Plans are cached while the tables are small; without seqscan off they would stay slow when a burst arrives.
         self._pool = app.database.further_pool(
-            size=_CONNECTIONS, application_name="sorbus-pipelines", settings={"enable_seqscan": "off"}
+            size=_CONNECTIONS,
+            application_name="sorbus-pipelines",
+            settings={"enable_seqscan": "off"},
+            statement_timeout=_STATEMENT_SECONDS,
         )
         sink = DatabaseSink(self._pool)
         given = self._given
@@ -399,8 +407,10 @@ class Pipelines(Starter):
         while True:
             try:
                 await self.repair()
-            except DatabaseFault as error:
+            except (DatabaseFault, *DRIVER_ERRORS) as error:
                 logger.warning("runs without a job were not looked for: %s", error)
+            except Exception:
+                logger.exception("runs without a job were not looked for")
             await asyncio.sleep(_REPAIR_EVERY)
 
     async def repair(self, *, older_than: float = _LOST_AFTER) -> int:
@@ -425,7 +435,11 @@ class Pipelines(Starter):
                     if held and not await connection.fetch(sql("job_of_run"), str(run_id)):
                         await self._enqueue(run_id, tenant, name, version, definition_id)
             except (UnknownPipelineVersion, InvalidDefinition) as error:
-                await store.fail_run(run_id, error.to_dict())
+                # Another node may know it, as in a deploy; it looks as often as this one.
+                self._unknown[run_id] += 1
+                node = "" if self.jobs.runner is None else self.jobs.runner.node
+                if self._unknown[run_id] > _DEPLOY_LOOKS or not await store.other_nodes(node):
+                    await store.fail_run(run_id, error.to_dict())
         return len(found)
 
 

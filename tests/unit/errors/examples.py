@@ -221,6 +221,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "model-hash-mismatch": {"name": "qwen", "expected": "1f3b…", "found": "9c0a…"},
     "model-not-fetched": {"name": "qwen", "size": 1_117_000_000},
     "name-too-long": {"where": "Run.a_very_long_name"},
+    "no-jobs": {"name": "shop"},
     "no-pipelines": {"name": "shop.app:app"},
     "no-such-items": {"place": "extract.parts", "found": "a value of type str"},
     "no-such-job-handler": {"worker": "greeet"},

@@ -76,6 +76,7 @@ class Pool:
         reconnect_timeout: seconds to try to reach a server that is away before DatabaseUnavailable.
         close_timeout: seconds that `close` waits for lent connections.
         statement_cache: prepared statements per connection; 0 behind a pooler in transaction mode.
+        statement_timeout: seconds after which a statement is given up with TimeoutError; None for no limit.
         application_name: what `pg_stat_activity` shows.
         settings: further settings of every session, such as `{"enable_seqscan": "off"}`.
         revive: called when the server cannot be reached, before the next try (the embedded server starts
@@ -93,6 +94,7 @@ class Pool:
         reconnect_timeout: float = 10.0,
         close_timeout: float = 10.0,
         statement_cache: int = 512,
+        statement_timeout: float | None = None,
         application_name: str = "sorbus",
         settings: Mapping[str, str] | None = None,
         revive: Callable[[], Awaitable[None]] | None = None,
@@ -106,7 +108,7 @@ class Pool:
         self._acquire_timeout = acquire_timeout
         self._reconnect_timeout = reconnect_timeout
         self._close_timeout = close_timeout
-        self._statement_cache = statement_cache
+        self._statement_cache, self._statement_timeout = statement_cache, statement_timeout
         self._application_name = application_name
         self._settings, self._revive = settings, revive
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -361,6 +363,7 @@ class Pool:
             self.url,
             seconds=self._reconnect_timeout,
             statement_cache=self._statement_cache,
+            statement_timeout=self._statement_timeout,
             application_name=application_name,
             settings=None if plain else self._settings,
             revive=self._revive,

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus
 
 _AGAIN_AFTER = 2.0
+# Ten minutes of a deploy, in which nodes with other versions of the code run side by side.
+_DEPLOY_LOOKS = 300
 # Each look is the answer to somebody else's word; nobody talks that much for long.
 _MOST_LOOKS = 100
 
@@ -68,7 +70,7 @@ class Advancer:
                 try:
                     planned = await self._plan(progress)
                 except (UnknownPipelineVersion, InvalidDefinition) as error:
-                    return await self._fail(progress, error)
+                    return await self._unknown(job, progress, error)
                 try:
                     return await self._conduct(job, progress, planned)
                 except Refused as error:
@@ -99,12 +101,20 @@ class Advancer:
         try:
             return await conductor.conduct()
         except ConditionUndecided as error:
-            return await self._fail(progress, error)
+            return await self._fail(job, progress, error)
         finally:
             self.sink.leave(progress.id)
 
-    async def _fail(self, progress: Progress, error: SorbusError) -> Outcome:
-        await self.store.fail_run(progress.id, error.to_dict())
+    async def _unknown(self, job: JobContext, progress: Progress, error: SorbusError) -> Outcome:
+        """Leave a run that this process does not know to the other nodes, as in a deploy; in the end it fails."""
+        given_back = int(job.meta.get("snoozed", 0))
+        if given_back < _DEPLOY_LOOKS and await self.store.other_nodes(job.node):
+            return Snooze(_AGAIN_AFTER)
+        return await self._fail(job, progress, error)
+
+    async def _fail(self, job: JobContext, progress: Progress, error: SorbusError) -> Outcome:
+        if not await self.store.fail_run(progress.id, error.to_dict(), job.lease):
+            return Done()
         self._tell(progress, EventKind.FAILED, error=error.message)
         return Cancel(error.message)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -129,7 +129,7 @@ async def attempted(app: Sorbus, progress: Progress, attempt: Attempt) -> Change
     Raises:
         DatabaseUnavailable: nothing can be written now, so that nothing can be said either.
     """
-    started = datetime.now(UTC)
+    started = time.monotonic()
     planned = attempt.planned
     context = StageContext(
         run_id=progress.id,
@@ -150,7 +150,7 @@ async def attempted(app: Sorbus, progress: Progress, attempt: Attempt) -> Change
         state=StageState.DONE,
         output=output,
         attempt=attempt.failed,
-        started_at=started,
+        took=time.monotonic() - started,
         index=attempt.index,
         # Who asks for a key does something outside, which nobody may leave out.
         fingerprint=None if context.keyed and not planned.stage.reuse else attempt.fingerprint,
@@ -209,7 +209,7 @@ def _failure(progress: Progress, stage: Stage) -> StageFailure | None:
     return None
 
 
-def _failed(attempt: Attempt, error: Exception, started: datetime) -> Change:
+def _failed(attempt: Attempt, error: Exception, started: float) -> Change:
     stage = attempt.planned.stage
     number = attempt.failed + 1
     final = number >= stage.attempts or not is_retryable(error)
@@ -218,7 +218,7 @@ def _failed(attempt: Attempt, error: Exception, started: datetime) -> Change:
         state=StageState.FAILED if final else StageState.READY,
         error=error_data(error, stage=attempt.planned.name, attempt=number, item=attempt.index),
         attempt=number,
-        started_at=started,
+        took=time.monotonic() - started,
         delay=None if final else stage.backoff.seconds(number),
         index=attempt.index,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sorbus.jobs.context import JobContext
@@ -371,7 +371,7 @@ class Conductor:
 
     async def _wait(self, wake_at: datetime | None, *, listening: bool) -> None:
         """Wait until something in hand has ended, for a moment, or until something is said to the run."""
-        seconds = None if wake_at is None else max((wake_at - datetime.now(UTC)).total_seconds(), 0)
+        seconds = None if wake_at is None else max((wake_at - self.progress.now()).total_seconds(), 0)
         if self._running and listening:
             await self._listen(seconds)
         elif self._running:
@@ -401,7 +401,7 @@ class Conductor:
             return Ending(state=RunState.COMPLETED, result=result)
         if self.progress.paused:
             return Ending(state=RunState.PAUSED)
-        seconds = None if wake_at is None else (wake_at - datetime.now(UTC)).total_seconds()
+        seconds = None if wake_at is None else (wake_at - self.progress.now()).total_seconds()
         if seconds is not None and seconds <= _SHORT_WAIT:
             return None
         if self._blocked:

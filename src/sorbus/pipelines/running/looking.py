@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sorbus.errors.base import SorbusError
@@ -49,9 +49,11 @@ def look(progress: Progress, planned: PlannedStage, running: Collection[Place]) 
         case Await(within=within):
             return _awaited(progress, planned, row, within)
         case Pause(seconds):
-            return _timed(planned, row, seconds) or Look(change=_settled(planned, row, StageState.DONE))
+            return _timed(progress, planned, row, seconds) or Look(
+                change=_settled(planned, row, StageState.DONE)
+            )
         case _:
-            waits = _timed(planned, row, planned.delay)
+            waits = _timed(progress, planned, row, planned.delay)
             if waits is not None:
                 return waits
     try:
@@ -66,11 +68,11 @@ def look(progress: Progress, planned: PlannedStage, running: Collection[Place]) 
         return Look(change=_broken(planned, row, error))
 
 
-def _timed(planned: PlannedStage, row: StageRow, seconds: float) -> Look | None:
+def _timed(progress: Progress, planned: PlannedStage, row: StageRow, seconds: float) -> Look | None:
     """The wait before a stage; None when there is none, or no more."""
     if row.state is StageState.WAITING and seconds:
         return Look(change=Change(stage=planned.name, state=StageState.READY, delay=seconds), sleeps=True)
-    if row.wake_at is not None and row.wake_at > datetime.now(UTC):
+    if row.wake_at is not None and row.wake_at > progress.now():
         return Look(wake_at=row.wake_at, sleeps=row.attempt == 0)
     return None
 
@@ -80,7 +82,7 @@ def _awaited(progress: Progress, planned: PlannedStage, row: StageRow, within: f
         return Look(change=_settled(planned, row, StageState.DONE, output=row.output))
     if row.state is StageState.WAITING:
         return Look(change=Change(stage=planned.name, state=StageState.READY, delay=within), sleeps=True)
-    if within is not None and row.wake_at is not None and row.wake_at <= datetime.now(UTC):
+    if within is not None and row.wake_at is not None and row.wake_at <= progress.now():
         error = NothingGiven(progress.pipeline, planned.name, seconds=within)
         return Look(change=_broken(planned, row, error))
     return Look(wake_at=row.wake_at, sleeps=True)
@@ -116,7 +118,7 @@ def _for_each(
         return Look(change=_settled(planned, row, StageState.DONE, output=outputs))
     found_here = Look()
     for index, each in _open(items, rows, busy):
-        if each is not None and each.wake_at is not None and each.wake_at > datetime.now(UTC):
+        if each is not None and each.wake_at is not None and each.wake_at > progress.now():
             found_here.wake_at = min(found_here.wake_at or each.wake_at, each.wake_at)
         elif len(busy) + len(found_here.attempts) < work.limit:
             tried = 0 if each is None else each.attempt
@@ -160,7 +162,7 @@ def _repeat(
     current = rounds.get(len(done), ItemRow(StageState.READY))
     if current.state is StageState.FAILED:
         return Look(change=_settled(planned, row, StageState.FAILED, error=current.output))
-    if current.wake_at is not None and current.wake_at > datetime.now(UTC):
+    if current.wake_at is not None and current.wake_at > progress.now():
         return Look(wake_at=current.wake_at)
     return Look(attempts=[Attempt(planned=planned, index=len(done), failed=current.attempt, item=given)])
 
@@ -178,7 +180,7 @@ def _broken(planned: PlannedStage, row: StageRow, error: SorbusError) -> Change:
 
 def applied(progress: Progress, change: Change) -> None:
     """Note in a run's rows what has become of a stage or an item."""
-    wake_at = None if change.delay is None else datetime.now(UTC) + timedelta(seconds=change.delay)
+    wake_at = None if change.delay is None else progress.now() + timedelta(seconds=change.delay)
     if change.index is not None:
         output = change.error if change.state is StageState.FAILED else change.output
         item = ItemRow(change.state, change.attempt, wake_at, output)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,7 @@ class Progress:
         fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
         signals: how many signals it had when it was looked at.
         paused: whether nothing is to start.
+        looked_at: the time at which it was looked at, by the clock of the database.
         stages: its stages by name, those that are done in the order in which they were.
         items: the items of its stages by position.
     """
@@ -75,8 +77,17 @@ class Progress:
     signals: int
     paused: bool
     content: StageContent
+    looked_at: datetime
     stages: dict[str, StageRow] = field(default_factory=dict[str, StageRow])
     items: dict[str, dict[int, ItemRow]] = field(default_factory=dict[str, dict[int, ItemRow]])
+    _since: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        """The time by the clock of the database, which sets the times that a run waits for.
+
+        The clock of this machine may be hours off, or jump; only how much of it has passed is used.
+        """
+        return self.looked_at + timedelta(seconds=time.monotonic() - self._since)
 
     @property
     def settled(self) -> dict[str, StageState]:

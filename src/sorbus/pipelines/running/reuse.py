@@ -84,6 +84,7 @@ class Reuse:
                     state=StageState.DONE,
                     output=output.output,
                     attempt=each.failed,
+                    took=0.0,
                     index=each.index,
                     fingerprint=each.fingerprint,
                     reused_from=output.source,

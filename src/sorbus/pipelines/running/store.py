@@ -15,7 +15,7 @@ from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.errors.database import DatabaseFault, Deadlock, TextNotStorable
+from sorbus.errors.database import DatabaseFault, DatabaseUnavailable, Deadlock, TextNotStorable
 from sorbus.jobs.leases import Lease
 from sorbus.pipelines.definition.stages import StageContent
 from sorbus.pipelines.resources.states import RunState, StageState
@@ -34,6 +34,7 @@ class Change:
     Attributes:
         output: as plain data.
         attempt: how many attempts have failed.
+        took: how many seconds the attempt has taken, of one that has ended.
         delay: seconds until it may start; None for at once.
         index: the item's; None for the stage itself.
         fingerprint: a digest of all that the output depends on; None where nobody is to reuse it.
@@ -45,7 +46,7 @@ class Change:
     output: Any = None
     error: Any = None
     attempt: int = 0
-    started_at: datetime | None = None
+    took: float | None = None
     delay: float | None = None
     index: int | None = None
     fingerprint: str | None = None
@@ -168,9 +169,19 @@ class RunStore:
         )
         return bool(rows)
 
-    async def fail_run(self, run_id: UUID, error: Any) -> None:
-        """End a run that cannot go on."""
-        await self._fetch("fail_run", run_id, error)
+    async def fail_run(self, run_id: UUID, error: Any, lease: Lease | None = None) -> bool:
+        """End a run that cannot go on; False when it has ended, or the lease is lost.
+
+        Args:
+            lease: of who holds it; None for a run that nobody holds.
+        """
+        held = (None,) * 4 if lease is None else (lease.id, lease.attempt, lease.attempted_at, lease.node)
+        return bool(await self._fetch("fail_run", run_id, error, *held))
+
+    async def other_nodes(self, node: str) -> bool:
+        """Whether another living node than this one runs jobs."""
+        rows = await self._fetch("other_nodes", node)
+        return bool(rows[0]["found"])
 
     async def definition(self, definition_id: UUID) -> Any:
         """The row of a definition, or None."""
@@ -190,6 +201,8 @@ class RunStore:
             try:
                 async with self.pool.connection() as connection:
                     return await connection.fetch(sql(name), *args)
+            except TimeoutError as error:
+                raise DatabaseUnavailable("a statement was not answered in time") from error
             except Exception as error:
                 known = translate(error)
                 # A statement over many runs may meet somebody's transaction over some of them; it did nothing then.
@@ -313,7 +326,7 @@ def _change_row(change: Change) -> dict[str, Any]:
         "state": change.state.value,
         "output": change.output,
         "error": change.error,
-        "started_at": change.started_at,
+        "took": change.took,
         "delay": change.delay,
         **({} if change.fingerprint is None else _reuse_row(change)),
     }
@@ -337,6 +350,7 @@ def _progress(row: Any) -> Progress:
         fresh=row["fresh"],
         signals=row["signals"],
         paused=row["paused"],
+        looked_at=row["looked_at"],
         content=StageContent(
             id=row["content_id"],
             source_type=row["source_type"],

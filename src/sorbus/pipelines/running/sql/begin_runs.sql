@@ -17,7 +17,7 @@ begun AS (
     WHERE r.id = i.run_id AND r.state IN ('pending', 'running', 'waiting', 'paused')
     RETURNING r.id, r.tenant, r.pipeline, r.version, r.definition_id, r.model, r.reuse, r.content_id, old.signals, r.state = 'paused' AS paused, old.started_at IS NULL AS fresh
 )
-SELECT b.id, b.tenant, b.pipeline, b.version, b.definition_id, b.model, b.reuse, b.signals, b.paused, b.fresh, c.id AS content_id, c.source_type, c.title, c.text,
+SELECT clock_timestamp() AS looked_at, b.id, b.tenant, b.pipeline, b.version, b.definition_id, b.model, b.reuse, b.signals, b.paused, b.fresh, c.id AS content_id, c.source_type, c.title, c.text,
        c.metadata, s.stages, t.items
 FROM begun AS b
 JOIN contents AS c ON c.id = b.content_id

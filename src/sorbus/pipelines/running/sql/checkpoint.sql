@@ -34,11 +34,11 @@ stages AS (
         reused_from = c.reused_from,
         attempt = c.attempt,
         started_at = CASE WHEN c.state = 'running' THEN coalesce(s.started_at, now())
-                          ELSE coalesce(c.started_at, s.started_at) END,
+                          ELSE coalesce(now() - make_interval(secs => c.took), s.started_at) END,
         finished_at = CASE WHEN c.state IN ('done', 'failed', 'skipped') THEN now() END,
         wake_at = now() + make_interval(secs => c.delay)
     FROM json_to_recordset($2::text::json) AS c (
-        run_id uuid, name text, state text, output jsonb, error jsonb, attempt bigint, started_at timestamptz, delay float8,
+        run_id uuid, name text, state text, output jsonb, error jsonb, attempt bigint, took float8, delay float8,
         fingerprint text, reused_from uuid
     )
     JOIN input AS i ON i.run_id = c.run_id
