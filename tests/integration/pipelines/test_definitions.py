@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.integration.pipelines.helpers import error_of, ingest
+from tests.integration.pipelines.helpers import error_of, ingest, waits_for_a_lock
 from tests.integration.pipelines.shapes import (
     YES,
     Doing,
@@ -343,7 +343,7 @@ async def test_two_processes_that_define_one_name_at_once_make_two_versions(url:
             assert (await Definition.get(scopes[1], each.id)).stages == each.stages
 
 
-async def test_a_transaction_that_is_rolled_back_gives_its_version_to_who_waits(url: str) -> None:
+async def test_a_transaction_that_is_rolled_back_gives_its_version_to_who_waits(url: str, conn: Any) -> None:
     async with offering(url, Doing(), run_jobs=False) as one, offering(url, Doing(), run_jobs=False) as two:
         waiting: asyncio.Task[Definition] | None = None
         with pytest.raises(LookupError):
@@ -351,7 +351,7 @@ async def test_a_transaction_that_is_rolled_back_gives_its_version_to_who_waits(
                 assert (await defined(me(one), renamed("a"))).version == 1
                 assert (await defined(me(one), renamed("b"))).version == 2
                 waiting = asyncio.create_task(defined(me(two), renamed("c")))
-                await asyncio.sleep(0.1)
+                await waits_for_a_lock(conn)
                 assert not waiting.done()
                 raise LookupError
         assert waiting is not None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from tests.integration.pipelines.helpers import application, ended, ingest
+from tests.integration.pipelines.helpers import application, ended, ingest, waits_for_a_lock
 from tests.integration.pipelines.workshop import Hands, craft, workshop
 
 from sorbus import Scope, outcome_of
@@ -165,15 +166,6 @@ async def test_of_many_processes_that_ask_at_once_one_starts_the_run(url: str, c
     assert await counted(conn) == (1, 1, 3)
 
 
-async def waits_for_a_lock(conn: Any) -> None:
-    """Wait until somebody waits for another transaction in this database."""
-    async with asyncio.timeout(30):
-        while not await conn.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        ):
-            await asyncio.sleep(0.02)
-
-
 @pytest.mark.parametrize("kept", [True, False])
 async def test_who_comes_second_waits_for_the_first_and_takes_over_where_that_is_rolled_back(
     url: str, conn: Any, kept: bool
@@ -181,17 +173,16 @@ async def test_who_comes_second_waits_for_the_first_and_takes_over_where_that_is
     async with workshop(url, Hands(), run_jobs=False) as one, workshop(url, Hands(), run_jobs=False) as two:
         scope, other = (app.scope(actor="me", tenant="local") for app in (one, two))
         content = await ingest(scope, "one")
-        second: asyncio.Task[Run] | None = None
-        try:
-            async with one.transaction():
-                first = await keyed(scope, content)
-                second = asyncio.create_task(keyed(other, content))
-                await waits_for_a_lock(conn)
-                assert not second.done()
-                1 / kept
-        except ZeroDivisionError:
-            pass
-        assert second is not None
+        async with AsyncExitStack() as stack:
+            if not kept:
+                stack.enter_context(pytest.raises(LookupError))
+            await stack.enter_async_context(one.transaction())
+            first = await keyed(scope, content)
+            second = asyncio.create_task(keyed(other, content))
+            await waits_for_a_lock(conn)
+            assert not second.done()
+            if not kept:
+                raise LookupError
         found = await second
     assert (found.id == first.id) is kept
     assert outcome_of(found) == ("updated" if kept else "inserted")

@@ -11,13 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.integration.pipelines.helpers import ended, ingest
+from tests.integration.pipelines.helpers import ended, ingest, row
 from tests.integration.pipelines.shapes import (
     Doing,
     committed_twice,
     data,
     items_of,
     me,
+    no_job_left,
     over,
     raising,
     stage_of,
@@ -33,10 +34,12 @@ from sorbus.pipelines import (
     Content,
     Definition,
     Pipeline,
+    Rate,
     Run,
     RunState,
     StageContext,
     StageState,
+    limit,
     pause,
     stage,
 )
@@ -446,6 +449,27 @@ async def test_a_fork_and_its_edits_are_not_taken_for_what_the_stage_gives(url: 
         assert data(await over(scope, fork))["join"] == {"text": "x y z"}
         second = await done(scope, content)
     assert data(second) == data(first)
+
+
+async def test_what_is_reused_counts_for_no_limit_and_a_paused_run_takes_nothing(url: str, conn: Any) -> None:
+    doing = Doing()
+    few = limit("few", rate=Rate(6, 3600.0))
+    async with thrifty(url, doing, limits=[few]) as app:
+        scope = me(app)
+        content = await mail(scope)
+        first = await done(scope, content)
+        assert len(doing.seen) == 5
+        for _ in range(3):
+            assert data(await done(scope, content)) == data(first)
+    async with thrifty(url, doing, limits=[few], run_jobs=False) as app:
+        run = await Run.start(me(app), content_id=content.id, pipeline="thrift", reuse=True)
+        paused = await run.pause(me(app))
+    async with thrifty(url, doing, limits=[few]) as app:
+        await no_job_left(conn)
+        assert set(states(await row(me(app), run)).values()) == {StageState.READY, StageState.WAITING}
+        await paused.resume(me(app))
+        assert data(await over(me(app), run)) == data(first)
+    assert len(doing.seen) == 5
 
 
 async def test_they_are_looked_for_by_indexes_in_which_only_they_stand(url: str, conn: Any) -> None:

@@ -122,12 +122,15 @@ def _way_to(data: Any, location: Sequence[str | int]) -> tuple[str | int, ...]:
         if not isinstance(data, (Mapping, list)):
             break
         way.append(step)
-        within: Any = data  # pyright: ignore[reportUnknownVariableType]
-        there = (
-            step in within if isinstance(within, Mapping) else isinstance(step, int) and step < len(within)
-        )
-        data = within[step] if there else None
+        data = _member(data, step)  # pyright: ignore[reportUnknownArgumentType]
     return tuple(way)
+
+
+def _member(data: Any, step: str | int) -> Any:
+    try:
+        return data[step]
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _place_of(error: FrameworkError, pipeline: str, stages: Sequence[str]) -> tuple[int, ...]:
