@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.machine import facts
@@ -20,6 +21,13 @@ PACKAGES = {
     "DBOS": "dbos",
     "Prefect": "prefect",
     "psycopg": "psycopg",
+}
+AIMS = {
+    "pipelines.chain3.vs_best": 4.0,
+    "pipelines.idle_stage.vs_budget": 1.0,
+    "pipelines.statements_per_stage.vs_budget": 1.0,
+    "pipelines.claim_100k": 0.83,
+    "pipelines.memory": 0.95,
 }
 NOTES = """\
 One server with fsync on for all sides, a database and a process for each, the event loop of the standard library. \
@@ -63,4 +71,15 @@ async def pipelines(home: Path, peers: Path, *, quick: bool) -> Outcome:
         )
         await flatness(outcome, await meter.database("bench_memory"), quick=quick)
         await mails(outcome, meter, quick=quick)
+    outcome.notes.append(aims(outcome.ratios))
     return outcome
+
+
+def aims(ratios: Mapping[str, float]) -> str:
+    """Which aims are met."""
+    told = (
+        f"{name} {'met' if ratios[name] >= aim else 'not met'} ({ratios[name]:.2f}, aim {aim:g})"
+        for name, aim in AIMS.items()
+        if name in ratios
+    )
+    return f"Aims: {'; '.join(told)}."

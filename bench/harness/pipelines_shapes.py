@@ -31,7 +31,7 @@ SLOW_NOTE = """\
 Prefect takes part in {rounds} rounds with {runs} runs at once: 200 would take it minutes. It is compared with what \
 Sorbus does with 200 in the same rounds.\
 """
-IDLE_BUDGET_MS, STATEMENTS_BUDGET, BEST_AIM = 3.0, 1.5, 4.0
+IDLE_BUDGET_MS, STATEMENTS_BUDGET = 3.0, 1.5
 
 
 @dataclass(slots=True)
