@@ -271,6 +271,8 @@ class Conductor:
         """Those for which there is room in this run, and that hold what the limits ask for."""
         room = max(self.planned.pipeline.side_by_side - len(self._running), 0)
         left = [each for each in wanted if (each.planned.name, each.index) not in self._blocked]
+        if not any(each.planned.limits for each in left):
+            return left[:room]
         admitted: list[Attempt] = []
         while left and len(admitted) < room:
             asking, left = left[: room - len(admitted)], left[room - len(admitted) :]
