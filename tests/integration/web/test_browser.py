@@ -68,7 +68,7 @@ async def test_a_run_gets_on_before_the_eyes_and_is_approved_without_loading_the
         page, wrong = await opened(tabs, f"{base}/runs/{run.id}")
         await mark(page)
         await page.wait_for_selector("#live[data-state=on]")
-        await page.wait_for_selector("g.node.s-running text.name:text-is('split')")
+        await page.wait_for_selector("g.node.s-ready text.name:text-is('split')")
         gate.opened.set()
         await page.wait_for_selector("g.node.s-done text.name:text-is('split')")
         await page.wait_for_selector("g.node.s-running text.name:text-is('left')")
@@ -124,6 +124,7 @@ async def test_what_is_done_in_one_tab_shows_in_the_other_ones(url: str, browser
         assert "1 run selected" in await table.inner_text("[data-picked]")
         await table.check("[data-pick-all]")
         await table.click("#bulk button:text-is('Cancel')")
+
         await table.wait_for_selector(f"#run-{more.id}.s-cancelled")
         assert "1 run was cancelled; 1 could not be" in await table.inner_text("#notice")
         assert await is_marked(table)
