@@ -22,6 +22,7 @@ PAGES = (
     "docs/guides/notifications.md",
     "docs/guides/pipelines.md",
     "docs/guides/pipeline-graphs.md",
+    "docs/guides/pages.md",
     "docs/guides/state-machines.md",
     "docs/guides/writing.md",
     "docs/guides/tenancy.md",
