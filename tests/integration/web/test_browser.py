@@ -149,7 +149,9 @@ async def test_a_page_connects_again_when_the_server_was_restarted(url: str, bro
             assert await is_marked(page)
 
 
-async def test_who_loses_access_is_told_and_the_page_does_not_ask_for_ever(url: str, browser: Browser) -> None:
+async def test_who_loses_access_is_told_and_the_page_does_not_ask_for_ever(
+    url: str, browser: Browser
+) -> None:
     async with shaped(url, Doing(), asking()) as app, context(browser) as tabs:
         run = await start(me(app), "a", pipeline="asking")
         await stage_is(me(app), run, "approve", StageState.READY)
@@ -196,7 +198,9 @@ async def _waits(app: object, run: str) -> None:
 
 async def test_no_page_breaks_a_rule_of_accessibility(url: str, browser: Browser) -> None:
     doing = Doing({"split": giving(Split(["a", "b"])), "bad": raising(LookupError("no"))})
-    failing = Pipeline("failing", stages=[stage(Shapes.step, name="bad", attempts=1), stage(Shapes.step, name="two")])
+    failing = Pipeline(
+        "failing", stages=[stage(Shapes.step, name="bad", attempts=1), stage(Shapes.step, name="two")]
+    )
     async with (
         shaped(url, doing, full(), failing) as app,
         serving(served(app)) as base,
@@ -213,9 +217,13 @@ async def test_no_page_breaks_a_rule_of_accessibility(url: str, browser: Browser
             async with context(browser, color_scheme=scheme, viewport=view) as tabs:
                 for path in paths:
                     page, wrong = await opened(tabs, base + path)
-                    await page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+                    await page.evaluate(
+                        "document.querySelectorAll('details').forEach(each => each.open = true)"
+                    )
                     found = await Axe().run(page)
-                    broken = [(each["id"], each["nodes"][0]["html"][:200]) for each in found.response["violations"]]
+                    broken = [
+                        (each["id"], each["nodes"][0]["html"][:200]) for each in found.response["violations"]
+                    ]
                     assert broken == [], (path, scheme)
                     assert wrong == [], path
                     over_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"

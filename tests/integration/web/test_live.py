@@ -81,7 +81,11 @@ async def test_readers_of_the_same_page_share_one_watch_and_its_bytes(url: str) 
         await gate.came.wait()
         path = f"/runs/{run.id}/live"
         ann, bob = [(b"x-actor", b"ann")], [(b"x-actor", b"bob")]
-        async with Reader(site, path, ann) as one, Reader(site, path, bob) as two, Reader(site, path, ann) as three_:
+        async with (
+            Reader(site, path, ann) as one,
+            Reader(site, path, bob) as two,
+            Reader(site, path, ann) as three_,
+        ):
             for each in (one, two, three_):
                 await each.until("run-head")
             watches = [task for task in asyncio.all_tasks() if task.get_name() == f"sorbus-web run:{run.id}"]
@@ -198,7 +202,10 @@ async def test_streams_end_when_the_server_stops_and_begin_anew_at_the_next_one(
         for turn in range(2):
             async with aiohttp.ClientSession() as session:
                 # The grace is far longer than the test may take: the streams are told, not waited for.
-                async with serving(site, grace=600) as base, session.get(f"{base}/runs/{run.id}/live") as answer:
+                async with (
+                    serving(site, grace=600) as base,
+                    session.get(f"{base}/runs/{run.id}/live") as answer,
+                ):
                     assert answer.status == 200
                     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
                     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -227,4 +234,6 @@ async def test_a_page_that_nobody_reads_is_let_go(url: str, monkeypatch: pytest.
     async with shaped(url, Doing(), asking(), run_jobs=False) as app:
         async with Reader(served(app), "/runs/live") as reader:
             await reader.until('hx-target="#rows"')
-        await until(lambda: not [each for each in asyncio.all_tasks() if each.get_name() == "sorbus-web runs"])
+        await until(
+            lambda: not [each for each in asyncio.all_tasks() if each.get_name() == "sorbus-web runs"]
+        )

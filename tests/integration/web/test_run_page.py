@@ -128,7 +128,9 @@ async def test_a_large_output_is_cut_and_can_be_had_whole(url: str) -> None:
 
 async def test_a_failed_run_says_what_happened_and_what_can_be_done(url: str) -> None:
     doing = Doing({"one": raising(LookupError("the shelf is empty"), times=1)})
-    pipeline = Pipeline("fragile", stages=[stage(Shapes.step, name="one", attempts=1), stage(Shapes.step, name="two")])
+    pipeline = Pipeline(
+        "fragile", stages=[stage(Shapes.step, name="one", attempts=1), stage(Shapes.step, name="two")]
+    )
     async with pages(url, doing, pipeline) as (app, http):
         run = await over(me(app), await start(me(app), "a", pipeline="fragile"))
         answer = await good(http, f"/runs/{run.id}")
@@ -152,7 +154,10 @@ async def test_a_run_is_paused_resumed_and_cancelled(url: str) -> None:
     async with pages(url, Doing({"one": gate}), pipeline) as (app, http):
         run = await start(me(app), "a", pipeline="slow")
         await gate.came.wait()
-        assert text_of(await good(http, f"/runs/{run.id}"), "//*[@id='run-head']//button") == ["Pause", "Cancel"]
+        assert text_of(await good(http, f"/runs/{run.id}"), "//*[@id='run-head']//button") == [
+            "Pause",
+            "Cancel",
+        ]
         for act, state, buttons in (
             ("pause", RunState.PAUSED, ["Resume", "Cancel"]),
             ("resume", RunState.RUNNING, ["Pause", "Cancel"]),
@@ -239,7 +244,7 @@ async def test_a_fork_keeps_what_is_before_with_an_edited_output_and_another_mod
 
         for typed, problem in (('{"parts": [', "it is no JSON"), ('{"parts": "x"}', "valid list")):
             wrong = await http.post(f"/runs/{run.id}/fork", data={**form, "output.split": typed})
-            assert wrong.status_code == 422, text_of(wrong, '//main')
+            assert wrong.status_code == 422, text_of(wrong, "//main")
             [area] = read(wrong).xpath("//textarea[@name='output.split']")
             assert (area.text.strip(), area.get("aria-invalid")) == (typed, "true")
             assert problem in wrong.text
@@ -258,9 +263,14 @@ async def test_a_fork_keeps_what_is_before_with_an_edited_output_and_another_mod
 
 
 async def test_a_run_is_started_on_a_text_by_a_pipeline_in_code_and_by_one_in_a_row(url: str) -> None:
-    async with pages(url, Doing(), asking(), Pipeline("plain", stages=[stage(Shapes.step, name="one")])) as (app, http):
+    async with pages(url, Doing(), asking(), Pipeline("plain", stages=[stage(Shapes.step, name="one")])) as (
+        app,
+        http,
+    ):
         definition = await Definition.define(
-            me(app), name="own", stages=[{"name": "ask", "approval": {}}, {"name": "go", "action": "Shapes.step"}]
+            me(app),
+            name="own",
+            stages=[{"name": "ask", "approval": {}}, {"name": "go", "action": "Shapes.step"}],
         )
         answer = await good(http, "/runs/new")
         choices = dict(
@@ -272,8 +282,10 @@ async def test_a_run_is_started_on_a_text_by_a_pipeline_in_code_and_by_one_in_a_
         )
         assert choices == {"asking": "asking", "plain": "plain", "own": str(definition.id)}
         for chosen, pipeline in (("plain", "plain"), (str(definition.id), "own")):
-            made = await http.post("/runs/new", data={"pipeline": chosen, "text": "Hi\r\nthere", "title": "T"})
-            assert made.status_code == 303, text_of(made, '//main')
+            made = await http.post(
+                "/runs/new", data={"pipeline": chosen, "text": "Hi\r\nthere", "title": "T"}
+            )
+            assert made.status_code == 303, text_of(made, "//main")
             run = await Run.get(me(app), made.headers["location"].rpartition("/")[2], load=[Run.content])
             assert (run.pipeline, run.content.text, run.content.title) == (pipeline, "Hi\nthere", "T")
             assert (await good(http, f"/runs/{run.id}")).status_code == 200
@@ -296,7 +308,9 @@ async def test_a_run_whose_pipeline_is_gone_after_a_deploy_still_has_its_page(ur
     async with shaped(url, Doing(), old) as app:
         run = await start(me(app), "a", pipeline="old")
         await stage_is(me(app), run, "approve", StageState.READY)
-        dynamic = await Definition.define(me(app), name="own", stages=[{"name": "go", "action": "Shapes.step"}])
+        dynamic = await Definition.define(
+            me(app), name="own", stages=[{"name": "go", "action": "Shapes.step"}]
+        )
         content = await ingest(me(app), "b", text=MAIL, source_type=SourceType.EMAIL)
         started = await Run.start_from(me(app), content_id=content.id, definition_id=dynamic.id)
         await over(me(app), started)

@@ -15,12 +15,14 @@ from sorbus.http import http_app
 from sorbus.pipelines import Content, Pipeline, Run, RunState, stage
 from sorbus.web import web_pages
 
-EVIL = "</title></script><script>alert(1)</script><img src=x onerror=alert(2)>\"' onmouseover=\"alert(3)"
+EVIL = '</title></script><script>alert(1)</script><img src=x onerror=alert(2)>"\' onmouseover="alert(3)'
 
 
 def two() -> Pipeline:
     """Two stages, the second of which fails."""
-    return Pipeline("two", stages=[stage(Shapes.step, name="one"), stage(Shapes.step, name=EVIL.replace(".", ""))])
+    return Pipeline(
+        "two", stages=[stage(Shapes.step, name="one"), stage(Shapes.step, name=EVIL.replace(".", ""))]
+    )
 
 
 async def hostile(app: object, scope: Scope) -> Run:
@@ -58,7 +60,9 @@ async def test_nothing_hostile_becomes_markup_on_any_page(url: str) -> None:
             if not answer.headers["content-type"].startswith("text/html"):
                 continue
             tree = read(answer)
-            assert [each.get("src") for each in tree.xpath("//script") if "/assets/" not in each.get("src", "")] == []
+            assert [
+                each.get("src") for each in tree.xpath("//script") if "/assets/" not in each.get("src", "")
+            ] == []
             assert tree.xpath("//*[@onerror or @onmouseover or @style]") == []
             assert [each for each in tree.xpath("//img/@src") if "/assets/" not in each] == []
         async with Reader(served(app), f"/runs/{run.id}/live") as reader:
@@ -166,7 +170,10 @@ async def test_who_is_refused_by_the_server_itself_gets_a_page_that_says_so(url:
     def nobody(_: object) -> Scope:
         raise LocalOnly
 
-    async with shaped(url, Doing(), asking(), run_jobs=False) as app, Reader(served(app, nobody), "/runs") as reader:
+    async with (
+        shaped(url, Doing(), asking(), run_jobs=False) as app,
+        Reader(served(app, nobody), "/runs") as reader,
+    ):
         await reader.ended.wait()
         assert reader.status == 403
         assert any("local-only" in each for each in reader.events)

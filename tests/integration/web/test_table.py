@@ -108,7 +108,10 @@ async def test_several_runs_are_cancelled_and_those_that_are_over_are_left_alone
             "run": [str(running.id), str(pending.id), str(over_already.id), "nonsense"],
         }
         answer = await http.post("/runs", data=form)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/runs?pipeline=plain&did=cancel.2.1")
+        assert (answer.status_code, answer.headers["location"]) == (
+            303,
+            "/runs?pipeline=plain&did=cancel.2.1",
+        )
         shown = await good(http, answer.headers["location"])
         assert text_of(shown, "//*[@id='notice']") == [
             "2 runs were cancelled; 1 could not be, in the state that they are in."

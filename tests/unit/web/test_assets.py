@@ -18,7 +18,9 @@ TEMPLATES = sorted(WEB.joinpath("templates").glob("*.html"))
 
 def test_vendored_files_have_the_hashes_that_are_written_down() -> None:
     listed = json.loads(WEB.joinpath("assets", "vendored.json").read_text())
-    assert {each["file"] for each in listed} == {path.name for path in WEB.joinpath("assets").glob("*.min.js")}
+    assert {each["file"] for each in listed} == {
+        path.name for path in WEB.joinpath("assets").glob("*.min.js")
+    }
     for each in listed:
         assert sha256(WEB.joinpath("assets", each["file"]).read_bytes()).hexdigest() == each["sha256"]
         assert each["version"] in each["file"]

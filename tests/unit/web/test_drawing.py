@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -60,7 +60,7 @@ def test_no_edge_runs_through_a_node(graph: tuple[int, list[Link]]) -> None:
     picture = placed(count, edges)
     for (source, target), points in picture.points.items():
         # Between two ranks there are no nodes; the level pieces, every second one, pass a rank.
-        for (left, y), (right, _) in list(zip(points, points[1:], strict=False))[1::2]:
+        for (left, y), (right, _) in list(pairwise(points))[1::2]:
             for number, box in enumerate(picture.boxes):
                 if number in {source, target} or box.x >= right or box.x + WIDTH <= left:
                     continue

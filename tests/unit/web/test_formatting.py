@@ -35,7 +35,12 @@ def test_what_is_not_known_is_a_dash() -> None:
 
 
 def test_sizes_numbers_and_times() -> None:
-    assert [formatting.size(each) for each in (0, 999, 1500, 2_500_000)] == ["0 B", "999 B", "1.5 kB", "2.5 MB"]
+    assert [formatting.size(each) for each in (0, 999, 1500, 2_500_000)] == [
+        "0 B",
+        "999 B",
+        "1.5 kB",
+        "2.5 MB",
+    ]
     assert formatting.number(1234567) == "1\u202f234\u202f567"
     assert formatting.moment(datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)) == "02 Jan 2020, 03:04"
     assert formatting.moment(datetime.now(UTC)).count(":") == 2

@@ -53,7 +53,9 @@ def test_an_event_is_one_whatever_lines_its_data_has() -> None:
 
 
 @given(
-    st.lists(st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz"), min_size=1), min_size=1, max_size=8),
+    st.lists(
+        st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz"), min_size=1), min_size=1, max_size=8
+    ),
     st.data(),
 )
 def test_a_reader_that_skips_versions_ends_up_with_the_newest_state(
