@@ -7,10 +7,10 @@ LOCKED := --require-hashes --no-deps
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
-.PHONY: help demo serve test check format bench docs lock clean
+.PHONY: help demo serve test check format bench docs lock lock-bench clean
 
 help: ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 12) else "Sorbus needs Python 3.12 or newer; this is " + sys.version.split()[0] + ". Say which with `make PYTHON=python3.12 …`.")'
@@ -60,6 +60,10 @@ lock: $(DEV) ## Compile the lock files anew
 	done
 	$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header --no-deps requirements/models.in -o requirements/models.txt
+
+lock-bench: $(DEV) ## Compile the lock of the benches' peers anew
+	$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --no-header requirements/bench.in -o requirements/bench.txt
 
 clean: ## Remove what the targets made, the embedded database too
 	rm -rf $(VENV) .venv-bench .sorbus .mypy_cache .ruff_cache .pytest_cache .hypothesis

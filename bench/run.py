@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure Sorbus against its peers on this machine.")
     parser.add_argument("--only", choices=SUITES, help="run one suite; the figures of the others are kept")
     parser.add_argument(
-        "--quick", action="store_true", help="a few seconds, to see that it works; writes nothing"
+        "--quick", action="store_true", help="small sizes, to see that it works; writes nothing"
     )
     options = parser.parse_args()
     started = time.monotonic()
@@ -54,7 +54,7 @@ def home_for_a_server() -> Generator[Path]:
 
 
 async def measure(wanted: tuple[str, ...], *, quick: bool) -> dict[str, Outcome]:
-    """The outcomes of the suites, all on one embedded server made for the occasion."""
+    """The outcomes of the suites, on embedded servers made for the occasion."""
     outcomes: dict[str, Outcome] = {}
     async with AsyncExitStack() as stack:
         home = stack.enter_context(home_for_a_server())
@@ -62,12 +62,13 @@ async def measure(wanted: tuple[str, ...], *, quick: bool) -> dict[str, Outcome]
         async def database(name: str) -> Database:
             return await stack.enter_async_context(Database(None, home=home, name=name, pool={"size": 2}))
 
+        peers = await asyncio.to_thread(peers_python) if set(wanted) & {"core", "pipelines"} else Path()
         if "core" in wanted:
-            peers = await asyncio.to_thread(peers_python)
             outcomes["core"] = await core(await database("bench_core"), peers, quick=quick)
         if "pipelines" in wanted:
-            sides = {name: await database(f"bench_{name}") for name in ("sorbus", "oban")}
-            outcomes["pipelines"] = await pipelines(sides, quick=quick)
+            outcomes["pipelines"] = await pipelines(
+                stack.enter_context(home_for_a_server()), peers, quick=quick
+            )
     if "memory" in wanted:
         outcomes["memory"] = await asyncio.to_thread(memory, quick=quick)
     return outcomes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from harness.core_rows import Seeded, digest, restore, seed
 from harness.core_startup import startup
 from harness.machine import facts
 from harness.outcome import Outcome
+from harness.places import version_of
 from sorbus.data_layers.postgres.database import Database
 
 OPERATIONS = ("get", "list50", "list50_load", "list50_nested", "list50_aggregate", "create", "update")
@@ -62,7 +62,7 @@ async def core(database: Database, peers: Path, *, quick: bool) -> Outcome:
     async with database.pool.connection() as connection:
         postgres = str(await connection.fetchval("SHOW server_version"))
     machine = facts(postgres=postgres) | {
-        name: _version(peers, name) for name in ("SQLAlchemy", "Django", "psycopg")
+        name: version_of(peers, name) for name in ("SQLAlchemy", "Django", "psycopg")
     }
     outcome = Outcome(title="core", headings=HEADINGS, machine=machine, notes=list[str](NOTES.splitlines()))
     with ExitStack() as stack:
@@ -167,10 +167,3 @@ def _add_overhead(outcome: Outcome, operation: str, samples: Samples) -> None:
     without = f"{samples.median('open', 'rate'):,.0f} ({samples.median('open', 'cpu_us'):,.0f}) without rules"
     costs = f"rules cost {1 / rate - 1:.1%} of time, {1 / cpu - 1:.1%} of CPU; {without}"
     outcome.rows.append((name, figures, *[""] * (len(NAMES) - 1), costs))
-
-
-def _version(python: Path, package: str) -> str:
-    code = f"import importlib.metadata as m; print(m.version({package!r}))"
-    return subprocess.run(
-        [str(python), "-c", code], check=True, capture_output=True, text=True
-    ).stdout.strip()

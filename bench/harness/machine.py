@@ -23,17 +23,18 @@ def facts(*, postgres: str | None = None, **more: str) -> dict[str, str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The CPU time that a process and its children have used so far; what has ended is not counted."""
+    """The CPU time that a process and its children have used so far, those that have ended included."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(_used(each) for each in (pid, *map(int, children))) / os.sysconf("SC_CLK_TCK")
+    return (_used(pid, ended=True) + sum(map(_used, map(int, children)))) / os.sysconf("SC_CLK_TCK")
 
 
-def _used(pid: int) -> int:
+def _used(pid: int, *, ended: bool = False) -> int:
+    """In ticks; with those of the children that it has seen end."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except FileNotFoundError:
         return 0
-    return int(fields[11]) + int(fields[12])
+    return sum(map(int, fields[11 : 15 if ended else 13]))
 
 
 def _cores() -> int:

@@ -29,3 +29,11 @@ def peers_python() -> Path:
     subprocess.run([str(python), "-m", "pip", "install", *options], check=True)
     stamp.write_text(wanted)
     return python
+
+
+def version_of(python: Path, package: str) -> str:
+    """The version of a package in an interpreter's environment."""
+    code = f"import importlib.metadata as m; print(m.version({package!r}))"
+    return subprocess.run(
+        [str(python), "-c", code], check=True, capture_output=True, text=True
+    ).stdout.strip()

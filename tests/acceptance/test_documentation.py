@@ -23,6 +23,7 @@ PAGES = (
     "docs/guides/pipelines.md",
     "docs/guides/pipeline-graphs.md",
     "docs/guides/pages.md",
+    "docs/guides/scale-out.md",
     "docs/guides/state-machines.md",
     "docs/guides/writing.md",
     "docs/guides/tenancy.md",

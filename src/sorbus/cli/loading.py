@@ -18,6 +18,7 @@ from sorbus.data_layers.postgres.database import Database
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.tables import Schema
 from sorbus.errors.cli import ApplicationNotFound, NotAnApplication
+from sorbus.jobs.component import Jobs
 from sorbus.resource.application import Sorbus
 
 VARIABLE = "SORBUS_APP"
@@ -67,6 +68,11 @@ def load_application(given: str | None, **options: Any) -> Sorbus:
     if not isinstance(made, Sorbus):
         raise NotAnApplication(name, type(made).__name__)
     return made
+
+
+def jobs_of(app: Sorbus) -> Jobs | None:
+    """The jobs of an application, open or not; None when it has none."""
+    return next((each for each in app.components if isinstance(each, Jobs)), None)
 
 
 class Migratable:

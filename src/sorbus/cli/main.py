@@ -17,6 +17,7 @@ _COMMANDS = {
     "demo": "sorbus.cli.demo:demo",
     "run": "sorbus.cli.run:run",
     "serve": "sorbus.cli.serve:serve",
+    "work": "sorbus.cli.node:work",
     "inspect": "sorbus.cli.inspect:inspect",
     "jobs": "sorbus.cli.jobs:jobs",
     "migrate": "sorbus.cli.migrating:migrate",

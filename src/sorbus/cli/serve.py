@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from sorbus.cli.loading import app_option, load_application
+from sorbus.cli.loading import app_option, jobs_of, load_application
 from sorbus.cli.long_lived import settle
 from sorbus.cli.main import reported
 from sorbus.cli.run import LOCAL
@@ -18,19 +18,45 @@ from sorbus.resource.application import Sorbus
 @click.option("--port", default=8000, show_default=True, help="0 takes any free port.")
 @click.option("--model", metavar="PROVIDER:NAME", help="The model of the built-in application.")
 @click.option("--no-jobs", is_flag=True, help="Serve only; other processes run the jobs.")
+@click.option(
+    "--drain",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds after SIGTERM or Ctrl-C in which /ready says 503 and everything is still answered.",
+)
+@click.option(
+    "--grace",
+    default=15.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Seconds that requests and jobs get to end after that; jobs that do not are put back.",
+)
 @app_option
 @reported
-def serve(*, host: str, port: int, model: str | None, no_jobs: bool, app_name: str | None) -> None:
+def serve(
+    *,
+    host: str,
+    port: int,
+    model: str | None,
+    no_jobs: bool,
+    drain: float,
+    grace: float,
+    app_name: str | None,
+) -> None:
     """Serve the application until Ctrl-C.
 
     Requests from this machine act as the local user; all others are refused, until the application says who calls
     by an `http` function of its own (see the guide to JSON:API).
     """
     app = load_application(app_name, models=model or "local:default", run_jobs=not no_jobs)
-    asyncio.run(_serve(app, host, port))
+    jobs = jobs_of(app)
+    if jobs is not None:
+        jobs.configure(run=not no_jobs and jobs.runs, grace=grace)
+    asyncio.run(_serve(app, host, port, drain=drain, grace=grace))
 
 
-async def _serve(app: Sorbus, host: str, port: int) -> None:
+async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: float) -> None:
     from sorbus.apis.json_api import json_api
     from sorbus.http import Interface, http_app, local_only
     from sorbus.http import serve as serve_http
@@ -47,4 +73,4 @@ async def _serve(app: Sorbus, host: str, port: int) -> None:
         shown = f" Pages: {url}/runs." if pages else ""
         click.echo(f"Serving {app.name} on {url}/api (OpenAPI: {url}/api/openapi.json).{shown} Ctrl-C stops.")
 
-    await serve_http(web, host=host, port=port, on_ready=ready)
+    await serve_http(web, host=host, port=port, grace=grace, drain=drain, on_ready=ready)

@@ -81,6 +81,18 @@ class NoPipelines(FrameworkError):
         )
 
 
+class NoJobs(FrameworkError):
+    """The application has no jobs that a worker could run."""
+
+    code = "no-jobs"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The application `{name}` has no jobs to run.",
+            hint="Give it the component `Jobs()`, or build it with `sorbus.pipelines.pipeline_application(…)`.",
+        )
+
+
 class BadProjectName(Invalid):
     """A project's name cannot be a Python package."""
 

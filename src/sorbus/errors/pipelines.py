@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sorbus.errors.base import FrameworkError, Invalid, UnknownError
 from sorbus.errors.hints import did_you_mean, listed
@@ -200,6 +201,23 @@ class ConditionUndecided(UnknownError):
         )
 
 
+class NestedRunFailed(UnknownError):
+    """A stage is a run of another pipeline, and that one has failed."""
+
+    code = "nested-run-failed"
+    retryable = False
+
+    def __init__(
+        self, pipeline: str, stage: str, *, run: object, state: str, error: Mapping[str, Any] | None = None
+    ) -> None:
+        why = (error or {}).get("message")
+        super().__init__(
+            f"The run {run} that the stage `{stage}` of `{pipeline}` is has {state}{f': {why}' if why else '.'}",
+            path=(pipeline, stage),
+            hint="See that run. Retrying this one goes on with it.",
+        )
+
+
 class NoSuchItems(Invalid):
     """A stage runs for each item of a list, and there is no list in the output."""
 
@@ -381,3 +399,12 @@ class PipelinesNotStarted(FrameworkError):
             "This application has no `Pipelines` component, so nothing could run the pipeline.",
             hint="Build it with `pipeline_application(…)`, or add `Pipelines(…)` and `Jobs()` to its components.",
         )
+
+
+class BadLimit(FrameworkError):
+    """A limit has a value that is not allowed, or bears the name of another one."""
+
+    code = "bad-limit"
+
+    def __init__(self, name: str, why: str, *, allowed: str) -> None:
+        super().__init__(f"The limit `{name}` cannot be: {why}. Allowed: {allowed}.", path=(name,))

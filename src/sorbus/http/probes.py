@@ -39,9 +39,13 @@ class Probes:
         return _answer(200, {"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
-        """200 when the database answers and has every declared column, else 503 with what is not so."""
-        del request
+        """200 when the database answers and has every declared column, else 503 with what is not so.
+
+        A server that is about to stop says so, too.
+        """
         checks = {"application": "ok", "database": "ok", "migrations": "ok"}
+        if getattr(request.app.state, "stopping", False):
+            checks["application"] = "stopping"
         try:
             pool = self.app.database.pool if self.columns and self._uses_database() else None
             if pool is not None:

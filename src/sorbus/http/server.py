@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
@@ -24,6 +24,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     grace: float = 10.0,
+    drain: float = 0.0,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is running and return.
@@ -33,17 +34,23 @@ async def serve(
     Args:
         port: 0 takes any free port.
         grace: seconds that running requests get to finish.
+        drain: seconds before that in which `/ready` says 503 and everything is still answered, so that a load
+            balancer turns away in time. A second signal ends them.
         on_ready: called with the server's URL once it accepts connections.
 
     Raises:
         AddressInUse: the address is taken, or not this machine's.
     """
-    stop = asyncio.Event()
     async with serving(http_app, host=host, port=port, grace=grace) as url:
-        with _signals(stop):
+        with signalled() as stop:
             if on_ready is not None:
                 on_ready(url)
             await stop.wait()
+            if drain:
+                http_app.state.stopping = True
+                stop.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), drain)
 
 
 @asynccontextmanager
@@ -121,17 +128,15 @@ async def _accepting(running: asyncio.Task[None], host: str, port: int) -> None:
     await running
 
 
-class _signals:  # noqa: N801  # used as a `with` word
-    """SIGINT and SIGTERM set the event for the length of the block."""
-
-    def __init__(self, stop: asyncio.Event) -> None:
-        self.stop = stop
-        self.loop = asyncio.get_running_loop()
-
-    def __enter__(self) -> None:
+@contextmanager
+def signalled() -> Generator[asyncio.Event]:
+    """An event that SIGINT and SIGTERM set, for the length of the block; after it they end the process as usual."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
         for number in (signal.SIGINT, signal.SIGTERM):
-            self.loop.add_signal_handler(number, self.stop.set)
-
-    def __exit__(self, *_: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.loop.remove_signal_handler(number)
+            loop.remove_signal_handler(number)

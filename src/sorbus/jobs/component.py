@@ -52,6 +52,27 @@ class Jobs:
         self._app: Sorbus | None = None
         self.runner: JobRunner | None = None
 
+    @property
+    def runs(self) -> bool:
+        """Whether this process runs jobs."""
+        return self._run
+
+    @property
+    def queues(self) -> Mapping[str, int]:
+        """How many jobs of each queue run at once in this process."""
+        return dict(self._queues)
+
+    def configure(self, *, run: bool, grace: float | None = None) -> None:
+        """Decide what this process does, before the application is opened; commands use it.
+
+        Args:
+            run: whether it runs jobs.
+            grace: seconds that running jobs get to end; None leaves them as they are.
+        """
+        self._run = run
+        if grace is not None:
+            self._grace = grace
+
     def register(self, worker: str, handler: Handler, *, queue: str = "default", limit: int = 10) -> None:
         """Have jobs of a worker name run by a handler, in a queue of at least this size."""
         self._handlers[worker] = handler
@@ -117,4 +138,4 @@ class Jobs:
 
     def system_scripts(self) -> tuple[SystemScript, ...]:
         """The tables of the jobs."""
-        return (SystemScript("jobs", 1, install),)
+        return (SystemScript("jobs", 1, install), SystemScript("jobs", 2, install))

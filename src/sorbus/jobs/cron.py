@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 _MINUTE = timedelta(minutes=1)
 # how far a loop that was blocked, or a laptop that slept, looks back
 _CATCH_UP = timedelta(minutes=10)
+_PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ class Clock:
         conn: the connection to insert on.
         crons: the jobs by the clock; their names must differ.
         wake: called with the queues that got jobs.
-        now: the time in UTC.
+        now: asks for the time in UTC; by default the database is asked, so that a node whose clock is off inserts
+            nothing hours too early or too late.
 
     Raises:
         BadJobOption: two crons share a name.
@@ -99,7 +101,7 @@ class Clock:
         crons: Sequence[Cron],
         *,
         wake: Callable[[frozenset[str]], None],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], Awaitable[datetime]] | None = None,
     ) -> None:
         names = [cron.name for cron in crons]
         if len(set(names)) < len(names):
@@ -107,18 +109,32 @@ class Clock:
         self._conn = conn
         self._crons = crons
         self._wake = wake
-        self._now = now
+        self._now = now or self._database_time
 
     async def run(self) -> None:
         """Run until cancelled."""
-        last = _minute(self._now())
+        last: datetime | None = None
         while self._crons:
-            await asyncio.sleep((last + _MINUTE - self._now()).total_seconds())
-            for minute in _minutes(last, self._now()):
-                if not await self._insert(minute):
-                    await asyncio.sleep(1.0)
-                    break
-                last = minute
+            try:
+                last = _minute(await self._now()) if last is None else await self._next(last)
+            except (*BROKEN, asyncpg.PostgresError) as error:
+                logger.warning("the time of the crons could not be asked: %s", error)
+                await asyncio.sleep(_PAUSE)
+
+    async def _next(self, last: datetime) -> datetime:
+        """Wait for the end of the minute after one, and insert what is due; answers with the last that was done."""
+        wait = min(last + _MINUTE - await self._now(), _MINUTE)
+        await asyncio.sleep(wait.total_seconds())
+        for minute in _minutes(last, await self._now()):
+            if not await self._insert(minute):
+                await asyncio.sleep(_PAUSE)
+                break
+            last = minute
+        return last
+
+    async def _database_time(self) -> datetime:
+        found: datetime = (await self._conn.fetch("SELECT now()"))[0][0]
+        return found
 
     async def _insert(self, minute: datetime) -> bool:
         try:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sorbus.errors.base import SorbusError
 from sorbus.errors.jobs import BadJobOption, NoAttemptsLeft, NodeDied
+from sorbus.jobs.line import WATCHED
 from sorbus.jobs.processes import ProcessId, is_gone, this_process
 from sorbus.jobs.sql import sql
 
@@ -19,16 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_KEEPALIVE: dict[str, Any] = {
-    "connect_timeout": 5,
-    "keepalives": 1,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    "application_name": "sorbus-heart",
-}
 _HOUSEKEEPING = 60.0
+_PATIENCE = 5.0
 
 
 class Heart:
@@ -86,6 +82,7 @@ class Heart:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._housekeeping_due = 0.0
+        self._began: float | None = None
 
     def start(self) -> None:
         """Beat once, so that the node is known before it claims anything, and go on in the thread.
@@ -98,28 +95,50 @@ class Heart:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop beating and wait for the thread; the node is forgotten when it holds no job any more."""
+        """Stop beating and wait for the thread; the node is forgotten when it holds no job any more.
+
+        A database that does not answer is not waited for longer than some seconds.
+        """
+        self._stopping.set()
+        thread, self._thread = self._thread, None
+        if thread is None:
+            self._disconnect()
+            return
+        thread.join(timeout=_PATIENCE)
+        if thread.is_alive():
+            # Whoever waits for a link that hangs gets an error when its socket is shut.
+            _shut(self._conn)
+            thread.join(timeout=_PATIENCE)
+
+    def look(self) -> None:
+        """Break the link of a beat that takes long, so that the next one has another; called from any thread."""
+        began = self._began
+        if began is not None and time.monotonic() - began > max(self._beat_every, _PATIENCE):
+            _shut(self._conn)
+
+    def _run(self) -> None:
+        self._beat_on()
+        if self._stopping.is_set():
+            self._sign_off()
+
+    def _sign_off(self) -> None:
+        """Say in the thread that the node is gone: only this one may wait for a link that hangs."""
         import psycopg
 
-        self._stopping.set()
-        if self._thread is None and self._conn is None:
-            return
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-            self._thread = None
         try:
             self._fetch("forget_nodes", [self._node])
         except psycopg.Error as error:
             logger.warning("node %s could not sign off: %s", self._node, error)
         self._disconnect()
 
-    def _run(self) -> None:
+    def _beat_on(self) -> None:
         import psycopg
 
         due = time.monotonic() + self._beat_every
         while not self._stopping.wait(max(due - time.monotonic(), 0.0)) and self._living():
             # a beat that took long does not put off the next one
             due = max(due, time.monotonic() - self._beat_every / 2) + self._beat_every
+            self._began = time.monotonic()
             try:
                 self._beat()
             except psycopg.Error as error:
@@ -129,6 +148,8 @@ class Heart:
             except Exception:
                 logger.exception("node %s could not beat", self._node)
                 self._disconnect()
+            finally:
+                self._began = None
 
     def _beat(self) -> None:
         late = self._fetch("beat", *self._beat_args)
@@ -163,7 +184,8 @@ class Heart:
                 autocommit=True,
                 cursor_factory=psycopg.RawCursor,
                 row_factory=namedtuple_row,
-                **_KEEPALIVE,
+                application_name="sorbus-heart",
+                **WATCHED,
             )
             # A beat or a rescue that is lost in a crash of the server is made again, so neither waits for the
             # disk; plans are cached while the table is small.
@@ -177,6 +199,14 @@ class Heart:
         conn, self._conn = self._conn, None
         if conn is not None:
             conn.close()
+
+
+def _shut(conn: psycopg.Connection[Any] | None) -> None:
+    import psycopg
+
+    if conn is not None:
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as doubled:
+            doubled.shutdown(socket.SHUT_RDWR)
 
 
 def _as_json(error: SorbusError) -> str:

@@ -100,16 +100,6 @@ class JobRunner:
             timeout=timeout,
             threads=threads,
         )
-        self._steward_line = Line(url)
-        self._steward = Steward(
-            self._steward_line,
-            self._dispatcher,
-            self._ledger,
-            node=self.node,
-            every=beat_every,
-            wake=self._wake_all,
-        )
-        self._clock = Clock(self._steward_line, crons, wake=self._wake_all)
         self._heart = Heart(
             url,
             node=self.node,
@@ -120,6 +110,18 @@ class JobRunner:
             rescued=self._rescued,
             watch_processes=watch_processes,
         )
+        self._steward_line = Line(url)
+        self._steward = Steward(
+            self._steward_line,
+            self._dispatcher,
+            self._ledger,
+            node=self.node,
+            every=beat_every,
+            wake=self._wake_all,
+            watch=self._heart.look,
+        )
+        self._claims = oban_hooks.Claims(url, node=self.node)
+        self._clock = Clock(self._steward_line, crons, wake=self._wake_all)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool: AsyncConnectionPool[Any] | None = None
         self._oban: Oban | None = None
@@ -135,6 +137,7 @@ class JobRunner:
         self._loop = asyncio.get_running_loop()
         self._pool = await oban_hooks.open_pool(self._url, size=self._pool_size)
         try:
+            await self._claims.open()
             await asyncio.to_thread(self._heart.start)
             self._ledger.start()
             self._oban = oban_hooks.make_oban(
@@ -176,7 +179,8 @@ class JobRunner:
         self._tasks = []
         if self._oban is not None:
             oban, self._oban = self._oban, None
-            await oban.stop()
+            await oban_hooks.stop(oban)
+            await self._dispatcher.stop()
         if not await self._ledger.flush(10):
             logger.warning("node %s stops before all outcomes were written; those jobs run again", self.node)
         await self._ledger.stop()
@@ -185,6 +189,7 @@ class JobRunner:
             await self.waker.close()
         for line in (self._line, self._steward_line):
             await line.close()
+        await self._claims.close()
         if self._pool is not None:
             pool, self._pool = self._pool, None
             await pool.close()

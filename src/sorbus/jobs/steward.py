@@ -34,6 +34,7 @@ class Steward:
         node: this node.
         every: seconds between two looks.
         wake: called with the queues that got jobs back.
+        watch: called once per beat, whether the database answers or not.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Steward:
         node: str,
         every: float,
         wake: Callable[[frozenset[str]], None],
+        watch: Callable[[], None] = lambda: None,
     ) -> None:
         self._conn = conn
         self._dispatcher = dispatcher
@@ -52,6 +54,7 @@ class Steward:
         self._node = node
         self._every = every
         self._wake = wake
+        self._watch = watch
         self._strays: set[tuple[int, int]] = set()
         self._lost: set[tuple[int, int]] = set()
 
@@ -59,6 +62,7 @@ class Steward:
         """Run until cancelled."""
         while True:
             await asyncio.sleep(self._every)
+            self._watch()
             try:
                 await self.look()
             except (*BROKEN, asyncpg.PostgresError) as error:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
-from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.faults import translate_limited
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json, storable
 from sorbus.data_layers.postgres.pool import Pool
@@ -159,7 +159,7 @@ class DatabaseSink:
             async with self.pool.connection() as connection:
                 return await connection.fetch(_sql(name), *args)
         except Exception as error:
-            known = translate(error)
+            known = translate_limited(error)
             if known is None:
                 raise
             raise known from error

@@ -3,6 +3,7 @@
 from sorbus.pipelines.application import PIPELINES, pipeline_application
 from sorbus.pipelines.builtin import BUILTIN, document_extraction, email_analysis
 from sorbus.pipelines.component import Pipelines
+from sorbus.pipelines.definition.limits import Limit, Rate, limit
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.definition.stages import (
     Approval,
@@ -12,6 +13,7 @@ from sorbus.pipelines.definition.stages import (
     StageFailure,
     approval,
     for_each,
+    nested,
     pause,
     repeat,
     signal,
@@ -29,8 +31,10 @@ __all__ = [
     "Content",
     "Definition",
     "EventKind",
+    "Limit",
     "Pipeline",
     "Pipelines",
+    "Rate",
     "Result",
     "Run",
     "RunEvent",
@@ -46,6 +50,8 @@ __all__ = [
     "document_extraction",
     "email_analysis",
     "for_each",
+    "limit",
+    "nested",
     "pause",
     "pipeline_application",
     "repeat",

@@ -10,6 +10,7 @@ from sorbus.llm.calls import LlmCall
 from sorbus.llm.config import ModelConfig
 from sorbus.pipelines.builtin import BUILTIN, DocumentExtraction, EmailAnalysis
 from sorbus.pipelines.component import ClientFactory, Pipelines
+from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.definition.stages import AnyAction
 from sorbus.pipelines.resources.content import Content
@@ -41,6 +42,7 @@ def pipeline_application(
     models: ModelConfig | str | ClientFactory = "local:default",
     blocks: Sequence[AnyAction] | None = None,
     concurrency: int = 8,
+    limits: Sequence[Limit] = (),
     run_jobs: bool = True,
     job_options: dict[str, Any] | None = None,
     **options: Any,
@@ -54,12 +56,15 @@ def pipeline_application(
         blocks: the actions that the users of the application may compose pipelines of; by default those of
             `pipelines`.
         concurrency: how many runs this process advances at once.
+        limits: how much work of stages may be under way, on all nodes together.
         run_jobs: False makes a process that starts runs and leaves the work to others.
         job_options: options of `JobRunner`, such as `dead_after`.
         options: those of `Sorbus`.
     """
     jobs = Jobs(run=run_jobs, **(job_options or {}))
-    parts = Pipelines(pipelines, jobs=jobs, models=models, concurrency=concurrency, blocks=blocks)
+    parts = Pipelines(
+        pipelines, jobs=jobs, models=models, concurrency=concurrency, blocks=blocks, limits=limits
+    )
     app = Sorbus(domains=[PIPELINES, *domains], components=[parts, jobs], **options)
     app.provide(Jobs, jobs)
     return app

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
-
-from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.faults import DRIVER_ERRORS
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.pool import Pool
@@ -23,7 +22,6 @@ from sorbus.errors.pipelines import (
     InvalidDefinition,
     NoSuchContent,
     NoSuchPipeline,
-    NothingAwaited,
     PipelinesNotStarted,
     ReservedPipeline,
     RunKeepsDying,
@@ -31,20 +29,25 @@ from sorbus.errors.pipelines import (
 )
 from sorbus.jobs.component import Jobs
 from sorbus.jobs.inspection import cancel_job
+from sorbus.jobs.line import FORSAKEN
 from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
 from sorbus.pipelines.definition.dynamic import pipeline_from
+from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import DEFAULT_QUEUE, Pipeline
 from sorbus.pipelines.definition.registry import Registry
-from sorbus.pipelines.definition.stages import AnyAction, Await
+from sorbus.pipelines.definition.stages import AnyAction
 from sorbus.pipelines.resources.run import Definition, Run
 from sorbus.pipelines.resources.starting import Defined, Starter
-from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
+from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.running.advance import Advancer
 from sorbus.pipelines.running.events import EventKind, Observer
+from sorbus.pipelines.running.family import Parents, abandon
+from sorbus.pipelines.running.giving import checked_value, given, not_awaited, typed
 from sorbus.pipelines.running.live import Live
+from sorbus.pipelines.running.permits import Freed, Permits, by_name
 from sorbus.pipelines.running.sql import sql
 from sorbus.pipelines.running.store import RunStore
 from sorbus.scope import EveryTenant, Scope, tenant_key
@@ -60,7 +63,10 @@ ClientFactory = Callable[[CallSink], ModelClient]
 _REPAIR_EVERY = 60.0
 # Begins, checkpoints, model calls and their look-ups each keep one busy; the rest is room to breathe.
 _CONNECTIONS = 6
+# Of a statement that takes this long, the answer will not come: the link to the server hangs.
+_STATEMENT_SECONDS = 20.0
 _LOST_AFTER = 120.0
+_DEPLOY_LOOKS = 10
 # Claims, not failures: a lease that dies with its process this often takes its process down with it.
 _MOST_CLAIMS = 20
 
@@ -76,9 +82,11 @@ class Pipelines(Starter):
         models: a model's name, a configuration, or a function that makes a client over a sink; by default the
             embedded local model.
         concurrency: how many runs this process advances at once.
+        limits: how much work may be under way, on all nodes together; give the same ones to every node.
 
     Raises:
         DuplicatePipeline: two definitions bear one name and one version.
+        BadLimit: two limits bear one name.
     """
 
     def __init__(
@@ -89,29 +97,41 @@ class Pipelines(Starter):
         models: ModelConfig | str | ClientFactory = "local:default",
         concurrency: int = 8,
         blocks: Sequence[AnyAction] | None = None,
+        limits: Sequence[Limit] = (),
     ) -> None:
         self.registry = Registry(pipelines, blocks)
         self.jobs = jobs
         self.concurrency = concurrency
+        self.limits = tuple(by_name(limits).values())
         self._given = models
         self._client: ModelClient | None = None
         self._app: Sorbus | None = None
         self._pool: Pool | None = None
         self._advancer: Advancer | None = None
-        self._repair: asyncio.Task[None] | None = None
+        self._permits: Permits | None = None
+        self._parents: Parents | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._observers: list[Observer] = []
         self._live: Live | None = None
+        self._unknown: Counter[UUID] = Counter()
 
     def system_scripts(self) -> tuple[SystemScript, ...]:
-        """The jobs' tables, and the index by which a run finds its job."""
-        return (*self.jobs.system_scripts(), SystemScript("pipelines", 1, sql("install")))
+        """The jobs' tables, the index by which a run finds its job, and the tables of the limits."""
+        return (
+            *self.jobs.system_scripts(),
+            SystemScript("pipelines", 1, sql("install")),
+            SystemScript("pipelines", 2, sql("install_limits")),
+        )
 
     async def start(self, app: Sorbus) -> None:
         """Publish the definitions, make the model client, and register the handler of the jobs."""
         self._app = app
         # Plans are cached while the tables are small; without seqscan off they would stay slow when a burst arrives.
         self._pool = app.database.further_pool(
-            size=_CONNECTIONS, application_name="sorbus-pipelines", settings={"enable_seqscan": "off"}
+            size=_CONNECTIONS,
+            application_name="sorbus-pipelines",
+            settings={"enable_seqscan": "off", **FORSAKEN},
+            statement_timeout=_STATEMENT_SECONDS,
         )
         sink = DatabaseSink(self._pool)
         given = self._given
@@ -123,20 +143,38 @@ class Pipelines(Starter):
         self._live = Live(
             lambda run_id, tenant, what: app.announce(Run, {"id": run_id}, action=what, tenant=tenant)
         )
-        self._advancer = Advancer(app, RunStore(self._pool), sink, self.registry, self._observers, self._live)
+        self._permits = Permits(self._pool, self.limits, woken=self._live.say, wake=self.jobs.wake)
+        self._parents = Parents(self._permits.tell)
+        self._advancer = Advancer(
+            app,
+            RunStore(self._pool),
+            sink,
+            self.registry,
+            self._observers,
+            self._live,
+            self._permits,
+            self._parents,
+        )
         # What users compose runs in the default queue.
         for queue in {DEFAULT_QUEUE, *(each.queue for each in self.registry.pipelines.values())}:
             self.jobs.register(WORKER, self._advancer, queue=queue, limit=self.concurrency)
         await self._publish(app)
-        self._repair = asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")
+        self._tasks = [asyncio.create_task(self._repair_forever(), name="sorbus-pipelines-repair")]
+        if self.limits:
+            self._tasks.append(asyncio.create_task(self._permits.run(), name="sorbus-pipelines-limits"))
 
     async def stop(self) -> None:
         """Stop looking after runs; those under way go on elsewhere or at the next start."""
-        repair, self._repair = self._repair, None
-        if repair is not None:
-            repair.cancel()
-            with suppress(asyncio.CancelledError):
-                await repair
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        parents, self._parents = self._parents, None
+        if parents is not None:
+            await parents.close()
+        permits, self._permits = self._permits, None
+        if permits is not None:
+            await permits.close()
         live, self._live = self._live, None
         if live is not None:
             await live.close()
@@ -170,6 +208,19 @@ class Pipelines(Starter):
             )
 
     # what the actions of Run ask for
+
+    def check_input(self, pipeline: str, version: int, value: Any) -> Any:
+        """What a run of a pipeline in code is started with, as plain data.
+
+        Raises:
+            InvalidInput: it is not of the type that the pipeline declares, or the pipeline takes nothing.
+        """
+        found = self.registry.pipelines.get((pipeline, version))
+        if found is None or found.input is None:
+            if value is not None:
+                raise InvalidInput("Run.start", "input", problem="This pipeline takes no input.")
+            return None
+        return typed(found.input, value, "Run.start", ("input",))
 
     def version_of(self, pipeline: str) -> int:
         """The current version of a pipeline.
@@ -269,6 +320,15 @@ class Pipelines(Starter):
             await connection.execute(sql("cancel_stages"), run.id)
             for row in await connection.fetch(sql("job_of_run"), str(run.id)):
                 await cancel_job(connection, row["id"])
+        opened = app.engine.transaction_of_task()
+        if opened is not None:
+            opened.on_commit.append(partial(self._cancelled, run.id, run.parent_id))
+
+    async def _cancelled(self, run_id: UUID, parent_id: UUID | None) -> None:
+        if self._permits is not None and self.limits:
+            self._permits.free_soon(Freed(run_id))
+        if self._parents is not None and parent_id is not None:
+            self._parents.wake(parent_id)
 
     async def forkable(self, run: Any, stage: str, outputs: Mapping[str, Any]) -> None:
         """Check that a run can be forked at a stage, with some outputs edited.
@@ -285,7 +345,7 @@ class Pipelines(Starter):
                 raise BadFork(
                     stage, f"`{name}` is no stage before it", at=("fork_outputs", name), allowed=kept
                 )
-            _typed(pipeline.plans[name].gives, value, "Run.fork", ("fork_outputs", name))
+            typed(pipeline.plans[name].gives, value, "Run.fork", ("fork_outputs", name))
 
     async def copy_stages(self, run: Any) -> None:
         """Give a fork what it keeps of the run that it comes from."""
@@ -329,15 +389,20 @@ class Pipelines(Starter):
         app = self._need_app()
         layer = app.engine.layers["postgres"]
         pipeline = await self._pipeline_of(run)
-        plain = _checked(pipeline, stage, value)
+        plain = checked_value(pipeline, stage, value)
         async with app.engine.transaction(nested=True) as opened:
             connection = await opened.session(layer)
             await layer.look(connection, scope.tenant)
-            row = await _given(connection, run.id, stage, plain)
+            row = await given(connection, run.id, stage, plain)
             if row is None:
-                raise await _not_awaited(connection, run.id, stage, pipeline)
+                raise await not_awaited(connection, run.id, stage, pipeline)
             if row["state"] != RunState.PAUSED:
                 await self.nudge(run)
+            opened.on_commit.append(partial(self._said, run.id, run.tenant))
+
+    async def _said(self, run_id: UUID, tenant: str) -> None:
+        if self._live is not None:
+            self._live.say(run_id, tenant)
 
     def _need_pool(self) -> Pool:
         if self._pool is None:
@@ -355,8 +420,10 @@ class Pipelines(Starter):
         while True:
             try:
                 await self.repair()
-            except DatabaseFault as error:
+            except (DatabaseFault, *DRIVER_ERRORS) as error:
                 logger.warning("runs without a job were not looked for: %s", error)
+            except Exception:
+                logger.exception("runs without a job were not looked for")
             await asyncio.sleep(_REPAIR_EVERY)
 
     async def repair(self, *, older_than: float = _LOST_AFTER) -> int:
@@ -381,51 +448,15 @@ class Pipelines(Starter):
                     if held and not await connection.fetch(sql("job_of_run"), str(run_id)):
                         await self._enqueue(run_id, tenant, name, version, definition_id)
             except (UnknownPipelineVersion, InvalidDefinition) as error:
-                await store.fail_run(run_id, error.to_dict())
+                # Another node may know it, as in a deploy; it looks as often as this one.
+                self._unknown[run_id] += 1
+                node = "" if self.jobs.runner is None else self.jobs.runner.node
+                if self._unknown[run_id] > _DEPLOY_LOOKS or not await store.other_nodes(node):
+                    await store.fail_run(run_id, error.to_dict())
+        for run_id, tenant in await store.orphans():
+            await abandon(app, run_id, tenant)
         return len(found)
 
 
 async def _row(connection: Any, definition_id: UUID) -> Any:
     return await connection.fetchrow(sql("definition"), definition_id)
-
-
-async def _given(connection: Any, run_id: Any, stage: str, value: Any) -> Any:
-    try:
-        return await connection.fetchrow(sql("give"), run_id, stage, value)
-    except Exception as error:
-        known = translate(error)
-        if known is None:
-            raise
-        raise known from error
-
-
-async def _not_awaited(connection: Any, run_id: Any, stage: str, pipeline: Pipeline) -> NothingAwaited:
-    """Why a run does not take a value for a stage that waits for one."""
-    awaited = [each.name for each in pipeline.stages if isinstance(each.work, Await)]
-    row = await connection.fetchrow(sql("awaiting"), run_id, awaited)
-    if row is None or row["state"] not in OPEN_RUNS:
-        return NothingAwaited(stage, why="the run has ended", allowed=())
-    return NothingAwaited(stage, why="it has got one, or does not need it any more", allowed=row["open"])
-
-
-def _checked(pipeline: Pipeline, stage: str, value: Any) -> Any:
-    """A value for a stage, as plain data of the type that it waits for."""
-    awaited = {each.name: each.work.type for each in pipeline.stages if isinstance(each.work, Await)}
-    if stage not in awaited:
-        why = "it is no stage that waits for a value" if pipeline.stage(stage) else "there is no such stage"
-        raise NothingAwaited(stage, why=why, allowed=awaited)
-    return _typed(awaited[stage], value, "Run.give", ("value",))
-
-
-def _typed(kind: Any, value: Any, action: str, at: tuple[str, ...]) -> Any:
-    """A value as plain data of a type.
-
-    Raises:
-        InvalidInput: it is not of the type.
-    """
-    adapter: TypeAdapter[Any] = TypeAdapter(kind)
-    try:
-        return adapter.dump_python(adapter.validate_python(value), mode="json")
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInput(action, at[0], problem=first["msg"], at=(*at[1:], *first["loc"])) from error

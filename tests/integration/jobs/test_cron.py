@@ -46,7 +46,11 @@ async def test_two_clocks_insert_one_job_when_the_minute_begins(conn: Any, jobs_
     woken: list[frozenset[str]] = []
     conns = [await asyncpg.connect(jobs_url) for _ in range(2)]
     crons = [Cron("tidy", "@hourly", NewJob("tidy"))]
-    clocks = [Clock(each, crons, wake=woken.append, now=lambda: datetime.now(UTC) + shift) for each in conns]
+
+    async def now() -> datetime:
+        return datetime.now(UTC) + shift
+
+    clocks = [Clock(each, crons, wake=woken.append, now=now) for each in conns]
     tasks = [asyncio.create_task(clock.run()) for clock in clocks]
     await asyncio.sleep(0.1)
     assert await list_jobs(conn) == []
@@ -63,9 +67,11 @@ async def test_two_clocks_insert_one_job_when_the_minute_begins(conn: Any, jobs_
 async def test_minutes_that_a_blocked_loop_missed_are_made_up_for(conn: Any) -> None:
     times = iter([NOON, NOON + timedelta(minutes=1), NOON + timedelta(minutes=3, seconds=1)])
     last = NOON + timedelta(minutes=3, seconds=30)
-    clock = Clock(
-        conn, [Cron("tidy", "* * * * *", NewJob("tidy"))], wake=lambda _: None, now=lambda: next(times, last)
-    )
+
+    async def now() -> datetime:
+        return next(times, last)
+
+    clock = Clock(conn, [Cron("tidy", "* * * * *", NewJob("tidy"))], wake=lambda _: None, now=now)
     task = asyncio.create_task(clock.run())
     await until(lambda: conn.is_closed() or task.done() or True)
     await asyncio.sleep(0.5)

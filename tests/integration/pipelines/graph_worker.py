@@ -1,4 +1,8 @@
-"""A process that works on random graphs until it is killed: `graph_worker PLAN-AS-JSON`."""
+"""A process that works on random graphs until it is killed: `graph_worker PLAN-AS-JSON`.
+
+The plan names the database, the seeds of the graphs and the pace; it may say by how many hours the wall clock of the
+process is off, and that it jumps.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 
 from tests.integration.pipelines.helpers import application
 from tests.integration.pipelines.random_graphs import CHANCE, Pace, random_pipeline
+from tests.integration.pipelines.skew import jumping, shift
 
 LIFETIME = 90.0
 
@@ -23,8 +28,12 @@ async def main(plan: dict[str, Any]) -> None:
         concurrency=4,
         pool_size=3,
         services={Pace: Pace(plan["pace"])},
+        job_options=plan.get("job_options", {}),
     )
-    async with asyncio.timeout(LIFETIME), app:
+    async with asyncio.timeout(plan.get("lifetime", LIFETIME)), app:
+        hours = plan.get("hours_off", 0.0)
+        if hours:
+            shift(jumping(hours) if plan.get("jumps") else lambda: hours * 3600)
         print("ready", flush=True)
         await asyncio.Event().wait()
 

@@ -117,6 +117,13 @@ class Shapes(Resource):
 
     @action.generic
     @classmethod
+    async def shout(cls, scope: Scope, input: str) -> str:
+        """A stage that takes what the run was started with: by default, it gives it in capitals."""
+        found: str = await scope.get(Doing).work(scope, input, input.upper())
+        return found
+
+    @action.generic
+    @classmethod
     async def line(cls, scope: Scope, item: list[int]) -> list[int]:
         """A stage for each line of a table: by default, the line doubled."""
         found: list[int] = await scope.get(Doing).work(scope, item, [2 * each for each in item])

@@ -187,7 +187,7 @@ def test_a_trigger_on_an_action_that_needs_inputs_is_a_definition_error() -> Non
         open: Attr[bool] = attribute(default=False)
 
         @action.update
-        def turn(self, scope: Scope, open: bool) -> None:  # noqa: A002
+        def turn(self, scope: Scope, open: bool) -> None:
             """Open or close it."""
 
         storage = Postgres("boxes")

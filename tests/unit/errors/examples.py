@@ -188,6 +188,14 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "bad-fork": {"name": "clasify", "why": "there is no such stage", "at": ("fork_stage",)},
     "bad-job-option": {"allowed": "a whole number from 1 to 20"},
     "bad-project-name": {"name": "3 Shops"},
+    "nested-run-failed": {
+        "pipeline": "report",
+        "stage": "review",
+        "run": "0197",
+        "state": "failed",
+        "error": {"message": "No price."},
+    },
+    "bad-limit": {"name": "reading", "why": "at_once=0", "allowed": "1 or more"},
     "bad-stage-option": {"name": "classify", "option": "attempts", "value": 0, "allowed": "1 or more"},
     "broken-migration": {"name": "0002_score"},
     "condition-undecided": {
@@ -221,6 +229,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "model-hash-mismatch": {"name": "qwen", "expected": "1f3b…", "found": "9c0a…"},
     "model-not-fetched": {"name": "qwen", "size": 1_117_000_000},
     "name-too-long": {"where": "Run.a_very_long_name"},
+    "no-jobs": {"name": "shop"},
     "no-pipelines": {"name": "shop.app:app"},
     "no-such-items": {"place": "extract.parts", "found": "a value of type str"},
     "no-such-job-handler": {"worker": "greeet"},

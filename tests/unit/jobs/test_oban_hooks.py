@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib.resources import files
 
 import oban
@@ -19,6 +20,7 @@ from oban.schema import install_sql
 from sorbus.jobs import JobState as OurJobState
 from sorbus.jobs.dispatch import Dispatcher
 from sorbus.jobs.oban_hooks import SIGNAL_CHANNEL
+from sorbus.jobs.sql import sql
 from sorbus.jobs.waker import INSERT_CHANNEL
 
 
@@ -85,6 +87,21 @@ def test_a_claim_sets_what_the_fence_compares() -> None:
     for part in ("attempt = oj.attempt + 1", "attempted_at = timezone('UTC', now())", "state = 'executing'"):
         assert part in claim
     assert '"attempted_by": [node, uuid]' in inspect.getsource(oban._query.Query.fetch_jobs)
+
+
+def test_queues_claim_through_the_extension_that_we_take_the_place_of() -> None:
+    assert 'use_ext("producer.get_jobs", _get_jobs, self)' in inspect.getsource(Producer._get_jobs)
+    kept = inspect.getsource(Producer.__init__)
+    for name in ("_limit", "_node", "_queue", "_running_jobs", "_uuid"):
+        assert f"self.{name} = " in kept
+    assert "self._running_jobs[job.id] = (job, task)" in inspect.getsource(Producer._produce)
+    ours = sql("claim")
+    theirs = files("oban.queries").joinpath("fetch_jobs.sql").read_text()
+    fields = re.findall(r"oj\.(\w+)", theirs.partition("RETURNING")[2])
+    assert re.findall(r"j\.(\w+)", ours.partition("RETURNING")[2]) == fields
+    for part in ("attempted_at = timezone('UTC', now())", "state = 'executing'", "attempt < "):
+        assert part in ours
+        assert part in theirs
 
 
 def test_channels_and_payloads_are_the_same() -> None:

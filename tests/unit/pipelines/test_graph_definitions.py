@@ -27,6 +27,7 @@ from sorbus.pipelines import (
     StageFailure,
     approval,
     for_each,
+    nested,
     pause,
     repeat,
     signal,
@@ -52,6 +53,16 @@ class Press(Resource):
     @classmethod
     async def mend(cls, scope: Scope, scan: Page) -> Page:
         return scan
+
+    @action.generic
+    @classmethod
+    async def shout(cls, scope: Scope, input: str) -> str:
+        return input.upper()
+
+    @action.generic
+    @classmethod
+    async def table(cls, scope: Scope, content: StageContent) -> list[int]:
+        return []
 
     @action.generic
     @classmethod
@@ -206,3 +217,45 @@ def test_a_rich_graph_as_text_and_as_data() -> None:
         {"name": "yes", "signal": {"within": 60}},
         {"name": "line", "action": "Press.line", "attempts": 3, "for_each": {"limit": 2, "keep_going": True}},
     ]
+
+
+def test_a_nested_pipeline_takes_and_gives_what_it_declares() -> None:
+    inner = Pipeline("inner", input=str, stages=[stage(Press.shout)])
+    outer = Pipeline.graph(
+        "outer", stages=[scan, nested(inner, over=lambda scan: scan.lines, keep_going=True)]
+    )
+    assert outer.plans["inner"].gives == list[str | None]
+    assert outer.inner == (inner,)
+    assert outer.to_data()["stages"][1]["nested"] == {
+        "pipeline": "inner", "version": 1, "limit": 8, "keep_going": True,
+    }  # fmt: skip
+    assert outer.draw().splitlines()[1] == "inner <- scan"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "takes `input` as str; the stage gives nothing"),
+        (
+            {"given": lambda scan: scan.lines},
+            r"takes `input` as str; the place `scan.lines` gives list\[str\]",
+        ),
+        ({"over": lambda table: table}, r"takes `input` as str; the list `table` gives int"),
+    ],
+)
+def test_a_nested_pipeline_is_given_what_it_takes(options: Any, message: str) -> None:
+    inner = Pipeline("inner", input=str, stages=[stage(Press.shout)])
+    with pytest.raises(StageInputMismatch, match=message):
+        Pipeline.graph("outer", stages=[scan, stage(Press.table), nested(inner, **options)])
+
+
+def test_what_takes_nothing_is_given_nothing_and_not_in_two_ways() -> None:
+    inner = Pipeline("inner", stages=[scan])
+    with pytest.raises(StageInputMismatch, match="as nothing"):
+        Pipeline.graph("outer", stages=[scan, nested(inner, given=lambda scan: scan.lines)])
+    with pytest.raises(BadStageOption, match="nothing beside `over`"):
+        nested(inner, given="scan.lines", over="scan.lines")
+    with pytest.raises(UnknownStage, match="output"):
+        Pipeline("other", stages=[scan], output="spilt")
+    with pytest.raises(UnknownStageInput):
+        Pipeline("none", stages=[stage(Press.shout)])

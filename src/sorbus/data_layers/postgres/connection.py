@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
@@ -24,6 +25,7 @@ from sorbus.errors.database import BadDatabaseUrl, DatabaseUnavailable
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
+_WATCH = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
 
 type Row = asyncpg.Record
 type DriverConnection = asyncpg.Connection[asyncpg.Record]
@@ -107,8 +109,24 @@ def checked_url(url: str) -> str:
 def place(url: str) -> str:
     """Where a URL points, for messages: no user, no password."""
     parts: SplitResult = urlsplit(url)
-    socket = next((each[5:] for each in parts.query.split("&") if each.startswith("host=")), "")
-    return f"{parts.netloc.rpartition('@')[2] or socket or 'localhost'}{parts.path}"
+    folder = next((each[5:] for each in parts.query.split("&") if each.startswith("host=")), "")
+    return f"{parts.netloc.rpartition('@')[2] or folder or 'localhost'}{parts.path}"
+
+
+def keep_watch(connection: DriverConnection) -> None:
+    """Have the kernel notice within about ten seconds that the way to the server is cut.
+
+    Without it a connection whose packets vanish is waited on for a quarter of an hour, or for ever.
+    """
+    found: Any = connection
+    opened: socket.socket | None = found._transport.get_extra_info("socket")
+    if opened is None or opened.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _WATCH.items():
+        option = getattr(socket, name, None)  # not every system has each of them
+        if option is not None:
+            opened.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def open_connection(
@@ -116,6 +134,7 @@ async def open_connection(
     *,
     seconds: float,
     statement_cache: int = 512,
+    statement_timeout: float | None = None,
     application_name: str = "sorbus",
     settings: Mapping[str, str] | None = None,
     kind: type[DriverConnection] = asyncpg.Connection,
@@ -126,6 +145,7 @@ async def open_connection(
         url: as `checked_url` returns it.
         seconds: how long the server may take to answer.
         statement_cache: prepared statements kept per connection; 0 behind a pooler in transaction mode.
+        statement_timeout: seconds after which a statement is given up with TimeoutError; None for no limit.
         application_name: what `pg_stat_activity` shows.
         settings: further settings of the session.
         kind: the class of the connection.
@@ -135,8 +155,10 @@ async def open_connection(
         connection_class=kind,
         timeout=seconds,
         statement_cache_size=statement_cache,
+        command_timeout=statement_timeout,
         server_settings={**(settings or {}), "TimeZone": "UTC", "application_name": application_name},
     )
+    keep_watch(connection)
     try:
         await connection.set_type_codec(
             "jsonb", schema="pg_catalog", encoder=encode_jsonb, decoder=decode_jsonb, format="binary"
@@ -155,6 +177,7 @@ async def open_patiently(
     *,
     seconds: float,
     statement_cache: int = 512,
+    statement_timeout: float | None = None,
     application_name: str = "sorbus",
     settings: Mapping[str, str] | None = None,
     revive: Callable[[], Awaitable[None]] | None = None,
@@ -166,6 +189,7 @@ async def open_patiently(
         url: as `checked_url` returns it.
         seconds: how long to try.
         statement_cache: prepared statements kept per connection.
+        statement_timeout: seconds after which a statement is given up.
         application_name: what `pg_stat_activity` shows.
         settings: further settings of the session.
         revive: called after a failed try (the embedded server starts again).
@@ -184,6 +208,7 @@ async def open_patiently(
                 url,
                 seconds=seconds,
                 statement_cache=statement_cache,
+                statement_timeout=statement_timeout,
                 application_name=application_name,
                 settings=settings,
                 kind=kind,

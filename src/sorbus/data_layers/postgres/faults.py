@@ -70,6 +70,13 @@ def translate(exc: BaseException) -> SorbusError | None:
     return None
 
 
+def translate_limited(exc: BaseException) -> SorbusError | None:
+    """As `translate`, for statements on a pool with a `statement_timeout`: no answer in time is an outage."""
+    if isinstance(exc, TimeoutError):
+        return DatabaseUnavailable("a statement was not answered in time")
+    return translate(exc)
+
+
 def translate_connect(exc: BaseException, *, where: str, waited: float | None = None) -> SorbusError | None:
     """The typed leaf for what opening a connection raised, or None for a foreign exception.
 

@@ -76,6 +76,7 @@ class Pool:
         reconnect_timeout: seconds to try to reach a server that is away before DatabaseUnavailable.
         close_timeout: seconds that `close` waits for lent connections.
         statement_cache: prepared statements per connection; 0 behind a pooler in transaction mode.
+        statement_timeout: seconds after which a statement is given up with TimeoutError; None for no limit.
         application_name: what `pg_stat_activity` shows.
         settings: further settings of every session, such as `{"enable_seqscan": "off"}`.
         revive: called when the server cannot be reached, before the next try (the embedded server starts
@@ -93,6 +94,7 @@ class Pool:
         reconnect_timeout: float = 10.0,
         close_timeout: float = 10.0,
         statement_cache: int = 512,
+        statement_timeout: float | None = None,
         application_name: str = "sorbus",
         settings: Mapping[str, str] | None = None,
         revive: Callable[[], Awaitable[None]] | None = None,
@@ -103,15 +105,13 @@ class Pool:
         self.url = checked_url(url)
         self.size = size
         self._min_size = min(min_size, size)
-        self._acquire_timeout = acquire_timeout
-        self._reconnect_timeout = reconnect_timeout
+        self._acquire_timeout, self._reconnect_timeout = acquire_timeout, reconnect_timeout
         self._close_timeout = close_timeout
-        self._statement_cache = statement_cache
+        self._statement_cache, self._statement_timeout = statement_cache, statement_timeout
         self._application_name = application_name
         self._settings, self._revive = settings, revive
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-        self._slots = 0
+        self._closed, self._slots = False, 0
         self._idle: list[DriverConnection] = []
         self._busy: set[DriverConnection] = set()
         self._stale: set[DriverConnection] = set()
@@ -291,9 +291,8 @@ class Pool:
         if self._closed:
             raise PoolClosed
         loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
+        self._loop = self._loop or loop
+        if self._loop is not loop:
             raise PoolForeignLoop
 
     async def _wait(self) -> DriverConnection:
@@ -361,6 +360,7 @@ class Pool:
             self.url,
             seconds=self._reconnect_timeout,
             statement_cache=self._statement_cache,
+            statement_timeout=self._statement_timeout,
             application_name=application_name,
             settings=None if plain else self._settings,
             revive=self._revive,

@@ -30,3 +30,8 @@ WHERE (meta ->> 'unique_key') IS NOT NULL
 CREATE INDEX IF NOT EXISTS sorbus_jobs_spent
 ON public.oban_jobs (id)
 WHERE state = 'available' AND attempt >= max_attempts;
+
+-- How claims let tenants take turns. It holds waiting jobs only.
+CREATE INDEX IF NOT EXISTS sorbus_jobs_turns
+ON public.oban_jobs (queue, priority, (coalesce(meta ->> 'tenant', '')), scheduled_at, id)
+WHERE state = 'available';

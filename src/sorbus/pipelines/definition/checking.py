@@ -24,11 +24,13 @@ from sorbus.pipelines.definition.outputs import bare, element_of, may_be_none
 from sorbus.pipelines.definition.stages import (
     CONTENT,
     FAILURE,
+    INPUT,
     ITEM,
     RESERVED,
     AnyAction,
     Await,
     ForEach,
+    Nested,
     Pause,
     Repeat,
     Stage,
@@ -48,16 +50,18 @@ class StagePlan:
         gives: the type of its output.
         over: where the list of a `for_each` is.
         until: what ends a `repeat`.
+        given: where what a nested run is started with is.
     """
 
     stage: Stage
     gives: Any
     over: Selection | None = None
     until: Condition | None = None
+    given: Selection | None = None
 
 
 def checked(
-    pipeline: str, stages: Sequence[Stage], *, ordered: bool
+    pipeline: str, stages: Sequence[Stage], *, ordered: bool, input_type: Any = None
 ) -> tuple[Graph, Mapping[str, StagePlan]]:
     """The graph of some stages and the plan of each.
 
@@ -69,13 +73,14 @@ def checked(
     for position, each in enumerate(stages):
         if each.name in RESERVED or any(each.name == other.name for other in stages[:position]):
             raise DuplicateStage(pipeline, each.name)
-    return _Check(pipeline, stages, ordered=ordered).result()
+    return _Check(pipeline, stages, ordered=ordered, input_type=input_type).result()
 
 
 class _Check:
     """One pipeline under check."""
 
-    def __init__(self, pipeline: str, stages: Sequence[Stage], *, ordered: bool) -> None:
+    def __init__(self, pipeline: str, stages: Sequence[Stage], *, ordered: bool, input_type: Any) -> None:
+        self.input_type = input_type
         self.pipeline = pipeline
         self.stages = stages
         self.ordered = ordered
@@ -114,6 +119,12 @@ class _Check:
         match stage.work:
             case ForEach(over=over):
                 plan = replace(plan, over=self._selection(over, stage))
+            case Nested(given=given, over=over):
+                plan = replace(
+                    plan,
+                    over=None if over is None else self._selection(over, stage),
+                    given=None if given is None else self._selection(given, stage),
+                )
             case Repeat(until=until):
                 own = {stage.name: self.gives[stage.name]}
                 plan = replace(plan, until=self._condition(until, own, stage))
@@ -138,7 +149,11 @@ class _Check:
         edges: list[Edge] = [*self._taken(stage)]
         if plan.over is not None:
             edges.append(Edge(plan.over.stage))
-            self._check_item(stage, plan.over)
+            self._check_list(stage, plan.over)
+        if plan.given is not None:
+            edges.append(Edge(plan.given.stage))
+        if isinstance(stage.work, Nested):
+            self._check_nested(stage, stage.work, plan)
         for kind, names in ((EdgeKind.HARD, stage.after), (EdgeKind.FAILURE, stage.on_failure)):
             edges.extend(Edge(name, kind) for name in self._known(stage, names))
         when: Condition | None = None
@@ -169,6 +184,7 @@ class _Check:
         earlier = self._earlier(stage)
         special = [CONTENT, *([ITEM] if isinstance(stage.work, ForEach) else [])]
         special += [FAILURE] if stage.on_failure else []
+        special += [INPUT] if self.input_type is not None else []
         for parameter in stage.takes:
             if parameter not in stage.needs:
                 raise UnknownStageInput(
@@ -180,6 +196,8 @@ class _Check:
                 self._fits(stage, need, wanted, self.gives[source], optional=True)
             elif need == FAILURE and need in special:
                 self._fits(stage, need, wanted, StageFailure)
+            elif need == INPUT and need in special:
+                self._fits(stage, need, wanted, self.input_type)
             elif need in special:
                 continue
             elif source not in earlier:
@@ -208,10 +226,28 @@ class _Check:
                 need,
                 wanted=_shown(wanted),
                 given=shown,
-                source=f"the stage `{source}`",
+                source="the pipeline" if need == INPUT else f"the stage `{source}`",
             )
 
-    def _check_item(self, stage: Stage, over: Selection) -> None:
+    def _check_nested(self, stage: Stage, work: Nested, plan: StagePlan) -> None:
+        """What a nested run is started with is of the type that its pipeline declares."""
+        wanted = work.pipeline.input
+        place = plan.given if plan.over is None else plan.over
+        given = None if place is None else place.type if plan.over is None else element_of(place.type)
+        if wanted is None and given is None:
+            return
+        known = given is not None and (isinstance(given, type) or hasattr(given, "__origin__"))
+        if wanted is None or given is None or (known and bare(wanted) != bare(given)):
+            raise StageInputMismatch(
+                self.pipeline,
+                stage.name,
+                INPUT,
+                wanted="nothing" if wanted is None else _shown(wanted),
+                given="nothing" if given is None else _shown(given),
+                source=f"the {'place' if plan.over is None else 'list'} `{place}`" if place else "the stage",
+            )
+
+    def _check_list(self, stage: Stage, over: Selection) -> None:
         element = element_of(over.type)
         if element is None:
             raise StageInputMismatch(
@@ -222,6 +258,8 @@ class _Check:
                 given=_shown(over.type),
                 source=f"the stage `{over.stage}`",
             )
+        if isinstance(stage.work, Nested):
+            return
         if ITEM not in stage.needs:
             raise UnknownStageInput(self.pipeline, stage.name, ITEM, allowed=stage.needs, wanted=True)
         wanted = _annotation(stage.action, ITEM)
@@ -275,6 +313,11 @@ def _gives(stage: Stage) -> Any:
             return None
         case Await(kind):
             return kind
+        case Nested(pipeline, over=over, keep_going=keep_going):
+            found: Any = pipeline.gives
+            return (
+                found if over is None else types.GenericAlias(list, (found | None if keep_going else found,))
+            )
         case ForEach(keep_going=keep_going):
             item: Any = _annotation(stage.action, "return")
             return types.GenericAlias(list, (item | None if keep_going else item,))

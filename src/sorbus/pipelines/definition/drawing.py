@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sorbus.pipelines.definition.graph import Edge, EdgeKind, Graph, Vertex
-from sorbus.pipelines.definition.stages import Await, ForEach, Once, Pause, Repeat, Stage
+from sorbus.pipelines.definition.stages import Await, ForEach, Nested, Once, Pause, Repeat, Stage
 
 _SIGNS = {EdgeKind.HARD: "", EdgeKind.SOFT: "?", EdgeKind.FAILURE: "!"}
 
@@ -78,6 +78,9 @@ def _work(stage: Stage) -> dict[str, Any]:
             return {"repeat": {"at_most": at_most}}
         case Pause(seconds):
             return {"pause": seconds}
+        case Nested(pipeline, over=over, limit=limit, keep_going=keep_going):
+            found: dict[str, Any] = {"pipeline": pipeline.name, "version": pipeline.version}
+            return {"nested": found if over is None else found | {"limit": limit, "keep_going": keep_going}}
         case Await(within=within):
             return {"signal": {"within": within}}
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from sorbus.errors.pipelines import BadStageOption
+from sorbus.errors.pipelines import BadStageOption, UnknownStage
 from sorbus.pipelines.definition.checking import StagePlan, checked
 from sorbus.pipelines.definition.drawing import drawn, to_data
 from sorbus.pipelines.definition.graph import Graph
-from sorbus.pipelines.definition.stages import Stage
+from sorbus.pipelines.definition.stages import Nested, Stage
 from sorbus.pipelines.resources.states import StageState
 
 DEFAULT_QUEUE = "pipelines"
@@ -31,6 +31,8 @@ class Pipeline:
         priority: of its jobs, from 0 (first) to 9.
         side_by_side: how many stages and items of one run are under way at once.
         ordered: whether each stage waits for the one written before it.
+        input: the type of what a run is started with, which its stages take as `input`; None for nothing.
+        output: the stage whose output it gives where it is nested; by default the last one.
 
     Attributes:
         plan: the graph that the stages make.
@@ -57,6 +59,8 @@ class Pipeline:
     priority: int = field(default=0, kw_only=True)
     side_by_side: int = field(default=8, kw_only=True)
     ordered: bool = field(default=True, kw_only=True)
+    input: Any = field(default=None, kw_only=True)
+    output: str = field(default="", kw_only=True)
     plan: Graph = field(init=False, repr=False, compare=False)
     plans: Mapping[str, StagePlan] = field(init=False, repr=False, compare=False)
 
@@ -66,10 +70,13 @@ class Pipeline:
         if self.side_by_side < 1:
             raise BadStageOption(self.name, "side_by_side", self.side_by_side, allowed="1 or more")
         stages = tuple(self.stages)
-        graph, plans = checked(self.name, stages, ordered=self.ordered)
+        graph, plans = checked(self.name, stages, ordered=self.ordered, input_type=self.input)
         object.__setattr__(self, "stages", stages)
         object.__setattr__(self, "plan", graph)
         object.__setattr__(self, "plans", plans)
+        if self.output and self.output not in plans:
+            raise UnknownStage(self.name, "output", self.output, allowed=plans)
+        object.__setattr__(self, "output", self.output or stages[-1].name)
 
     @classmethod
     def graph(cls, name: str, *, stages: Sequence[Stage], **options: Any) -> Self:
@@ -82,6 +89,18 @@ class Pipeline:
             options: those of `Pipeline`.
         """
         return cls(name, stages=stages, ordered=False, **options)
+
+    @property
+    def gives(self) -> Any:
+        """The type of what it gives where it is nested."""
+        return self.plans[self.output].gives
+
+    @property
+    def inner(self) -> tuple[Pipeline, ...]:
+        """The pipelines that its stages are runs of, and those inside them."""
+        works = [each.work for each in self.stages if isinstance(each.work, Nested)]
+        found = [each.pipeline for each in works if isinstance(each.pipeline, Pipeline)]
+        return tuple({id(one): one for each in found for one in (each, *each.inner)}.values())
 
     @property
     def first_states(self) -> list[StageState]:

@@ -32,7 +32,8 @@ class Registry:
     def __init__(self, pipelines: Sequence[Pipeline], blocks: Sequence[AnyAction] | None = None) -> None:
         self.pipelines: dict[tuple[str, int], Pipeline] = {}
         self.current: dict[str, Pipeline] = {}
-        for each in pipelines:
+        # A pipeline that others are made of need not be given by itself.
+        for each in {id(one): one for given in pipelines for one in (given, *given.inner)}.values():
             if self.pipelines.setdefault((each.name, each.version), each) is not each:
                 raise DuplicatePipeline(each.name, each.version)
             known = self.current.get(each.name)

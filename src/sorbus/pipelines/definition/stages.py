@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 from uuid import UUID
 
 from sorbus.errors.pipelines import BadStageOption
@@ -23,7 +23,10 @@ ITEM = "item"
 FAILURE = "failure"
 """The parameter that takes what went wrong, of a stage that starts on a failure."""
 
-RESERVED = frozenset({CONTENT, ITEM, FAILURE})
+INPUT = "input"
+"""The parameter that takes what the run was started with, of a pipeline that declares an input."""
+
+RESERVED = frozenset({CONTENT, ITEM, FAILURE, INPUT})
 
 type AnyAction = GenericAction[Any, Any]
 
@@ -146,7 +149,55 @@ class Await:
     within: float | None = None
 
 
-type Work = Once | ForEach | Repeat | Pause | Await
+class Inner(Protocol):
+    """A pipeline, as a stage that is a run of it sees it."""
+
+    @property
+    def name(self) -> str:
+        """How runs refer to it."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Its version."""
+        ...
+
+    @property
+    def input(self) -> Any:
+        """The type of what a run is started with; None for nothing."""
+        ...
+
+    @property
+    def output(self) -> str:
+        """The stage whose output it gives."""
+        ...
+
+    @property
+    def gives(self) -> Any:
+        """The type of that output."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A run of another pipeline, or one for each item of a list; the stage gives what they gave.
+
+    Attributes:
+        pipeline: the other pipeline.
+        given: the place of its input; None for none.
+        over: the place of the list whose items are the inputs.
+        limit: how many of those runs are open at once.
+        keep_going: a run that fails is None in the list, instead of failing the stage.
+    """
+
+    pipeline: Inner
+    given: Where | None = None
+    over: Where | None = None
+    limit: int = 8
+    keep_going: bool = False
+
+
+type Work = Once | ForEach | Repeat | Pause | Await | Nested
 
 _LONGEST_NAME = 200
 DEFAULT_BACKOFF = Backoff(base=1.0, cap=300.0)
@@ -154,7 +205,7 @@ DEFAULT_BACKOFF = Backoff(base=1.0, cap=300.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage. Make it with `stage`, `for_each`, `repeat`, `pause`, `signal` or `approval`.
+    """One stage. Make it with `stage`, `for_each`, `repeat`, `nested`, `pause`, `signal` or `approval`.
 
     Attributes:
         name: unique in its pipeline.
@@ -198,7 +249,7 @@ class Stage:
         if isinstance(self.join, int):
             _check(self.name, "join", self.join, "1 or more, 'all', 'any' or 'settled'", self.join >= 1)
         match self.work:
-            case ForEach(limit=limit):
+            case ForEach(limit=limit) | Nested(limit=limit):
                 _check(self.name, "limit", limit, "1 or more", limit >= 1)
             case Repeat(at_most=rounds):
                 _check(self.name, "at_most", rounds, "1 or more", rounds >= 1)
@@ -350,6 +401,37 @@ def repeat(
         options: those of `stage`.
     """
     return stage(action, work=Repeat(until=until, at_most=at_most, keep_last=keep_last), **options)
+
+
+def nested(
+    pipeline: Inner,
+    *,
+    name: str = "",
+    given: Where | None = None,
+    over: Where | None = None,
+    limit: int = 8,
+    keep_going: bool = False,
+    **options: Unpack[WaitOptions],
+) -> Stage:
+    """A stage that is a run of another pipeline over the same content, and gives what that one gives.
+
+    The other run has a row, a page and checkpoints of its own, and any node may carry it. No process is kept busy by
+    the wait for it. Where it fails, the stage fails; retrying the outer run goes on with the inner one.
+
+    Args:
+        name: the other pipeline's unless given.
+        given: the place of what the other run is started with: `lambda read: read.order`.
+        over: where a list is, for one run for each of its items; the stage gives the list of what they gave.
+        limit: how many of those runs are open at once.
+        keep_going: a run that fails is None in the list, instead of failing the stage.
+        options: `after`, `when`, `join`, `on_failure` and `may_fail` of `stage`.
+
+    Raises:
+        BadStageOption: a value that is not allowed, or both `given` and `over`.
+    """
+    stage_name = name or pipeline.name
+    _check(stage_name, "given", given, "nothing beside `over`", given is None or over is None)
+    return _waiting(stage_name, Nested(pipeline, given, over, limit, keep_going), options)
 
 
 def _waiting(name: str, work: Work, options: WaitOptions) -> Stage:

@@ -204,6 +204,16 @@ class Run(Resource):
         default=dict,
         description="What it has instead of the outputs of the other run, by stage.",
     )
+    input: Attr[Json | None] = attribute(
+        public=True, default=None, description="What it was started with, where its pipeline takes something."
+    )
+    parent_id: Attr[UUID | None] = attribute(
+        public=True, default=None, description="The run that it is a stage of."
+    )
+    parent_stage: Attr[str | None] = attribute(public=True, default=None, description="That stage.")
+    parent_index: Attr[int | None] = attribute(
+        public=True, default=None, description="The position of its item in that stage, from 0."
+    )
     state: Attr[RunState] = attribute(public=True, default=RunState.PENDING)
     error: Attr[Json | None] = attribute(public=True, default=None)
     signals: Attr[int] = attribute(
@@ -218,6 +228,10 @@ class Run(Resource):
 
     content: One[Content] = belongs_to(via=content_id, on_delete="cascade", public=True)
     definition: One[Definition | None] = belongs_to(via=definition_id, public=True)
+    parent: One[Run | None] = belongs_to(via=parent_id, on_delete="cascade", public=True)
+    children: Many[Run] = has_many(
+        via="parent_id", public=True, order_by=lambda run: (run.parent_stage, run.parent_index)
+    )
     stages: Many[StageRun] = has_many(public=True, order_by=lambda stage: stage.position)
     items: Many[StageItem] = has_many(public=True, order_by=lambda item: (item.stage, item.index))
     result: One[Result | None] = has_one(public=True)
@@ -231,9 +245,36 @@ class Run(Resource):
     duration = calculate(finished_at - started_at)
 
     @action.create
-    def start(self, scope: Scope, content_id: UUID, pipeline: str, model: str | None = None) -> None:
-        """Start a pipeline on a piece of content; its stages and its job are written in the same transaction."""
+    def start(
+        self,
+        scope: Scope,
+        content_id: UUID,
+        pipeline: str,
+        model: str | None = None,
+        input: Json | None = None,
+    ) -> None:
+        """Start a pipeline on a piece of content; its stages and its job are written in the same transaction.
+
+        The input is what the pipeline declares as its `input`.
+        """
         self.version = scope.get(Starter).version_of(pipeline)
+        self.input = scope.get(Starter).check_input(pipeline, self.version, input)
+
+    @action.create
+    def nest(
+        self,
+        scope: Scope,
+        parent_id: UUID,
+        parent_stage: str,
+        parent_index: int,
+        content_id: UUID,
+        pipeline: str,
+        pipeline_version: Arg[int],
+        model: str | None = None,
+        input: Json | None = None,
+    ) -> None:
+        """Start a run as a stage of another one; the pipelines do so by themselves."""
+        self.version = pipeline_version
 
     @action.create
     async def start_from(
@@ -259,7 +300,7 @@ class Run(Resource):
         other = await Run.get(scope, forked_from)
         await scope.get(Starter).forkable(other, fork_stage, fork_outputs)
         self.content_id, self.pipeline, self.version = other.content_id, other.pipeline, other.version
-        self.definition_id = other.definition_id
+        self.definition_id, self.input = other.definition_id, other.input
 
     @fork.after_write
     async def _enqueue_fork(self, scope: Scope) -> None:
@@ -275,6 +316,7 @@ class Run(Resource):
 
     @start.after_write
     @start_from.after_write
+    @nest.after_write
     async def _enqueue(self, scope: Scope) -> None:
         await scope.get(Starter).enqueue(self)
 
@@ -285,10 +327,22 @@ class Run(Resource):
     @cancel.after_write
     async def _cancel_job(self, scope: Scope) -> None:
         await scope.get(Starter).cancel(self)
+        for each in await self._inner(scope, *OPEN_RUNS):
+            await each.cancel(scope)
+
+    async def _inner(self, scope: Scope, *states: RunState) -> list[Run]:
+        """The runs inside this one that are in some states, locked so that they stay in them."""
+        inside = Run.query(scope).where(Run.parent_id == self.id, Run.state.is_in(list(states)))
+        return await inside.order_by(Run.id).lock("no_key_update").all()
 
     @action.transition(RunState.PENDING, RunState.RUNNING, RunState.WAITING, to=RunState.PAUSED)
     def pause(self, scope: Scope) -> None:
         """Start no further stage; what is under way ends and is kept."""
+
+    @pause.after_write
+    async def _pause_inner(self, scope: Scope) -> None:
+        for each in await self._inner(scope, RunState.PENDING, RunState.RUNNING, RunState.WAITING):
+            await each.pause(scope)
 
     @action.transition(RunState.PAUSED, to=RunState.RUNNING)
     def resume(self, scope: Scope) -> None:
@@ -297,6 +351,8 @@ class Run(Resource):
     @resume.after_write
     async def _nudge(self, scope: Scope) -> None:
         await scope.get(Starter).nudge(self)
+        for each in await self._inner(scope, RunState.PAUSED):
+            await each.resume(scope)
 
     @action.generic
     @classmethod
@@ -316,6 +372,11 @@ class Run(Resource):
     @retry.after_write
     async def _enqueue_again(self, scope: Scope) -> None:
         await scope.get(Starter).enqueue(self)
+        left = StageRun.query(scope).where(StageRun.run_id == self.id, StageRun.state != StageState.DONE)
+        open_stages = {each.name for each in await left.all()}
+        for each in await self._inner(scope, RunState.FAILED, RunState.CANCELLED):
+            if each.parent_stage in open_stages:
+                await each.retry(scope)
 
     @action.read
     @classmethod
@@ -325,6 +386,10 @@ class Run(Resource):
 
     storage = Postgres("pipeline_runs")
     tenancy = Tenancy(tenant)
+    # Of all tenants: it is also how a run finds those inside it.
+    identities = Identities(
+        place=identity(parent_id, parent_stage, parent_index, all_tenants=True, where=~parent_id.is_null())
+    )
     policies = Policies(policy("any", authorize_if(actor_present())))
     # What happens while a run is worked on is announced by the pipelines, a few times a second at most.
     notifications = Notifications(

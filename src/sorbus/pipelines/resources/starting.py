@@ -30,6 +30,14 @@ class Starter:
         """
         raise PipelinesNotStarted
 
+    def check_input(self, pipeline: str, version: int, value: Any) -> Any:
+        """What a run is started with, as plain data.
+
+        Raises:
+            InvalidInput: it is not of the type that the pipeline declares.
+        """
+        raise PipelinesNotStarted
+
     async def enqueue(self, run: Any) -> None:
         """Write a run's stages (those that are not there yet) and the job that advances it."""
         raise PipelinesNotStarted

@@ -22,7 +22,9 @@ from sorbus.pipelines.definition.registry import Registry
 from sorbus.pipelines.running.attempts import planned_stage
 from sorbus.pipelines.running.conductor import Conductor, PlannedPipeline, Refused
 from sorbus.pipelines.running.events import EventKind, Observer, RunEvent
+from sorbus.pipelines.running.family import Parents
 from sorbus.pipelines.running.live import Live
+from sorbus.pipelines.running.permits import Permits
 from sorbus.pipelines.running.progress import Progress
 from sorbus.pipelines.running.store import RunStore
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus
 
 _AGAIN_AFTER = 2.0
+# Ten minutes of a deploy, in which nodes with other versions of the code run side by side.
+_DEPLOY_LOOKS = 300
 # Each look is the answer to somebody else's word; nobody talks that much for long.
 _MOST_LOOKS = 100
 
@@ -39,6 +43,8 @@ class Advancer:
     """Runs the jobs of pipelines: each job is a lease on one run.
 
     Attributes:
+        permits: with the limits of the application.
+        parents: told of runs inside others that have ended.
         observers: told of every step, on the event loop; they must not raise.
     """
 
@@ -48,6 +54,8 @@ class Advancer:
     registry: Registry
     observers: list[Observer]
     live: Live
+    permits: Permits
+    parents: Parents
     _planned: dict[UUID | tuple[str, int], PlannedPipeline] = field(
         default_factory=dict[UUID | tuple[str, int], PlannedPipeline]
     )
@@ -64,7 +72,7 @@ class Advancer:
                 try:
                     planned = await self._plan(progress)
                 except (UnknownPipelineVersion, InvalidDefinition) as error:
-                    return await self._fail(progress, error)
+                    return await self._unknown(job, progress, error)
                 try:
                     return await self._conduct(job, progress, planned)
                 except Refused as error:
@@ -83,17 +91,31 @@ class Advancer:
         tell = partial(self._tell, progress)
         tell(EventKind.BEGUN)
         conductor = Conductor(
-            app=self.app, store=self.store, job=job, progress=progress, planned=planned, tell=tell
+            app=self.app,
+            store=self.store,
+            job=job,
+            progress=progress,
+            planned=planned,
+            permits=self.permits,
+            tell=tell,
         )
         try:
             return await conductor.conduct()
         except ConditionUndecided as error:
-            return await self._fail(progress, error)
+            return await self._fail(job, progress, error)
         finally:
             self.sink.leave(progress.id)
 
-    async def _fail(self, progress: Progress, error: SorbusError) -> Outcome:
-        await self.store.fail_run(progress.id, error.to_dict())
+    async def _unknown(self, job: JobContext, progress: Progress, error: SorbusError) -> Outcome:
+        """Leave a run that this process does not know to the other nodes, as in a deploy; in the end it fails."""
+        given_back = int(job.meta.get("snoozed", 0))
+        if given_back < _DEPLOY_LOOKS and await self.store.other_nodes(job.node):
+            return Snooze(_AGAIN_AFTER)
+        return await self._fail(job, progress, error)
+
+    async def _fail(self, job: JobContext, progress: Progress, error: SorbusError) -> Outcome:
+        if not await self.store.fail_run(progress.id, error.to_dict(), job.lease):
+            return Done()
         self._tell(progress, EventKind.FAILED, error=error.message)
         return Cancel(error.message)
 
@@ -105,11 +127,12 @@ class Advancer:
         found = self._planned.get(key)
         if found is None or found.pipeline is not pipeline:
             plans = pipeline.plans.values()
+            limits = self.permits.limits.values()
             found = self._planned[key] = PlannedPipeline(
                 pipeline,
-                {each.stage.name: planned_stage(self.app, each) for each in plans},
+                {each.stage.name: planned_stage(self.app, each, limits=limits) for each in plans},
                 {
-                    each.stage.name: planned_stage(self.app, each, undo=True)
+                    each.stage.name: planned_stage(self.app, each, undo=True, limits=limits)
                     for each in plans
                     if each.stage.undo is not None
                 },
@@ -120,6 +143,8 @@ class Advancer:
         self, progress: Progress, kind: EventKind, *, stage: str | None = None, error: str | None = None
     ) -> None:
         self.live.touch(progress.id, progress.tenant, kind)
+        if progress.parent_id is not None and kind in (EventKind.COMPLETED, EventKind.FAILED):
+            self.parents.wake(progress.parent_id)
         if not self.observers:
             return
         event = RunEvent(kind=kind, run_id=progress.id, pipeline=progress.pipeline, stage=stage, error=error)

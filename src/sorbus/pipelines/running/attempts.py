@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
@@ -16,9 +16,11 @@ from sorbus.errors.database import DatabaseUnavailable
 from sorbus.errors.pipelines import StageOutputTooLarge, StageTimedOut
 from sorbus.llm.client import ModelClient
 from sorbus.pipelines.definition.checking import StagePlan
+from sorbus.pipelines.definition.limits import Apart, Limit
 from sorbus.pipelines.definition.stages import (
     CONTENT,
     FAILURE,
+    INPUT,
     ITEM,
     AnyAction,
     Once,
@@ -49,6 +51,7 @@ class PlannedStage:
         action: None for a stage that only waits.
         work, delay: those of the stage; what undoes it runs once and at once.
         dump: from the action's answer to plain data.
+        limits: those that count attempts at it.
     """
 
     name: str
@@ -58,15 +61,28 @@ class PlannedStage:
     delay: float
     needs: tuple[str, ...]
     dump: Callable[[Any], Any]
+    limits: tuple[Limit, ...] = ()
 
     @property
     def stage(self) -> Stage:
         """The stage as it was declared."""
         return self.plan.stage
 
+    def keys(self, progress: Progress) -> tuple[tuple[Limit, str], ...]:
+        """What an attempt at it in a run counts for."""
+        values: dict[Apart, str] = {
+            "tenant": progress.tenant,
+            "model": progress.model or "",
+            "pipeline": progress.pipeline,
+            "stage": f"{progress.pipeline}.{self.name}",
+        }
+        return tuple((each, each.key(values)) for each in self.limits)
 
-def planned_stage(app: Sorbus, plan: StagePlan, *, undo: bool = False) -> PlannedStage:
-    """A stage, or what undoes it, planned for an application."""
+
+def planned_stage(
+    app: Sorbus, plan: StagePlan, *, undo: bool = False, limits: Iterable[Limit] = ()
+) -> PlannedStage:
+    """A stage, or what undoes it, planned for an application with some limits."""
     stage = plan.stage
     action = stage.undo if undo else stage.action
     dump: Callable[[Any], Any] = dumper(app.engine.action_spec(action)[1]) if action is not None else _same
@@ -78,6 +94,7 @@ def planned_stage(app: Sorbus, plan: StagePlan, *, undo: bool = False) -> Planne
         delay=0.0 if undo else stage.delay,
         needs=() if action is None else parameters(action),
         dump=dump,
+        limits=() if action is None else tuple(each for each in limits if not each.on or action in each.on),
     )
 
 
@@ -111,7 +128,7 @@ async def attempted(app: Sorbus, progress: Progress, attempt: Attempt) -> Change
     Raises:
         DatabaseUnavailable: nothing can be written now, so that nothing can be said either.
     """
-    started = datetime.now(UTC)
+    started = time.monotonic()
     planned = attempt.planned
     try:
         output = planned.dump(await _run(app, progress, attempt))
@@ -125,7 +142,7 @@ async def attempted(app: Sorbus, progress: Progress, attempt: Attempt) -> Change
         state=StageState.DONE,
         output=output,
         attempt=attempt.failed,
-        started_at=started,
+        took=time.monotonic() - started,
         index=attempt.index,
     )
 
@@ -168,6 +185,8 @@ def _input(progress: Progress, attempt: Attempt, need: str) -> Any:
     source = stage.source(need) if attempt.planned.name == stage.name else need
     if need == ITEM or source == attempt.planned.name:
         return attempt.item
+    if need == INPUT:
+        return progress.input
     if need == FAILURE:
         return _failure(progress, stage)
     row = progress.stages.get(source)
@@ -188,7 +207,7 @@ def _failure(progress: Progress, stage: Stage) -> StageFailure | None:
     return None
 
 
-def _failed(attempt: Attempt, error: Exception, started: datetime) -> Change:
+def _failed(attempt: Attempt, error: Exception, started: float) -> Change:
     stage = attempt.planned.stage
     number = attempt.failed + 1
     final = number >= stage.attempts or not is_retryable(error)
@@ -197,7 +216,7 @@ def _failed(attempt: Attempt, error: Exception, started: datetime) -> Change:
         state=StageState.FAILED if final else StageState.READY,
         error=error_data(error, stage=attempt.planned.name, attempt=number, item=attempt.index),
         attempt=number,
-        started_at=started,
+        took=time.monotonic() - started,
         delay=None if final else stage.backoff.seconds(number),
         index=attempt.index,
     )

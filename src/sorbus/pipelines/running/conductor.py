@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sorbus.jobs.context import JobContext
 from sorbus.jobs.outcomes import Cancel, Done, Outcome
 from sorbus.pipelines.definition.graph import Frontier
 from sorbus.pipelines.definition.pipeline import Pipeline
-from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.running.attempts import Attempt, PlannedStage, attempted, undo_name
+from sorbus.pipelines.running.ear import Ear
 from sorbus.pipelines.running.events import EventKind
-from sorbus.pipelines.running.looking import Place, applied, look
+from sorbus.pipelines.running.family import abandon, bear
+from sorbus.pipelines.running.looking import Birth, Place, applied, look
+from sorbus.pipelines.running.permits import WHOLE, Asked, Freed, Permits
 from sorbus.pipelines.running.progress import SETTLED, Progress, StageRow
 from sorbus.pipelines.running.store import Change, Checkpoint, Ending, RunStore, Verdict
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 
 # A wait as short as this is waited out; a longer one gives the job back.
 _SHORT_WAIT = 0.02
+# Who waits for a permit is woken when it has one. This is for the word that gets lost with the process that says it.
+_LOOK_AGAIN = 30.0
+_LOOK_AFTER_CHILDREN = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,29 @@ class Refused(Exception):
 Tell = Callable[..., None]
 
 
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What comes next in a run.
+
+    Attributes:
+        attempts: what may start in this process.
+        births: the runs that stages start.
+        wake_at: when to look again.
+        sleeps: whether something waits for a time or for a word.
+    """
+
+    frontier: Frontier
+    attempts: list[Attempt]
+    births: list[Birth]
+    wake_at: datetime | None
+    sleeps: bool
+
+
 class Conductor:
     """One lease's work on one run.
 
     Args:
+        permits: asked before work that stands under limits.
         tell: told of every step: a kind of event, and `stage` and `error` where they apply.
     """
 
@@ -69,6 +94,7 @@ class Conductor:
         job: JobContext,
         progress: Progress,
         planned: PlannedPipeline,
+        permits: Permits,
         tell: Tell,
     ) -> None:
         self.app = app
@@ -76,10 +102,16 @@ class Conductor:
         self.job = job
         self.progress = progress
         self.planned = planned
+        self.permits = permits
         self.tell = tell
         self._running: dict[asyncio.Task[Change], Place] = {}
         self._finished: list[Change] = []
         self._heard = False
+        # Places that wait for a permit; and those that hold one, with those among them that need it no more.
+        self._blocked: set[Place] = set()
+        self._holding: set[Place] = set()
+        self._settled: list[Change] = []
+        self._ear: Ear | None = None
 
     async def conduct(self) -> Outcome:
         """Go on until the run ends or nothing can run for now.
@@ -97,29 +129,43 @@ class Conductor:
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
+            if self._ear is not None:
+                await self._ear.close()
 
     async def _step(self) -> Outcome | None:
         """Commit what has finished and what follows from it, then start what may start, and wait for something."""
         changes = await self._gathered()
-        attempts, wake_at, sleeps, frontier = self._follow(changes)
+        next_ = self._follow(changes)
+        attempts = await self._admitted(next_.attempts)
+        wake_at = next_.wake_at
+        sleeps = next_.sleeps or (bool(self._blocked) and not next_.frontier.failed)
         ending: Ending | None = None
-        if not self._running and not attempts:
-            ending = await self._ending(frontier, wake_at, sleeps=sleeps)
+        if not self._running and not attempts and not next_.births:
+            ending = await self._ending(next_.frontier, wake_at, sleeps=sleeps)
         # Only what is committed anyway also says what starts with it: no statement is sent for that alone.
         if changes or ending is not None:
-            marks = self._marks(attempts) if ending is None else self._unmarks()
+            starting = [each.planned.name for each in attempts] + [each.stage for each in next_.births]
+            marks = self._marks(starting) if ending is None else self._unmarks()
             if await self._committed([*changes, *marks], ending):
+                self._give_back(ending)
+                await self._part(ending)
                 return self._outcome(ending)
+            await self._free()
             if self._heard:
                 # Something was said to the run in the meantime: what follows now may be something else.
                 self._heard = False
                 return None
-        if len(attempts) == 1 and not self._running and wake_at is None:
+        if next_.births:
+            await bear(self.app, self.progress, next_.births)
+            await self._look_anew()
+            self._start(attempts)
+            return None
+        if len(attempts) == 1 and not self._running and wake_at is None and not sleeps:
             self.tell(EventKind.STAGE_STARTED, stage=attempts[0].planned.name)
             self._finished.append(await attempted(self.app, self.progress, attempts[0]))
             return None
         self._start(attempts)
-        await self._wait(wake_at)
+        await self._wait(wake_at, listening=sleeps)
         return None
 
     # what has finished
@@ -136,6 +182,10 @@ class Conductor:
             if not verdict.taken:
                 raise Refused([each.stage for each in items])
             await self._hear(verdict)
+        if self._holding:
+            self._settled += [each for each in finished if (each.stage, each.index) in self._holding]
+            if items:
+                await self._free(only_items=True)
         for each in finished:
             applied(self.progress, each)
             self._tell_change(each)
@@ -147,7 +197,7 @@ class Conductor:
 
     # what follows
 
-    def _follow(self, changes: list[Change]) -> tuple[list[Attempt], datetime | None, bool, Frontier]:
+    def _follow(self, changes: list[Change]) -> Next:
         """Add to some changes what follows from them without any work; and what may start, or when to look again."""
         while True:
             frontier = self.planned.pipeline.plan.frontier(self.progress.settled, self.progress.outputs)
@@ -158,10 +208,15 @@ class Conductor:
             for change in moved:
                 self._note(change, changes)
             if not moved:
-                room = max(self.planned.pipeline.side_by_side - len(self._running), 0)
-                attempts = [attempt for each in found for attempt in each.attempts][:room]
+                attempts = [attempt for each in found for attempt in each.attempts]
                 wakes = [each.wake_at for each in found if each.wake_at is not None]
-                return attempts, min(wakes, default=None), any(each.sleeps for each in found), frontier
+                return Next(
+                    frontier,
+                    attempts,
+                    [birth for each in found for birth in each.births],
+                    min(wakes, default=None),
+                    sleeps=any(each.sleeps for each in found),
+                )
 
     def _note(self, change: Change, changes: list[Change]) -> None:
         """Add a change; of two about one stage the later one stays."""
@@ -190,15 +245,13 @@ class Conductor:
                 return [self.planned.undoing[name]]
         return []
 
-    def _marks(self, attempts: Sequence[Attempt]) -> list[Change]:
+    def _marks(self, starting: Sequence[str]) -> list[Change]:
         """What says that stages start, for those who look."""
         marks: dict[str, Change] = {}
-        for each in attempts:
-            row = self.progress.stages[each.planned.name]
+        for name in starting:
+            row = self.progress.stages[name]
             if row.state is not StageState.RUNNING:
-                marks[each.planned.name] = Change(
-                    stage=each.planned.name, state=StageState.RUNNING, attempt=row.attempt
-                )
+                marks[name] = Change(stage=name, state=StageState.RUNNING, attempt=row.attempt)
         for mark in marks.values():
             applied(self.progress, mark)
         return list(marks.values())
@@ -209,8 +262,73 @@ class Conductor:
         return [
             Change(stage=name, state=StageState.READY, attempt=row.attempt)
             for name, row in rows
-            if row.state is StageState.RUNNING
+            if row.state is StageState.RUNNING and name not in self.progress.children
         ]
+
+    # under limits
+
+    async def _admitted(self, wanted: Sequence[Attempt]) -> list[Attempt]:
+        """Those for which there is room in this run, and that hold what the limits ask for."""
+        room = max(self.planned.pipeline.side_by_side - len(self._running), 0)
+        left = [each for each in wanted if (each.planned.name, each.index) not in self._blocked]
+        admitted: list[Attempt] = []
+        while left and len(admitted) < room:
+            asking, left = left[: room - len(admitted)], left[room - len(admitted) :]
+            answers = await asyncio.gather(*(self._permitted(each) for each in asking))
+            admitted += [each for each, answer in zip(asking, answers, strict=True) if answer]
+        return admitted
+
+    async def _permitted(self, attempt: Attempt) -> bool:
+        planned = attempt.planned
+        if not planned.limits:
+            return True
+        progress, pipeline = self.progress, self.planned.pipeline
+        asked = Asked(
+            spot=(progress.id, planned.name, WHOLE if attempt.index is None else attempt.index),
+            tenant=progress.tenant,
+            priority=pipeline.priority,
+            keys=planned.keys(progress),
+        )
+        place = (planned.name, attempt.index)
+        if await self.permits.ask(asked):
+            self._holding.add(place)
+            return True
+        self._blocked.add(place)
+        return False
+
+    async def _free(self, *, only_items: bool = False) -> None:
+        """Give back what is held by places whose end is committed; who tries again has done so before it asks."""
+        settled = [each for each in self._settled if each.index is not None or not only_items]
+        if not settled:
+            return
+        self._settled = [each for each in self._settled if each not in settled]
+        self._holding -= {(each.stage, each.index) for each in settled}
+        again: list[Freed] = []
+        for each in settled:
+            freed = Freed(self.progress.id, each.stage, each.index)
+            if each.state is StageState.READY:
+                again.append(freed)
+            else:
+                self.permits.free_soon(freed)
+        await asyncio.gather(*(self.permits.free(each) for each in again))
+
+    def _give_back(self, ending: Ending | None) -> None:
+        """Give back all that the run holds, unless it sleeps until it is let in."""
+        if ending is not None and ending.state is RunState.WAITING:
+            for each in self._settled:
+                self.permits.free_soon(Freed(self.progress.id, each.stage, each.index))
+        elif self._holding or self._blocked:
+            self.permits.free_soon(Freed(self.progress.id))
+
+    async def _part(self, ending: Ending | None) -> None:
+        """Cancel the runs that are still open inside this one when it has failed."""
+        over = ending is not None and ending.state in (RunState.FAILED, RunState.COMPENSATED)
+        if over and self._open_children():
+            await abandon(self.app, self.progress.id, self.progress.tenant)
+
+    def _open_children(self) -> bool:
+        rows = (each for children in self.progress.children.values() for each in children.values())
+        return any(each.state in OPEN_RUNS for each in rows)
 
     # committing
 
@@ -246,12 +364,17 @@ class Conductor:
         if paused == self.progress.paused and verdict.signals == self.progress.signals:
             return
         self._heard, self.progress.paused = True, paused
-        if verdict.signals == self.progress.signals:
-            return
+        if verdict.signals != self.progress.signals:
+            await self._look_anew()
+
+    async def _look_anew(self) -> None:
+        """See what others have written into the rows of the run."""
+        self._blocked.clear()
         seen = await self.store.begin(self.progress.id, self.job.lease)
         if seen is None:
             raise Refused([])
         self.progress.signals, self.progress.paused = seen.signals, seen.paused
+        self.progress.children = seen.children
         for name, row in seen.stages.items():
             mine = self.progress.stages[name]
             if row.given and not mine.given:
@@ -265,12 +388,27 @@ class Conductor:
             task = asyncio.create_task(attempted(self.app, self.progress, each))
             self._running[task] = (each.planned.name, each.index)
 
-    async def _wait(self, wake_at: datetime | None) -> None:
-        seconds = None if wake_at is None else max((wake_at - datetime.now(UTC)).total_seconds(), 0)
-        if self._running:
+    async def _wait(self, wake_at: datetime | None, *, listening: bool) -> None:
+        """Wait until something in hand has ended, for a moment, or until something is said to the run."""
+        seconds = None if wake_at is None else max((wake_at - self.progress.now()).total_seconds(), 0)
+        if self._running and listening:
+            await self._listen(seconds)
+        elif self._running:
             await asyncio.wait(self._running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         elif seconds is not None:
             await asyncio.sleep(min(seconds, _SHORT_WAIT))
+
+    async def _listen(self, seconds: float | None) -> None:
+        if self._ear is None:
+            self._ear = Ear(self.app, self.progress.id, self.progress.tenant)
+        word = asyncio.create_task(self._ear.heard.wait())
+        try:
+            await asyncio.wait([*self._running, word], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            word.cancel()
+        if self._ear.heard.is_set():
+            self._ear.heard.clear()
+            await self._look_anew()
 
     # ending
 
@@ -282,9 +420,15 @@ class Conductor:
             return Ending(state=RunState.COMPLETED, result=result)
         if self.progress.paused:
             return Ending(state=RunState.PAUSED)
-        seconds = None if wake_at is None else (wake_at - datetime.now(UTC)).total_seconds()
+        seconds = None if wake_at is None else (wake_at - self.progress.now()).total_seconds()
         if seconds is not None and seconds <= _SHORT_WAIT:
             return None
+        if frontier.failed:
+            pass  # nobody waits for a permit or for a run inside any more
+        elif self._blocked:
+            seconds = _LOOK_AGAIN if seconds is None else min(seconds, _LOOK_AGAIN)
+        elif self._open_children():
+            seconds = _LOOK_AFTER_CHILDREN if seconds is None else min(seconds, _LOOK_AFTER_CHILDREN)
         if seconds is not None or sleeps:
             return Ending(state=RunState.WAITING if sleeps else RunState.RUNNING, sleep=seconds)
         return await self._failure(frontier.failed[0])

@@ -10,6 +10,9 @@ from uuid import UUID
 _EVERY = 0.1
 """Seconds between two announcements of what moved."""
 
+SAID = "said"
+"""What is announced of a run to which something was said."""
+
 Announce = Callable[[UUID, str, str], Any]
 """Tells of a run: its id, its tenant, and what happened."""
 
@@ -30,6 +33,10 @@ class Live:
         self._moved[run_id] = (tenant, what)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._tell(), name="sorbus-pipelines-live")
+
+    def say(self, run_id: UUID, tenant: str) -> None:
+        """Something was said to a run; whoever conducts it should hear it at once."""
+        self._announce(run_id, tenant, SAID)
 
     async def _tell(self) -> None:
         while self._moved:

@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sorbus.errors.base import SorbusError
-from sorbus.errors.pipelines import NoSuchItems, NothingGiven, RoundsUsedUp
+from sorbus.errors.pipelines import NestedRunFailed, NoSuchItems, NothingGiven, RoundsUsedUp
+from sorbus.pipelines.definition.conditions import Selection
 from sorbus.pipelines.definition.outputs import list_of
-from sorbus.pipelines.definition.stages import Await, ForEach, Once, Pause, Repeat
-from sorbus.pipelines.resources.states import StageState
+from sorbus.pipelines.definition.stages import Await, ForEach, Inner, Nested, Once, Pause, Repeat
+from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.running.attempts import Attempt, PlannedStage, error_data
-from sorbus.pipelines.running.progress import ItemRow, Progress, StageRow
+from sorbus.pipelines.running.progress import ChildRow, ItemRow, Progress, StageRow
 from sorbus.pipelines.running.store import Change
+
+_FAILED_RUNS = frozenset({RunState.FAILED, RunState.COMPENSATED, RunState.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A run that a stage starts.
+
+    Attributes:
+        index: the position of its item; 0 for a stage that is one run.
+        given: what it is started with, as plain data.
+    """
+
+    stage: str
+    pipeline: Inner
+    index: int
+    given: Any
+
 
 Place = tuple[str, int | None]
 """A stage, and the item of it."""
@@ -27,12 +46,14 @@ class Look:
     Attributes:
         change: what has become of it without any work.
         attempts: what may start now.
+        births: the runs that it starts now.
         wake_at: when to look again.
         sleeps: whether it waits for a time or for a word, and not for another attempt.
     """
 
     change: Change | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
+    births: list[Birth] = field(default_factory=list[Birth])
     wake_at: datetime | None = None
     sleeps: bool = False
 
@@ -49,15 +70,19 @@ def look(progress: Progress, planned: PlannedStage, running: Collection[Place]) 
         case Await(within=within):
             return _awaited(progress, planned, row, within)
         case Pause(seconds):
-            return _timed(planned, row, seconds) or Look(change=_settled(planned, row, StageState.DONE))
+            return _timed(progress, planned, row, seconds) or Look(
+                change=_settled(planned, row, StageState.DONE)
+            )
         case _:
-            waits = _timed(planned, row, planned.delay)
+            waits = _timed(progress, planned, row, planned.delay)
             if waits is not None:
                 return waits
     try:
         match work:
             case Once():
                 return _once(planned, row, running)
+            case Nested():
+                return _nested(progress, planned, row, work)
             case ForEach():
                 return _for_each(progress, planned, row, running, work)
             case Repeat():
@@ -66,11 +91,11 @@ def look(progress: Progress, planned: PlannedStage, running: Collection[Place]) 
         return Look(change=_broken(planned, row, error))
 
 
-def _timed(planned: PlannedStage, row: StageRow, seconds: float) -> Look | None:
+def _timed(progress: Progress, planned: PlannedStage, row: StageRow, seconds: float) -> Look | None:
     """The wait before a stage; None when there is none, or no more."""
     if row.state is StageState.WAITING and seconds:
         return Look(change=Change(stage=planned.name, state=StageState.READY, delay=seconds), sleeps=True)
-    if row.wake_at is not None and row.wake_at > datetime.now(UTC):
+    if row.wake_at is not None and row.wake_at > progress.now():
         return Look(wake_at=row.wake_at, sleeps=row.attempt == 0)
     return None
 
@@ -80,7 +105,7 @@ def _awaited(progress: Progress, planned: PlannedStage, row: StageRow, within: f
         return Look(change=_settled(planned, row, StageState.DONE, output=row.output))
     if row.state is StageState.WAITING:
         return Look(change=Change(stage=planned.name, state=StageState.READY, delay=within), sleeps=True)
-    if within is not None and row.wake_at is not None and row.wake_at <= datetime.now(UTC):
+    if within is not None and row.wake_at is not None and row.wake_at <= progress.now():
         error = NothingGiven(progress.pipeline, planned.name, seconds=within)
         return Look(change=_broken(planned, row, error))
     return Look(wake_at=row.wake_at, sleeps=True)
@@ -97,11 +122,7 @@ def _for_each(
 ) -> Look:
     over = planned.plan.over
     assert over is not None, "the checks have found it"
-    found = over.of(progress.outputs)
-    items = list_of(found)
-    if items is None:
-        kind = "nothing" if found is None else f"a value of type {type(found).__name__}"
-        raise NoSuchItems(progress.pipeline, planned.name, str(over), found=kind)
+    items = _items(progress, planned, over)
     rows = progress.items.get(planned.name, {})
     busy = {index for name, index in running if name == planned.name}
     failed = next((rows[index] for index in rows if rows[index].state is StageState.FAILED), None)
@@ -116,7 +137,7 @@ def _for_each(
         return Look(change=_settled(planned, row, StageState.DONE, output=outputs))
     found_here = Look()
     for index, each in _open(items, rows, busy):
-        if each is not None and each.wake_at is not None and each.wake_at > datetime.now(UTC):
+        if each is not None and each.wake_at is not None and each.wake_at > progress.now():
             found_here.wake_at = min(found_here.wake_at or each.wake_at, each.wake_at)
         elif len(busy) + len(found_here.attempts) < work.limit:
             tried = 0 if each is None else each.attempt
@@ -124,6 +145,51 @@ def _for_each(
         else:
             break
     return found_here
+
+
+def _items(progress: Progress, planned: PlannedStage, over: Selection) -> list[Any]:
+    found = over.of(progress.outputs)
+    items = list_of(found)
+    if items is None:
+        kind = "nothing" if found is None else f"a value of type {type(found).__name__}"
+        raise NoSuchItems(progress.pipeline, planned.name, str(over), found=kind)
+    return items
+
+
+def _nested(progress: Progress, planned: PlannedStage, row: StageRow, work: Nested) -> Look:
+    over, given = planned.plan.over, planned.plan.given
+    items: list[Any] = [None if given is None else given.of(progress.outputs)]
+    if over is not None:
+        items = _items(progress, planned, over)
+    children = progress.children.get(planned.name, {})
+    open_now = [each for each in children.values() if each.state in OPEN_RUNS]
+    failed = [index for index in sorted(children) if children[index].state in _FAILED_RUNS]
+    if failed and not work.keep_going:
+        if open_now:
+            # What is under way is kept; then the stage fails with its run.
+            return Look(sleeps=True)
+        raise NestedRunFailed(
+            progress.pipeline,
+            planned.name,
+            run=children[failed[0]].id,
+            state=children[failed[0]].state.value,
+            error=children[failed[0]].error,
+        )
+    if len(children) >= len(items) and not open_now:
+        outputs = [_given_by(children[index], work) for index in range(len(items))]
+        return Look(
+            change=_settled(planned, row, StageState.DONE, output=outputs[0] if over is None else outputs)
+        )
+    missing = [index for index in range(len(items)) if index not in children]
+    births = [
+        Birth(planned.name, work.pipeline, index, items[index])
+        for index in missing[: max(work.limit - len(open_now), 0)]
+    ]
+    return Look(births=births, sleeps=True)
+
+
+def _given_by(child: ChildRow, work: Nested) -> Any:
+    return None if child.result is None else child.result.get(work.pipeline.output)
 
 
 def _over(row: ItemRow) -> bool:
@@ -160,7 +226,7 @@ def _repeat(
     current = rounds.get(len(done), ItemRow(StageState.READY))
     if current.state is StageState.FAILED:
         return Look(change=_settled(planned, row, StageState.FAILED, error=current.output))
-    if current.wake_at is not None and current.wake_at > datetime.now(UTC):
+    if current.wake_at is not None and current.wake_at > progress.now():
         return Look(wake_at=current.wake_at)
     return Look(attempts=[Attempt(planned=planned, index=len(done), failed=current.attempt, item=given)])
 
@@ -178,7 +244,7 @@ def _broken(planned: PlannedStage, row: StageRow, error: SorbusError) -> Change:
 
 def applied(progress: Progress, change: Change) -> None:
     """Note in a run's rows what has become of a stage or an item."""
-    wake_at = None if change.delay is None else datetime.now(UTC) + timedelta(seconds=change.delay)
+    wake_at = None if change.delay is None else progress.now() + timedelta(seconds=change.delay)
     if change.index is not None:
         output = change.error if change.state is StageState.FAILED else change.output
         item = ItemRow(change.state, change.attempt, wake_at, output)

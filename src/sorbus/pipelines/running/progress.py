@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sorbus.pipelines.definition.stages import StageContent
-from sorbus.pipelines.resources.states import StageState
+from sorbus.pipelines.resources.states import RunState, StageState
 
 SETTLED = frozenset({StageState.DONE, StageState.SKIPPED, StageState.FAILED})
 """The states that a stage does not leave while its run goes on."""
@@ -49,6 +50,21 @@ class StageRow:
     error: Any = None
 
 
+@dataclass(slots=True)
+class ChildRow:
+    """A run that a stage of this one is.
+
+    Attributes:
+        state: that of the run.
+        result: its outputs by stage, when it is completed.
+    """
+
+    id: UUID
+    state: RunState
+    result: dict[str, Any] | None = None
+    error: Any = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Progress:
     """A run in this process's hands.
@@ -59,8 +75,12 @@ class Progress:
         fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
         signals: how many signals it had when it was looked at.
         paused: whether nothing is to start.
+        looked_at: the time at which it was looked at, by the clock of the database.
         stages: its stages by name, those that are done in the order in which they were.
         items: the items of its stages by position.
+        parent_id: the run that it is a stage of.
+        input: what it was started with, as plain data.
+        children: the runs that its stages are, by position.
     """
 
     id: UUID
@@ -73,8 +93,20 @@ class Progress:
     signals: int
     paused: bool
     content: StageContent
+    looked_at: datetime
     stages: dict[str, StageRow] = field(default_factory=dict[str, StageRow])
     items: dict[str, dict[int, ItemRow]] = field(default_factory=dict[str, dict[int, ItemRow]])
+    parent_id: UUID | None = None
+    input: Any = None
+    children: dict[str, dict[int, ChildRow]] = field(default_factory=dict[str, dict[int, ChildRow]])
+    _since: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        """The time by the clock of the database, which sets the times that a run waits for.
+
+        The clock of this machine may be hours off, or jump; only how much of it has passed is used.
+        """
+        return self.looked_at + timedelta(seconds=time.monotonic() - self._since)
 
     @property
     def settled(self) -> dict[str, StageState]:

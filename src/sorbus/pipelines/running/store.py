@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.faults import translate_limited
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
@@ -19,7 +19,7 @@ from sorbus.errors.database import DatabaseFault, Deadlock, TextNotStorable
 from sorbus.jobs.leases import Lease
 from sorbus.pipelines.definition.stages import StageContent
 from sorbus.pipelines.resources.states import RunState, StageState
-from sorbus.pipelines.running.progress import ItemRow, Progress, StageRow
+from sorbus.pipelines.running.progress import ChildRow, ItemRow, Progress, StageRow
 from sorbus.pipelines.running.sql import sql
 from sorbus.types.uuid7 import uuid7
 
@@ -34,6 +34,7 @@ class Change:
     Attributes:
         output: as plain data.
         attempt: how many attempts have failed.
+        took: how many seconds the attempt has taken, of one that has ended.
         delay: seconds until it may start; None for at once.
         index: the item's; None for the stage itself.
     """
@@ -43,7 +44,7 @@ class Change:
     output: Any = None
     error: Any = None
     attempt: int = 0
-    started_at: datetime | None = None
+    took: float | None = None
     delay: float | None = None
     index: int | None = None
 
@@ -142,9 +143,19 @@ class RunStore:
         )
         return bool(rows)
 
-    async def fail_run(self, run_id: UUID, error: Any) -> None:
-        """End a run that cannot go on."""
-        await self._fetch("fail_run", run_id, error)
+    async def fail_run(self, run_id: UUID, error: Any, lease: Lease | None = None) -> bool:
+        """End a run that cannot go on; False when it has ended, or the lease is lost.
+
+        Args:
+            lease: of who holds it; None for a run that nobody holds.
+        """
+        held = (None,) * 4 if lease is None else (lease.id, lease.attempt, lease.attempted_at, lease.node)
+        return bool(await self._fetch("fail_run", run_id, error, *held))
+
+    async def other_nodes(self, node: str) -> bool:
+        """Whether another living node than this one runs jobs."""
+        rows = await self._fetch("other_nodes", node)
+        return bool(rows[0]["found"])
 
     async def definition(self, definition_id: UUID) -> Any:
         """The row of a definition, or None."""
@@ -159,13 +170,17 @@ class RunStore:
         """
         return [tuple(row) for row in await self._fetch("lost_runs", older_than)]
 
+    async def orphans(self) -> list[tuple[UUID, str]]:
+        """The runs that have ended although runs inside them are open, with their tenants."""
+        return [tuple(row) for row in await self._fetch("orphans")]
+
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
         for left in reversed(range(_DEADLOCKS)):
             try:
                 async with self.pool.connection() as connection:
                     return await connection.fetch(sql(name), *args)
             except Exception as error:
-                known = translate(error)
+                known = translate_limited(error)
                 # A statement over many runs may meet somebody's transaction over some of them; it did nothing then.
                 if isinstance(known, Deadlock) and left:
                     continue
@@ -279,7 +294,7 @@ def _change_row(change: Change) -> dict[str, Any]:
         "state": change.state.value,
         "output": change.output,
         "error": change.error,
-        "started_at": change.started_at,
+        "took": change.took,
         "delay": change.delay,
     }
 
@@ -297,6 +312,9 @@ def _progress(row: Any) -> Progress:
         fresh=row["fresh"],
         signals=row["signals"],
         paused=row["paused"],
+        parent_id=row["parent_id"],
+        input=row["input"],
+        looked_at=row["looked_at"],
         content=StageContent(
             id=row["content_id"],
             source_type=row["source_type"],
@@ -310,6 +328,10 @@ def _progress(row: Any) -> Progress:
     for name, index, state, attempt, output, wake_at in items:
         rows = progress.items.setdefault(name, {})
         rows[index] = ItemRow(StageState(state), attempt, _moment(wake_at), output)
+    children: list[list[Any]] = row["children"] or []
+    for name, index, identity, state, result, error in children:
+        born = ChildRow(UUID(identity), RunState(state), result, error)
+        progress.children.setdefault(name, {})[index] = born
     return progress
 
 

@@ -32,11 +32,11 @@ stages AS (
         error = c.error,
         attempt = c.attempt,
         started_at = CASE WHEN c.state = 'running' THEN coalesce(s.started_at, now())
-                          ELSE coalesce(c.started_at, s.started_at) END,
+                          ELSE coalesce(now() - make_interval(secs => c.took), s.started_at) END,
         finished_at = CASE WHEN c.state IN ('done', 'failed', 'skipped') THEN now() END,
         wake_at = now() + make_interval(secs => c.delay)
     FROM json_to_recordset($2::text::json) AS c (
-        run_id uuid, name text, state text, output jsonb, error jsonb, attempt bigint, started_at timestamptz, delay float8
+        run_id uuid, name text, state text, output jsonb, error jsonb, attempt bigint, took float8, delay float8
     )
     JOIN input AS i ON i.run_id = c.run_id
     WHERE s.run_id = c.run_id AND s.name = c.name AND s.state IN ('waiting', 'ready', 'running')

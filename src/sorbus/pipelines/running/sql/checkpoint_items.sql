@@ -2,11 +2,11 @@
 -- $1 the outcomes as JSON, each with its lease.
 WITH put AS (
     INSERT INTO stage_items AS t (id, tenant, run_id, stage, index, state, output, error, attempt, started_at, finished_at, wake_at)
-    SELECT i.id, r.tenant, i.run_id, i.name, i.index, i.state, i.output, i.error, i.failed, i.started_at,
+    SELECT i.id, r.tenant, i.run_id, i.name, i.index, i.state, i.output, i.error, i.failed, now() - make_interval(secs => i.took),
            CASE WHEN i.state IN ('done', 'failed') THEN now() END, now() + make_interval(secs => i.delay)
     FROM json_to_recordset($1::text::json) AS i (
         id uuid, run_id uuid, name text, index bigint, state text, output jsonb, error jsonb, failed bigint,
-        started_at timestamptz, delay float8, job_id bigint, attempt int, attempted_at timestamptz, node text
+        took float8, delay float8, job_id bigint, attempt int, attempted_at timestamptz, node text
     )
     JOIN public.oban_jobs AS j
       ON j.id = i.job_id AND j.state = 'executing' AND j.attempt = i.attempt
