@@ -65,4 +65,5 @@ async def opened(tabs: BrowserContext, address: str) -> tuple[Page, list[str]]:
         else None,
     )  # fmt: skip
     await page.goto(address)
+    await page.bring_to_front()
     return page, wrong

@@ -115,6 +115,8 @@ async def test_what_is_done_in_one_tab_shows_in_the_other_ones(url: str, browser
         await page.click("#run-head button:text-is('Cancel')")
         await page.wait_for_selector("#run-head.s-cancelled")
         assert await page.inner_text("#notice") == "The run was cancelled."
+        # A tab behind another one gives its stream up, and catches up when it is looked at.
+        await table.bring_to_front()
         await table.wait_for_selector(f"#run-{run.id}.s-cancelled")
         # A run that is started elsewhere comes in, and what is selected stays selected.
         await table.check(f"#run-{run.id} input[type=checkbox]")

@@ -1,6 +1,6 @@
 // What the pages do besides htmx: say whether they are live, and select runs. Everything else works without.
-"use strict";
 (() => {
+  "use strict";
   const streams = () => document.querySelector("[data-stream]");
 
   function say(state, text) {
