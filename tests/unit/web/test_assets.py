@@ -43,7 +43,7 @@ def test_the_addresses_of_files_hold_their_hashes() -> None:
 
 def test_the_scripts_come_as_one_file_so_that_htmx_never_looks_at_a_page_without_its_extension() -> None:
     script = load_assets()["pages.js"].body
-    places = [script.index(each) for each in (b"var htmx", b"registerExtension(\"sse\"", b"[data-stream]")]
+    places = [script.index(each) for each in (b"var htmx", b'registerExtension("sse"', b"[data-stream]")]
     assert places == sorted(places)
     layout = WEB.joinpath("templates", "layout.html").read_text()
     assert layout.count("<script") == 1
