@@ -12,7 +12,7 @@ from sorbus.cli.loading import app_option, load_application
 from sorbus.cli.long_lived import settle
 from sorbus.cli.main import reported
 from sorbus.cli.screens import console, screen, show_runs, show_summary
-from sorbus.cli.work import Report, Wish, check_paths, finished_runs, report, work
+from sorbus.cli.work import Report, Wish, check_paths, ended_runs, finished_runs, report, work
 from sorbus.resource.application import Sorbus
 
 LOCAL = "local"
@@ -63,11 +63,12 @@ def run(
 async def run_and_show(app: Sorbus, wish: Wish) -> Report:
     """Do the work with progress on the screen, then print the table and the figures."""
     out = console()
+    ended = ended_runs(app)
     async with app:
         settle()
         scope = app.scope(actor=LOCAL, tenant=LOCAL)
         with screen(out) as shown:
-            tally = await work(app, scope, wish, shown)
+            tally = await work(app, scope, wish, shown, ended)
         runs = await finished_runs(scope, tally)
         figures = report(tally, runs)
     show_runs(out, runs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +26,7 @@ from sorbus.scope import Scope
 
 _BATCH = 20
 _LOOK_EVERY = 2.0
+_ENDS = frozenset({EventKind.COMPLETED, EventKind.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +105,30 @@ def check_paths(paths: Sequence[Path]) -> None:
             raise PathNotFound(str(path))
 
 
-async def work(app: Sorbus, scope: Scope, wish: Wish, screen: Screen) -> Tally:
+def ended_runs(app: Sorbus) -> dict[UUID, EventKind]:
+    """The runs that this process ends from now on, as they end; call it before the application is opened.
+
+    An open application goes on with what was interrupted at once, so a run may end before `work` comes to its file.
+    """
+    ended: dict[UUID, EventKind] = {}
+
+    def observe(event: RunEvent) -> None:
+        if event.kind in _ENDS:
+            ended[event.run_id] = event.kind
+
+    for each in app.components:
+        if isinstance(each, Pipelines):
+            each.observe(observe)
+    return ended
+
+
+async def work(
+    app: Sorbus, scope: Scope, wish: Wish, screen: Screen, ended: dict[UUID, EventKind] | None = None
+) -> Tally:
     """Take in everything at the paths, start or resume their runs, and wait until all are finished.
+
+    Args:
+        ended: as `ended_runs` gives them.
 
     Raises:
         PathNotFound: there is nothing at one of the paths.
@@ -116,19 +139,19 @@ async def work(app: Sorbus, scope: Scope, wish: Wish, screen: Screen) -> Tally:
     if wish.pipeline is not None:
         parts.version_of(wish.pipeline)
     tally = Tally()
-    ended: dict[UUID, EventKind] = {}
+    ended = {} if ended is None else ended
     wake = asyncio.Event()
 
     def observe(event: RunEvent) -> None:
         screen.event(event)
-        if event.kind in {EventKind.COMPLETED, EventKind.FAILED}:
+        if event.kind in _ENDS:
             ended[event.run_id] = event.kind
             wake.set()
 
     parts.observe(observe)
     try:
         async for each in _items(wish):
-            await _take(each, scope, wish, parts, tally, screen)
+            await _take(each, scope, wish, parts, tally, screen, ended)
         await _wait(scope, tally, ended, wake)
     finally:
         parts.unobserve(observe)
@@ -149,7 +172,13 @@ async def _items(wish: Wish) -> AsyncIterator[Item | ItemFailed]:
 
 
 async def _take(
-    each: Item | ItemFailed, scope: Scope, wish: Wish, parts: Pipelines, tally: Tally, screen: Screen
+    each: Item | ItemFailed,
+    scope: Scope,
+    wish: Wish,
+    parts: Pipelines,
+    tally: Tally,
+    screen: Screen,
+    ended: Mapping[UUID, EventKind],
 ) -> None:
     tally.messages += 1
     if isinstance(each, ItemFailed):
@@ -166,7 +195,7 @@ async def _take(
             metadata=each.metadata,
         )
         name = wish.pipeline or _fitting(each, parts)
-        await _start(content, name, scope, wish, parts, tally, screen)
+        await _start(content, name, scope, wish, parts, tally, screen, ended)
     except SorbusError as error:
         failed = ItemFailed(where=each.title or each.external_id, error=error)
         tally.failures.append(failed)
@@ -179,12 +208,21 @@ def _fitting(item: Item, parts: Pipelines) -> str:
 
 
 async def _start(
-    content: Content, name: str, scope: Scope, wish: Wish, parts: Pipelines, tally: Tally, screen: Screen
+    content: Content,
+    name: str,
+    scope: Scope,
+    wish: Wish,
+    parts: Pipelines,
+    tally: Tally,
+    screen: Screen,
+    ended: Mapping[UUID, EventKind],
 ) -> None:
-    """Resume the unfinished run of this content if there is one, skip a finished one, else start."""
+    """Resume the unfinished run of this content if there is one, skip one finished before, else start."""
     mine = Run.query(scope).where(Run.content_id == content.id, Run.pipeline == name)
     known = await mine.where(Run.state.is_in([*OPEN_RUNS, RunState.COMPLETED])).load(Run.stages_done).all()
-    open_run = next((each for each in known if each.state in OPEN_RUNS), None)
+    # What this process has ended already was unfinished when the command began.
+    resumed = ended.keys() - tally.runs.keys()
+    open_run = next((each for each in known if each.state in OPEN_RUNS or each.id in resumed), None)
     if open_run is None and known and not wish.again:
         tally.skipped.append(known[-1].id)
         return

@@ -73,7 +73,12 @@ async def test_a_lost_run_that_was_started_by_a_clock_ahead_is_repaired(
         run: Run = await start(app.scope(actor="me", tenant="local"), "one", pipeline="craft")
         assert run.state is RunState.PENDING
         await conn.execute("DELETE FROM oban_jobs")
-        assert await parts(app).repair(older_than=60) == 1
+        await parts(app).repair(older_than=60)
+        # The repair in the background may have been the one that found it.
+        assert (
+            await conn.fetchval("SELECT count(*) FROM oban_jobs WHERE args ->> 'run_id' = $1", str(run.id))
+            == 1
+        )
 
 
 async def test_crons_are_inserted_by_the_clock_of_the_database(url: str, hours_off: float) -> None:
