@@ -18,6 +18,7 @@ from sorbus.web.regions import PARTS, Region
 from sorbus.web.security import HEADERS
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_SCRIPTS = ("htmx-4.0.1.min.js", "hx-sse-4.0.1.min.js", "live.js")
 _FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -31,15 +32,20 @@ class Asset:
 
 
 def load_assets() -> Mapping[str, Asset]:
-    """The files by their names."""
-    found: dict[str, Asset] = {}
-    for each in files("sorbus.web").joinpath("assets").iterdir():
-        kind = each.name.rpartition(".")[2]
-        if kind in _TYPES:
-            body = each.read_bytes()
-            path = f"/assets/{sha256(body).hexdigest()[:16]}/{each.name}"
-            found[each.name] = Asset(body, path, _TYPES[kind])
-    return found
+    """The files by their names; the scripts are one file.
+
+    htmx looks at the page as soon as it is there, which may be before the next file is: what it has no extension
+    for by then, it never connects.
+    """
+    folder = files("sorbus.web").joinpath("assets")
+    bodies = {name: folder.joinpath(name).read_bytes() for name in ("sorbus.css", "sorbus.svg")}
+    bodies["pages.js"] = b"\n;\n".join(folder.joinpath(name).read_bytes() for name in _SCRIPTS)
+    return {name: _asset(name, body) for name, body in bodies.items()}
+
+
+def _asset(name: str, body: bytes) -> Asset:
+    path = f"/assets/{sha256(body).hexdigest()[:16]}/{name}"
+    return Asset(body, path, _TYPES[name.rpartition(".")[2]])
 
 
 class Renderer:

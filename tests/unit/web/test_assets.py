@@ -41,6 +41,14 @@ def test_the_addresses_of_files_hold_their_hashes() -> None:
         assert asset.path == f"/assets/{sha256(asset.body).hexdigest()[:16]}/{name}"
 
 
+def test_the_scripts_come_as_one_file_so_that_htmx_never_looks_at_a_page_without_its_extension() -> None:
+    script = load_assets()["pages.js"].body
+    places = [script.index(each) for each in (b"var htmx", b'registerExtension("sse"', b"[data-stream]")]
+    assert places == sorted(places)
+    layout = WEB.joinpath("templates", "layout.html").read_text()
+    assert layout.count("<script") == 1
+
+
 def test_every_template_can_be_read() -> None:
     renderer = Renderer("test")
     for path in TEMPLATES:

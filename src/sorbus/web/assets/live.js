@@ -1,6 +1,6 @@
 // What the pages do besides htmx: say whether they are live, and select runs. Everything else works without.
-"use strict";
 (() => {
+  "use strict";
   const streams = () => document.querySelector("[data-stream]");
 
   function say(state, text) {
@@ -76,6 +76,8 @@
     if (event.target.matches("[data-pick-all]")) for (const box of boxes()) box.checked = event.target.checked;
     if (event.target.closest("#bulk")) count();
   });
+  // Rows have come or gone.
+  document.addEventListener("htmx:after:swap", count);
   document.addEventListener("htmx:after:request", (event) => {
     const source = event.detail.ctx && event.detail.ctx.sourceElement;
     if (!source || source.id !== "bulk") return;
