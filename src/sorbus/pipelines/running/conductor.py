@@ -300,10 +300,10 @@ class Conductor:
 
     async def _free(self, *, only_items: bool = False) -> None:
         """Give back what is held by places whose end is committed; who tries again has done so before it asks."""
-        settled = [each for each in self._settled if each.index is not None or not only_items]
-        if not settled:
-            return
-        self._settled = [each for each in self._settled if each not in settled]
+        settled, left = list[Change](), list[Change]()
+        for each in self._settled:
+            (left if only_items and each.index is None else settled).append(each)
+        self._settled = left
         self._holding -= {(each.stage, each.index) for each in settled}
         again: list[Freed] = []
         for each in settled:

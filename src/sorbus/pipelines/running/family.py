@@ -26,10 +26,14 @@ _EVERY = 0.05
 
 
 async def bear(app: Sorbus, progress: Progress, births: Sequence[Birth]) -> None:
-    """Start the runs of a stage; one that has been started by a former holder of the lease is the one that counts."""
+    """Start the runs of a stage; one that has been started by a former holder of the lease is the one that counts.
+
+    Raises:
+        InvalidAction: one cannot be started.
+    """
     scope = app.system_scope(tenant=progress.tenant)
     for each in births:
-        with suppress(InvalidAction):  # its place is taken
+        try:
             await Run.nest(
                 scope,
                 parent_id=progress.id,
@@ -41,6 +45,10 @@ async def bear(app: Sorbus, progress: Progress, births: Sequence[Birth]) -> None
                 input=each.given,
                 model=progress.model,
             )
+        except InvalidAction:
+            place = (Run.parent_stage == each.stage) & (Run.parent_index == each.index)
+            if not await Run.query(scope).where(Run.parent_id == progress.id, place).exists():
+                raise
 
 
 async def abandon(app: Sorbus, run_id: UUID, tenant: str) -> int:

@@ -12,14 +12,13 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
-from sorbus.data_layers.postgres.faults import translate_limited
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.base import SorbusError
-from sorbus.errors.database import Deadlock
 from sorbus.errors.pipelines import BadLimit
 from sorbus.pipelines.definition.limits import Gate, Limit
+from sorbus.pipelines.running.patience import fetched, patient
 from sorbus.pipelines.running.sql import sql
 
 logger = logging.getLogger(__name__)
@@ -30,7 +29,6 @@ WHOLE = -1
 _MOST_READ = 64
 _SWEEP_EVERY = 5.0
 _STALE_AFTER = 10.0
-_DEADLOCKS = 4
 
 Spot = tuple[UUID, str, int]
 """A place: a run, a stage of it, and an item of that or `WHOLE`."""
@@ -157,8 +155,8 @@ class Permits:
 
     async def sweep(self, *, older_than: float = _STALE_AFTER) -> None:
         """Take back what the places of dead processes hold, and let those in who wait although there is room."""
-        stale = await self._fetch("stale_permits", older_than)
-        waited = await self._fetch("waited_limits")
+        stale = await fetched(self.pool, "stale_permits", older_than)
+        waited = await fetched(self.pool, "waited_limits")
         keys = {row["key"] for row in (*stale, *waited)}
         await asyncio.gather(*(self._group.submit(Looked(key)) for key in keys))
 
@@ -173,19 +171,7 @@ class Permits:
     # one group: one transaction
 
     async def _pass(self, items: list[Asked | Freed | Looked]) -> list[bool]:
-        for left in reversed(range(_DEADLOCKS)):
-            try:
-                decision = await self._decided(items)
-                break
-            except Exception as error:
-                known = translate_limited(error)
-                if isinstance(known, Deadlock) and left:
-                    continue
-                if known is None:
-                    raise
-                raise known from error
-        else:
-            raise AssertionError("the last attempt answers or raises")
+        decision = await patient(lambda: self._decided(items))
         if decision.others:
             self._spawn(self.tell(sorted(decision.others)))
         for key in decision.again:
@@ -238,7 +224,7 @@ class Permits:
     async def tell(self, runs: Sequence[UUID]) -> None:
         """Let runs know that they may go on. What cannot be told now is found out later."""
         try:
-            rows = await self._fetch("wake_granted", runs)
+            rows = await fetched(self.pool, "wake_granted", runs)
         except SorbusError as error:
             logger.warning("%d runs were not told that they may go on: %s", len(runs), error)
             return
@@ -263,20 +249,6 @@ class Permits:
         task = asyncio.get_running_loop().create_task(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
-        for left in reversed(range(_DEADLOCKS)):
-            try:
-                async with self.pool.connection() as connection:
-                    return await connection.fetch(sql(name), *args)
-            except Exception as error:
-                known = translate_limited(error)
-                if isinstance(known, Deadlock) and left:
-                    continue
-                if known is None:
-                    raise
-                raise known from error
-        raise AssertionError("the last attempt answers or raises")
 
 
 class _Deciding:

@@ -11,16 +11,15 @@ from uuid import UUID
 
 import msgspec
 
-from sorbus.data_layers.postgres.faults import translate_limited
 from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.errors.database import DatabaseFault, Deadlock, TextNotStorable
+from sorbus.errors.database import DatabaseFault, TextNotStorable
 from sorbus.jobs.leases import Lease
 from sorbus.pipelines.definition.stages import StageContent
 from sorbus.pipelines.resources.states import RunState, StageState
+from sorbus.pipelines.running.patience import fetched
 from sorbus.pipelines.running.progress import ChildRow, ItemRow, Progress, StageRow
-from sorbus.pipelines.running.sql import sql
 from sorbus.types.uuid7 import uuid7
 
 # An escaped NUL in JSON, as against an escaped backslash before `u0000`.
@@ -95,7 +94,6 @@ class Verdict:
 
 
 REFUSED = Verdict(taken=False)
-_DEADLOCKS = 4
 
 
 class RunStore:
@@ -175,19 +173,7 @@ class RunStore:
         return [tuple(row) for row in await self._fetch("orphans")]
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
-        for left in reversed(range(_DEADLOCKS)):
-            try:
-                async with self.pool.connection() as connection:
-                    return await connection.fetch(sql(name), *args)
-            except Exception as error:
-                known = translate_limited(error)
-                # A statement over many runs may meet somebody's transaction over some of them; it did nothing then.
-                if isinstance(known, Deadlock) and left:
-                    continue
-                if known is None:
-                    raise
-                raise known from error
-        raise AssertionError("the last attempt answers or raises")
+        return await fetched(self.pool, name, *args)
 
     async def _begin(self, items: list[tuple[UUID, Lease]]) -> list[Progress | None]:
         runs = [{"run_id": run, **_lease_row(lease)} for run, lease in items]
