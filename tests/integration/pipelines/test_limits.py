@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
+import signal
 import time
 from collections import Counter
 from typing import Any
 
 import pytest
-from tests.integration.pipelines.helpers import start, until
+from tests.integration.pipelines.helpers import application, row, start, until
+from tests.integration.pipelines.random_graphs import CHANCE, random_pipeline
 from tests.integration.pipelines.shapes import (
     SOON,
     Doing,
@@ -27,6 +31,8 @@ from tests.integration.pipelines.shapes import (
     stage_is,
     states,
 )
+from tests.integration.pipelines.test_random_graphs import check, unfinished, worker
+from tests.integration.pipelines.test_random_graphs import started as graphs_started
 
 from sorbus import Scope, Sorbus
 from sorbus.pipelines import (
@@ -279,6 +285,54 @@ async def test_what_was_lost_with_a_process_is_found(url: str, conn: Any) -> Non
         await permits.sweep()
         await all_over(me(app), runs)
         await no_permit_left(conn)
+
+
+@pytest.mark.slow
+async def test_killed_workers_neither_break_a_limit_nor_keep_what_they_held(url: str, conn: Any) -> None:
+    seeds = range(1000, 1012)
+    limits = [limit("all", at_once=3)]
+    chance = random.Random(5)
+    most = 0
+
+    async def watched(seconds: float) -> None:
+        nonlocal most
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            most = max(most, await conn.fetchval("SELECT count(*) FROM sorbus_permits WHERE held"))
+            await asyncio.sleep(0.01)
+
+    async with application(
+        url,
+        domains=[CHANCE],
+        pipelines=[random_pipeline(seed) for seed in seeds],
+        run_jobs=False,
+        limits=limits,
+    ) as app:
+        runs = await graphs_started(app, seeds)
+        workers = [await worker(url, seeds, at_once=3) for _ in range(2)]
+        kills = 0
+        try:
+            while kills < 4 or await unfinished(conn):
+                await watched(chance.uniform(0.2, 0.7))
+                if kills < 4 and await unfinished(conn):
+                    victim = workers.pop(0)
+                    os.kill(victim.pid, signal.SIGKILL)
+                    await victim.wait()
+                    workers.append(await worker(url, seeds, at_once=3))
+                    kills += 1
+                elif kills < 4:
+                    break
+        finally:
+            for each in workers:
+                if each.returncode is None:
+                    each.kill()
+                await each.wait()
+        for seed, run in runs.items():
+            check(seed, await row(me(app), run.id))
+        assert kills > 0
+        assert most == 3
+        await no_permit_left(conn)
+    assert await committed_twice(conn) == []
 
 
 async def test_a_value_is_heard_while_a_long_stage_runs_beside(url: str) -> None:

@@ -123,11 +123,11 @@ async def unfinished(conn: Any) -> int:
     return int(await conn.fetchval(open_runs))
 
 
-async def worker(url: str, seeds: range) -> asyncio.subprocess.Process:
+async def worker(url: str, seeds: range, **plan: Any) -> asyncio.subprocess.Process:
     """A process that runs the jobs; it has begun when this returns."""
-    plan = json.dumps({"url": url, "seeds": [seeds.start, seeds.stop], "pace": SLOWLY})
+    told = json.dumps({"url": url, "seeds": [seeds.start, seeds.stop], "pace": SLOWLY, **plan})
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.integration.pipelines.graph_worker", plan,
+        sys.executable, "-m", "tests.integration.pipelines.graph_worker", told,
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdout is not None

@@ -32,6 +32,11 @@ stages AS (
         error = c.error,
         attempt = c.attempt,
         started_at = CASE WHEN c.state = 'running' THEN coalesce(s.started_at, now())
+                          WHEN c.state IN ('done', 'failed') THEN coalesce(
+                              now() - make_interval(secs => c.took), s.started_at,
+                              -- A stage of items that was let in late began with the first of them.
+                              (SELECT min(t.started_at) FROM stage_items AS t WHERE t.run_id = s.run_id AND t.stage = s.name)
+                          )
                           ELSE coalesce(now() - make_interval(secs => c.took), s.started_at) END,
         finished_at = CASE WHEN c.state IN ('done', 'failed', 'skipped') THEN now() END,
         wake_at = now() + make_interval(secs => c.delay)
