@@ -24,6 +24,7 @@ PAGES = (
     "docs/guides/pipeline-graphs.md",
     "docs/guides/pages.md",
     "docs/guides/scale-out.md",
+    "docs/guides/repeating-runs.md",
     "docs/guides/state-machines.md",
     "docs/guides/writing.md",
     "docs/guides/tenancy.md",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
 from sorbus.data_layers.base import Executable
 from sorbus.engine import rules
 from sorbus.engine.authorising import refused, row_allowed
@@ -12,7 +13,7 @@ from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.states import check_choice
-from sorbus.engine.upserting import answer_of, conflict_of
+from sorbus.engine.upserting import answer_of, conflict_of, fallback_of
 from sorbus.engine.write_data import WriteData, before, bindings, guarded, key_is, tenancy_for
 from sorbus.errors.database import ConstraintViolation, GuardViolation
 from sorbus.errors.inputs import InvalidAction, Rejected
@@ -56,8 +57,8 @@ async def insert(call: ActionCall) -> None:
     params: list[Any] = []
     changes = call.changeset.changes
     assigned, shape = assignments(call, params)
-    upsert = data.action.upsert
-    atomic = data.answers or any_expression(changes.values())
+    upsert = fallback_of(call)
+    atomic = upsert is not None or data.generates or any_expression(changes.values())
     key: tuple[Any, ...] = ("insert", shape)
     if upsert is not None:
         key = (*key, call.filter, call.judged, call.updates, tenancy_for(call) is None)
@@ -74,6 +75,8 @@ async def insert(call: ActionCall) -> None:
         call.result = data.hydrate(rows)[0]
     else:
         call.result = record(data.spec.python, changes if not data.unselected else _selected(data, changes))
+    if upsert is None and data.action.upsert is not None:
+        call.result.__dict__[OUTCOME] = UpsertOutcome.INSERTED
     if call.filter != TRUE or call.judged is not None or call.changeset.requirements:
         await _check_inserted(call)
 
@@ -86,13 +89,13 @@ def _compile_insert(
     call: ActionCall, assigned: tuple[tuple[str, Node], ...], key: tuple[Any, ...], *, atomic: bool
 ) -> Executable:
     data: WriteData = call.plan.data
-    upsert = data.action.upsert
+    upsert = fallback_of(call)
     statement = Insert(
         resource=data.spec,
         values=assigned,
         outputs=attribute_outputs(data.spec) if atomic else (),
         conflict=conflict_of(call) if upsert is not None else None,
-        previous=data.previous_of_upsert,
+        previous=data.previous_of_upsert if upsert is not None else (),
         tagged=upsert is not None,
     )
     return data.keep(key, statement)

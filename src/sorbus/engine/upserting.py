@@ -49,6 +49,22 @@ def upsert_of(data: WriteData) -> UpsertSpec:
     return data.action.upsert
 
 
+def fallback_of(call: ActionCall) -> UpsertSpec | None:
+    """What an insert does with a row in its way; None where there can be none, so that a plain insert does.
+
+    A row with a null among the keys of an identity that tells nulls apart is like no other row.
+    """
+    data: WriteData = call.plan.data
+    upsert = data.action.upsert
+    if upsert is None:
+        return None
+    identity, changes = data.spec.identities[upsert.identity], call.changeset.changes
+    alone = identity.nulls_distinct and any(
+        name in changes and changes[name] is None for name in identity.keys
+    )
+    return None if alone else upsert
+
+
 def _there(call: ActionCall) -> Node | None:
     """What the policies of the create ask of the row that is there; what only Python could tell counts as no."""
     return _only(call.filter if call.judged is None else bounded(call.judged, upper=False))

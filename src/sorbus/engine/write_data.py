@@ -55,7 +55,8 @@ class WriteData:
         nodes: the nodes of plain values for several attributes, by their names and the first position.
         changes_later: whether a create's row may still change after its policies have seen it.
         documents: the embedded documents of the resource, when the action can write some.
-        answers: whether a create learns from the statement what was written.
+        generates: whether the database makes values of a new row.
+        answers: whether a create may learn from the statement what was written.
         unselected: the attributes that records have only when they are asked for.
         chooses: whether its body must choose the state that follows.
         previous: the attributes whose values from before an update its effects ask for, and its statement tells.
@@ -79,6 +80,7 @@ class WriteData:
     chooses: bool = False
     accepted: frozenset[str] = frozenset()
     documents: Documents | None = None
+    generates: bool = False
     answers: bool = False
     unselected: frozenset[str] = frozenset()
     fields: tuple[tuple[str, bool, AttributeSpec | None], ...] = ()
@@ -95,7 +97,8 @@ class WriteData:
         self.fields = tuple(
             (name, name in self.accepted, each if each.has_default else None) for name, each in attributes
         )
-        self.answers = self.action.upsert is not None or any(each.generated for _, each in attributes)
+        self.generates = any(each.generated for _, each in attributes)
+        self.answers = self.action.upsert is not None or self.generates
         self.unselected = frozenset(name for name, each in attributes if not each.select_by_default)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from sorbus.errors.base import FrameworkError, Invalid, UnknownError
 from sorbus.errors.hints import did_you_mean, listed
@@ -272,6 +273,38 @@ class NothingAwaited(Invalid):
         )
 
 
+class IdempotencyKeyReused(Invalid):
+    """A run was asked for with the idempotency key of a run that was started with other inputs.
+
+    Attributes:
+        run_id: the run that has the key.
+    """
+
+    code = "idempotency-key-reused"
+
+    def __init__(self, key: str, run_id: UUID) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"The idempotency key `{key}` belongs to the run {run_id}, which was started with other inputs.",
+            path=("input", "idempotency_key"),
+            hint="Give each piece of work a key of its own, and repeat a request with the inputs that it had.",
+        )
+
+
+class NothingToReuse(Invalid):
+    """A run was to be replayed that has left nothing which another one could reuse."""
+
+    code = "nothing-to-reuse"
+
+    def __init__(self, run_id: UUID, pipeline: str) -> None:
+        super().__init__(
+            f"The run {run_id} of `{pipeline}` has left no output that another run could reuse.",
+            path=("input", "replay_of"),
+            hint="Start runs with `reuse=True`, or declare `Pipeline(…, fingerprints=True)`; "
+            "this one can be done again by `Run.start`.",
+        )
+
+
 class NoSuchPipeline(Invalid):
     """A run was asked of a pipeline that this application does not have."""
 
@@ -283,6 +316,19 @@ class NoSuchPipeline(Invalid):
             f"There is no pipeline `{name}`. Pipelines: {listed(allowed)}.",
             path=("input", "pipeline"),
             hint=did_you_mean(name, allowed),
+        )
+
+
+class NoSuchDefinition(Invalid):
+    """A run was asked of a definition from which the tenant can start none."""
+
+    code = "no-such-definition"
+
+    def __init__(self, definition: UUID | str, *, why: str) -> None:
+        super().__init__(
+            f"No run can be started from the definition {definition}: {why}.",
+            path=("input", "definition_id"),
+            hint="`Definition.named(scope, name)` gives the versions of a pipeline.",
         )
 
 

@@ -52,7 +52,7 @@ from sorbus.errors.inputs import (
     RelatedMissing,
     WrongState,
 )
-from sorbus.errors.pipelines import UnknownPipelineVersion
+from sorbus.errors.pipelines import IdempotencyKeyReused, UnknownPipelineVersion
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +67,7 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         UnknownPipelineVersion: 409,
         AlreadyTaken: 409,
         RelatedMissing: 404,
+        IdempotencyKeyReused: 409,
         UniqueViolation: 409,
         ExclusionViolation: 409,
         ForeignKeyViolation: 409,

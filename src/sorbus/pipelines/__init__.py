@@ -3,24 +3,14 @@
 from sorbus.pipelines.application import PIPELINES, pipeline_application
 from sorbus.pipelines.builtin import BUILTIN, document_extraction, email_analysis
 from sorbus.pipelines.component import Pipelines
+from sorbus.pipelines.definition.given import Approval, StageContent, StageContext, StageFailure
 from sorbus.pipelines.definition.limits import Limit, Rate, limit
 from sorbus.pipelines.definition.pipeline import Pipeline
-from sorbus.pipelines.definition.stages import (
-    Approval,
-    Stage,
-    StageContent,
-    StageContext,
-    StageFailure,
-    approval,
-    for_each,
-    nested,
-    pause,
-    repeat,
-    signal,
-    stage,
-)
+from sorbus.pipelines.definition.stages import Stage, approval, for_each, nested, pause, repeat, signal, stage
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Definition, Result, Run, StageItem, StageRun
+from sorbus.pipelines.resources.definition import Definition
+from sorbus.pipelines.resources.run import Result, Run
+from sorbus.pipelines.resources.stages import StageItem, StageRun
 from sorbus.pipelines.resources.states import RunState, StageState
 from sorbus.pipelines.running.events import EventKind, RunEvent
 

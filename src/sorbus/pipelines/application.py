@@ -14,7 +14,9 @@ from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.definition.stages import AnyAction
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Definition, Result, Run, StageItem, StageRun
+from sorbus.pipelines.resources.definition import Definition
+from sorbus.pipelines.resources.run import Result, Run
+from sorbus.pipelines.resources.stages import StageItem, StageRun
 from sorbus.resource.application import Sorbus
 from sorbus.resource.domain import Domain
 

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 from sorbus.llm.client import ModelClient
 from sorbus.llm.tasks import Classification, Entities, Summary, classify_mail, extract_entities, summarize
+from sorbus.pipelines.definition.given import StageContent, StageContext
 from sorbus.pipelines.definition.pipeline import Pipeline
-from sorbus.pipelines.definition.stages import StageContent, StageContext, stage
+from sorbus.pipelines.definition.stages import stage
 from sorbus.pipelines.sources import ParsedDocument, parse_document, quoted_reply_removed
 from sorbus.resource import action
 from sorbus.resource.model import Resource

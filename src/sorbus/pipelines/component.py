@@ -21,7 +21,7 @@ from sorbus.errors.pipelines import (
     BadFork,
     InvalidDefinition,
     NoSuchContent,
-    NoSuchPipeline,
+    NoSuchDefinition,
     PipelinesNotStarted,
     ReservedPipeline,
     RunKeepsDying,
@@ -39,7 +39,8 @@ from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import DEFAULT_QUEUE, Pipeline
 from sorbus.pipelines.definition.registry import Registry
 from sorbus.pipelines.definition.stages import AnyAction
-from sorbus.pipelines.resources.run import Definition, Run
+from sorbus.pipelines.resources.definition import Definition
+from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.starting import Defined, Starter
 from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.running.advance import Advancer
@@ -231,12 +232,15 @@ class Pipelines(Starter):
         return self.registry.version_of(pipeline)
 
     async def defined(self, scope: Scope, name: str, stages: Sequence[Mapping[str, Any]]) -> Defined:
-        """Check a pipeline that is given as data, and choose its version.
+        """Check a pipeline that is given as data, and look for its version; `next_version` decides.
 
         Raises:
+            InvalidInput: it has no name.
             InvalidDefinition: it is no pipeline.
             ReservedPipeline: the application has one of this name in its code.
         """
+        if not name.strip():
+            raise InvalidInput("Definition.define", "name", problem="it is empty")
         if name in self.registry.current:
             raise ReservedPipeline(name)
         app = self._need_app()
@@ -246,18 +250,29 @@ class Pipelines(Starter):
         made = pipeline_from(stages, name=name, version=latest + 1, blocks=self.registry.blocks)
         return Defined(owner, made.version, made.to_data()["edges"])
 
+    async def next_version(self, owner: str, name: str) -> int:
+        """The version of a definition that is about to be written in the open transaction; it waits for others."""
+        app = self._need_app()
+        async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            # The statement behind this one sees what whoever held the lock has committed.
+            await connection.execute(sql("lock_name"), owner, name)
+            latest: int = await connection.fetchval(sql("latest_version"), owner, name)
+        return latest + 1
+
     async def startable(self, scope: Scope, definition_id: Any) -> Any:
         """The definition that a run may be started from.
 
         Raises:
-            NoSuchPipeline: the tenant has no such definition, it is retired, or it is one in code.
+            NoSuchDefinition: the tenant has none of this id, it is retired, or it is one in code.
         """
         mine = Definition.query(scope).where(
             Definition.id == definition_id, Definition.owner == tenant_key(scope.tenant)
         )
         found = await mine.one_or_none()
-        if found is None or found.retired_at is not None:
-            raise NoSuchPipeline(str(definition_id), allowed=())
+        if found is None:
+            raise NoSuchDefinition(definition_id, why="the tenant has defined none with this id")
+        if found.retired_at is not None:
+            raise NoSuchDefinition(definition_id, why="it is retired")
         return found
 
     async def enqueue(self, run: Any) -> None:

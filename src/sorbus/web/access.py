@@ -12,7 +12,8 @@ from sorbus.errors.base import SorbusError
 from sorbus.http.callers import ScopeSource, scope_of
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Result, Run, StageItem, StageRun
+from sorbus.pipelines.resources.run import Result, Run
+from sorbus.pipelines.resources.stages import StageItem, StageRun
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope, tenant_key
 

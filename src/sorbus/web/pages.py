@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from sorbus.http.application import HttpSettings
 from sorbus.http.callers import scope_of
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import StageItem
+from sorbus.pipelines.resources.stages import StageItem
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope
 from sorbus.web.access import sight, still

@@ -11,9 +11,12 @@ from uuid import UUID
 from sorbus.errors.inputs import NotFound
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.component import Pipelines
-from sorbus.pipelines.definition.stages import Approval, Await
+from sorbus.pipelines.definition.given import Approval
+from sorbus.pipelines.definition.work import Await
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Definition, Run, StageItem, StageRun
+from sorbus.pipelines.resources.definition import Definition
+from sorbus.pipelines.resources.run import Run
+from sorbus.pipelines.resources.stages import StageItem, StageRun
 from sorbus.pipelines.resources.states import OPEN_RUNS, OPEN_STAGES, RunState, StageState
 from sorbus.query.query import Query
 from sorbus.resource import agg

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Definition, Run
+from sorbus.pipelines.resources.definition import Definition
+from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.states import RunState
 from sorbus.query.page import Page
 from sorbus.resource import agg

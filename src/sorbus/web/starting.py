@@ -16,7 +16,9 @@ from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import InvalidInput, NotFound
 from sorbus.http.faults import fault_of
 from sorbus.pipelines.resources.content import Content
-from sorbus.pipelines.resources.run import Definition, Run, StageRun
+from sorbus.pipelines.resources.definition import Definition
+from sorbus.pipelines.resources.run import Run
+from sorbus.pipelines.resources.stages import StageRun
 from sorbus.pipelines.resources.states import StageState
 from sorbus.pipelines.sources import SourceType
 from sorbus.scope import Scope

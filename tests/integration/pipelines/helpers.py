@@ -104,6 +104,15 @@ async def until(ready: Callable[[], Awaitable[object] | object], *, seconds: flo
         await asyncio.sleep(0.03)
 
 
+async def waits_for_a_lock(conn: Any) -> None:
+    """Wait until somebody waits for another transaction in this database."""
+    async with asyncio.timeout(30):
+        while not await conn.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            await asyncio.sleep(0.02)
+
+
 async def ended(scope: Scope, runs: Sequence[UUID], *, seconds: float = 30.0) -> dict[UUID, Run]:
     """Wait until runs are over, and their rows by id, with stages, result and calls."""
     ids = list(runs)

@@ -12,6 +12,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import sorbus.errors
 from sorbus.errors.authorization import ActionForbidden
@@ -79,6 +80,7 @@ SAMPLES: Mapping[str, Any] = {
     "creates": ["submit"],
     "current": "done",
     "default": 200,
+    "definition": UUID("0193a0c4-6a0f-7c6e-9a39-1f4f7c1d2e3b"),
     "destination": "Content",
     "detail": "the server closed the connection",
     "differences": ["the table runs is missing"],
@@ -144,6 +146,7 @@ SAMPLES: Mapping[str, Any] = {
     "resource": "Run",
     "returned": 3,
     "returns": "Invoice",
+    "run_id": UUID("0193a0c4-6a0f-7c6e-9a39-1f4f7c1d2e3b"),
     "schema": "public",
     "second": "Step",
     "seconds": 30.0,

@@ -17,6 +17,7 @@ from sorbus.apis.json_api.parameters import ParameterReader, Parameters
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.surface import Surface
 from sorbus.apis.json_api.views import NO_FIELD_SETS, View, view_of
+from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.errors.inputs import NotFound
 from sorbus.http.replies import Header, Reply
 from sorbus.query.query import Query
@@ -117,8 +118,6 @@ class Handlers:
 
     def _create(self, parts: _Parts) -> Handler:
         exposed = parts.route.exposed
-        # An upsert may have found a row; only a plain create is known to have made one.
-        status = 200 if parts.route.action.upsert else 201
         location = (self.prefix + exposed.path + "/").encode() if exposed.gettable else b""
 
         async def create(call: Call) -> Reply:
@@ -130,8 +129,10 @@ class Handlers:
             if location:
                 key = str(record.__dict__[exposed.spec.primary_key.name])
                 headers = (*_VARY, (b"location", location + parts.quoted(key)))
+            # An upsert may have found a row.
+            made = outcome_of(record) in (None, UpsertOutcome.INSERTED)
             body = await self.documents.written(view, scope, record)
-            return Reply(status=status, body=body, media_type=_MEDIA_TYPE, headers=headers)
+            return Reply(status=201 if made else 200, body=body, media_type=_MEDIA_TYPE, headers=headers)
 
         return create
 

@@ -105,16 +105,14 @@ class _Writer:
         if route.kind is RouteKind.DESTROY:
             made: dict[str, Any] = {"204": {"description": "It is gone."}}
         else:
-            status = "201" if route.kind is RouteKind.CREATE and not route.action.upsert else "200"
-            made = {
-                status: {
-                    "description": route.action.description or "Done.",
-                    "content": {MEDIA_TYPE: {"schema": self.components.response(route)}},
-                }
-            }
+            status = "201" if route.kind is RouteKind.CREATE else "200"
+            content = {MEDIA_TYPE: {"schema": self.components.response(route)}}
+            made = {status: {"description": route.action.description or "Done.", "content": content}}
             if status == "201" and route.exposed.gettable:
-                location = {"description": "Where the new record is.", "schema": {"type": "string"}}
+                location = {"description": "Where the record is.", "schema": {"type": "string"}}
                 made[status]["headers"] = {"Location": location}
+            if status == "201" and route.action.upsert:
+                made["200"] = {**made[status], "description": "There was such a record; it is the answer."}
         refusals = tuple(_REFUSALS) if route.kind.takes_body else _READ_REFUSALS
         for each in refusals:
             made[str(each)] = {"$ref": f"#/components/responses/Error{each}"}

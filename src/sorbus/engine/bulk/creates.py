@@ -18,7 +18,7 @@ from sorbus.engine.bulk.running import BulkRun, Stopped, chunks
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.storing import insert
-from sorbus.engine.upserting import upsert_of, was
+from sorbus.engine.upserting import fallback_of, upsert_of, was
 from sorbus.engine.write_data import asked_inputs, guarded
 from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import InvalidAction
@@ -125,9 +125,11 @@ class BulkCreate(BulkRun):
                 with _named(call.index):
                     await _need_allowed(call)
             raise
-        if data.action.upsert is None:
+        if fallback_of(first) is None:
             for call in calls:
                 call.result = record(data.spec.python, call.changeset.changes)
+                if data.action.upsert is not None:
+                    call.result.__dict__[OUTCOME] = UpsertOutcome.INSERTED
         else:
             await self._match(session, calls, rows)
 
@@ -180,16 +182,16 @@ async def _need_allowed(call: ActionCall) -> None:
 
 def _alike(call: ActionCall) -> tuple[Any, ...]:
     """What is equal for calls that one statement writes."""
-    return call.filter, call.updates, asked_inputs(call.changeset.inputs, call.filter, call.updates)
+    lone = fallback_of(call) is None
+    return call.filter, call.updates, lone, asked_inputs(call.changeset.inputs, call.filter, call.updates)
 
 
 def _is_odd(call: ActionCall) -> bool:
     changeset, data = call.changeset, call.plan.data
-    if changeset.requirements or (data.answers and data.action.upsert is None):
+    upsert = fallback_of(call)
+    if changeset.requirements or (upsert is None and data.generates):
         return True
-    if data.action.upsert is not None and _unmatched(
-        changeset, data.spec.identities[data.action.upsert.identity]
-    ):
+    if upsert is not None and _unmatched(changeset, data.spec.identities[upsert.identity]):
         return True
     return any(isinstance(value, Expr) for value in changeset.changes.values())
 

@@ -11,7 +11,7 @@ from sorbus.engine.bulk.running import BulkRun
 from sorbus.engine.diagnosis import violated
 from sorbus.engine.lifecycle import ActionCall
 from sorbus.engine.planning import attribute_outputs
-from sorbus.engine.upserting import conflict_of
+from sorbus.engine.upserting import conflict_of, fallback_of
 from sorbus.engine.write_data import tenancy_for
 from sorbus.engine.writing import may_need_row
 from sorbus.errors.database import ConstraintViolation
@@ -41,8 +41,8 @@ async def insert_lists(
     data = run.data
     folded: Node = call.filter
     later = folded != TRUE and may_need_row(data.program)
-    upsert = data.action.upsert
-    key = ("insert many", names, folded, call.updates, tenancy_for(call) is None)
+    upsert = fallback_of(call)
+    key = ("insert many", names, folded, call.updates, tenancy_for(call) is None, upsert is None)
     executable = data.executables.get(key)
     if executable is None:
         statement = InsertMany(
@@ -51,7 +51,7 @@ async def insert_lists(
             outputs=attribute_outputs(data.spec) if upsert is not None else (),
             check=None if folded == TRUE or later else folded,
             conflict=conflict_of(call) if upsert is not None else None,
-            previous=data.previous_of_upsert,
+            previous=data.previous_of_upsert if upsert is not None else (),
             tagged=upsert is not None,
         )
         executable = data.keep(key, statement)
@@ -85,7 +85,7 @@ async def _refused(
     """
     data = run.data
     primary = data.spec.primary_key.name
-    upsert = data.action.upsert
+    upsert = fallback_of(call)
     if upsert is None:
         keys = lists[names.index(primary)]
         places: Sequence[int] = range(len(keys))

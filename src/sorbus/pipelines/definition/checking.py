@@ -19,6 +19,7 @@ from sorbus.errors.pipelines import (
 )
 from sorbus.pipelines.definition.conditions import Condition, Selection, condition_of, selection_of
 from sorbus.pipelines.definition.drawing import drawn
+from sorbus.pipelines.definition.given import StageFailure
 from sorbus.pipelines.definition.graph import Edge, EdgeKind, Graph, Vertex, ordered
 from sorbus.pipelines.definition.outputs import bare, element_of, may_be_none
 from sorbus.pipelines.definition.stages import (
@@ -28,17 +29,10 @@ from sorbus.pipelines.definition.stages import (
     ITEM,
     RESERVED,
     AnyAction,
-    Await,
-    ForEach,
-    Nested,
-    Pause,
-    Repeat,
     Stage,
-    StageFailure,
-    When,
-    Where,
     parameters,
 )
+from sorbus.pipelines.definition.work import Await, ForEach, Nested, Pause, Repeat, When, Where
 from sorbus.pipelines.definition.written import condition_in, selection_in
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sorbus.pipelines.definition.graph import Edge, EdgeKind, Graph, Vertex
-from sorbus.pipelines.definition.stages import Await, ForEach, Nested, Once, Pause, Repeat, Stage
+from sorbus.pipelines.definition.stages import Stage
+from sorbus.pipelines.definition.work import Await, ForEach, Nested, Once, Pause, Repeat
 
 _SIGNS = {EdgeKind.HARD: "", EdgeKind.SOFT: "?", EdgeKind.FAILURE: "!"}
 
@@ -65,6 +66,10 @@ def _stage(stage: Stage, vertex: Vertex) -> dict[str, Any]:
         data["delay"] = stage.delay
     if stage.undo is not None:
         data["undo"] = action_name(stage.undo)
+    if stage.version != 1:
+        data["version"] = stage.version
+    if stage.reuse is not None:
+        data["reuse"] = stage.reuse
     return data | _work(stage)
 
 

@@ -10,18 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from sorbus.errors.base import FrameworkError
 from sorbus.errors.hints import did_you_mean, listed
 from sorbus.errors.pipelines import InvalidDefinition
+from sorbus.pipelines.definition.given import Approval
 from sorbus.pipelines.definition.pipeline import Pipeline
-from sorbus.pipelines.definition.stages import (
-    AnyAction,
-    Approval,
-    Await,
-    ForEach,
-    Once,
-    Pause,
-    Repeat,
-    Stage,
-    Work,
-)
+from sorbus.pipelines.definition.stages import AnyAction, Stage
+from sorbus.pipelines.definition.work import Await, ForEach, Once, Pause, Repeat, Work
 
 MOST_STAGES = 200
 
@@ -30,7 +22,7 @@ Blocks = Mapping[str, AnyAction]
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ForEachData(_Data):
@@ -70,6 +62,8 @@ class StageData(_Data):
     on_failure: list[str] = Field(default_factory=list[str])
     may_fail: bool = False
     undo: str | None = None
+    version: int = Field(default=1, ge=1)
+    reuse: bool | None = None
     for_each: ForEachData | None = None
     repeat: RepeatData | None = None
     pause: float | None = Field(default=None, gt=0)
@@ -102,14 +96,41 @@ def pipeline_from(
         read = _STAGES.validate_python(list(stages))
     except ValidationError as error:
         first = error.errors()[0]
-        raise InvalidDefinition(name, first["msg"].removeprefix("Value error, "), at=first["loc"]) from error
+        at = _way_to(list(stages), first["loc"])
+        raise InvalidDefinition(name, first["msg"].removeprefix("Value error, "), at=at) from error
     made = [_stage(name, each, place, blocks) for place, each in enumerate(read)]
     try:
         return Pipeline.graph(name, stages=made, version=version, description=description)
     except FrameworkError as error:
         # What is the fault of a developer in code is that of the caller here.
-        where = [place for place, each in enumerate(read) if each.name in error.path[1:2]]
-        raise InvalidDefinition(name, error.message, at=tuple(where[:1]), hint=error.hint) from error
+        at = _place_of(error, name, [each.name for each in read])
+        raise InvalidDefinition(name, error.message, at=at, hint=error.hint) from error
+
+
+def _way_to(data: Any, location: Sequence[str | int]) -> tuple[str | int, ...]:
+    """The part of a location that leads through the data itself, and not through the alternatives of a type."""
+    way: list[str | int] = []
+    for step in location:
+        if not isinstance(data, (Mapping, list)):
+            break
+        way.append(step)
+        data = _member(data, step)  # pyright: ignore[reportUnknownArgumentType]
+    return tuple(way)
+
+
+def _member(data: Any, step: str | int) -> Any:
+    try:
+        return data[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _place_of(error: FrameworkError, pipeline: str, stages: Sequence[str]) -> tuple[int, ...]:
+    """The position of the stage that an error is about; of two with one name the second one's."""
+    # Some paths begin with the pipeline's name, others with its parts.
+    before = 1 if error.path[:1] == (pipeline,) else len(pipeline.split("."))
+    found = [place for place, stage in enumerate(stages) if stage in error.path[before : before + 1]]
+    return tuple(found[-1:])
 
 
 def _stage(pipeline: str, data: StageData, place: int, blocks: Blocks) -> Stage:
@@ -128,6 +149,8 @@ def _stage(pipeline: str, data: StageData, place: int, blocks: Blocks) -> Stage:
             may_fail=data.may_fail,
             delay=data.delay,
             undo=None if data.undo is None else _block(pipeline, data.undo, (place, "undo"), blocks),
+            version=data.version,
+            reuse=data.reuse,
         )
     except FrameworkError as error:
         raise InvalidDefinition(pipeline, error.message, at=(place,), hint=error.hint) from error

@@ -10,7 +10,8 @@ from sorbus.errors.pipelines import BadStageOption, UnknownStage
 from sorbus.pipelines.definition.checking import StagePlan, checked
 from sorbus.pipelines.definition.drawing import drawn, to_data
 from sorbus.pipelines.definition.graph import Graph
-from sorbus.pipelines.definition.stages import Nested, Stage
+from sorbus.pipelines.definition.stages import Stage
+from sorbus.pipelines.definition.work import Nested
 from sorbus.pipelines.resources.states import StageState
 
 DEFAULT_QUEUE = "pipelines"
@@ -33,6 +34,7 @@ class Pipeline:
         ordered: whether each stage waits for the one written before it.
         input: the type of what a run is started with, which its stages take as `input`; None for nothing.
         output: the stage whose output it gives where it is nested; by default the last one.
+        fingerprints: whether all its runs leave what others need to reuse their outputs; those that reuse do anyway.
 
     Attributes:
         plan: the graph that the stages make.
@@ -61,6 +63,7 @@ class Pipeline:
     ordered: bool = field(default=True, kw_only=True)
     input: Any = field(default=None, kw_only=True)
     output: str = field(default="", kw_only=True)
+    fingerprints: bool = field(default=False, kw_only=True)
     plan: Graph = field(init=False, repr=False, compare=False)
     plans: Mapping[str, StagePlan] = field(init=False, repr=False, compare=False)
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol, TypedDict, Unpack
-from uuid import UUID
+from typing import Any, TypedDict, Unpack
 
 from sorbus.errors.pipelines import BadStageOption
 from sorbus.jobs.backoff import Backoff
+from sorbus.pipelines.definition.given import Approval
 from sorbus.pipelines.definition.graph import Join
+from sorbus.pipelines.definition.work import (
+    ONCE,
+    Await,
+    ForEach,
+    Inner,
+    Nested,
+    Pause,
+    Repeat,
+    When,
+    Where,
+    Work,
+)
 from sorbus.resource.actions import GenericAction
 
 CONTENT = "content"
@@ -30,176 +42,9 @@ RESERVED = frozenset({CONTENT, ITEM, FAILURE, INPUT})
 
 type AnyAction = GenericAction[Any, Any]
 
-type When = Callable[..., Any] | Mapping[str, Any]
-"""A condition on outputs: `lambda judge: judge.label == "support"`, or the same as data."""
-
-type Where = Callable[..., Any] | str
-"""A place in an output: `lambda split: split.parts`, or `"split.parts"`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageContext:
-    """What a running stage may ask its scope for: `scope.get(StageContext)`.
-
-    Attributes:
-        run_id, stage: where it stands.
-        attempt: the number of this attempt, from 1.
-        item: the position of the item that this is about, or the number of the round, from 0; None elsewhere.
-    """
-
-    run_id: UUID
-    stage: str
-    attempt: int
-    tenant: str
-    item: int | None = None
-
-    @property
-    def idempotency_key(self) -> str:
-        """The same for every attempt at this stage of this run, and at this item of it."""
-        place = "" if self.item is None else f":{self.item}"
-        return f"{self.run_id}:{self.stage}{place}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageContent:
-    """The content of a run, as its stages get it."""
-
-    id: UUID
-    source_type: str
-    title: str
-    text: str
-    metadata: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageFailure:
-    """Why a stage failed, as the stage that starts on its failure gets it.
-
-    Attributes:
-        code: the code of the error, as in the pages of the reference.
-        attempt: how many attempts failed.
-    """
-
-    stage: str
-    code: str
-    message: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """What `approval(…)` waits for."""
-
-    approved: bool
-    by: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Once:
-    """The action runs once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForEach:
-    """The action runs for each item of a list; the stage gives the list of what it gave.
-
-    Attributes:
-        over: the place of the list.
-        limit: how many items run side by side.
-        keep_going: an item that fails for good is None in the list, instead of failing the stage.
-    """
-
-    over: Where
-    limit: int = 8
-    keep_going: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeat:
-    """The action runs again on what it gave, until a condition holds; the stage gives the last.
-
-    Attributes:
-        at_most: the number of rounds.
-        keep_last: what to do when the condition still does not hold then: give the last, or fail.
-    """
-
-    until: When
-    at_most: int
-    keep_last: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Nothing runs for some seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Await:
-    """The run waits until somebody gives a value: `Run.give(scope, run_id=…, stage=…, value=…)`.
-
-    Attributes:
-        type: what the value must be.
-        within: seconds after which the stage fails; None for no limit.
-    """
-
-    type: Any
-    within: float | None = None
-
-
-class Inner(Protocol):
-    """A pipeline, as a stage that is a run of it sees it."""
-
-    @property
-    def name(self) -> str:
-        """How runs refer to it."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Its version."""
-        ...
-
-    @property
-    def input(self) -> Any:
-        """The type of what a run is started with; None for nothing."""
-        ...
-
-    @property
-    def output(self) -> str:
-        """The stage whose output it gives."""
-        ...
-
-    @property
-    def gives(self) -> Any:
-        """The type of that output."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Nested:
-    """A run of another pipeline, or one for each item of a list; the stage gives what they gave.
-
-    Attributes:
-        pipeline: the other pipeline.
-        given: the place of its input; None for none.
-        over: the place of the list whose items are the inputs.
-        limit: how many of those runs are open at once.
-        keep_going: a run that fails is None in the list, instead of failing the stage.
-    """
-
-    pipeline: Inner
-    given: Where | None = None
-    over: Where | None = None
-    limit: int = 8
-    keep_going: bool = False
-
-
-type Work = Once | ForEach | Repeat | Pause | Await | Nested
-
 _LONGEST_NAME = 200
+# Ten years: a moment that dates can hold, whenever it is counted from.
+_LONGEST_WAIT = 10 * 366 * 86_400
 DEFAULT_BACKOFF = Backoff(base=1.0, cap=300.0)
 
 
@@ -222,11 +67,14 @@ class Stage:
         may_fail: its failure stops nothing; what needs its output is skipped.
         delay: seconds between the moment it may start and its start.
         undo: a generic action that undoes what it did, when the run fails later; it may take the stage's own output.
+        version: a mark of what the action does; raise it when that changes, so that no earlier output is reused.
+        reuse: whether another run may take its output instead of doing it again. None: unless its action is one with
+            `transaction=True`, or asks for its idempotency key.
     """
 
     name: str
     action: AnyAction | None
-    work: Work = Once()
+    work: Work = ONCE
     attempts: int = 3
     timeout: float | None = 600.0
     backoff: Backoff = DEFAULT_BACKOFF
@@ -238,12 +86,25 @@ class Stage:
     may_fail: bool = False
     delay: float = 0.0
     undo: AnyAction | None = None
+    version: int = 1
+    reuse: bool | None = None
 
     def __post_init__(self) -> None:
         fits = bool(self.name) and "." not in self.name and len(self.name) <= _LONGEST_NAME
         _check(self.name, "name", self.name, f"1 to {_LONGEST_NAME} characters without a dot", fits)
         _check(self.name, "attempts", self.attempts, "1 or more", self.attempts >= 1)
-        _check(self.name, "delay", self.delay, "0 or more seconds", self.delay >= 0)
+        _check(
+            self.name, "delay", self.delay, f"0 to {_LONGEST_WAIT} seconds", 0 <= self.delay <= _LONGEST_WAIT
+        )
+        _check(self.name, "version", self.version, "1 or more", self.version >= 1)
+        bound = self.undo is not None or self.action is None
+        _check(
+            self.name,
+            "reuse",
+            self.reuse,
+            "None or False, where it waits or can be undone",
+            not (bound and self.reuse),
+        )
         if self.timeout is not None:
             _check(self.name, "timeout", self.timeout, "more than 0 seconds, or None", self.timeout > 0)
         if isinstance(self.join, int):
@@ -254,9 +115,11 @@ class Stage:
             case Repeat(at_most=rounds):
                 _check(self.name, "at_most", rounds, "1 or more", rounds >= 1)
             case Pause(seconds):
-                _check(self.name, "seconds", seconds, "more than 0", seconds > 0)
+                allowed = f"more than 0, and at most {_LONGEST_WAIT}"
+                _check(self.name, "seconds", seconds, allowed, 0 < seconds <= _LONGEST_WAIT)
             case Await(within=within) if within is not None:
-                _check(self.name, "within", within, "more than 0 seconds, or None", within > 0)
+                allowed = f"more than 0 seconds and at most {_LONGEST_WAIT}, or None"
+                _check(self.name, "within", within, allowed, 0 < within <= _LONGEST_WAIT)
             case _:
                 pass
 
@@ -264,6 +127,13 @@ class Stage:
     def waits(self) -> bool:
         """Whether it waits for a time or for a value before anything is done."""
         return self.delay > 0 or isinstance(self.work, (Pause, Await))
+
+    @property
+    def reusable(self) -> bool:
+        """Whether its output may serve another run, as far as its declaration says."""
+        if self.action is None or self.undo is not None or self.reuse is False:
+            return False
+        return self.reuse is True or not self.action.options.get("transaction")
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -309,7 +179,9 @@ def stage(
     may_fail: bool = False,
     delay: float = 0.0,
     undo: AnyAction | None = None,
-    work: Work = Once(),  # frozen
+    version: int = 1,
+    reuse: bool | None = None,
+    work: Work = ONCE,
 ) -> Stage:
     """A stage of a pipeline; its name is the action's unless given. The options are those of `Stage`.
 
@@ -331,6 +203,8 @@ def stage(
         may_fail=may_fail,
         delay=delay,
         undo=undo,
+        version=version,
+        reuse=reuse,
     )
 
 
@@ -349,6 +223,8 @@ class StageOptions(TypedDict, total=False):
     may_fail: bool
     delay: float
     undo: AnyAction | None
+    version: int
+    reuse: bool | None
 
 
 class WaitOptions(TypedDict, total=False):

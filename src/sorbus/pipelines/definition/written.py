@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
-from sorbus.errors.pipelines import BadCondition
+from sorbus.errors.pipelines import BadCondition, NoSuchOutput
 from sorbus.expressions.build import Expr
 from sorbus.pipelines.definition.conditions import Condition, Output, Selection, of_expression
 from sorbus.pipelines.definition.outputs import list_of
@@ -95,8 +95,13 @@ class _Reader:
             raise BadCondition(self.label, f"it names `{stage}`", allowed=self.types, name=stage)
         self.stages.add(stage)
         found = Output(stage, self.types[stage])
-        for step in steps:
-            found = found[int(step) if step.lstrip("-").isdigit() else step]
+        try:
+            for step in steps:
+                found = found[int(step) if step.lstrip("-").isdigit() else step]
+        except NoSuchOutput as error:
+            # Whoever wrote the data looks for the stage that it is in, first.
+            error.path = (*self.label.split("."), *error.path)
+            raise
         return found
 
 

@@ -1,14 +1,17 @@
-"""Run, StageRun, Result and Definition."""
+"""Run and Result."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sorbus.expressions.build import fragment, now, tenant
+from sorbus.errors.pipelines import NoSuchDefinition, NothingToReuse
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
+from sorbus.pipelines.resources.definition import Definition
+from sorbus.pipelines.resources.idempotency import is_repeated, note_asked
+from sorbus.pipelines.resources.stages import StageItem, StageRun
 from sorbus.pipelines.resources.starting import Starter
 from sorbus.pipelines.resources.states import OPEN_RUNS, OPEN_STAGES, RunState, StageState
 from sorbus.query.query import Query
@@ -18,135 +21,12 @@ from sorbus.resource.calculations import calculate
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
-from sorbus.resource.policies import Policies, actor_present, authorize_if, forbid_unless, policy
+from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
-from sorbus.scope import Scope
+from sorbus.scope import Scope, tenant_key
 from sorbus.types.json import Json
-
-START = 4000
-"""How many characters of an output are its start."""
-
-
-class Definition(Resource):
-    """A pipeline as this application knows it: its stages and edges, one row for each version."""
-
-    id: Attr[UUID] = uuid_primary_key()
-    name: Attr[str] = attribute(public=True, max_length=200)
-    version: Attr[int] = attribute(public=True, ge=1)
-    description: Attr[str] = attribute(public=True, default="")
-    stages: Attr[list[dict[str, Json]]] = attribute(public=True)
-    edges: Attr[list[list[str]]] = attribute(public=True, default=list)
-    owner: Attr[str] = attribute(
-        default="", max_length=200, description="The tenant that has defined it; none for one in code."
-    )
-    retired_at: Attr[datetime | None] = attribute(
-        public=True, default=None, description="Since when no run of it may start."
-    )
-    inserted_at: Attr[datetime] = timestamp(public=True)
-
-    @action.create
-    async def define(
-        self, scope: Scope, name: str, stages: list[dict[str, Json]], description: str = ""
-    ) -> None:
-        """Compose a pipeline of the stages that the application offers; the same name again makes a new version."""
-        made = await scope.get(Starter).defined(scope, name, stages)
-        self.owner, self.version, self.edges = made.owner, made.version, made.edges
-
-    @action.update
-    def retire(self, scope: Scope) -> None:
-        """Let no further run of it start; those under way go on."""
-        self.retired_at = now()
-
-    @action.read
-    @classmethod
-    def named(cls, scope: Scope, name: Arg[str]) -> Query[Definition]:
-        """The versions of one pipeline, newest first."""
-        return cls.query().where(cls.name == name).order_by(cls.version.desc())
-
-    @action.create(upsert="version")
-    def publish(
-        self,
-        scope: Scope,
-        name: str,
-        version: int,
-        stages: list[dict[str, Json]],
-        edges: list[list[str]],
-        description: str = "",
-    ) -> None:
-        """Record a version of a pipeline."""
-
-    storage = Postgres("definitions")
-    identities = Identities(version=[owner, name, version])
-    policies = Policies(
-        policy("read", forbid_unless(actor_present()), authorize_if((owner == "") | (owner == tenant()))),
-        policy(define, authorize_if(actor_present())),
-        policy(retire, forbid_unless(actor_present()), authorize_if(owner == tenant())),
-    )
-    json_api = JsonApi("/definitions", "get", "index", define, retire, named)
-
-
-class StageRun(Resource):
-    """One stage of a run; its output is the checkpoint that a resumed run starts from."""
-
-    id: Attr[UUID] = uuid_primary_key()
-    tenant: Attr[str] = attribute(max_length=200)
-    run_id: Attr[UUID] = attribute(public=True)
-    name: Attr[str] = attribute(public=True)
-    position: Attr[int] = attribute(public=True)
-    state: Attr[StageState] = attribute(public=True)
-    attempt: Attr[int] = attribute(public=True, description="How many attempts have failed.")
-    output: Attr[Json | None] = attribute(public=True)
-    error: Attr[Json | None] = attribute(public=True)
-    wake_at: Attr[datetime | None] = attribute(
-        public=True, description="When it may start, or when it has waited long enough."
-    )
-    given_at: Attr[datetime | None] = attribute(
-        public=True, description="When somebody gave it the value that it waits for."
-    )
-    started_at: Attr[datetime | None] = attribute(public=True)
-    finished_at: Attr[datetime | None] = attribute(public=True)
-
-    run: One[Run] = belongs_to(via=run_id, on_delete="cascade")
-    duration = calculate(finished_at - started_at)
-    output_size = calculate(fragment("octet_length({0}::text)", output, type=int, nullable=True))
-    output_start = calculate(fragment("left({0}::text, {1}::int)", output, START, type=str, nullable=True))
-
-    storage = Postgres("stage_runs")
-    tenancy = Tenancy(tenant)
-    # Of all tenants: a run belongs to one, and the statements of running pipelines name these two columns.
-    identities = Identities(name=identity(run_id, name, all_tenants=True))
-    policies = Policies(policy("read", authorize_if(actor_present())))
-    json_api = JsonApi("/stage-runs", "get", "index")
-
-
-class StageItem(Resource):
-    """One item of a stage that runs for each item of a list, or one round of one that is repeated: a checkpoint."""
-
-    id: Attr[UUID] = uuid_primary_key()
-    tenant: Attr[str] = attribute(max_length=200)
-    run_id: Attr[UUID] = attribute(public=True)
-    stage: Attr[str] = attribute(public=True)
-    index: Attr[int] = attribute(public=True, description="The position of the item, or the round, from 0.")
-    state: Attr[StageState] = attribute(public=True)
-    attempt: Attr[int] = attribute(public=True, description="How many attempts have failed.")
-    output: Attr[Json | None] = attribute(public=True)
-    error: Attr[Json | None] = attribute(public=True)
-    wake_at: Attr[datetime | None] = attribute(public=True, description="When it may start.")
-    started_at: Attr[datetime | None] = attribute(public=True)
-    finished_at: Attr[datetime | None] = attribute(public=True)
-
-    run: One[Run] = belongs_to(via=run_id, on_delete="cascade")
-    duration = calculate(finished_at - started_at)
-    output_size = calculate(fragment("octet_length({0}::text)", output, type=int, nullable=True))
-    output_start = calculate(fragment("left({0}::text, {1}::int)", output, START, type=str, nullable=True))
-
-    storage = Postgres("stage_items")
-    tenancy = Tenancy(tenant)
-    identities = Identities(place=identity(run_id, stage, index, all_tenants=True))
-    policies = Policies(policy("read", authorize_if(actor_present())))
-    json_api = JsonApi("/stage-items", "get", "index")
 
 
 class Result(Resource):
@@ -214,6 +94,26 @@ class Run(Resource):
     parent_index: Attr[int | None] = attribute(
         public=True, default=None, description="The position of its item in that stage, from 0."
     )
+    reuse: Attr[bool | None] = attribute(
+        public=True,
+        default=None,
+        description="Whether it takes the outputs of earlier runs where nothing that they depend on has changed.",
+    )
+    replay_of: Attr[UUID | None] = attribute(
+        public=True, default=None, description="The run that it does once more."
+    )
+    idempotency_key: Attr[str | None] = attribute(
+        public=True,
+        default=None,
+        max_length=200,
+        description="Who asks again with the same key is answered with the same run.",
+    )
+    asked: Attr[str | None] = attribute(
+        default=None, writable=False, description="A digest of what it was asked for, beside a key."
+    )
+    asked_again: Attr[str | None] = attribute(
+        default=None, writable=False, description="The same of the last time that the key was used."
+    )
     state: Attr[RunState] = attribute(public=True, default=RunState.PENDING)
     error: Attr[Json | None] = attribute(public=True, default=None)
     signals: Attr[int] = attribute(
@@ -240,11 +140,13 @@ class Run(Resource):
     tokens_in = agg.sum(llm_calls, lambda call: call.tokens_in, public=True)
     tokens_out = agg.sum(llm_calls, lambda call: call.tokens_out, public=True)
     stages_done = agg.count(stages, where=lambda stage: stage.state == StageState.DONE, public=True)
+    stages_reused = agg.count(stages, where=lambda stage: ~stage.reused_from.is_null(), public=True)
+    items_reused = agg.count(items, where=lambda item: ~item.reused_from.is_null(), public=True)
     stages_over = agg.count(stages, where=lambda stage: ~stage.state.is_in(OPEN_STAGES))
     stage_count = agg.count(stages)
     duration = calculate(finished_at - started_at)
 
-    @action.create
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
     def start(
         self,
         scope: Scope,
@@ -252,6 +154,8 @@ class Run(Resource):
         pipeline: str,
         model: str | None = None,
         input: Json | None = None,
+        reuse: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
         """Start a pipeline on a piece of content; its stages and its job are written in the same transaction.
 
@@ -259,6 +163,15 @@ class Run(Resource):
         """
         self.version = scope.get(Starter).version_of(pipeline)
         self.input = scope.get(Starter).check_input(pipeline, self.version, input)
+        note_asked(
+            self,
+            "start",
+            content=content_id,
+            pipeline=pipeline,
+            model=model,
+            input=self.input,
+            reuse=bool(reuse),
+        )
 
     @action.create
     def nest(
@@ -272,19 +185,52 @@ class Run(Resource):
         pipeline_version: Arg[int],
         model: str | None = None,
         input: Json | None = None,
+        reuse: bool | None = None,
     ) -> None:
         """Start a run as a stage of another one; the pipelines do so by themselves."""
         self.version = pipeline_version
 
-    @action.create
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
     async def start_from(
-        self, scope: Scope, content_id: UUID, definition_id: UUID, model: str | None = None
+        self,
+        scope: Scope,
+        content_id: UUID,
+        definition_id: UUID,
+        model: str | None = None,
+        reuse: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
         """Start what a definition describes on a piece of content; the run keeps that version."""
-        found = await scope.get(Starter).startable(scope, definition_id)
-        self.pipeline, self.version = found.name, found.version
+        note_asked(
+            self, "start_from", content=content_id, definition=definition_id, model=model, reuse=bool(reuse)
+        )
+        if not await _is_there(self, scope):
+            found = await scope.get(Starter).startable(scope, definition_id)
+            self.pipeline, self.version = found.name, found.version
 
-    @action.create
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
+    async def replay(
+        self,
+        scope: Scope,
+        replay_of: UUID,
+        definition_id: UUID | None = None,
+        model: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Do a run once more as its pipeline is now, and take what would come to the same as it has come to.
+
+        Without a definition it is the current version in code or the latest one of the tenant; without a model it is
+        the run's.
+        """
+        note_asked(self, "replay", other=replay_of, definition=definition_id, model=model)
+        self.reuse = True
+        if not await _is_there(self, scope):
+            other = await Run.get(scope, replay_of)
+            await _check_reusable(scope, other)
+            self.content_id, self.model = other.content_id, model or other.model
+            self.pipeline, self.version, self.definition_id = await _as_it_is_now(scope, other, definition_id)
+
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
     async def fork(
         self,
         scope: Scope,
@@ -292,20 +238,24 @@ class Run(Resource):
         fork_stage: str,
         fork_outputs: dict[str, Json] = {},  # noqa: B006  # a signature is read, never run
         model: str | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
         """Run a pipeline once more from one of its stages on, with what the other run has found before it.
 
         Outputs of earlier stages may be given in other words, and another model; the other run stays as it is.
         """
-        other = await Run.get(scope, forked_from)
-        await scope.get(Starter).forkable(other, fork_stage, fork_outputs)
-        self.content_id, self.pipeline, self.version = other.content_id, other.pipeline, other.version
-        self.definition_id, self.input = other.definition_id, other.input
+        note_asked(self, "fork", other=forked_from, stage=fork_stage, outputs=fork_outputs, model=model)
+        if not await _is_there(self, scope):
+            other = await Run.get(scope, forked_from)
+            await scope.get(Starter).forkable(other, fork_stage, fork_outputs)
+            self.content_id, self.pipeline, self.version = other.content_id, other.pipeline, other.version
+            self.definition_id, self.input = other.definition_id, other.input
 
     @fork.after_write
     async def _enqueue_fork(self, scope: Scope) -> None:
-        await scope.get(Starter).enqueue(self)
-        await scope.get(Starter).copy_stages(self)
+        if not is_repeated(self):
+            await scope.get(Starter).enqueue(self)
+            await scope.get(Starter).copy_stages(self)
 
     @action.generic
     @classmethod
@@ -317,8 +267,10 @@ class Run(Resource):
     @start.after_write
     @start_from.after_write
     @nest.after_write
+    @replay.after_write
     async def _enqueue(self, scope: Scope) -> None:
-        await scope.get(Starter).enqueue(self)
+        if not is_repeated(self):
+            await scope.get(Starter).enqueue(self)
 
     @action.transition(*OPEN_RUNS, to=RunState.CANCELLED)
     def cancel(self, scope: Scope) -> None:
@@ -388,7 +340,8 @@ class Run(Resource):
     tenancy = Tenancy(tenant)
     # Of all tenants: it is also how a run finds those inside it.
     identities = Identities(
-        place=identity(parent_id, parent_stage, parent_index, all_tenants=True, where=~parent_id.is_null())
+        place=identity(parent_id, parent_stage, parent_index, all_tenants=True, where=~parent_id.is_null()),
+        idempotency_key=identity(idempotency_key, where=~idempotency_key.is_null()),
     )
     policies = Policies(policy("any", authorize_if(actor_present())))
     # What happens while a run is worked on is announced by the pipelines, a few times a second at most.
@@ -402,6 +355,7 @@ class Run(Resource):
         "index",
         start,
         start_from,
+        replay,
         fork,
         compare,
         cancel,
@@ -412,3 +366,48 @@ class Run(Resource):
         for_content,
         includes=[content, definition, stages, items, result],
     )
+
+
+async def _is_there(run: Run, scope: Scope) -> bool:
+    """Whether there is a run with the key of a new one; that is then the answer, whatever has become of its inputs."""
+    if run.idempotency_key is None:
+        return False
+    earlier = await Run.query(scope).where(Run.idempotency_key == run.idempotency_key).one_or_none()
+    if earlier is not None:
+        run.content_id, run.pipeline, run.version = earlier.content_id, earlier.pipeline, earlier.version
+    return earlier is not None
+
+
+async def _check_reusable(scope: Scope, run: Run) -> None:
+    """See that a run has left something that another one can find.
+
+    Raises:
+        NothingToReuse: it has not.
+    """
+    stages = StageRun.query(scope).where(StageRun.run_id == run.id, ~StageRun.fingerprint.is_null())
+    items = StageItem.query(scope).where(StageItem.run_id == run.id, ~StageItem.fingerprint.is_null())
+    if not await stages.exists() and not await items.exists():
+        raise NothingToReuse(run.id, run.pipeline)
+
+
+async def _as_it_is_now(scope: Scope, run: Run, definition_id: UUID | None) -> tuple[str, int, UUID | None]:
+    """The pipeline, version and definition by which a run is replayed.
+
+    Raises:
+        NoSuchPipeline, NoSuchDefinition: there is none any more.
+    """
+    starter = scope.get(Starter)
+    if definition_id is None and run.definition_id is None:
+        return run.pipeline, starter.version_of(run.pipeline), None
+    if definition_id is None:
+        versions = Definition.query(scope).where(
+            Definition.name == run.pipeline,
+            Definition.owner == tenant_key(scope.tenant),
+            Definition.retired_at.is_null(),
+        )
+        latest = await versions.order_by(Definition.version.desc()).first()
+        if latest is None:
+            raise NoSuchDefinition(run.pipeline, why="all versions of it are retired")
+        definition_id = latest.id
+    found = await starter.startable(scope, definition_id)
+    return found.name, found.version, found.id

@@ -47,19 +47,24 @@ class Starter:
         raise PipelinesNotStarted
 
     async def defined(self, scope: Scope, name: str, stages: Sequence[Mapping[str, Any]]) -> Defined:
-        """Check a pipeline that is given as data, and choose its version.
+        """Check a pipeline that is given as data, and look for its version; `next_version` decides.
 
         Raises:
+            InvalidInput: it has no name.
             InvalidDefinition: it is no pipeline.
             ReservedPipeline: the application has one of this name in its code.
         """
+        raise PipelinesNotStarted
+
+    async def next_version(self, owner: str, name: str) -> int:
+        """The version of a definition that is about to be written in the open transaction; it waits for others."""
         raise PipelinesNotStarted
 
     async def startable(self, scope: Scope, definition_id: Any) -> Any:
         """The definition that a run may be started from.
 
         Raises:
-            NoSuchPipeline: the tenant has no such definition, it is retired, or it is one in code.
+            NoSuchDefinition: the tenant has none of this id, it is retired, or it is one in code.
         """
         raise PipelinesNotStarted
 

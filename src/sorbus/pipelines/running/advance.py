@@ -26,6 +26,7 @@ from sorbus.pipelines.running.family import Parents
 from sorbus.pipelines.running.live import Live
 from sorbus.pipelines.running.permits import Permits
 from sorbus.pipelines.running.progress import Progress
+from sorbus.pipelines.running.reuse import reuse_of
 from sorbus.pipelines.running.store import RunStore
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Advancer:
             progress=progress,
             planned=planned,
             permits=self.permits,
+            reuse=reuse_of(self.app, self.store, progress, planned.pipeline),
             tell=tell,
         )
         try:

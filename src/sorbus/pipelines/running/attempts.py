@@ -16,20 +16,10 @@ from sorbus.errors.database import DatabaseUnavailable
 from sorbus.errors.pipelines import StageOutputTooLarge, StageTimedOut
 from sorbus.llm.client import ModelClient
 from sorbus.pipelines.definition.checking import StagePlan
+from sorbus.pipelines.definition.given import StageContext, StageFailure
 from sorbus.pipelines.definition.limits import Apart, Limit
-from sorbus.pipelines.definition.stages import (
-    CONTENT,
-    FAILURE,
-    INPUT,
-    ITEM,
-    AnyAction,
-    Once,
-    Stage,
-    StageContext,
-    StageFailure,
-    Work,
-    parameters,
-)
+from sorbus.pipelines.definition.stages import CONTENT, FAILURE, INPUT, ITEM, AnyAction, Stage, parameters
+from sorbus.pipelines.definition.work import Once, Work
 from sorbus.pipelines.resources.states import StageState
 from sorbus.pipelines.running.progress import Progress
 from sorbus.pipelines.running.store import Change, encoded_size
@@ -114,12 +104,14 @@ class Attempt:
     Attributes:
         failed: how many attempts have failed before.
         item: the item itself, or what the last round of a loop gave.
+        fingerprint: a digest of all that its output depends on, where somebody may want to reuse that.
     """
 
     planned: PlannedStage
     index: int | None = None
     failed: int = 0
     item: Any = None
+    fingerprint: str | None = None
 
 
 async def attempted(app: Sorbus, progress: Progress, attempt: Attempt) -> Change:
@@ -130,8 +122,15 @@ async def attempted(app: Sorbus, progress: Progress, attempt: Attempt) -> Change
     """
     started = time.monotonic()
     planned = attempt.planned
+    context = StageContext(
+        run_id=progress.id,
+        stage=planned.name,
+        attempt=attempt.failed + 1,
+        tenant=progress.tenant,
+        item=attempt.index,
+    )
     try:
-        output = planned.dump(await _run(app, progress, attempt))
+        output = planned.dump(await _run(app, progress, attempt, context))
         _check_output(output, progress.pipeline, planned.name)
     except DatabaseUnavailable:
         raise
@@ -144,24 +143,19 @@ async def attempted(app: Sorbus, progress: Progress, attempt: Attempt) -> Change
         attempt=attempt.failed,
         took=time.monotonic() - started,
         index=attempt.index,
+        # Who asks for a key does something outside, which nobody may leave out.
+        fingerprint=None if context.keyed and not planned.stage.reuse else attempt.fingerprint,
     )
 
 
-async def _run(app: Sorbus, progress: Progress, attempt: Attempt) -> Any:
+async def _run(app: Sorbus, progress: Progress, attempt: Attempt, context: StageContext) -> Any:
     planned = attempt.planned
     stage = planned.stage
     assert planned.action is not None, "a stage without an action is never attempted"
-    context = StageContext(
-        run_id=progress.id,
-        stage=planned.name,
-        attempt=attempt.failed + 1,
-        tenant=progress.tenant,
-        item=attempt.index,
-    )
     scope = app.system_scope(tenant=progress.tenant).with_service(StageContext, context)
     if progress.model is not None:
         scope = scope.with_service(ModelClient, scope.get(ModelClient).using(progress.model))
-    inputs = {need: _input(progress, attempt, need) for need in planned.needs}
+    inputs = {need: input_of(progress, attempt, need) for need in planned.needs}
     limit = asyncio.timeout(stage.timeout)
     try:
         async with limit:
@@ -178,7 +172,8 @@ async def _run(app: Sorbus, progress: Progress, attempt: Attempt) -> Any:
         raise UnknownError("The stage ended with a CancelledError of its own.") from error
 
 
-def _input(progress: Progress, attempt: Attempt, need: str) -> Any:
+def input_of(progress: Progress, attempt: Attempt, need: str) -> Any:
+    """What an attempt gets for one of its parameters."""
     stage = attempt.planned.stage
     if need == CONTENT:
         return progress.content

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from sorbus.pipelines.running.family import abandon, bear
 from sorbus.pipelines.running.looking import Birth, Place, applied, look
 from sorbus.pipelines.running.permits import WHOLE, Asked, Freed, Permits
 from sorbus.pipelines.running.progress import SETTLED, Progress, StageRow
+from sorbus.pipelines.running.reuse import Reuse
 from sorbus.pipelines.running.store import Change, Checkpoint, Ending, RunStore, Verdict
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Conductor:
 
     Args:
         permits: asked before work that stands under limits.
+        reuse: what the run takes from others and leaves for them; None when it does neither.
         tell: told of every step: a kind of event, and `stage` and `error` where they apply.
     """
 
@@ -95,6 +97,7 @@ class Conductor:
         progress: Progress,
         planned: PlannedPipeline,
         permits: Permits,
+        reuse: Reuse | None = None,
         tell: Tell,
     ) -> None:
         self.app = app
@@ -103,6 +106,7 @@ class Conductor:
         self.progress = progress
         self.planned = planned
         self.permits = permits
+        self.reuse = reuse
         self.tell = tell
         self._running: dict[asyncio.Task[Change], Place] = {}
         self._finished: list[Change] = []
@@ -135,12 +139,12 @@ class Conductor:
     async def _step(self) -> Outcome | None:
         """Commit what has finished and what follows from it, then start what may start, and wait for something."""
         changes = await self._gathered()
-        next_ = self._follow(changes)
+        next_ = await self._reusing(changes)
         attempts = await self._admitted(next_.attempts)
         wake_at = next_.wake_at
         sleeps = next_.sleeps or (bool(self._blocked) and not next_.frontier.failed)
         ending: Ending | None = None
-        if not self._running and not attempts and not next_.births:
+        if not self._running and not attempts and not next_.births and not self._finished:
             ending = await self._ending(next_.frontier, wake_at, sleeps=sleeps)
         # Only what is committed anyway also says what starts with it: no statement is sent for that alone.
         if changes or ending is not None:
@@ -158,6 +162,8 @@ class Conductor:
         if next_.births:
             await bear(self.app, self.progress, next_.births)
             await self._look_anew()
+        if next_.births or self._finished:
+            # Runs that were started are looked at next; items that were reused are committed next.
             self._start(attempts)
             return None
         if len(attempts) == 1 and not self._running and wake_at is None and not sleeps:
@@ -217,6 +223,22 @@ class Conductor:
                     min(wakes, default=None),
                     sleeps=any(each.sleeps for each in found),
                 )
+
+    async def _reusing(self, changes: list[Change]) -> Next:
+        """What follows from some changes, as `_follow` says it, with what earlier runs have kept of it.
+
+        Stages are among the changes then. Items wait until what they follow from is committed.
+        """
+        while True:
+            next_ = self._follow(changes)
+            if self.reuse is None or not next_.attempts:
+                return next_
+            found = await self.reuse.look(next_.attempts, self._running.values())
+            self._finished += found.items
+            if not found.stages:
+                return replace(next_, attempts=found.attempts)
+            for change in found.stages:
+                self._note(change, changes)
 
     def _note(self, change: Change, changes: list[Change]) -> None:
         """Add a change; of two about one stage the later one stays."""

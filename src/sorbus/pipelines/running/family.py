@@ -43,6 +43,7 @@ async def bear(app: Sorbus, progress: Progress, births: Sequence[Birth]) -> None
                 pipeline=each.pipeline.name,
                 pipeline_version=each.pipeline.version,
                 input=each.given,
+                reuse=progress.reuse or None,
                 model=progress.model,
             )
         except InvalidAction:

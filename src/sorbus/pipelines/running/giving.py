@@ -10,7 +10,7 @@ from sorbus.data_layers.postgres.faults import translate
 from sorbus.errors.inputs import InvalidInput
 from sorbus.errors.pipelines import NothingAwaited
 from sorbus.pipelines.definition.pipeline import Pipeline
-from sorbus.pipelines.definition.stages import Await
+from sorbus.pipelines.definition.work import Await
 from sorbus.pipelines.resources.states import OPEN_RUNS
 from sorbus.pipelines.running.sql import sql
 

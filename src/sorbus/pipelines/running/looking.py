@@ -11,7 +11,7 @@ from sorbus.errors.base import SorbusError
 from sorbus.errors.pipelines import NestedRunFailed, NoSuchItems, NothingGiven, RoundsUsedUp
 from sorbus.pipelines.definition.conditions import Selection
 from sorbus.pipelines.definition.outputs import list_of
-from sorbus.pipelines.definition.stages import Await, ForEach, Inner, Nested, Once, Pause, Repeat
+from sorbus.pipelines.definition.work import Await, ForEach, Inner, Nested, Once, Pause, Repeat
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.running.attempts import Attempt, PlannedStage, error_data
 from sorbus.pipelines.running.progress import ChildRow, ItemRow, Progress, StageRow

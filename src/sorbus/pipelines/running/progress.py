@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sorbus.pipelines.definition.stages import StageContent
+from sorbus.pipelines.definition.given import StageContent
 from sorbus.pipelines.resources.states import RunState, StageState
 
 SETTLED = frozenset({StageState.DONE, StageState.SKIPPED, StageState.FAILED})
@@ -72,6 +72,7 @@ class Progress:
     Attributes:
         definition_id: the row that it was started from; None for a pipeline in code.
         model: the model of its stages; None for the usual one.
+        reuse: whether it takes outputs of earlier runs.
         fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
         signals: how many signals it had when it was looked at.
         paused: whether nothing is to start.
@@ -89,6 +90,7 @@ class Progress:
     version: int
     definition_id: UUID | None
     model: str | None
+    reuse: bool
     fresh: bool
     signals: int
     paused: bool

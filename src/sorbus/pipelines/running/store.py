@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseFault, TextNotStorable
 from sorbus.jobs.leases import Lease
-from sorbus.pipelines.definition.stages import StageContent
+from sorbus.pipelines.definition.given import StageContent
 from sorbus.pipelines.resources.states import RunState, StageState
 from sorbus.pipelines.running.patience import fetched
 from sorbus.pipelines.running.progress import ChildRow, ItemRow, Progress, StageRow
@@ -36,6 +36,8 @@ class Change:
         took: how many seconds the attempt has taken, of one that has ended.
         delay: seconds until it may start; None for at once.
         index: the item's; None for the stage itself.
+        fingerprint: a digest of all that the output depends on; None where nobody is to reuse it.
+        reused_from: the stage or item of another run whose output it has taken.
     """
 
     stage: str
@@ -46,6 +48,8 @@ class Change:
     took: float | None = None
     delay: float | None = None
     index: int | None = None
+    fingerprint: str | None = None
+    reused_from: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,23 @@ class Checkpoint:
     lease: Lease
     signals: int = 0
     ending: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An output that was kept.
+
+    Attributes:
+        output: as plain data.
+        source: the row of the stage or item that has given it.
+    """
+
+    output: Any
+    source: UUID
+
+
+Wanted = tuple[str, str]
+"""A tenant and a fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +133,7 @@ class RunStore:
         self._items: GroupCommit[Checkpoint, Verdict | Exception] = GroupCommit(
             lambda items: _each_alone(self._checkpoint_items, items)
         )
+        self._looks: GroupCommit[Sequence[Wanted], Mapping[Wanted, Kept]] = GroupCommit(self._kept)
 
     async def begin(self, run_id: UUID, lease: Lease) -> Progress | None:
         """Take a run in hand; None when it has ended, is paused or gone, or the lease is lost."""
@@ -124,6 +146,10 @@ class RunStore:
     async def checkpoint_items(self, checkpoint: Checkpoint) -> Verdict:
         """Commit what has become of items."""
         return _answer(await self._items.submit(checkpoint))
+
+    async def kept(self, wanted: Sequence[Wanted]) -> Mapping[Wanted, Kept]:
+        """What has been kept for some fingerprints of tenants; it may answer with more than that."""
+        return await self._looks.submit(wanted)
 
     async def open_undo(self, progress: Progress, names: Sequence[str], lease: Lease) -> bool:
         """Make the rows of what undoes the stages of a failed run; False when the lease is lost."""
@@ -180,6 +206,14 @@ class RunStore:
         rows = await self._fetch("begin_runs", _text(runs))
         found = {row["id"]: _progress(row) for row in rows}
         return [found.get(run) for run, _ in items]
+
+    async def _kept(self, items: list[Sequence[Wanted]]) -> list[Mapping[Wanted, Kept]]:
+        wanted = [{"tenant": tenant, "fingerprint": each} for item in items for tenant, each in item]
+        found = {
+            (row["tenant"], row["fingerprint"]): Kept(row["output"], row["source"])
+            for row in await self._fetch("kept_outputs", _text(wanted))
+        }
+        return [found for _ in items]
 
     async def _checkpoint(self, items: list[Checkpoint]) -> list[Verdict]:
         # One run has one checkpoint in a group at most: its conductor waits for each answer.
@@ -282,7 +316,12 @@ def _change_row(change: Change) -> dict[str, Any]:
         "error": change.error,
         "took": change.took,
         "delay": change.delay,
+        **({} if change.fingerprint is None else _reuse_row(change)),
     }
+
+
+def _reuse_row(change: Change) -> dict[str, Any]:
+    return {"fingerprint": change.fingerprint, "reused_from": change.reused_from}
 
 
 def _progress(row: Any) -> Progress:
@@ -295,6 +334,7 @@ def _progress(row: Any) -> Progress:
         version=row["version"],
         definition_id=row["definition_id"],
         model=row["model"],
+        reuse=bool(row["reuse"]),
         fresh=row["fresh"],
         signals=row["signals"],
         paused=row["paused"],

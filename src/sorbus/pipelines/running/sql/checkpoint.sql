@@ -30,6 +30,8 @@ stages AS (
     SET state = c.state,
         output = CASE WHEN c.state = 'done' THEN c.output ELSE s.output END,
         error = c.error,
+        fingerprint = c.fingerprint,
+        reused_from = c.reused_from,
         attempt = c.attempt,
         started_at = CASE WHEN c.state = 'running' THEN coalesce(s.started_at, now())
                           WHEN c.state IN ('done', 'failed') THEN coalesce(
@@ -41,7 +43,8 @@ stages AS (
         finished_at = CASE WHEN c.state IN ('done', 'failed', 'skipped') THEN now() END,
         wake_at = now() + make_interval(secs => c.delay)
     FROM json_to_recordset($2::text::json) AS c (
-        run_id uuid, name text, state text, output jsonb, error jsonb, attempt bigint, took float8, delay float8
+        run_id uuid, name text, state text, output jsonb, error jsonb, attempt bigint, took float8, delay float8,
+        fingerprint text, reused_from uuid
     )
     JOIN input AS i ON i.run_id = c.run_id
     WHERE s.run_id = c.run_id AND s.name = c.name AND s.state IN ('waiting', 'ready', 'running')

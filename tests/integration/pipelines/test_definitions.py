@@ -1,0 +1,537 @@
+"""Pipelines as data: users compose them, change them while runs are under way, and are told where they are wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.integration.pipelines.helpers import error_of, ingest, waits_for_a_lock
+from tests.integration.pipelines.shapes import (
+    YES,
+    Doing,
+    Gate,
+    Shapes,
+    Word,
+    data,
+    give,
+    giving,
+    me,
+    over,
+    raising,
+    reaches,
+    shaped,
+    states,
+)
+
+from sorbus import Scope, Sorbus
+from sorbus.apis.json_api import json_api
+from sorbus.errors.authorization import ActionForbidden
+from sorbus.errors.base import Invalid, SorbusError
+from sorbus.errors.inputs import InvalidAction, NotFound
+from sorbus.errors.pipelines import InvalidDefinition, NoSuchDefinition, ReservedPipeline
+from sorbus.http import http_app, serving
+from sorbus.pipelines import Definition, Pipeline, Run, RunState, StageState, stage
+
+BLOCKS = [
+    Shapes.step, Shapes.split, Shapes.table, Shapes.each, Shapes.count, Shapes.caught, Shapes.ship, Shapes.undo
+]  # fmt: skip
+STEP = {"name": "step", "action": "Shapes.step"}
+SPLIT = {"name": "split", "action": "Shapes.split"}
+EACH = {"name": "each", "action": "Shapes.each", "for_each": {"over": "split.parts"}}
+
+
+def offering(url: str, doing: Doing, *, blocks: Any = BLOCKS, **options: Any) -> Sorbus:
+    """An application whose users compose pipelines of the shapes; in its code is one named `own`."""
+    own = Pipeline("own", stages=[stage(Shapes.step)])
+    return shaped(url, doing, own, blocks=blocks, **options)
+
+
+def renamed(name: str, **more: Any) -> dict[str, Any]:
+    """A plain stage."""
+    return {"name": name, "action": "Shapes.step", **more}
+
+
+async def defined(scope: Scope, *stages: Any, name: str = "mine") -> Definition:
+    """A definition."""
+    return await Definition.define(scope, name=name, stages=list(stages))
+
+
+async def started(scope: Scope, made: Definition, *, text: str = "a b", name: str = "one") -> Run:
+    """A run of a definition."""
+    content = await ingest(scope, name, text=text)
+    return await Run.start_from(scope, content_id=content.id, definition_id=made.id)
+
+
+async def versions(scope: Scope, name: str = "mine") -> list[int]:
+    """The versions of a pipeline, newest first."""
+    return [each.version for each in await Definition.named(scope, name=name).all()]
+
+
+async def test_a_definition_is_kept_as_it_was_written_and_runs(url: str) -> None:
+    async with offering(url, Doing()) as app:
+        scope = me(app)
+        stages = [SPLIT, EACH, renamed("last", after=["each"])]
+        made = await Definition.define(scope, name="mine", stages=stages, description="Words in capitals.")
+        found = await Definition.get(scope, made.id)
+        run = await over(scope, await started(scope, made))
+    assert (found.version, found.description, found.stages) == (1, "Words in capitals.", stages)
+    assert sorted(found.edges) == [["each", "last"], ["split", "each"]]
+    assert (run.pipeline, run.version, run.definition_id) == ("mine", 1, made.id)
+    assert data(run) == {"split": {"parts": ["a", "b"]}, "each": ["A", "B"], "last": {"text": "last"}}
+
+
+async def test_the_same_name_again_makes_the_next_version(url: str) -> None:
+    async with offering(url, Doing()) as app:
+        scope = me(app)
+        made = [await defined(scope, renamed(name)) for name in ("one", "two", "three")]
+        await defined(scope, STEP, name="another")
+        assert [each.version for each in made] == [1, 2, 3]
+        assert await versions(scope) == [3, 2, 1]
+        assert await versions(scope, "another") == [1]
+        older = await over(scope, await started(scope, made[0]))
+        newer = await over(scope, await started(scope, made[2]))
+    assert (list(data(older)), list(data(newer))) == (["one"], ["three"])
+
+
+async def test_a_run_keeps_its_version_while_the_pipeline_is_edited_and_retired(url: str) -> None:
+    gate = Gate(Word("held"))
+    doing = Doing({"first": gate})
+    async with offering(url, doing) as app:
+        scope = me(app)
+        old = await defined(scope, renamed("first"), renamed("second", after=["first"]))
+        run = await started(scope, old)
+        async with asyncio.timeout(20):
+            await gate.came.wait()
+        new = await defined(scope, renamed("other"))
+        await old.retire(scope)
+        later = await over(scope, await started(scope, new))
+        gate.opened.set()
+        kept = await over(scope, run)
+    assert (kept.version, sorted(data(kept))) == (1, ["first", "second"])
+    assert (later.version, list(data(later))) == (2, ["other"])
+
+
+async def test_a_run_keeps_its_version_when_another_process_takes_it_over(url: str) -> None:
+    async with offering(url, Doing()) as app:
+        scope = me(app)
+        old = await defined(scope, renamed("first"), {"name": "yes", "approval": {}, "after": ["first"]})
+        run = await started(scope, old)
+        await reaches(scope, run, RunState.WAITING)
+        await defined(scope, renamed("other"))
+    async with offering(url, Doing()) as app:
+        await give(me(app), run, to="yes")
+        found = await over(me(app), run)
+    assert data(found) == {"first": {"text": "first"}, "yes": YES}
+
+
+async def test_from_a_retired_one_nothing_starts(url: str, conn: Any) -> None:
+    async with offering(url, Doing()) as app:
+        scope = me(app)
+        made = await defined(scope, STEP)
+        retired = await made.retire(scope)
+        assert retired.retired_at is not None
+        with pytest.raises(NoSuchDefinition, match="it is retired") as caught:
+            await started(scope, made)
+        # Its number is not given again.
+        assert (await defined(scope, STEP)).version == 2
+    assert caught.value.path == ("input", "definition_id")
+    assert await conn.fetchval("SELECT count(*) FROM pipeline_runs") == 0
+
+
+async def test_a_definition_is_its_tenants(url: str, conn: Any) -> None:
+    async with offering(url, Doing()) as app:
+        mine, theirs = me(app), app.scope(actor="you", tenant="other")
+        made = await defined(mine, STEP)
+        assert (await defined(theirs, SPLIT)).version == 1
+        assert [each.stages for each in await Definition.named(mine, name="mine").all()] == [[STEP]]
+        assert [each.name for each in await Definition.query(theirs).order_by(Definition.name).all()] == [
+            "mine",
+            "own",
+        ]
+        with pytest.raises(NotFound):
+            await Definition.get(theirs, made.id)
+        with pytest.raises(NoSuchDefinition, match="has defined none with this id"):
+            await started(theirs, made)
+        with pytest.raises((ActionForbidden, NotFound)):
+            await Definition.retire.by_key(made.id, theirs)
+        assert (await Definition.get(mine, made.id)).retired_at is None
+        with pytest.raises(ActionForbidden):
+            await Definition.define(app.scope(tenant="local"), name="mine", stages=[STEP])
+    assert await conn.fetchval("SELECT count(*) FROM definitions WHERE name = 'mine'") == 2
+
+
+async def test_the_names_of_pipelines_in_code_are_taken(url: str) -> None:
+    async with offering(url, Doing()) as app:
+        scope = me(app)
+        with pytest.raises(ReservedPipeline) as caught:
+            await defined(scope, STEP, name="own")
+        assert caught.value.path == ("input", "name")
+        own = (await Definition.named(scope, name="own").all())[0]
+        with pytest.raises(NoSuchDefinition):
+            await started(scope, own)
+        with pytest.raises((ActionForbidden, NotFound)):
+            await own.retire(scope)
+
+
+@pytest.mark.parametrize("name", ["", "n" * 201, "nul\0"], ids=["empty", "long", "nul"])
+async def test_a_name_that_cannot_be_is_refused(url: str, name: str) -> None:
+    async with offering(url, Doing()) as app:
+        with pytest.raises(Invalid) as caught:
+            await defined(me(app), STEP, name=name)
+        errors = caught.value.errors if isinstance(caught.value, InvalidAction) else [caught.value]
+        assert [each.path[:2] for each in errors] == [("input", "name")]
+        assert await versions(me(app), "mine") == []
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Stages that make no pipeline, where they are wrong, and what is said."""
+
+    stages: list[dict[str, Any]]
+    at: tuple[str | int, ...]
+    says: str
+    name: str = field(default="mine")
+
+
+DEEP: dict[str, Any] = {"step.text": {"eq": 1}}
+for _ in range(10):
+    DEEP = {"not": DEEP}
+
+WRONG = {
+    "none": Wrong([], (), "has no stages"),
+    "too many": Wrong(
+        [renamed(f"s{number}") for number in range(201)], (), "it has 201 stages; 200 are allowed"
+    ),
+    "no name": Wrong([{"action": "Shapes.step"}], (0, "name"), "Field required"),
+    "a name that is none": Wrong([STEP, renamed("")], (1, "name"), "at least 1 character"),
+    "a name with a dot": Wrong([STEP, renamed("a.b")], (1,), "without a dot"),
+    "a reserved name": Wrong([STEP, renamed("content")], (1,), "taken by the content itself"),
+    "a name twice": Wrong([STEP, STEP], (1,), "two stages named `step`"),
+    "an unknown block": Wrong(
+        [STEP, {"name": "x", "action": "Shapes.stop"}], (1, "action"), "no action `Shapes.stop`"
+    ),
+    "a block that is not offered": Wrong(
+        [{"name": "x", "action": "Shapes.line"}], (0, "action"), "It may use"
+    ),
+    "an unknown undo": Wrong([renamed("x", undo="Shapes.redo")], (0, "undo"), "no action `Shapes.redo`"),
+    "a key that is none": Wrong(
+        [STEP, renamed("x", retries=3)], (1, "retries"), "Extra inputs are not permitted"
+    ),
+    "neither action nor wait": Wrong(
+        [{"name": "x"}], (0,), "a stage has an `action`, a `pause` or an `approval`"
+    ),
+    "action and pause": Wrong(
+        [renamed("x", pause=1)], (0,), "a stage has an `action`, a `pause` or an `approval`"
+    ),
+    "map and loop": Wrong(
+        [SPLIT, {**EACH, "repeat": {"until": {"each": {"eq": 1}}, "at_most": 2}}],
+        (1,),
+        "a stage has one of `for_each`",
+    ),
+    "a cycle": Wrong(
+        [renamed("a", after=["b"]), renamed("b", after=["a"])], (0,), "wait for each other: a -> b -> a"
+    ),
+    "itself": Wrong([STEP, renamed("a", after=["a"])], (1,), "waits for `a`, which is no other stage"),
+    "an unknown stage": Wrong([STEP, renamed("a", after=["stop"])], (1,), "waits for `stop`"),
+    "an unknown failure": Wrong([STEP, renamed("a", on_failure=["stop"])], (1,), "waits for `stop`"),
+    "a type that does not fit": Wrong(
+        [{"name": "approve", "action": "Shapes.step"}, {"name": "ship", "action": "Shapes.ship"}],
+        (1,),
+        "takes `approve` as Approval; the stage `approve` gives Word",
+    ),
+    "an output that there is not": Wrong(
+        [{"name": "ship", "action": "Shapes.ship"}], (0,), "takes `approve`, which no"
+    ),
+    "a parameter that there is not": Wrong(
+        [STEP, renamed("x", takes={"word": "step"})], (1,), "`word` in its `takes`"
+    ),
+    "a list that there is not": Wrong(
+        [STEP, {**EACH, "for_each": {"over": "split.parts"}}], (1,), "it names `split`"
+    ),
+    "a list that is none": Wrong([STEP, {**EACH, "for_each": {"over": "step.text"}}], (1,), "as a list"),
+    "items that do not fit": Wrong(
+        [{"name": "table", "action": "Shapes.table"}, {**EACH, "for_each": {"over": "table"}}],
+        (1,),
+        "takes `item` as str",
+    ),
+    "a map without a bound": Wrong(
+        [SPLIT, {**EACH, "for_each": {"over": "split.parts", "limit": 0}}],
+        (1, "for_each", "limit"),
+        "greater than or equal to 1",
+    ),
+    "a map of nothing that takes items": Wrong(
+        [SPLIT, renamed("x", for_each={"over": "split.parts"})], (1,), "must take `item`"
+    ),
+    "a field that there is not": Wrong(
+        [STEP, renamed("x", when={"step.txt": {"eq": "a"}})], (1,), "no `txt` in the output `step`"
+    ),
+    "an operator that there is not": Wrong(
+        [STEP, renamed("x", when={"step.text": {"is": "a"}})], (1,), "is compared by `is`"
+    ),
+    "a condition on nothing": Wrong(
+        [STEP, renamed("x", when={})], (1,), "it is no map with at least one member"
+    ),
+    "a condition on an unknown stage": Wrong(
+        [STEP, renamed("x", when={"stop.text": {"eq": "a"}})], (1,), "it names `stop`"
+    ),
+    "a condition that is too deep": Wrong(
+        [STEP, renamed("x", when=DEEP)],
+        (1,),
+        "levels deep",
+    ),
+    "a loop without an end": Wrong(
+        [{"name": "count", "action": "Shapes.count", "repeat": {"until": {"count": {"eq": 1}}}}],
+        (0, "repeat", "at_most"),
+        "Field required",
+    ),
+    "a join that cannot be": Wrong([STEP, renamed("x", after=["step"], join=2)], (1,), "can never start"),
+    "a join that is none": Wrong([STEP, renamed("x", join="most")], (1, "join"), "Input should be"),
+    "a negative delay": Wrong([renamed("x", delay=-1)], (0, "delay"), "greater than or equal to 0"),
+    "an endless delay": Wrong([renamed("x", delay=float("inf"))], (0, "delay"), "finite"),
+    "a delay of centuries": Wrong([renamed("x", delay=1e12)], (0,), "has delay="),
+    "a pause of centuries": Wrong([STEP, {"name": "x", "pause": 1e12}], (1,), "has seconds="),
+    "an approval of centuries": Wrong(
+        [STEP, {"name": "x", "approval": {"within": 1e12}}], (1,), "has within="
+    ),
+    "a pause of nothing": Wrong([STEP, {"name": "x", "pause": 0}], (1, "pause"), "greater than 0"),
+    "a version of nothing": Wrong(
+        [STEP, renamed("x", version=0)], (1, "version"), "greater than or equal to 1"
+    ),
+    "reuse of what can be undone": Wrong(
+        [STEP, renamed("x", undo="Shapes.undo", reuse=True)], (1,), "reuse=True"
+    ),
+    "a condition, in a pipeline with dots": Wrong(
+        [STEP, renamed("x", when={"stop.text": {"eq": "a"}})], (1,), "it names `stop`", name="my.own.pipe"
+    ),
+    "a stage of the pipeline's name": Wrong(
+        [renamed("mine"), renamed("x", after=["stop"])], (1,), "waits for `stop`"
+    ),
+}
+
+
+async def test_stages_that_make_no_pipeline_are_refused_at_their_place(url: str, conn: Any) -> None:
+    found: dict[str, Any] = {}
+    async with offering(url, Doing()) as app:
+        scope = me(app)
+        for label, wrong in WRONG.items():
+            try:
+                await Definition.define(scope, name=wrong.name, stages=wrong.stages)
+            except SorbusError as error:
+                found[label] = (type(error), error.path, wrong.says in error.message or error.message)
+            except Exception as error:
+                found[label] = error
+    wanted = {
+        label: (InvalidDefinition, ("input", "stages", *wrong.at), True) for label, wrong in WRONG.items()
+    }
+    assert {label: each for label, each in found.items() if each != wanted[label]} == {}
+    assert sorted(found) == sorted(wanted)
+    assert await conn.fetchval("SELECT count(*) FROM definitions WHERE owner <> ''") == 0
+
+
+async def test_two_processes_that_define_one_name_at_once_make_two_versions(url: str) -> None:
+    async with offering(url, Doing(), run_jobs=False) as one, offering(url, Doing(), run_jobs=False) as two:
+        scopes = [me(one), me(two)]
+        made = await asyncio.gather(
+            *(defined(scopes[number % 2], renamed(f"s{number}")) for number in range(12))
+        )
+        assert sorted(each.version for each in made) == list(range(1, 13))
+        assert await versions(scopes[0]) == list(range(12, 0, -1))
+        for each in made:
+            assert (await Definition.get(scopes[1], each.id)).stages == each.stages
+
+
+async def test_a_transaction_that_is_rolled_back_gives_its_version_to_who_waits(url: str, conn: Any) -> None:
+    async with offering(url, Doing(), run_jobs=False) as one, offering(url, Doing(), run_jobs=False) as two:
+        waiting: asyncio.Task[Definition] | None = None
+        with pytest.raises(LookupError):
+            async with one.transaction():
+                assert (await defined(me(one), renamed("a"))).version == 1
+                assert (await defined(me(one), renamed("b"))).version == 2
+                waiting = asyncio.create_task(defined(me(two), renamed("c")))
+                await waits_for_a_lock(conn)
+                assert not waiting.done()
+                raise LookupError
+        assert waiting is not None
+        assert (await waiting).version == 1
+        assert await versions(me(one)) == [1]
+
+
+async def test_conditions_maps_loops_waits_failures_and_undoing_as_data(url: str) -> None:
+    stages = [
+        SPLIT,
+        {**EACH, "for_each": {"over": "split.parts", "limit": 2, "keep_going": True}, "attempts": 1},
+        {
+            "name": "count",
+            "action": "Shapes.count",
+            "repeat": {"until": {"count": {"greater_than_or_equal": 3}}, "at_most": 5},
+        },
+        renamed("both", when={"and": [{"split.parts.0": {"eq": "a"}}, {"not": {"count": {"less_than": 3}}}]}),
+        renamed("neither", when={"or": [{"split.parts.0": {"eq": "z"}}, {"count": {"greater_than": 7}}]}),
+        renamed("broken", attempts=1, after=["both"]),
+        {"name": "caught", "action": "Shapes.caught", "on_failure": ["broken"]},
+        {"name": "rest", "pause": 0.05, "after": ["caught"]},
+        {"name": "approve", "approval": {"within": 60}, "after": ["rest"]},
+        {"name": "ship", "action": "Shapes.ship"},
+        renamed("any", after=["neither", "ship"], join="any", delay=0.05),
+    ]
+    doing = Doing({"broken": raising(Invalid("no"))})
+    async with offering(url, doing) as app:
+        scope = me(app)
+        made = await defined(scope, *stages)
+        run = await started(scope, made, text="a b c")
+        await reaches(scope, run, RunState.WAITING)
+        await give(scope, run)
+        found = await over(scope, run)
+    assert data(found)["each"] == ["A", "B", "C"]
+    assert data(found)["count"] == 3
+    assert data(found)["ship"] == {"text": "shipped for Ann"}
+    skipped = {name for name, state in states(found).items() if state is StageState.SKIPPED}
+    failed = {name for name, state in states(found).items() if state is StageState.FAILED}
+    assert (skipped, failed) == ({"neither"}, {"broken"})
+
+
+async def test_what_was_done_is_undone_as_the_data_says(url: str) -> None:
+    doing = Doing({"last": raising(Invalid("no"))})
+    async with offering(url, doing) as app:
+        scope = me(app)
+        made = await defined(
+            scope, renamed("first", undo="Shapes.undo"), renamed("last", after=["first"], attempts=1)
+        )
+        found = await over(scope, await started(scope, made))
+    assert found.state is RunState.COMPENSATED
+    assert doing.stages == ["first", "last", "first.undo"]
+
+
+async def test_a_block_that_a_deploy_took_away_fails_the_run_until_it_is_back(url: str, conn: Any) -> None:
+    async with offering(url, Doing()) as app:
+        scope = me(app)
+        made = await defined(
+            scope, SPLIT, {"name": "yes", "approval": {}, "after": ["split"]}, renamed("last", after=["yes"])
+        )
+        run = await started(scope, made)
+        await reaches(scope, run, RunState.WAITING)
+    async with offering(url, Doing(), blocks=[Shapes.split]) as app:
+        scope = me(app)
+        with pytest.raises(InvalidDefinition, match=r"no action `Shapes\.step`"):
+            await started(scope, made, name="two")
+        assert await conn.fetchval("SELECT count(*) FROM pipeline_runs") == 1
+        await conn.execute(
+            "UPDATE oban_jobs SET state = 'available', completed_at = NULL, attempt = 0 WHERE args ->> 'run_id' = $1",
+            str(run.id),
+        )
+        failed = await over(scope, run)
+        assert error_of(failed)["code"] == "invalid-definition"
+        assert "Shapes.step" in error_of(failed)["message"]
+        assert states(failed)["split"] is StageState.DONE
+        # What is still offered can be defined anew.
+        assert (await defined(scope, SPLIT)).version == 2
+    async with offering(url, Doing()) as app:
+        scope = me(app)
+        await failed.retry(scope)
+        await give(scope, run, to="yes")
+        found = await over(scope, run)
+    assert data(found)["last"] == {"text": "last"}
+
+
+async def test_a_process_reads_a_definition_that_another_one_has_made(url: str) -> None:
+    async with (
+        offering(url, Doing(), run_jobs=False) as one,
+        offering(url, Doing({"step": giving(Word("two"))})),
+    ):
+        scope = me(one)
+        run = await over(scope, await started(scope, await defined(scope, STEP)))
+    assert data(run) == {"step": {"text": "two"}}
+
+
+# over HTTP
+
+TYPE = "application/vnd.api+json"
+
+
+@dataclass
+class Http:
+    """A client of one tenant."""
+
+    session: aiohttp.ClientSession
+    url: str
+    tenant: str = "local"
+
+    async def ask(
+        self, method: str, path: str, kind: str = "", key: str | None = None, **attributes: Any
+    ) -> tuple[int, Any]:
+        """A request, and what came back: the status and the document."""
+        named = {} if key is None else {"id": key}
+        body = {"data": {"type": kind, **named, "attributes": attributes}} if kind else None
+        headers = {"content-type": TYPE, "x-tenant": self.tenant}
+        async with self.session.request(method, self.url + path, json=body, headers=headers) as reply:
+            return reply.status, await reply.json(content_type=None)
+
+
+async def test_over_http_definitions_are_made_read_started_and_retired(url: str) -> None:
+    async with offering(url, Doing()) as app:
+
+        async def scope_from(request: Any) -> Scope:
+            return app.scope(actor="me", tenant=request.headers["x-tenant"])
+
+        asgi = http_app(app, interfaces=[json_api], scope_from=scope_from)
+        async with serving(asgi) as base, aiohttp.ClientSession() as session:
+            http, theirs = Http(session, f"{base}/api"), Http(session, f"{base}/api", "other")
+            status, made = await http.ask(
+                "POST",
+                "/definitions",
+                "definitions",
+                name="mine",
+                stages=[SPLIT, EACH],
+                description="d",
+            )
+            assert (status, made["data"]["attributes"]["version"]) == (201, 1), made
+            assert "owner" not in made["data"]["attributes"]
+            status, wrong = await http.ask(
+                "POST",
+                "/definitions",
+                "definitions",
+                name="mine",
+                stages=[SPLIT, {**EACH, "action": "Shapes.eahc"}],
+            )
+            (error,) = wrong["errors"]
+            assert (status, error["code"]) == (422, "invalid-definition"), wrong
+            assert error["source"]["pointer"] == "/data/attributes/stages/1/action"
+            assert "Did you mean `Shapes.each`?" in str(error)
+            status, taken = await http.ask("POST", "/definitions", "definitions", name="own", stages=[STEP])
+            assert (status, taken["errors"][0]["code"]) == (422, "reserved-pipeline")
+
+            key = made["data"]["id"]
+            status, listed = await http.ask("GET", "/definitions/named?name=mine")
+            assert (status, [each["id"] for each in listed["data"]]) == (200, [key])
+            assert (await theirs.ask("GET", f"/definitions/{key}"))[0] == 404
+
+            content = await ingest(me(app), "one", text="a b")
+            given = {"content_id": str(content.id), "definition_id": key, "idempotency_key": "k"}
+            status, run = await http.ask("POST", "/runs/start-from", "runs", **given)
+            assert status == 201, run
+            status, again = await http.ask("POST", "/runs/start-from", "runs", **given)
+            assert (status, again["data"]["id"]) == (200, run["data"]["id"])
+            status, other = await http.ask(
+                "POST", "/runs/start-from", "runs", **given, model="scripted:other"
+            )
+            assert (status, other["errors"][0]["code"]) == (409, "idempotency-key-reused")
+            assert run["data"]["id"] in str(other["errors"])
+            assert other["errors"][0]["source"]["pointer"] == "/data/attributes/idempotency_key"
+            found = await over(me(app), await Run.get(me(app), run["data"]["id"]))
+            assert data(found)["each"] == ["A", "B"]
+            status, refused = await http.ask("POST", "/runs/replay", "runs", replay_of=run["data"]["id"])
+            assert (status, refused["errors"][0]["code"]) == (422, "nothing-to-reuse")
+
+            assert (await theirs.ask("PATCH", f"/definitions/{key}", "definitions", key))[0] in {403, 404}
+            status, retired = await http.ask("PATCH", f"/definitions/{key}", "definitions", key)
+            assert status == 200, retired
+            status, late = await http.ask(
+                "POST", "/runs/start-from", "runs", content_id=str(content.id), definition_id=key
+            )
+            assert (status, late["errors"][0]["source"]["pointer"]) == (
+                422,
+                "/data/attributes/definition_id",
+            ), late
