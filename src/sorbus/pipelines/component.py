@@ -44,6 +44,7 @@ from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.starting import Defined, Starter
 from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.running.advance import Advancer
+from sorbus.pipelines.running.budgeting import budgeted_sink
 from sorbus.pipelines.running.events import EventKind, Observer
 from sorbus.pipelines.running.family import Parents, abandon
 from sorbus.pipelines.running.giving import checked_value, given, not_awaited, typed
@@ -108,6 +109,7 @@ class Pipelines(Starter):
         self._client: ModelClient | None = None
         self._app: Sorbus | None = None
         self._pool: Pool | None = None
+        self._sink: DatabaseSink | None = None
         self._advancer: Advancer | None = None
         self._permits: Permits | None = None
         self._parents: Parents | None = None
@@ -134,7 +136,7 @@ class Pipelines(Starter):
             settings={"enable_seqscan": "off", **FORSAKEN},
             statement_timeout=_STATEMENT_SECONDS,
         )
-        sink = DatabaseSink(self._pool)
+        self._sink = sink = budgeted_sink(app, self._pool, self.jobs)
         given = self._given
         client = ModelClient(given, sink=sink) if isinstance(given, (str, ModelConfig)) else given(sink)
         self._client = client
@@ -182,6 +184,9 @@ class Pipelines(Starter):
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            await sink.close()
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
@@ -435,6 +440,8 @@ class Pipelines(Starter):
         while True:
             try:
                 await self.repair()
+                if self._sink is not None:
+                    await self._sink.budgets.look_after()
             except (DatabaseFault, *DRIVER_ERRORS) as error:
                 logger.warning("runs without a job were not looked for: %s", error)
             except Exception:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
-from sorbus.errors.pipelines import NoSuchDefinition, NothingToReuse
+from sorbus.errors.pipelines import InnerRunHasNoBudget, NoSuchDefinition, NothingToReuse
+from sorbus.llm.budgets.resources import Accounts, Budget
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
@@ -25,6 +27,7 @@ from sorbus.resource.policies import Policies, actor_present, authorize_if, poli
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
+from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope, tenant_key
 from sorbus.types.json import Json
 
@@ -73,6 +76,15 @@ class Run(Resource):
         max_length=200,
         description="The model of its stages; none for the usual one.",
     )
+    budget_usd: Attr[Decimal | None] = attribute(
+        public=True,
+        default=None,
+        ge=0,
+        description="What its model calls may cost, in US dollars; none for no limit.",
+    )
+    budget_tokens: Attr[int | None] = attribute(
+        public=True, default=None, ge=0, description="The tokens, in and out, that its model calls may use."
+    )
     forked_from: Attr[UUID | None] = attribute(
         public=True, default=None, description="The run that it has taken its first stages from."
     )
@@ -89,6 +101,11 @@ class Run(Resource):
     )
     parent_id: Attr[UUID | None] = attribute(
         public=True, default=None, description="The run that it is a stage of."
+    )
+    payer_id: Attr[UUID | None] = attribute(
+        public=True,
+        default=None,
+        description="The outermost run around it, from whose budget its calls are paid.",
     )
     parent_stage: Attr[str | None] = attribute(public=True, default=None, description="That stage.")
     parent_index: Attr[int | None] = attribute(
@@ -136,6 +153,7 @@ class Run(Resource):
     items: Many[StageItem] = has_many(public=True, order_by=lambda item: (item.stage, item.index))
     result: One[Result | None] = has_one(public=True)
     llm_calls: Many[LlmCall] = has_many(order_by=lambda call: call.id)
+    budget: One[Budget | None] = has_one(public=True)
     cost_usd = agg.sum(llm_calls, lambda call: call.cost_usd, public=True)
     tokens_in = agg.sum(llm_calls, lambda call: call.tokens_in, public=True)
     tokens_out = agg.sum(llm_calls, lambda call: call.tokens_out, public=True)
@@ -154,6 +172,8 @@ class Run(Resource):
         pipeline: str,
         model: str | None = None,
         input: Json | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
         reuse: bool | None = None,
         idempotency_key: str | None = None,
     ) -> None:
@@ -178,6 +198,7 @@ class Run(Resource):
         self,
         scope: Scope,
         parent_id: UUID,
+        payer_id: UUID,
         parent_stage: str,
         parent_index: int,
         content_id: UUID,
@@ -197,6 +218,8 @@ class Run(Resource):
         content_id: UUID,
         definition_id: UUID,
         model: str | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
         reuse: bool | None = None,
         idempotency_key: str | None = None,
     ) -> None:
@@ -215,6 +238,8 @@ class Run(Resource):
         replay_of: UUID,
         definition_id: UUID | None = None,
         model: str | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
         idempotency_key: str | None = None,
     ) -> None:
         """Do a run once more as its pipeline is now, and take what would come to the same as it has come to.
@@ -238,6 +263,8 @@ class Run(Resource):
         fork_stage: str,
         fork_outputs: dict[str, Json] = {},  # noqa: B006  # a signature is read, never run
         model: str | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
         idempotency_key: str | None = None,
     ) -> None:
         """Run a pipeline once more from one of its stages on, with what the other run has found before it.
@@ -256,6 +283,29 @@ class Run(Resource):
         if not is_repeated(self):
             await scope.get(Starter).enqueue(self)
             await scope.get(Starter).copy_stages(self)
+
+    @start.after_write
+    @start_from.after_write
+    @replay.after_write
+    @fork.after_write
+    async def _allot(self, scope: Scope) -> None:
+        if not is_repeated(self) and (self.budget_usd is not None or self.budget_tokens is not None):
+            await scope.get(Accounts).allot(self.id, self.tenant, self.budget_usd, self.budget_tokens)
+
+    @action.update
+    def raise_budget(
+        self, scope: Scope, budget_usd: Decimal | None = UNCHANGED, budget_tokens: int | None = UNCHANGED
+    ) -> None:
+        """Allow the run to spend more, from its next call on. A limit that is not given stays, null lifts it.
+
+        Runs inside it spend from the same budget and have none of their own.
+        """
+
+    @raise_budget.after_write
+    async def _raise(self, scope: Scope) -> None:
+        if self.payer_id is not None:
+            raise InnerRunHasNoBudget(self.id, self.payer_id)
+        await scope.get(Accounts).allot(self.id, self.tenant, self.budget_usd, self.budget_tokens, count=True)
 
     @action.generic
     @classmethod
@@ -358,13 +408,14 @@ class Run(Resource):
         replay,
         fork,
         compare,
+        raise_budget,
         cancel,
         pause,
         resume,
         give,
         retry,
         for_content,
-        includes=[content, definition, stages, items, result],
+        includes=[content, definition, stages, items, result, budget],
     )
 
 

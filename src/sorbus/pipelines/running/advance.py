@@ -88,7 +88,13 @@ class Advancer:
             return Snooze(_AGAIN_AFTER)
 
     async def _conduct(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome:
-        self.sink.enter(progress.id, progress.tenant, fresh=progress.fresh)
+        self.sink.enter(
+            progress.id,
+            progress.tenant,
+            payer=progress.payer_id,
+            fresh=progress.fresh,
+            budgeted=progress.budgeted,
+        )
         tell = partial(self._tell, progress)
         tell(EventKind.BEGUN)
         conductor = Conductor(

@@ -37,6 +37,7 @@ async def bear(app: Sorbus, progress: Progress, births: Sequence[Birth]) -> None
             await Run.nest(
                 scope,
                 parent_id=progress.id,
+                payer_id=progress.payer_id or progress.id,
                 parent_stage=each.stage,
                 parent_index=each.index,
                 content_id=progress.content.id,

@@ -336,9 +336,11 @@ def _progress(row: Any) -> Progress:
         model=row["model"],
         reuse=bool(row["reuse"]),
         fresh=row["fresh"],
+        budgeted=row["budgeted"],
         signals=row["signals"],
         paused=row["paused"],
         parent_id=row["parent_id"],
+        payer_id=row["payer_id"],
         input=row["input"],
         looked_at=row["looked_at"],
         content=StageContent(
