@@ -87,6 +87,7 @@ from sorbus.resource.relationships import (
     through,
     unrelated,
 )
+from sorbus.resource.graphql import GraphQL
 from sorbus.resource.require import require
 from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
@@ -113,6 +114,7 @@ __all__ = [
     "Expr",
     "FieldPolicies",
     "File",
+    "GraphQL",
     "HIDDEN",
     "Hnsw",
     "Identities",

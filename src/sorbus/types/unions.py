@@ -85,7 +85,7 @@ class TaggedUnion(TypeRule[Any]):
 
     def _members_of(self, annotation: Any, names: Mapping[str, Any]) -> list[Member]:
         python = python_class(annotation)
-        fields = _fields(python)
+        fields = fields_of(python)
         given = [name for name, each in names.items() if each == annotation or bare(each) == bare(annotation)]
         hint = bare(fields.get(self.key))
         if get_origin(hint) is Literal and not given:
@@ -290,7 +290,7 @@ def _payload(value: Any) -> Any:
     return value.payload
 
 
-def _fields(python: type) -> dict[str, Any]:
+def fields_of(python: type) -> dict[str, Any]:
     """The fields of a dataclass, model or typed dictionary."""
     known = ("__dataclass_fields__", "model_fields", "__total__")
     if not any(hasattr(python, each) for each in known):

@@ -1,0 +1,131 @@
+"""Errors of GraphQL: what a section cannot declare, and what a request cannot ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sorbus.errors.base import Forbidden, Invalid
+from sorbus.errors.declaration import DeclarationError
+from sorbus.errors.hints import did_you_mean, listed
+
+
+class NotInGraphql(DeclarationError):
+    """A `graphql` section lists something that it cannot serve."""
+
+    code = "not-in-graphql"
+
+    def __init__(self, resource: str, what: str, *, problem: str, allowed: Iterable[str] = ()) -> None:
+        allowed = list(allowed)
+        choice = f" Allowed: {listed(allowed)}." if allowed else ""
+        super().__init__(
+            f"`{resource}.graphql` lists `{what}`, {problem}.{choice}",
+            path=(resource, "graphql"),
+            hint=did_you_mean(what, allowed),
+        )
+
+
+class BadGraphqlName(DeclarationError):
+    """A name in the GraphQL schema is taken, or is none."""
+
+    code = "bad-graphql-name"
+
+    def __init__(self, resource: str, name: str, *, problem: str) -> None:
+        super().__init__(
+            f"`{resource}` would be served with the GraphQL name `{name}`, {problem}.",
+            path=(resource, "graphql"),
+            hint="Give the section another name for it: `GraphQL(…, type=…, plural=…, names={…})`.",
+        )
+
+
+class MalformedGraphqlRequest(Invalid):
+    """A request is none that GraphQL over HTTP has: its parts are missing or of the wrong kind."""
+
+    code = "malformed-graphql-request"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The request is none of GraphQL: {problem}.")
+
+
+class GraphqlSyntax(Invalid):
+    """The text of a GraphQL document cannot be read.
+
+    Attributes:
+        locations: the lines and columns that the problem is at, from 1.
+    """
+
+    code = "graphql-syntax"
+
+    def __init__(self, problem: str, *, locations: Sequence[tuple[int, int]] = ()) -> None:
+        self.locations = tuple(locations)
+        super().__init__(f"The document cannot be read: {problem[:500]}")
+
+
+class GraphqlInvalid(Invalid):
+    """A GraphQL document, or a variable of it, does not fit the schema.
+
+    Attributes:
+        problems: what is wrong, each with the lines and columns it is at.
+    """
+
+    code = "graphql-invalid"
+
+    def __init__(self, problems: Sequence[tuple[str, Sequence[tuple[int, int]]]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("The document does not fit the schema: " + " ".join(text for text, _ in problems))
+
+
+class QueryTooLarge(Invalid):
+    """A GraphQL document asks for more than the server answers with at once."""
+
+    code = "query-too-large"
+
+    def __init__(self, what: str, *, limit: int, found: int | None = None) -> None:
+        size = f" of {found}" if found is not None else ""
+        super().__init__(
+            f"The document has a {what}{size}; the server takes {limit} at most.",
+            hint="Ask for fewer fields and shorter lists, or in several requests.",
+        )
+
+
+class BatchRefused(Invalid):
+    """Several GraphQL requests came in one, and more than the server takes."""
+
+    code = "batch-refused"
+
+    def __init__(self, found: int, *, limit: int) -> None:
+        allowed = f"takes {limit} at most" if limit else "takes one at a time"
+        super().__init__(
+            f"The body has a list of {found} requests, and the server {allowed}.",
+            hint="Send them one by one, or as several fields of one document.",
+        )
+
+
+class PersistedQueryNotFound(Invalid):
+    """The server does not know a document of this hash."""
+
+    code = "persisted-query-not-found"
+
+    def __init__(self) -> None:
+        # The protocol of automatic persisted queries knows the case by this text.
+        super().__init__("PersistedQueryNotFound", hint="Send the document along with its hash.")
+
+
+class PersistedQueryMismatch(Invalid):
+    """A document came with a hash that is not its own."""
+
+    code = "persisted-query-mismatch"
+
+    def __init__(self) -> None:
+        super().__init__("The hash that came with the document is not its SHA-256.")
+
+
+class QueryNotAllowed(Forbidden):
+    """The server answers known documents only, and this is none of them."""
+
+    code = "query-not-allowed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server answers documents that it knows only, and this is none of them.",
+            hint="Add the document to those that the server was started with.",
+        )
