@@ -1,0 +1,174 @@
+"""The ASGI application of GraphQL over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphql import GraphQLSchema, print_schema
+from starlette.requests import Request
+from starlette.responses import Response as PlainResponse
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from sorbus.apis.graphql.answering import Answerer, Response, refused, to_json
+from sorbus.apis.graphql.documents import Documents
+from sorbus.apis.graphql.limits import Limits
+from sorbus.apis.graphql.requests import (
+    EVENTS,
+    PLAIN,
+    RESPONSE,
+    Asked,
+    check_content_type,
+    from_body,
+    from_query,
+    media_type,
+)
+from sorbus.apis.graphql.schema import schema_of
+from sorbus.apis.graphql.surface import section_of, surface_of
+from sorbus.errors.http import MethodNotAllowed
+from sorbus.http.application import HttpSettings, Interface
+from sorbus.http.bodies import ClientGone, header, read_body
+from sorbus.http.callers import scope_of
+from sorbus.http.replies import Header, Reply
+from sorbus.resource.application import Sorbus
+from sorbus.scope import Scope
+
+PATH = "/graphql"
+"""Where GraphQL is served."""
+
+_METHODS = ("GET", "POST")
+_VARY: tuple[Header, ...] = ((b"vary", b"accept"), (b"cache-control", b"no-store"))
+
+
+class GraphqlApplication:
+    """Serves one schema."""
+
+    def __init__(self, answerer: Answerer, settings: HttpSettings) -> None:
+        self.answerer = answerer
+        self.settings = settings
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Answer one request; no error leaves it."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000, "reason": None})
+            return
+        try:
+            reply = await self._answer(scope, receive)
+        except ClientGone:
+            return
+        await reply.send(send)
+
+    async def _answer(self, scope: AsgiScope, receive: Receive) -> Reply:
+        where = f"{scope['method']} {scope['path']}"
+        kind = RESPONSE
+        try:
+            kind = media_type(header(scope, b"accept"))
+            caller, asked = await self._read(scope, receive)
+        except ClientGone:
+            raise
+        except Exception as error:  # noqa: BLE001  # the boundary: everything becomes an error object
+            return self._refused(error, kind, where=where)
+        if isinstance(asked, list):
+            found = [await self.answerer.answer(each, caller, where=where) for each in asked]
+            body = to_json([each.document for each in found])
+            return Reply(status=200, body=body, media_type=kind, headers=_VARY)
+        response = await self.answerer.answer(asked, caller, where=where)
+        return Reply(
+            status=_status(response, kind), body=to_json(response.document), media_type=kind, headers=_VARY
+        )
+
+    async def _read(self, scope: AsgiScope, receive: Receive) -> tuple[Scope, Asked | list[Asked]]:
+        """Who calls, and what is asked."""
+        method, limits = scope["method"], self.answerer.limits
+        if method not in _METHODS:
+            raise MethodNotAllowed(method, scope["path"], allowed=_METHODS)
+        if method == "POST":
+            check_content_type(header(scope, b"content-type"))
+        # Who calls is found out before a large body is read for them.
+        caller = await scope_of(self.settings.scope_from, Request(scope))
+        if method == "GET":
+            return caller, from_query(scope["query_string"], limits)
+        most = min(limits.body, self.settings.body_limit)
+        return caller, from_body(await read_body(scope, receive, limit=most), limits)
+
+    def _refused(self, error: BaseException, kind: bytes, *, where: str) -> Reply:
+        response = refused(error, where=where)
+        headers = _VARY
+        if isinstance(error, MethodNotAllowed):
+            headers = (*_VARY, (b"allow", ", ".join(error.allowed).encode()))
+        return Reply(
+            status=response.status,
+            body=to_json(response.document),
+            media_type=PLAIN if kind == EVENTS else kind,
+            headers=headers,
+        )
+
+
+def _status(response: Response, kind: bytes) -> int:
+    """The HTTP status: plain JSON tells of a well-formed request that it was answered, whatever the answer is."""
+    if kind == PLAIN and response.status == 400:
+        return 200
+    return response.status
+
+
+class GraphqlInterface:
+    """GraphQL with settings of its own; give it to `http_app`.
+
+    Args:
+        introspection: whether clients may ask for the schema.
+        limits: the most that one request may ask.
+        allowed: the only documents that are answered, as texts; None means any.
+        persisted: whether clients may register documents and then send their hash alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        introspection: bool = True,
+        limits: Limits | None = None,
+        allowed: Iterable[str] | None = None,
+        persisted: bool = True,
+    ) -> None:
+        self.introspection = introspection
+        self.limits = limits or Limits()
+        self.allowed = None if allowed is None else tuple(allowed)
+        self.persisted = persisted
+
+    def __call__(self, app: Sorbus, settings: HttpSettings, /) -> Sequence[BaseRoute]:
+        """GraphQL under `/graphql`, and where clients may see it the schema at `/graphql/schema.graphql`.
+
+        Raises:
+            DefinitionErrors: the `graphql` sections have mistakes; all of them are listed.
+        """
+        schema = schema_of(surface_of(app.spec))
+        documents = Documents(
+            schema,
+            self.limits,
+            introspection=self.introspection,
+            allowed=self.allowed,
+            persisted=self.persisted,
+        )
+        serving = GraphqlApplication(Answerer(schema, documents, self.limits), settings)
+        routes: list[BaseRoute] = [Route(PATH, serving)]
+        if self.introspection:
+            routes.append(_description(schema))
+        return routes
+
+
+def _description(schema: GraphQLSchema) -> Route:
+    text = print_schema(schema) + "\n"
+
+    async def description(_: Request) -> PlainResponse:
+        return PlainResponse(text, media_type="application/graphql")
+
+    return Route(f"{PATH}/schema.graphql", description, methods=["GET"])
+
+
+graphql_api: Interface = GraphqlInterface()
+"""GraphQL under `/graphql`; give it to `http_app`."""
+
+
+def has_graphql(app: Sorbus) -> bool:
+    """Whether a resource of an application has a `graphql` section."""
+    return any(section_of(spec) is not None for spec in app.spec.resources.values())

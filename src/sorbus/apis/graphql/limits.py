@@ -1,0 +1,117 @@
+"""Limits: what one request may ask, measured before anything is validated or read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+
+from sorbus.errors.graphql import QueryTooLarge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The most that one request may ask.
+
+    Attributes:
+        body: bytes of the request.
+        document: characters of the document.
+        tokens: names, signs and values in the document.
+        depth: fields inside fields.
+        fields: fields of an operation, those of fragments counted wherever they are used; aliases count each.
+        roots: fields at the top of an operation.
+        complexity: values that an answer may have: each field counts one for every row that its list may have.
+        batch: requests in one body; 0 refuses lists of requests.
+    """
+
+    body: int = 1_000_000
+    document: int = 30_000
+    tokens: int = 4_000
+    depth: int = 12
+    fields: int = 1_000
+    roots: int = 20
+    complexity: int = 100_000
+    batch: int = 0
+
+
+@dataclass(slots=True)
+class _Size:
+    """What a selection comes to."""
+
+    fields: int = 0
+    depth: int = 0
+
+
+class Measure:
+    """Measures the operations of one document. Each fragment is looked at once, however often it is used.
+
+    Raises:
+        QueryTooLarge: an operation is larger than the limits say.
+    """
+
+    def __init__(self, document: DocumentNode, limits: Limits) -> None:
+        self.limits = limits
+        self._fragments: Mapping[str, FragmentDefinitionNode] = {
+            each.name.value: each
+            for each in document.definitions
+            if isinstance(each, FragmentDefinitionNode)
+        }
+        self._known: dict[str, _Size] = {}
+        self._open: set[str] = set()
+        for each in document.definitions:
+            if isinstance(each, OperationDefinitionNode):
+                self._operation(each)
+            elif isinstance(each, FragmentDefinitionNode):
+                self._check(self._fragment(each.name.value))
+
+    def _operation(self, operation: OperationDefinitionNode) -> None:
+        self._check(self._size(operation.selection_set))
+        roots = len(operation.selection_set.selections)
+        if roots > self.limits.roots:
+            raise QueryTooLarge("number of fields at the top", limit=self.limits.roots, found=roots)
+
+    def _check(self, size: _Size) -> None:
+        if size.depth > self.limits.depth:
+            raise QueryTooLarge("depth", limit=self.limits.depth, found=size.depth)
+        if size.fields > self.limits.fields:
+            raise QueryTooLarge("number of fields", limit=self.limits.fields, found=size.fields)
+
+    def _size(self, selections: SelectionSetNode | None) -> _Size:
+        """The size of some selections. A cycle of fragments ends here; validation refuses it by name."""
+        found = _Size()
+        if selections is None:
+            return found
+        for each in selections.selections:
+            if isinstance(each, FieldNode):
+                inner = self._size(each.selection_set)
+                found.fields += 1 + inner.fields
+                found.depth = max(found.depth, 1 + inner.depth)
+            else:
+                inner = (
+                    self._fragment(each.name.value)
+                    if isinstance(each, FragmentSpreadNode)
+                    else self._size(getattr(each, "selection_set", None))
+                )
+                # An empty fragment costs something too.
+                found.fields += max(1, inner.fields)
+                found.depth = max(found.depth, inner.depth)
+        return found
+
+    def _fragment(self, name: str) -> _Size:
+        known = self._known.get(name)
+        if known is None:
+            definition = self._fragments.get(name)
+            if definition is None or name in self._open:
+                return _Size()
+            self._open.add(name)
+            known = self._known[name] = self._size(definition.selection_set)
+            self._open.discard(name)
+        return known
