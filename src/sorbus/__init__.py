@@ -47,6 +47,7 @@ from sorbus.resource.checks import (
 from sorbus.resource.domain import Domain
 from sorbus.resource.embedded import Embedded
 from sorbus.resource.fields import Attr, attribute, integer_primary_key, timestamp, uuid_primary_key
+from sorbus.resource.graphql import GraphQL
 from sorbus.resource.managing import (
     cascade_destroy,
     cascade_update,
@@ -87,7 +88,6 @@ from sorbus.resource.relationships import (
     through,
     unrelated,
 )
-from sorbus.resource.graphql import GraphQL
 from sorbus.resource.require import require
 from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy

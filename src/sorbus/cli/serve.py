@@ -57,6 +57,7 @@ def serve(
 
 
 async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: float) -> None:
+    from sorbus.apis.graphql import graphql_api, has_graphql
     from sorbus.apis.json_api import json_api
     from sorbus.http import Interface, http_app, local_only
     from sorbus.http import serve as serve_http
@@ -64,13 +65,17 @@ async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: floa
 
     pages = has_pages(app)
     interfaces: list[Interface] = [json_api, web_pages] if pages else [json_api]
+    speaks_graphql = has_graphql(app)
+    if speaks_graphql:
+        interfaces.append(graphql_api)
     web = http_app(
         app, interfaces=interfaces, scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL))
     )
 
     def ready(url: str) -> None:
         settle()
-        shown = f" Pages: {url}/runs." if pages else ""
+        shown = f" GraphQL: {url}/graphql." if speaks_graphql else ""
+        shown += f" Pages: {url}/runs." if pages else ""
         click.echo(f"Serving {app.name} on {url}/api (OpenAPI: {url}/api/openapi.json).{shown} Ctrl-C stops.")
 
     await serve_http(web, host=host, port=port, grace=grace, drain=drain, on_ready=ready)

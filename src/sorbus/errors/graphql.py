@@ -129,3 +129,15 @@ class QueryNotAllowed(Forbidden):
             "The server answers documents that it knows only, and this is none of them.",
             hint="Add the document to those that the server was started with.",
         )
+
+
+class MalformedContract(Invalid):
+    """A file that should hold an earlier GraphQL schema holds none."""
+
+    code = "malformed-contract"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"The file holds no GraphQL schema: {problem[:300]}",
+            hint="Write one with `sorbus graphql --output FILE`.",
+        )

@@ -46,10 +46,12 @@ from sorbus import (
     field_policy,
     has_many,
     policy,
-    publish as topic,
     require,
     timestamp,
     uuid_primary_key,
+)
+from sorbus import (
+    publish as topic,
 )
 
 SECRET = "the-secret-of-the-note"

@@ -178,6 +178,14 @@ SAMPLES: Mapping[str, Any] = {
 
 
 OVERRIDES: Mapping[str, Mapping[str, Any]] = {
+    "batch-refused": {"found": 3, "limit": 0},
+    "bad-graphql-name": {"name": "notes", "problem": "which is that of `Folder.read` already"},
+    "graphql-invalid": {"problems": [("Cannot query field 'secret' on type 'Note'.", [(1, 3)])]},
+    "graphql-syntax": {"problem": "Expected Name, found '}'."},
+    "malformed-contract": {"problem": "Syntax Error: Unexpected Name 'typo'."},
+    "malformed-graphql-request": {"problem": "it has no `query`"},
+    "not-in-graphql": {"what": "lst", "problem": "which names no way to read", "allowed": ["get", "list"]},
+    "query-too-large": {"what": "depth", "limit": 12},
     "actor-field-hidden": {"actor": "User", "name": "role"},
     "actor-field-not-loaded": {"actor": "User", "name": "role"},
     "action-forbidden": {"action": "submit"},

@@ -79,7 +79,7 @@ class Answerer:
             prepared = self.prepare(asked)
         except RecursionError:
             return refused(QueryTooLarge("depth", limit=self.limits.depth), where=where)
-        except Exception as error:  # noqa: BLE001  # the boundary: everything becomes an error object
+        except Exception as error:  # the boundary: everything becomes an error object
             return refused(error, where=where)
         return await self.run(prepared, scope, where=where)
 
@@ -132,9 +132,9 @@ class Answerer:
         for each in prepared.operation.fields:
             try:
                 data[each.key] = await runner.run(each, self.schema, where=where)
-            except Exception as error:  # noqa: BLE001  # the boundary: the other fields are answered all the same
+            except Exception as error:  # the boundary: the other fields are answered all the same
                 if isinstance(error, RecursionError):
-                    error = QueryTooLarge("depth", limit=self.limits.depth)  # noqa: PLW2901
+                    error = QueryTooLarge("depth", limit=self.limits.depth)
                 if isinstance(error, QueryTooLarge) and not prepared.operation.mutates:
                     return refused(error, where=where)
                 data[each.key] = None

@@ -67,16 +67,17 @@ class GraphqlApplication:
             caller, asked = await self._read(scope, receive)
         except ClientGone:
             raise
-        except Exception as error:  # noqa: BLE001  # the boundary: everything becomes an error object
+        except Exception as error:  # the boundary: everything becomes an error object
             return self._refused(error, kind, where=where)
         if isinstance(asked, list):
             found = [await self.answerer.answer(each, caller, where=where) for each in asked]
             body = to_json([each.document for each in found])
             return Reply(status=200, body=body, media_type=kind, headers=_VARY)
         response = await self.answerer.answer(asked, caller, where=where)
-        return Reply(
-            status=_status(response, kind), body=to_json(response.document), media_type=kind, headers=_VARY
-        )
+        status = _status(response, kind)
+        # What only POST may do came by GET.
+        headers = (*_VARY, (b"allow", b"POST")) if status == 405 else _VARY
+        return Reply(status=status, body=to_json(response.document), media_type=kind, headers=headers)
 
     async def _read(self, scope: AsgiScope, receive: Receive) -> tuple[Scope, Asked | list[Asked]]:
         """Who calls, and what is asked."""

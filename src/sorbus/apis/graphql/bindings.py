@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from graphql import GraphQLField, GraphQLObjectType
+from graphql import GraphQLField, GraphQLObjectType, get_named_type
 
 from sorbus.apis.graphql.surface import Exposed, Root
 from sorbus.schema.fields import RelationshipSpec
@@ -53,7 +53,7 @@ class Choice:
 
     Attributes:
         key: the name of the tag.
-        bare: the tags whose value stands beside the tag, and not its fields.
+        types: the names of the types, by tag.
     """
 
     key: str
@@ -75,6 +75,17 @@ class Top:
 def binding(field: GraphQLField) -> Any:
     """What a field of the schema means; None of those of introspection and of pages."""
     return field.extensions.get(KEY)
+
+
+def type_of(field: GraphQLField) -> Any:
+    """The type of a field."""
+    # Its own alias is recursive, which type checkers give up on.
+    return cast("Any", field.type)  # pyright: ignore[reportUnknownMemberType]
+
+
+def below(field: GraphQLField) -> Any:
+    """The named type of a field, without lists and what must not be null."""
+    return cast("Any", get_named_type(type_of(field)))
 
 
 def exposed_of(kind: GraphQLObjectType) -> Exposed | None:

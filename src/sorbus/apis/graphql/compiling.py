@@ -19,12 +19,21 @@ from graphql import (
     GraphQLUnionType,
     InlineFragmentNode,
     SelectionSetNode,
-    get_named_type,
     print_ast,
 )
 from graphql.language import VariableNode
 
-from sorbus.apis.graphql.bindings import KEY, Choice, Part, Related, Value, binding, exposed_of
+from sorbus.apis.graphql.bindings import (
+    KEY,
+    Choice,
+    Part,
+    Related,
+    Value,
+    below,
+    binding,
+    exposed_of,
+    type_of,
+)
 from sorbus.apis.graphql.plans import Arguments, Call, Encode, Plan, Way
 from sorbus.query.page import Page
 from sorbus.types.hidden import HIDDEN
@@ -87,7 +96,9 @@ class Compiler:
         if condition is None or condition.name.value == kind.name:
             return True
         wider = self.schema.type_map.get(condition.name.value)
-        return isinstance(wider, GraphQLUnionType | GraphQLInterfaceType) and self.schema.is_sub_type(wider, kind)
+        return isinstance(wider, GraphQLUnionType | GraphQLInterfaceType) and self.schema.is_sub_type(
+            wider, kind
+        )
 
     def _wanted(self, node: Any) -> bool:
         """Whether its directives leave it in."""
@@ -132,7 +143,7 @@ class Compiler:
             plan.derived[found.name] = None
         else:
             plan.names[found.name] = None
-        convert = self.converter(field.type, _inner(nodes))
+        convert = self.converter(type_of(field), _inner(nodes))
         if found.show is None and convert is None:
             return f"d[{slot!r}]"
         value = f"{code.name(found.show)}(v)" if found.show is not None else "v"
@@ -154,7 +165,7 @@ class Compiler:
         self, plan: Plan, code: _Code, field: GraphQLField, found: Related, nodes: list[FieldNode]
     ) -> str:
         way = self._way(plan, field, found, nodes[0])
-        kind = cast("GraphQLObjectType", get_named_type(field.type))
+        kind = below(field)
         inner = _inner(nodes)
         if found.connection:
             encode = code.name(self.connection(way, kind, inner))
@@ -193,14 +204,14 @@ class Compiler:
             name = nodes[0].name.value
             inner = _inner(nodes)
             field = kind.fields.get(name)
-            below = cast("GraphQLObjectType", get_named_type(field.type)) if field is not None else kind
+            inside = below(field) if field is not None else kind
             match name:
                 case "nodes":
-                    members.append((key, _nodes(self.record(way.plan, below, inner))))
+                    members.append((key, _nodes(self.record(way.plan, inside, inner))))
                 case "edges":
-                    members.append((key, self._edges(way.plan, below, inner)))
+                    members.append((key, self._edges(way.plan, inside, inner)))
                 case "pageInfo":
-                    members.append((key, self._page_info(below, inner)))
+                    members.append((key, self._page_info(inside, inner)))
                 case "totalCount":
                     way.counted = True
                     members.append((key, _total))
@@ -218,7 +229,7 @@ class Compiler:
         for key, nodes in self.fields(kind, selections).items():
             name = nodes[0].name.value
             if name == "node":
-                node = cast("GraphQLObjectType", get_named_type(kind.fields[name].type))
+                node = below(kind.fields[name])
                 members.append((key, self.record(plan, node, _inner(nodes))))
             else:
                 members.append((key, None if name == "cursor" else _constant(kind.name)))
@@ -243,11 +254,10 @@ class Compiler:
 
     def converter(self, kind: Any, selections: Selections) -> Encode | None:
         """From a shown value to the form that GraphQL gives it; None where that is the same."""
-        if isinstance(kind, GraphQLNonNull):
-            return self.converter(kind.of_type, selections)
-        if isinstance(kind, GraphQLList):
-            inner = self.converter(kind.of_type, selections)
-            return None if inner is None else _each(inner)
+        if isinstance(kind, GraphQLNonNull | GraphQLList):
+            of = cast("Any", kind.of_type)  # pyright: ignore[reportUnknownMemberType]
+            inner = self.converter(of, selections)
+            return inner if inner is None or isinstance(kind, GraphQLNonNull) else _each(inner)
         if isinstance(kind, GraphQLEnumType):
             return _names_of(kind).get
         if isinstance(kind, GraphQLObjectType):
@@ -268,7 +278,7 @@ class Compiler:
                 continue
             field = kind.fields[name]
             part: Part = binding(field)
-            members.append((key, part.name, self.converter(field.type, _inner(nodes))))
+            members.append((key, part.name, self.converter(type_of(field), _inner(nodes))))
 
         def encode(value: Mapping[str, Any]) -> dict[str, Any]:
             shown: dict[str, Any] = {}

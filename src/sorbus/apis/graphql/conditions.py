@@ -12,7 +12,6 @@ from graphql import (
     GraphQLEnumValue,
     GraphQLInputField,
     GraphQLInputObjectType,
-    GraphQLInputType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLScalarType,
@@ -89,7 +88,9 @@ class Conditions:
 
     def operators(self, kind: FieldType, *, key: bool, hint: str = "") -> GraphQLInputObjectType:
         """The operators of a type."""
-        value: Any = self.types.taken(FieldType(annotation=kind.annotation), hint=hint)
+        value: Any = self.types.taken(
+            FieldType(annotation=kind.annotation, constraints=kind.constraints), hint=hint
+        )
         allowed = operators_for(kind)
         if key and kind.sql in {"uuid", "text"}:
             value = ID
@@ -103,7 +104,7 @@ class Conditions:
             self._operators[f"{name} {allowed}"] = known
         return known
 
-    def sort(self, exposed: Exposed) -> GraphQLInputType | None:
+    def sort(self, exposed: Exposed) -> GraphQLInputObjectType | None:
         """One term of a sort; None when there is nothing to sort by."""
         name = exposed.spec.name
         if name not in self._sorts:

@@ -168,9 +168,7 @@ class Documents:
                 if isinstance(each, OperationDefinitionNode)
             },
             fragments={
-                each.name.value: each
-                for each in node.definitions
-                if isinstance(each, FragmentDefinitionNode)
+                each.name.value: each for each in node.definitions if isinstance(each, FragmentDefinitionNode)
             },
         )
 

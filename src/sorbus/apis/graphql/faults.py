@@ -52,7 +52,9 @@ def whole_request(error: BaseException, *, where: str) -> tuple[int, list[ErrorO
     return status, [_told(fault)]
 
 
-def of_field(error: BaseException, root: Root | None, path: Sequence[str | int], *, where: str) -> list[ErrorObject]:
+def of_field(
+    error: BaseException, root: Root | None, path: Sequence[str | int], *, where: str
+) -> list[ErrorObject]:
     """The error objects of one field at the top, whose answer is null."""
     if isinstance(error, GraphQLError):
         places = locations(error)

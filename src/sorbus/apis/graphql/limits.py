@@ -60,9 +60,7 @@ class Measure:
     def __init__(self, document: DocumentNode, limits: Limits) -> None:
         self.limits = limits
         self._fragments: Mapping[str, FragmentDefinitionNode] = {
-            each.name.value: each
-            for each in document.definitions
-            if isinstance(each, FragmentDefinitionNode)
+            each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
         self._known: dict[str, _Size] = {}
         self._open: set[str] = set()

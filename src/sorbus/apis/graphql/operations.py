@@ -14,12 +14,11 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     SelectionSetNode,
-    execute_sync,
-    get_named_type,
+    execute_sync,  # pyright: ignore[reportUnknownVariableType]  # a parameter of it is a bare `type`
 )
 from graphql.execution import VariableValues
 
-from sorbus.apis.graphql.bindings import Top, binding
+from sorbus.apis.graphql.bindings import Top, below, binding, type_of
 from sorbus.apis.graphql.compiling import TYPE_NAME, Compiler, Counted, kind_of
 from sorbus.apis.graphql.documents import Document
 from sorbus.apis.graphql.faults import action_errors
@@ -103,19 +102,18 @@ def _top(
         return TopField(key=key, constant=True)
     made = TopField(key=key, root=top.root, arguments=Arguments(declared, nodes[0]))
     inner = [each.selection_set for each in nodes if each.selection_set is not None]
-    below = get_named_type(declared.type)
+    inside = below(declared)
     if top.payload:
-        made.payload = tuple(_payload(compiler, made, cast("GraphQLObjectType", below), inner))
+        made.payload = tuple(_payload(compiler, made, inside, inner))
     elif top.root.kind is RootKind.QUERY:
-        made.encode = compiler.converter(declared.type, inner)
+        made.encode = compiler.converter(type_of(declared), inner)
     elif top.root.kind is RootKind.CONNECTION:
         made.plan = Plan(exposed=top.root.exposed)
         made.page = Counted(made.plan)
-        made.encode = compiler.connection(made.page, cast("GraphQLObjectType", below), inner)
+        made.encode = compiler.connection(made.page, inside, inner)
     else:
-        record = cast("GraphQLObjectType", below)
-        made.plan = kind_of(record)
-        made.encode = compiler.record(made.plan, record, inner)
+        made.plan = kind_of(inside)
+        made.encode = compiler.record(made.plan, inside, inner)
     return made
 
 
@@ -131,17 +129,15 @@ def _payload(
             found.append((key, name, kind.name))
             continue
         declared: GraphQLField = kind.fields[name]
-        below = get_named_type(declared.type)
+        inside = below(declared)
         if name == "errors":
-            errors = cast("GraphQLObjectType", below)
-            members = {each: group[0].name.value for each, group in compiler.fields(errors, inner).items()}
+            members = {each: group[0].name.value for each, group in compiler.fields(inside, inner).items()}
             found.append((key, name, members))
         elif made.root is not None and made.root.kind is RootKind.GENERIC:
-            found.append((key, name, compiler.converter(declared.type, inner)))
+            found.append((key, name, compiler.converter(type_of(declared), inner)))
         else:
-            record = cast("GraphQLObjectType", below)
-            made.plan = made.plan or kind_of(record)
-            found.append((key, name, compiler.record(made.plan, record, inner)))
+            made.plan = made.plan or kind_of(inside)
+            found.append((key, name, compiler.record(made.plan, inside, inner)))
     return found
 
 
@@ -214,9 +210,7 @@ class Runner:
     # reads
 
     async def _get(self, field_: TopField, root: Root, given: Given) -> Any:
-        spec = root.exposed.spec
         record = await self._by_key(field_, root, given["id"])
-        del spec
         return None if record is None or field_.encode is None else field_.encode(record)
 
     async def _by_key(self, field_: TopField, root: Root, text: str) -> Any:
@@ -239,7 +233,8 @@ class Runner:
         if plan is None or field_.encode is None:
             return None
         python = root.exposed.spec.python
-        loads = plan.fill(Query(resource=python), self.filling, 1).loads
+        query: Query[Any] = Query(resource=python)
+        loads = plan.fill(query, self.filling, 1).loads
         try:
             record = await self.scope.need_runtime().get_by(python, self.scope, given, loads)
         except NotFound:
@@ -301,10 +296,11 @@ class Runner:
         # What the answer may hold is counted before anything is written.
         plan = field_.plan
         if plan is not None:
-            plan.fill(Query(resource=root.exposed.spec.python), Filling(self.variables, self.filling.left), 1)
+            nothing: Query[Any] = Query(resource=root.exposed.spec.python)
+            plan.fill(nothing, Filling(self.variables, self.filling.left), 1)
         try:
             result = await self._act(field_, root, given)
-        except Exception as error:  # noqa: BLE001  # the boundary: a refusal becomes data, all else is raised anew
+        except Exception as error:  # the boundary: a refusal becomes data, all else is raised anew
             errors = action_errors(error, root, where=where)
         shown: dict[str, Any] = {}
         for key, name, encode in field_.payload:

@@ -131,12 +131,15 @@ class Way:
             QueryTooLarge: the answer would be too large.
         """
         given = self.arguments.values(filling.variables)
-        page = page_of(given, self.plan.rules) if self.connection else None
+        asked_for = page_of(given, self.plan.rules) if self.connection else None
         limit = size_of(given, self.plan.rules) if self.relationship.to_many else 1
-        size = limit if page is None else self.plan.rules.limit_of(page.limit)
+        size = limit if asked_for is None else self.plan.rules.limit_of(asked_for.limit)
         query: Query[Any] = asked(Query(resource=self.plan.exposed.spec.python), given)
-        if page is not None:
-            page = NestedPage(limit=page.limit, after=page.after, before=page.before, count=self.counted)
+        page: NestedPage | None = None
+        if asked_for is not None:
+            page = NestedPage(
+                limit=asked_for.limit, after=asked_for.after, before=asked_for.before, count=self.counted
+            )
         elif "limit" in given:
             query = query.limit(limit)
             if given.get("offset"):
@@ -261,7 +264,9 @@ def page_of(given: Given, rules: Paging) -> PageAsked:
     first, after = given.get("first"), given.get("after")
     last, before = given.get("last"), given.get("before")
     if (first is not None and last is not None) or (after is not None and before is not None):
-        raise InvalidPage("last", last or before, allowed="`first` and `after`, or `last` and `before`, not both")
+        raise InvalidPage(
+            "last", last or before, allowed="`first` and `after`, or `last` and `before`, not both"
+        )
     if last is not None and before is None:
         raise InvalidPage("last", last, allowed="beside `before`; turn the sort round to begin at the end")
     if (first is not None and before is not None) or (last is not None and after is not None):

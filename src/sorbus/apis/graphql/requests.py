@@ -56,7 +56,7 @@ def from_body(body: bytes, limits: Limits) -> Asked | list[Asked]:
     except RecursionError:
         raise MalformedBody("it is nested too deeply") from None
     if isinstance(found, list):
-        several = cast("list[Any]", found)
+        several: list[Any] = found  # pyright: ignore[reportUnknownVariableType]
         if not 0 < len(several) <= limits.batch:
             raise BatchRefused(len(several), limit=limits.batch)
         return [_request(each, reading=False) for each in several]

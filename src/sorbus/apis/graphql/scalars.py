@@ -81,7 +81,11 @@ DECIMAL = GraphQLScalarType(
 )
 JSON = GraphQLScalarType("JSON", description="Any JSON value.")
 UUID_SCALAR = _scalar("UUID", "A UUID.", url="https://www.rfc-editor.org/rfc/rfc9562")
-DATE_TIME = _scalar("DateTime", "A moment, as in `2026-01-31T12:00:00Z`.", url="https://scalars.graphql.org/andimarek/date-time")
+DATE_TIME = _scalar(
+    "DateTime",
+    "A moment, as in `2026-01-31T12:00:00Z`.",
+    url="https://scalars.graphql.org/andimarek/date-time",
+)
 DATE = _scalar("Date", "A day, as in `2026-01-31`.")
 TIME = _scalar("Time", "A time of day, as in `12:00:00`.")
 DURATION = _scalar("Duration", "A length of time, as in `P1DT2H`.")

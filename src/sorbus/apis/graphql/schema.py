@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
     GraphQLArgument,
     GraphQLBoolean,
+    GraphQLError,
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
@@ -15,9 +17,11 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLOutputType,
     GraphQLSchema,
     GraphQLString,
+    build_schema,
+    find_breaking_changes,
+    find_dangerous_changes,
     print_schema,
     validate_schema,
 )
@@ -28,7 +32,7 @@ from sorbus.apis.graphql.scalars import ID
 from sorbus.apis.graphql.surface import Exposed, Root, RootKind, Surface, camel, surface_of, upper_camel
 from sorbus.apis.graphql.types import Types
 from sorbus.errors.declaration import DefinitionErrors
-from sorbus.errors.graphql import BadGraphqlName
+from sorbus.errors.graphql import BadGraphqlName, MalformedContract
 from sorbus.expressions.nodes import AggregateKind
 from sorbus.resource.application import Sorbus
 from sorbus.schema.actions import InputSpec
@@ -50,6 +54,38 @@ def sdl(app: Sorbus) -> str:
         DefinitionErrors: the `graphql` sections have mistakes; all of them are listed.
     """
     return print_schema(schema_of(surface_of(app.spec))) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A difference between two schemas that clients may notice.
+
+    Attributes:
+        breaks: whether a document that was valid may be so no more.
+    """
+
+    description: str
+    breaks: bool
+
+
+def changes_between(before: str, after: str) -> tuple[Change, ...]:
+    """What clients of one schema may notice when it becomes another, the worst first.
+
+    Args:
+        before, after: in the schema definition language.
+
+    Raises:
+        MalformedContract: `before` is no schema.
+    """
+    try:
+        old, new = build_schema(before), build_schema(after)
+    except (GraphQLError, TypeError) as error:
+        raise MalformedContract(str(error)) from None
+    breaking = [Change(description=each.description, breaks=True) for each in find_breaking_changes(old, new)]
+    surprising = [
+        Change(description=each.description, breaks=False) for each in find_dangerous_changes(old, new)
+    ]
+    return (*breaking, *surprising)
 
 
 def schema_of(surface: Surface) -> GraphQLSchema:
@@ -82,7 +118,9 @@ class _Builder:
             },
             description="Where a page stands among all of them.",
         )
-        self.error = GraphQLObjectType("ActionError", _error_fields(), description="Why an action was refused.")
+        self.error = GraphQLObjectType(
+            "ActionError", _error_fields(), description="Why an action was refused."
+        )
 
     def schema(self) -> GraphQLSchema:
         """All of it."""
@@ -128,7 +166,7 @@ class _Builder:
         return found
 
     def _value(self, exposed: Exposed, spec: FieldSpec) -> GraphQLField:
-        kind: GraphQLOutputType = self.types.shown(
+        kind: Any = self.types.shown(
             spec.type,
             nullable=spec.type.nullable or spec.name in exposed.masked,
             hint=exposed.type + upper_camel(spec.name),
@@ -151,7 +189,7 @@ class _Builder:
         )
 
     def _related(self, way: RelationshipSpec, far: Exposed, *, connection: bool = False) -> GraphQLField:
-        kind: GraphQLOutputType = self.objects[far.spec.name]
+        kind: Any = self.objects[far.spec.name]
         arguments: Arguments = {}
         if connection:
             kind, arguments = GraphQLNonNull(self._connection(far)), self._pages(far)
@@ -223,9 +261,7 @@ class _Builder:
     def _input(self, each: InputSpec, exposed: Exposed) -> Any:
         if each.attribute and exposed.is_key(each.name):
             return GraphQLNonNull(ID) if each.required and not each.type.nullable else ID
-        return self.types.taken(
-            each.type, required=each.required, hint=exposed.type + upper_camel(each.name)
-        )
+        return self.types.taken(each.type, required=each.required, hint=exposed.type + upper_camel(each.name))
 
     # what stands at the top
 
@@ -235,7 +271,7 @@ class _Builder:
     def _top(self, root: Root) -> GraphQLField:
         exposed, action = root.exposed, root.action
         record = self.objects[exposed.spec.name]
-        kind: GraphQLOutputType = record
+        kind: Any = record
         payload = False
         arguments: Arguments
         match root.kind:
@@ -295,8 +331,10 @@ class _Builder:
     def _answer(self, root: Root) -> Any:
         """What a generic action answers with."""
         returns = root.action.returns
-        return GraphQLBoolean if returns is None else self.types.shown(
-            returns, nullable=True, hint=f"{upper_camel(root.name)}Result"
+        return (
+            GraphQLBoolean
+            if returns is None
+            else self.types.shown(returns, nullable=True, hint=f"{upper_camel(root.name)}Result")
         )
 
     def _payload(self, root: Root) -> GraphQLObjectType:

@@ -267,6 +267,6 @@ def _name_errors(exposed: Mapping[str, Exposed], roots: tuple[Root, ...]) -> Ite
             yield BadGraphqlName(spec.name, root.name, problem=problem)
         elif not _NAME.fullmatch(root.name):
             yield BadGraphqlName(spec.name, root.name, problem="which GraphQL cannot spell")
-        for each in root.action.public_inputs:
-            if not _NAME.fullmatch(camel(each.name)):
-                yield BadGraphqlName(spec.name, camel(each.name), problem="which GraphQL cannot spell")
+        for given in root.action.public_inputs:
+            if not _NAME.fullmatch(camel(given.name)):
+                yield BadGraphqlName(spec.name, camel(given.name), problem="which GraphQL cannot spell")

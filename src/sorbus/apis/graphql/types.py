@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Literal, cast, get_args, get_origin
 
@@ -15,12 +15,10 @@ from graphql import (
     GraphQLFloat,
     GraphQLInputField,
     GraphQLInputObjectType,
-    GraphQLInputType,
     GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLOutputType,
     GraphQLString,
     GraphQLUnionType,
 )
@@ -29,7 +27,7 @@ from sorbus.apis.graphql.bindings import KEY, Choice, Part
 from sorbus.apis.graphql.scalars import BIG_INT, JSON, SCALARS
 from sorbus.apis.graphql.surface import camel, upper_camel
 from sorbus.resource.embedded import EmbeddedRule
-from sorbus.schema.actions import ActionKind
+from sorbus.schema.actions import ActionKind, InputSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType, field_type
 from sorbus.types.limits import Limits
@@ -64,7 +62,7 @@ class Types:
 
     # what is shown
 
-    def shown(self, kind: FieldType, *, nullable: bool | None = None, hint: str = "") -> GraphQLOutputType:
+    def shown(self, kind: FieldType, *, nullable: bool | None = None, hint: str = "") -> Any:
         """The type of a field's values.
 
         Args:
@@ -75,7 +73,7 @@ class Types:
         inner = self._shown(kind.annotation, kind.constraints)
         return inner if (kind.nullable if nullable is None else nullable) else GraphQLNonNull(inner)
 
-    def _item(self, annotation: Any) -> GraphQLOutputType:
+    def _item(self, annotation: Any) -> Any:
         found = resolve(annotation)
         inner = self._shown(found.annotation, found.limits)
         return inner if found.nullable else GraphQLNonNull(inner)
@@ -129,12 +127,12 @@ class Types:
     def _literal(self, choices: tuple[Any, ...]) -> Any:
         names = {_constant(each): each for each in choices if isinstance(each, str)}
         if len(names) != len(choices) or not all(map(_value_name, names)):
-            return SCALARS.get(type(choices[0]), JSON) if choices else JSON
+            return SCALARS.get(choices[0].__class__, JSON) if choices else JSON
         values = {name: GraphQLEnumValue(each) for name, each in names.items()}
         name = self._hint or "".join(upper_camel(each.lower()) for each in names)[:60]
         return self._once(("enum", choices), name, lambda name: GraphQLEnumType(name, values))
 
-    def _document(self, spec: ResourceSpec) -> GraphQLObjectType:
+    def _document(self, spec: ResourceSpec) -> Any:
         def fields() -> dict[str, GraphQLField]:
             return {
                 camel(name): _part(
@@ -147,7 +145,7 @@ class Types:
             }
 
         if not any(each.public for each in spec.attributes.values()):
-            return cast("Any", JSON)
+            return JSON
         return self._object(("shown", spec.python), spec.name, fields, spec.description)
 
     def _model(self, plain: type, members: Mapping[str, Any]) -> GraphQLObjectType:
@@ -188,7 +186,7 @@ class Types:
 
     # what is taken
 
-    def taken(self, kind: FieldType, *, required: bool = False, hint: str = "") -> GraphQLInputType:
+    def taken(self, kind: FieldType, *, required: bool = False, hint: str = "") -> Any:
         """The type of an input's values.
 
         Args:
@@ -233,7 +231,7 @@ class Types:
             for each in action.public_inputs
         }
         inputs |= {
-            name: each
+            name: InputSpec(name=name, type=each.type, attribute=True, description=each.description)
             for name, each in spec.attributes.items()
             if each.primary_key and each.public and name not in inputs
         }
@@ -269,7 +267,7 @@ class Types:
             ((name, value),) = given.items()
             tag = tags[name]
             if rule.members[tag].flat and isinstance(value, Mapping):
-                return {rule.key: tag, **value}
+                return {rule.key: tag, **cast("Mapping[str, Any]", value)}
             return {rule.key: tag, VALUE: value}
 
         return self._once(
@@ -286,7 +284,7 @@ class Types:
     def _union_name(self, rule: TaggedUnion) -> str:
         return self._hint or "Or".join(upper_camel(_constant(tag).lower()) for tag in rule.members)[:60]
 
-    def _once(self, key: tuple[str, Any], name: str, make: Any) -> Any:
+    def _once(self, key: tuple[str, Any], name: str, make: Callable[[str], Any]) -> Any:
         if key not in self._made:
             self._made[key] = make(self.free(name))
         return self._made[key]
@@ -303,7 +301,7 @@ class Types:
         return candidate
 
 
-def _part(name: str, kind: GraphQLOutputType, text: str) -> GraphQLField:
+def _part(name: str, kind: Any, text: str) -> GraphQLField:
     return GraphQLField(kind, description=text or None, extensions={KEY: Part(name=name)})
 
 
