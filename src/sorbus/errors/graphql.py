@@ -131,6 +131,18 @@ class QueryNotAllowed(Forbidden):
         )
 
 
+class TooManyStreams(Invalid):
+    """The server keeps as many streams of events open as it can."""
+
+    code = "too-many-streams"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The server keeps {limit} streams open at most, and there is no room for another one.",
+            hint="Try again in a moment.",
+        )
+
+
 class MalformedContract(Invalid):
     """A file that should hold an earlier GraphQL schema holds none."""
 

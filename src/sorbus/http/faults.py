@@ -24,6 +24,7 @@ from sorbus.errors.database import (
     UniqueViolation,
     ValueNotStorable,
 )
+from sorbus.errors.graphql import TooManyStreams
 from sorbus.errors.http import (
     IdConflict,
     InvalidDocument,
@@ -91,6 +92,7 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         InvalidParameter: 400,
         InvalidInclude: 400,
         InvalidFields: 400,
+        TooManyStreams: 429,
     }
 )
 """The HTTP status of each error class; a class that is not listed has the one of its nearest base.

@@ -9,6 +9,7 @@ from typing import Literal
 from sorbus.errors.declaration import DeclarationError
 from sorbus.errors.graphql import BadGraphqlName, NotInGraphql
 from sorbus.resource.actions import Action
+from sorbus.resource.notifications import templates_of
 from sorbus.resource.sections import Section
 from sorbus.schema.actions import ActionKind
 from sorbus.schema.resource import ResourceSpec
@@ -33,6 +34,8 @@ class GraphQL(Section):
         queries: generic actions that change nothing, and so become queries.
         by: the names of identities by which one row can be found.
         type: the name of its type; by default the class's.
+        subscriptions: subscriptions by their names, each with a topic of the resource's `notifications`:
+            `subscriptions={"noteChanged": "note:{id}"}`. Public attributes in it are arguments.
         plural: the name of its list; by default the type's with an ending.
         names: names of single queries and mutations, by what they are for: `names={write: "createNote"}`.
     """
@@ -44,6 +47,7 @@ class GraphQL(Section):
         *actions: Action | Way,
         queries: Sequence[Action] = (),
         by: Sequence[str] = (),
+        subscriptions: Mapping[str, str] | None = None,
         type: str = "",  # noqa: A002  # the word of the schema
         plural: str = "",
         names: Mapping[Action | str, str] | None = None,
@@ -51,6 +55,7 @@ class GraphQL(Section):
         self.actions = actions
         self.queries = tuple(queries)
         self.by = tuple(by)
+        self.subscriptions = dict(subscriptions or {})
         self.type = type
         self.plural = plural
         self._names = dict(names or {})
@@ -64,7 +69,7 @@ class GraphQL(Section):
     @property
     def exposes(self) -> bool:
         """Whether it lists an action."""
-        return bool(self.actions or self.queries or self.by)
+        return bool(self.actions or self.queries or self.by or self.subscriptions)
 
     def verify(self, spec: ResourceSpec) -> Iterator[DeclarationError]:
         """What it lists and the resource does not have."""
@@ -85,9 +90,23 @@ class GraphQL(Section):
             if name not in (*listed, *self.by):
                 problem = "among `names`, and does not serve it"
                 yield NotInGraphql(spec.name, name, problem=problem, allowed=[*listed, *self.by])
-        for name in (self.type, self.plural, *self.names.values()):
+        yield from self._wrong_topics(spec)
+        for name in (self.type, self.plural, *self.names.values(), *self.subscriptions):
             if name and not _NAME.fullmatch(name):
                 yield BadGraphqlName(spec.name, name, problem="which is none: it has letters, digits and `_`")
+
+    def _wrong_topics(self, spec: ResourceSpec) -> Iterator[DeclarationError]:
+        known = {each.text: each for each in templates_of(spec)}
+        for name, text in self.subscriptions.items():
+            template = known.get(text)
+            if template is None:
+                problem = f"with the topic `{text}`, to which `{spec.name}` publishes nothing"
+                yield NotInGraphql(spec.name, name, problem=problem, allowed=known)
+                continue
+            private = [each for each in template.fields if not spec.attributes[each].public]
+            if private:
+                problem = f"with the topic `{text}`, in which `{private[0]}` is not public"
+                yield NotInGraphql(spec.name, name, problem=problem)
 
     def _unknown(self, spec: ResourceSpec, each: object) -> Iterator[DeclarationError]:
         if isinstance(each, str):

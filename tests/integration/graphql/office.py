@@ -306,6 +306,7 @@ class Note(Resource):
         explode,
         queries=[count_words],
         by=["slug"],
+        subscriptions={"noteChanged": "note:{id}", "notesChanged": "notes"},
         names={write: "createNote"},
     )
 

@@ -83,18 +83,22 @@ class Answerer:
             return refused(error, where=where)
         return await self.run(prepared, scope, where=where)
 
-    def prepare(self, asked: Asked) -> Prepared:
+    def prepare(self, asked: Asked, *, streams: bool = False) -> Prepared:
         """The operation of a request with its variables.
+
+        Args:
+            streams: whether it may be answered as a stream.
 
         Raises:
             SorbusError: it cannot run.
         """
         document = self.documents.get(asked.query, asked.sha256)
         node = document.operation(asked.operation)
-        if asked.reading and node.operation.value != "query":
+        if asked.reading and node.operation.value == "mutation":
             raise MethodNotAllowed("GET", f"{node.operation.value} by /graphql", allowed=["POST"])
-        if node.operation.value == "subscription":
-            raise MalformedGraphqlRequest("subscriptions are answered as a stream of events")
+        if node.operation.value == "subscription" and not streams:
+            problem = "a subscription is answered as a stream; ask for it with `Accept: text/event-stream`"
+            raise MalformedGraphqlRequest(problem)
         variables = get_variable_values(
             self.schema,
             node.variable_definitions or (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from graphql import GraphQLSchema, print_schema
 from starlette.requests import Request
@@ -25,14 +26,17 @@ from sorbus.apis.graphql.requests import (
     media_type,
 )
 from sorbus.apis.graphql.schema import schema_of
+from sorbus.apis.graphql.streams import Streams
+from sorbus.apis.graphql.subscriptions import Subscriber
 from sorbus.apis.graphql.surface import section_of, surface_of
+from sorbus.errors.base import SorbusError
 from sorbus.errors.http import MethodNotAllowed
 from sorbus.http.application import HttpSettings, Interface
 from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
 from sorbus.http.replies import Header, Reply
 from sorbus.resource.application import Sorbus
-from sorbus.scope import Scope
+from sorbus.scope import Scope, tenant_key
 
 PATH = "/graphql"
 """Where GraphQL is served."""
@@ -44,9 +48,12 @@ _VARY: tuple[Header, ...] = ((b"vary", b"accept"), (b"cache-control", b"no-store
 class GraphqlApplication:
     """Serves one schema."""
 
-    def __init__(self, answerer: Answerer, settings: HttpSettings) -> None:
+    def __init__(self, app: Sorbus, answerer: Answerer, settings: HttpSettings) -> None:
         self.answerer = answerer
         self.settings = settings
+        self.subscriber = Subscriber(app, answerer)
+        limits = answerer.limits
+        self.streams = Streams(settings.closing, most=limits.streams, seconds=limits.stream_seconds)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request; no error leaves it."""
@@ -54,21 +61,29 @@ class GraphqlApplication:
             await send({"type": "websocket.close", "code": 1000, "reason": None})
             return
         try:
-            reply = await self._answer(scope, receive)
+            reply = await self._answer(scope, receive, send)
         except ClientGone:
             return
-        await reply.send(send)
+        if reply is not None:
+            await reply.send(send)
 
-    async def _answer(self, scope: AsgiScope, receive: Receive) -> Reply:
+    async def _answer(self, scope: AsgiScope, receive: Receive, send: Send) -> Reply | None:
+        """The reply, or None when it has been sent as a stream."""
         where = f"{scope['method']} {scope['path']}"
         kind = RESPONSE
         try:
             kind = media_type(header(scope, b"accept"))
             caller, asked = await self._read(scope, receive)
+            if kind == EVENTS:
+                self.streams.check()
         except ClientGone:
             raise
         except Exception as error:  # the boundary: everything becomes an error object
             return self._refused(error, kind, where=where)
+        if kind == EVENTS and not isinstance(asked, list):
+            await self._stream(scope, receive, send, asked, caller, where=where)
+            return None
+        kind = PLAIN if kind == EVENTS else kind
         if isinstance(asked, list):
             found = [await self.answerer.answer(each, caller, where=where) for each in asked]
             body = to_json([each.document for each in found])
@@ -78,6 +93,22 @@ class GraphqlApplication:
         # What only POST may do came by GET.
         headers = (*_VARY, (b"allow", b"POST")) if status == 405 else _VARY
         return Reply(status=status, body=to_json(response.document), media_type=kind, headers=headers)
+
+    async def _stream(
+        self, scope: AsgiScope, receive: Receive, send: Send, asked: Asked, caller: Scope, *, where: str
+    ) -> None:
+        after = header(scope, b"last-event-id")
+        position = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else None
+        answers = self.subscriber.answers(asked, caller, after=position, where=where)
+
+        async def still() -> bool:
+            try:
+                now = await scope_of(self.settings.scope_from, Request(scope))
+            except SorbusError:
+                return False
+            return _who(now) == _who(caller)
+
+        await self.streams.serve(answers, receive, send, still=still)
 
     async def _read(self, scope: AsgiScope, receive: Receive) -> tuple[Scope, Asked | list[Asked]]:
         """Who calls, and what is asked."""
@@ -104,6 +135,11 @@ class GraphqlApplication:
             media_type=PLAIN if kind == EVENTS else kind,
             headers=headers,
         )
+
+
+def _who(scope: Scope) -> tuple[Any, Any]:
+    """What tells callers apart."""
+    return getattr(scope.actor, "id", scope.actor), tenant_key(scope.tenant)
 
 
 def _status(response: Response, kind: bytes) -> int:
@@ -150,7 +186,7 @@ class GraphqlInterface:
             allowed=self.allowed,
             persisted=self.persisted,
         )
-        serving = GraphqlApplication(Answerer(schema, documents, self.limits), settings)
+        serving = GraphqlApplication(app, Answerer(schema, documents, self.limits), settings)
         routes: list[BaseRoute] = [Route(PATH, serving)]
         if self.introspection:
             routes.append(_description(schema))

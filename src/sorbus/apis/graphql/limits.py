@@ -30,6 +30,8 @@ class Limits:
         roots: fields at the top of an operation.
         complexity: values that an answer may have: each field counts one for every row that its list may have.
         batch: requests in one body; 0 refuses lists of requests.
+        streams: streams of events that this process keeps open.
+        stream_seconds: how long one lives; clients open another one then, and are asked anew who they are.
     """
 
     body: int = 1_000_000
@@ -40,6 +42,8 @@ class Limits:
     roots: int = 20
     complexity: int = 100_000
     batch: int = 0
+    streams: int = 1_000
+    stream_seconds: float = 3_600.0
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 from graphql import (
@@ -30,6 +30,7 @@ from sorbus.query.query import Query
 from sorbus.scope import Scope
 
 _SCHEMA = ("__schema", "__type")
+_OF_EVENTS = ("kind", "action", "id", "lost")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,27 +61,27 @@ class Operation:
     """A compiled operation.
 
     Attributes:
-        mutates: whether it is a mutation, whose fields run one after the other.
+        mutates: whether it is a mutation.
+        subscribes: whether it is answered as a stream.
     """
 
-    node: OperationDefinitionNode
     mutates: bool
-    fields: tuple[TopField, ...] = ()
-    schema: GraphQLSchema = field(repr=False)
+    subscribes: bool
+    fields: tuple[TopField, ...]
 
 
 def compile_operation(
     schema: GraphQLSchema, document: Document, node: OperationDefinitionNode, truths: Mapping[str, bool]
 ) -> Operation:
     """An operation with what directives leave of it."""
-    mutates = node.operation.value == "mutation"
-    kind = cast("GraphQLObjectType", schema.mutation_type if mutates else schema.query_type)
+    kind = cast("GraphQLObjectType", schema.get_root_type(node.operation))
     compiler = Compiler(schema, document.fragments, truths)
     fields = tuple(
         _top(compiler, document, node, kind, key, nodes)
         for key, nodes in compiler.fields(kind, [node.selection_set]).items()
     )
-    return Operation(node=node, mutates=mutates, fields=fields, schema=schema)
+    word = node.operation.value
+    return Operation(mutates=word == "mutation", subscribes=word == "subscription", fields=fields)
 
 
 def _top(
@@ -133,6 +134,8 @@ def _payload(
         if name == "errors":
             members = {each: group[0].name.value for each, group in compiler.fields(inside, inner).items()}
             found.append((key, name, members))
+        elif name in _OF_EVENTS:
+            found.append((key, name, None))
         elif made.root is not None and made.root.kind is RootKind.GENERIC:
             found.append((key, name, compiler.converter(type_of(declared), inner)))
         else:
@@ -227,6 +230,10 @@ class Runner:
         if record is not None:
             await plan.load_rest([record], self.scope, self.filling)
         return record
+
+    async def record(self, field_: TopField, root: Root, key: Any) -> Any:
+        """The record with a key, with what the selection shows; None when there is none that the actor may see."""
+        return await self._by_key(field_, root, str(key))
 
     async def _get_by(self, field_: TopField, root: Root, given: Given) -> Any:
         plan = field_.plan

@@ -9,6 +9,8 @@ from typing import Any
 from graphql import (
     GraphQLArgument,
     GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLEnumValue,
     GraphQLError,
     GraphQLField,
     GraphQLInputField,
@@ -43,7 +45,17 @@ from sorbus.schema.resource import PRIMARY_READ, FieldSpec
 Arguments = dict[str, GraphQLArgument]
 
 _BUILT_IN = ("Boolean", "Float", "ID", "Int", "String", "BigInt", "Decimal", "JSON", "UUID", "DateTime")
-_OWN = ("Query", "Mutation", "Subscription", "PageInfo", "ActionError", "SortOrder", "Date", "Time")
+_OWN = (
+    "Query",
+    "Mutation",
+    "Subscription",
+    "PageInfo",
+    "ActionError",
+    "SortOrder",
+    "ChangeKind",
+    "Date",
+    "Time",
+)
 _MORE = ("Duration", "Bytes")
 
 
@@ -108,6 +120,12 @@ class _Builder:
         self.errors: list[BadGraphqlName] = []
         self.objects = {name: self._object(each) for name, each in surface.exposed.items()}
         self._connections: dict[str, GraphQLObjectType] = {}
+        self._events: dict[str, GraphQLObjectType] = {}
+        self.change = GraphQLEnumType(
+            "ChangeKind",
+            {name: GraphQLEnumValue(name) for name in ("CREATED", "UPDATED", "GONE", "LAGGED")},
+            description="What has happened to a record. After `LAGGED` look at the data itself.",
+        )
         self.page_info = GraphQLObjectType(
             "PageInfo",
             {
@@ -124,11 +142,16 @@ class _Builder:
 
     def schema(self) -> GraphQLSchema:
         """All of it."""
-        queries = [each for each in self.surface.roots if not each.kind.mutates]
+        roots = self.surface.roots
+        streams = [each for each in roots if each.kind is RootKind.SUBSCRIBE]
+        queries = [each for each in roots if not each.kind.mutates and each not in streams]
         mutations = [each for each in self.surface.roots if each.kind.mutates]
         query = GraphQLObjectType("Query", lambda: self._tops(queries) or _nothing())
         mutation = GraphQLObjectType("Mutation", lambda: self._tops(mutations)) if mutations else None
-        made = GraphQLSchema(query=query, mutation=mutation, types=list(self.objects.values()))
+        subscription = GraphQLObjectType("Subscription", lambda: self._tops(streams)) if streams else None
+        made = GraphQLSchema(
+            query=query, mutation=mutation, subscription=subscription, types=list(self.objects.values())
+        )
         if self.errors:
             raise DefinitionErrors(self.errors)
         problems = validate_schema(made)
@@ -222,6 +245,28 @@ class _Builder:
             )
         return found
 
+    def _event(self, exposed: Exposed) -> GraphQLObjectType:
+        found = self._events.get(exposed.spec.name)
+        if found is None:
+            record = self.objects[exposed.spec.name]
+            fields = {
+                "kind": GraphQLField(GraphQLNonNull(self.change)),
+                "action": GraphQLField(
+                    GraphQLString, description="The action, when it is one that is served."
+                ),
+                "id": GraphQLField(ID, description="The key of the record."),
+                "record": GraphQLField(record, description="It, as the subscriber may read it now."),
+                "lost": GraphQLField(
+                    GraphQLInt, description="How many events were lost, when that is known."
+                ),
+            }
+            name = self.types.free(f"{exposed.type}Event")
+            found = GraphQLObjectType(
+                name, fields, description=f"Something has happened to a {exposed.type}."
+            )
+            self._events[exposed.spec.name] = found
+        return found
+
     # arguments
 
     def _asked(self, exposed: Exposed) -> Arguments:
@@ -285,6 +330,12 @@ class _Builder:
                 arguments = self._together(root, self._rows(exposed, action.page))
             case RootKind.CONNECTION:
                 kind, arguments = self._connection(exposed), self._together(root, self._pages(exposed))
+            case RootKind.SUBSCRIBE:
+                kind, payload = self._event(exposed), True
+                arguments = {
+                    camel(name): self._identifying(exposed, name)
+                    for name in (root.topic.fields if root.topic is not None else ())
+                }
             case RootKind.QUERY:
                 kind, arguments = self._answer(root), self._inputs(action.public_inputs, exposed)
             case _:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from sorbus.engine.topics import Template, parse_template
 from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.graphql import BadGraphqlName
 from sorbus.expressions.nodes import TRUE
@@ -51,6 +52,7 @@ class RootKind(StrEnum):
     DESTROY = "destroy"
     QUERY = "query"
     GENERIC = "generic"
+    SUBSCRIBE = "subscribe"
 
     @property
     def mutates(self) -> bool:
@@ -103,6 +105,7 @@ class Root:
     Attributes:
         action: what it runs; the primary read where the section says so by a word.
         identity: by which a row is found.
+        topic: what a subscription listens to.
     """
 
     name: str
@@ -110,6 +113,7 @@ class Root:
     exposed: Exposed
     action: ActionSpec
     identity: IdentitySpec | None = None
+    topic: Template | None = None
 
     @property
     def declared(self) -> Any:
@@ -222,6 +226,9 @@ def _roots(exposed: Exposed) -> Iterator[Root]:
     for name in section.by:
         fallback = f"{exposed.single}By{upper_camel(name)}"
         yield root(names.get(name, fallback), RootKind.GET_BY, identity=spec.identities[name])
+    for name, text in section.subscriptions.items():
+        template = parse_template(text, where=spec.name)
+        yield root(name, RootKind.SUBSCRIBE, topic=template)
     for each in section.queries:
         action = spec.actions[each.name]
         yield root(names.get(each.name) or camel(each.name) + exposed.type, RootKind.QUERY, action)
@@ -247,7 +254,7 @@ def _declared(exposed: Exposed, action: ActionSpec) -> Iterator[Root]:
         yield Root(name=f"{name}Connection", kind=RootKind.CONNECTION, exposed=exposed, action=action)
 
 
-_OWN_TYPES = ("Query", "Mutation", "Subscription", "PageInfo", "ActionError", "SortOrder", "Node")
+_OWN_TYPES = ("Query", "Mutation", "Subscription", "PageInfo", "ActionError", "SortOrder", "ChangeKind")
 
 
 def _name_errors(exposed: Mapping[str, Exposed], roots: tuple[Root, ...]) -> Iterator[DeclarationError]:
@@ -258,9 +265,9 @@ def _name_errors(exposed: Mapping[str, Exposed], roots: tuple[Root, ...]) -> Ite
             yield BadGraphqlName(each.spec.name, each.type, problem=f"which is the name of {first} already")
         elif not _NAME.fullmatch(each.type) or not _NAME.fullmatch(each.plural):
             yield BadGraphqlName(each.spec.name, each.type, problem="which GraphQL cannot spell")
-    tops: dict[tuple[bool, str], Root] = {}
+    tops: dict[tuple[bool, bool, str], Root] = {}
     for root in roots:
-        there = tops.setdefault((root.kind.mutates, root.name), root)
+        there = tops.setdefault((root.kind.mutates, root.kind is RootKind.SUBSCRIBE, root.name), root)
         spec = root.exposed.spec
         if there is not root:
             problem = f"which is that of `{there.exposed.spec.name}.{there.action.name}` already"

@@ -1,0 +1,133 @@
+"""Streams: responses as server-sent events, in the distinct connections mode of the GraphQL-SSE protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from time import monotonic
+
+from starlette.types import Receive, Send
+
+from sorbus.apis.graphql.answering import to_json
+from sorbus.apis.graphql.subscriptions import Told
+from sorbus.errors.graphql import TooManyStreams
+from sorbus.http.closing import Closing
+
+HEARTBEAT = 12.0
+"""Seconds of silence after which a comment is sent, so that nothing in between takes the connection for dead."""
+
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
+]
+_COMPLETE = b"event: complete\ndata:\n\n"
+
+
+class Streams:
+    """The open streams of this process.
+
+    Args:
+        most: how many there may be.
+        seconds: how long one lives; a client opens another one then, and is asked anew who it is.
+    """
+
+    def __init__(self, closing: Closing, *, most: int, seconds: float) -> None:
+        self.closing = closing
+        self.most = most
+        self.seconds = seconds
+        self.open: set[asyncio.Event] = set()
+        closing.tell(self.end)
+
+    def end(self) -> None:
+        """End every stream."""
+        for each in tuple(self.open):
+            each.set()
+
+    def check(self) -> None:
+        """Nothing, when there is room for one more.
+
+        Raises:
+            TooManyStreams: there is none.
+        """
+        if len(self.open) >= self.most or self.closing.begun:
+            raise TooManyStreams(self.most)
+
+    async def serve(
+        self,
+        answers: AsyncGenerator[Told],
+        receive: Receive,
+        send: Send,
+        *,
+        still: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """Send responses until there are no more, the client goes, or the caller is not who it was any more.
+
+        Args:
+            still: whether the caller is still who it was; asked at every heartbeat.
+        """
+        stop = asyncio.Event()
+        self.open.add(stop)
+        gone = asyncio.create_task(_gone(receive, stop))
+        try:
+            # A client that is gone shows itself as an error of its connection, too.
+            with suppress(OSError):
+                await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+                await self._send(answers, send, stop, still)
+                await send({"type": "http.response.body", "body": _COMPLETE, "more_body": False})
+        finally:
+            self.open.discard(stop)
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
+
+    async def _send(
+        self,
+        answers: AsyncGenerator[Told],
+        send: Send,
+        stop: asyncio.Event,
+        still: Callable[[], Awaitable[bool]],
+    ) -> None:
+        stopped = asyncio.create_task(stop.wait())
+        ends = monotonic() + self.seconds
+        asked = monotonic()
+        async with aclosing(answers):
+            coming = asyncio.create_task(anext(answers, None))
+            try:
+                while not stop.is_set():
+                    left = min(asked + HEARTBEAT, ends) - monotonic()
+                    await asyncio.wait(
+                        {coming, stopped}, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED
+                    )
+                    if stop.is_set():
+                        return
+                    if coming.done():
+                        told = coming.result()
+                        if told is None:
+                            return
+                        await send({"type": "http.response.body", "body": _next(told), "more_body": True})
+                        coming = asyncio.create_task(anext(answers, None))
+                    if monotonic() >= ends:
+                        return
+                    if monotonic() - asked >= HEARTBEAT:
+                        if not await still():
+                            return
+                        asked = monotonic()
+                        await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
+            finally:
+                for task in (coming, stopped):
+                    task.cancel()
+                await asyncio.gather(coming, stopped, return_exceptions=True)
+
+
+def _next(told: Told) -> bytes:
+    mark = b"" if told.position is None else b"id: %d\n" % told.position
+    return b"event: next\n" + mark + b"data: " + to_json(told.document) + b"\n\n"
+
+
+async def _gone(receive: Receive, stop: asyncio.Event) -> None:
+    """Wait until the client goes."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    stop.set()

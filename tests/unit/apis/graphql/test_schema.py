@@ -1,0 +1,244 @@
+"""Which schema the sections give, and which mistakes in them are found before anything is served."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from graphql import build_schema, parse
+from tests.integration.graphql.office import Office
+
+from sorbus import (
+    Attr,
+    Domain,
+    GraphQL,
+    Many,
+    Notifications,
+    Query,
+    Resource,
+    Scope,
+    Sorbus,
+    action,
+    attribute,
+    has_many,
+    publish,
+    uuid_primary_key,
+)
+from sorbus.apis.graphql import Limits, changes_between, sdl, surface_of
+from sorbus.apis.graphql.limits import Measure
+from sorbus.errors.declaration import DefinitionErrors
+from sorbus.errors.graphql import MalformedContract, QueryTooLarge
+
+# The resources here are about schemas alone.
+pytestmark = pytest.mark.filterwarnings("ignore::sorbus.errors.warnings.NothingAllowed")
+
+
+def schema(*resources: type[Resource]) -> str:
+    return sdl(Sorbus(domains=[Domain("d", resources=list(resources))]))
+
+
+def mistakes(*resources: type[Resource]) -> list[str]:
+    with pytest.raises(DefinitionErrors) as caught:
+        schema(*resources)
+    return [str(each) for each in caught.value.errors]
+
+
+class TestSchema:
+    def test_it_is_one_and_says_nothing_of_what_is_private(self) -> None:
+        text = sdl(Sorbus(domains=[Office]))
+        build_schema(text)
+        for private in (
+            "secret",
+            "orgId",
+            "authorId",
+            "score",
+            "Person",
+            "Hidden",
+            "hidden",
+            "code: String\n",
+        ):
+            assert private not in text.replace("code: String!", "")
+
+    def test_every_kind_of_action_has_its_field(self) -> None:
+        surface = surface_of(Sorbus(domains=[Office]).spec)
+        found = [f"{each.kind} {each.name}" for each in surface.roots if each.exposed.type == "Note"]
+        assert found == [
+            "get note",
+            "list notes",
+            "connection notesConnection",
+            "get_by noteBySlug",
+            "subscribe noteChanged",
+            "subscribe notesChanged",
+            "query countWordsNote",
+            "create createNote",
+            "create putNote",
+            "update editNote",
+            "update publishNote",
+            "destroy removeNote",
+            "list searchNotes",
+            "connection searchNotesConnection",
+            "list topNotes",
+            "connection topNotesConnection",
+            "generic explodeNote",
+        ]
+
+    def test_nothing_is_there_until_a_section_says_so(self) -> None:
+        class Secret(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            graphql = GraphQL("get")
+
+        text = schema(Secret, Tree)
+        assert "Secret" not in text
+        assert "tree(id: ID!): Tree" in text
+
+    def test_numbers_that_fit_are_ints(self) -> None:
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            small: Attr[int] = attribute(public=True, ge=0, le=100)
+            large: Attr[int] = attribute(public=True)
+            graphql = GraphQL("get", type="Oak", plural="oaks")
+
+        text = schema(Tree)
+        assert "small: Int!" in text
+        assert "large: BigInt!" in text
+        assert "oak(id: ID!): Oak" in text
+
+
+class TestMistakes:
+    def test_what_cannot_be_served_is_told_with_what_can(self) -> None:
+        class Other(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+
+            @action.create
+            def plant(self, scope: Scope) -> None:
+                """Plant it."""
+
+        wrong: Any = ("lst", Other.plant)
+
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            color: Attr[str] = attribute()
+
+            @action.create
+            def grow(self, scope: Scope) -> None:
+                """Grow it."""
+
+            notifications = Notifications(publish("tree:{id}"), publish("color:{color}"))
+            graphql = GraphQL(
+                *wrong,
+                grow,
+                queries=[grow],
+                by=["nam"],
+                names={"gro": "x", grow: "no name"},
+                subscriptions={"a": "tree:{di}", "b": "color:{color}"},
+            )
+
+        found = mistakes(Tree)
+        assert len(found) == 8
+        for part in (
+            "`lst`, which names no way to read. Allowed: get, list, connection, grow. Did you mean `list`?",
+            "`plant`, which is no action of `Tree`",
+            "`grow`, among `queries`, which holds generic actions only",
+            "`nam`, which is no identity of `Tree`",
+            "`gro`, among `names`, and does not serve it",
+            "with the topic `tree:{di}`, to which `Tree` publishes nothing. Allowed: tree:{id}, color:{color}",
+            "in which `color` is not public",
+            "`no name`, which is none",
+        ):
+            assert any(part in each for each in found), (part, found)
+
+    def test_two_fields_with_one_name_are_told(self) -> None:
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            leaf_count: Attr[int] = attribute(public=True)
+            leafCount: Attr[int] = attribute(public=True)  # the point
+            graphql = GraphQL("get")
+
+        assert ["`leafCount`" in each for each in mistakes(Tree)] == [True]
+
+    def test_two_queries_with_one_name_are_told(self) -> None:
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            graphql = GraphQL("list", plural="plants")
+
+        class Bush(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            graphql = GraphQL("list", plural="plants")
+
+        assert ["which is that of `Tree.read` already" in each for each in mistakes(Tree, Bush)] == [True]
+
+    def test_two_types_with_one_name_are_told(self) -> None:
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            graphql = GraphQL("get", type="Query")
+
+        assert ["which is the name of GraphQL itself already" in each for each in mistakes(Tree)] == [True]
+
+    def test_an_input_must_not_hide_what_every_list_takes(self) -> None:
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+
+            @action.read
+            @classmethod
+            def near(cls, scope: Scope, limit: int) -> Query[Tree]:
+                """Trees that are near."""
+                return cls.query()
+
+            graphql = GraphQL(near)
+
+        assert ["which every list takes" in each for each in mistakes(Tree)] == [True]
+
+    def test_a_relationship_leads_to_served_resources_only(self) -> None:
+        class Leaf(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            tree_id: Attr[UUID] = attribute(public=True)
+
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            leaves: Many[Leaf] = has_many(public=True)
+            graphql = GraphQL("get")
+
+        assert "leaves" not in schema(Tree, Leaf)
+
+
+class TestChanges:
+    BEFORE = "type Query { a(x: Int): String b: Int }"
+
+    def test_what_breaks_clients_is_told_first(self) -> None:
+        found = changes_between(self.BEFORE, "type Query { a(x: Int, y: Int!): String c: Int }")
+        assert [each.breaks for each in found] == [True, True]
+        assert any("b was removed" in each.description for each in found)
+
+    def test_what_is_new_breaks_nobody(self) -> None:
+        assert changes_between(self.BEFORE, "type Query { a(x: Int): String b: Int c: Int }") == ()
+
+    def test_a_file_without_a_schema_is_told(self) -> None:
+        with pytest.raises(MalformedContract):
+            changes_between("typo Query", self.BEFORE)
+
+
+class TestMeasure:
+    @pytest.mark.parametrize(
+        ("text", "fits"),
+        [
+            ("{ a { b { c } } }", True),
+            ("{ a { b { c { d } } } }", False),
+            ("{ a ...F } fragment F on Query { b { c { d } } }", True),
+            ("{ a { ...F } } fragment F on A { b { c { d } } }", False),
+            ("{ a b c d e f g h }", True),
+            ("{ a b c d e f g h i }", False),
+            ("{ ...F ...F } fragment F on Query { a b c d e }", False),
+            ("{ ... { ... { a } } }", True),
+        ],
+    )
+    def test_depth_and_width_are_counted_through_fragments(self, text: str, *, fits: bool) -> None:
+        limits = Limits(depth=3, fields=8)
+        if fits:
+            Measure(parse(text), limits)
+        else:
+            with pytest.raises(QueryTooLarge):
+                Measure(parse(text), limits)
