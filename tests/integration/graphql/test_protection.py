@@ -40,6 +40,13 @@ class TestSize:
         answer = await api.ask("{ notes { ...F0 } } " + fragments + " fragment F600 on Note { id }")
         assert answer.status == 400
 
+    async def test_a_deep_question_about_the_schema_is_refused(self, api: Client) -> None:
+        inner = "name"
+        for _ in range(5):
+            inner = f"fields {{ type {{ {inner} }} }}"
+        answer = await api.ask(f'{{ __type(name: "Note") {{ {inner} }} }}')
+        assert (answer.status, answer.errors[0]["extensions"]["code"]) == (400, "graphql-invalid")
+
     async def test_many_aliases_are_refused(self, api: Client) -> None:
         fields = " ".join(f"a{n}: title" for n in range(300))
         answer = await api.ask(f"{{ notes {{ {fields} }} }}")

@@ -16,6 +16,8 @@ from graphql import (
 
 from sorbus.errors.graphql import QueryTooLarge
 
+_SCHEMA = ("__schema", "__type")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -72,7 +74,8 @@ class Measure:
             if isinstance(each, OperationDefinitionNode):
                 self._operation(each)
             elif isinstance(each, FragmentDefinitionNode):
-                self._check(self._fragment(each.name.value))
+                # Its depth counts where it is used; comparing its fields with each other costs at once.
+                self._check(_Size(fields=self._fragment(each.name.value).fields))
 
     def _operation(self, operation: OperationDefinitionNode) -> None:
         self._check(self._size(operation.selection_set))
@@ -95,7 +98,9 @@ class Measure:
             if isinstance(each, FieldNode):
                 inner = self._size(each.selection_set)
                 found.fields += 1 + inner.fields
-                found.depth = max(found.depth, 1 + inner.depth)
+                # Every tool's question about the schema is deep, and its depth has a rule of its own.
+                depth = 0 if each.name.value in _SCHEMA else inner.depth
+                found.depth = max(found.depth, 1 + depth)
             else:
                 inner = (
                     self._fragment(each.name.value)

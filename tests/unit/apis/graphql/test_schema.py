@@ -140,12 +140,12 @@ class TestMistakes:
         found = mistakes(Tree)
         assert len(found) == 8
         for part in (
-            "`lst`, which names no way to read. Allowed: get, list, connection, grow. Did you mean `list`?",
+            "`lst`, which names no way to read. Allowed: connection, get, grow, list.",
             "`plant`, which is no action of `Tree`",
             "`grow`, among `queries`, which holds generic actions only",
             "`nam`, which is no identity of `Tree`",
             "`gro`, among `names`, and does not serve it",
-            "with the topic `tree:{di}`, to which `Tree` publishes nothing. Allowed: tree:{id}, color:{color}",
+            "with the topic `tree:{di}`, to which `Tree` publishes nothing. Allowed: color:{color}, tree:{id}",
             "in which `color` is not public",
             "`no name`, which is none",
         ):
@@ -233,6 +233,8 @@ class TestMeasure:
             ("{ a b c d e f g h i }", False),
             ("{ ...F ...F } fragment F on Query { a b c d e }", False),
             ("{ ... { ... { a } } }", True),
+            ("{ __schema { a { b { c { d } } } } }", True),
+            ("{ a { __schema { b { c { d } } } } }", True),
         ],
     )
     def test_depth_and_width_are_counted_through_fragments(self, text: str, *, fits: bool) -> None:
