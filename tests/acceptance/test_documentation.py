@@ -19,6 +19,7 @@ PAGES = (
     "docs/tutorial/first-hour.md",
     "docs/guides/expressions.md",
     "docs/guides/extensions.md",
+    "docs/guides/graphql.md",
     "docs/guides/notifications.md",
     "docs/guides/pipelines.md",
     "docs/guides/pipeline-graphs.md",
