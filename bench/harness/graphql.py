@@ -1,4 +1,4 @@
-"""The suite `graphql`: a list of fifty with nested rows over HTTP, against Strawberry with SQLAlchemy and a data loader."""
+"""The suite `graphql`: a list of fifty with nested rows over HTTP, against Strawberry and SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import aiohttp
+
 from harness.contestants import Contestant, take_turns
 from harness.machine import facts
 from harness.outcome import Outcome
@@ -28,10 +29,10 @@ TASKS = 8
 SIDES = {"sorbus": "graphql_sorbus.py", "strawberry": "graphql_strawberry.py"}
 HEADINGS = ("operation", "Sorbus, /s (ms CPU)", "Strawberry, /s (ms CPU)", "ratios")
 NOTES = """\
-Fifty articles of one tenant with three remarks each, eight fields and three: 850 values. One process for each side behind granian, \
-8 connections, the event loop of the standard library. Sorbus has tenancy and policies on; Strawberry filters by hand, keeps \
-parsed and validated documents, loads remarks by a data loader in one statement, and writes its answers with orjson. Both answers are \
-compared before they are measured. CPU is that of the serving process, per request.
+Fifty articles of one tenant with three remarks each: 850 values. One process for each side behind granian, 8 \
+connections, the event loop of the standard library. Sorbus has tenancy and policies on; Strawberry filters by hand, \
+keeps parsed and validated documents, loads remarks by a data loader in one statement, and writes its answers with \
+orjson. Both answers are compared before they are measured. CPU is that of the serving process, per request.
 """
 SEED = """
     INSERT INTO bench_articles (id, org_id, title, summary, kind, words, starred, hidden, created_at)

@@ -113,6 +113,7 @@ class StrawberrySide:
 
         class Application(GraphQL):  # type: ignore[type-arg]
             async def get_context(self, request: Any, response: Any = None) -> dict[str, Any]:
+                del response
                 org = UUID(request.headers["x-org"])
                 loader = DataLoader(load_fn=lambda keys: side.remarks(org, keys))
                 return {"org": org, "remarks": loader}
@@ -120,7 +121,7 @@ class StrawberrySide:
             def encode_json(self, data: object) -> bytes:
                 return orjson.dumps(data)
 
-        schema = strawberry.Schema(Query, extensions=[ParserCache(), ValidationCache()])
+        schema = strawberry.Schema(Query, extensions=[ParserCache, ValidationCache])
         self.port = _free()
         server = Server(
             Application(schema),

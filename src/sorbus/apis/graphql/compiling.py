@@ -79,7 +79,7 @@ class Compiler:
         seen: set[str],
     ) -> None:
         for each in selections.selections:
-            if not self._wanted(each):
+            if not self.wanted(each):
                 continue
             if isinstance(each, FieldNode):
                 found.setdefault((each.alias or each.name).value, []).append(each)
@@ -100,7 +100,7 @@ class Compiler:
             wider, kind
         )
 
-    def _wanted(self, node: Any) -> bool:
+    def wanted(self, node: Any) -> bool:
         """Whether its directives leave it in."""
         for each in node.directives or ():
             if each.name.value not in {"skip", "include"}:
@@ -143,7 +143,7 @@ class Compiler:
             plan.derived[found.name] = None
         else:
             plan.names[found.name] = None
-        convert = self.converter(type_of(field), _inner(nodes))
+        convert = self.converter(type_of(field), selections_of(nodes))
         if found.show is None and convert is None:
             return f"d[{slot!r}]"
         value = f"{code.name(found.show)}(v)" if found.show is not None else "v"
@@ -153,7 +153,7 @@ class Compiler:
 
     def _call(self, plan: Plan, name: str, arguments: Arguments) -> str:
         """Where the value of a calculation with arguments stands; the same call stands there once."""
-        key = (name, _written(arguments.node))
+        key = (name, written(arguments.node))
         known = plan.calls.get(key)
         if known is None:
             slot = f"value{len(plan.calls)}_of_{name}"
@@ -166,7 +166,7 @@ class Compiler:
     ) -> str:
         way = self._way(plan, field, found, nodes[0])
         kind = below(field)
-        inner = _inner(nodes)
+        inner = selections_of(nodes)
         if found.connection:
             encode = code.name(self.connection(way, kind, inner))
             return f"{encode}(d[{way.slot!r}])"
@@ -178,7 +178,7 @@ class Compiler:
     def _way(self, plan: Plan, field: GraphQLField, found: Related, node: FieldNode) -> Way:
         """The way over a relationship with its arguments; the same one is gone once."""
         name = found.relationship.name
-        key = (name, found.connection, _written(node))
+        key = (name, found.connection, written(node))
         known = plan.ways.get(key)
         if known is None:
             leading = not any(each.relationship.name == name for each in plan.ways.values())
@@ -202,7 +202,7 @@ class Compiler:
         members: list[tuple[str, Encode]] = []
         for key, nodes in self.fields(kind, selections).items():
             name = nodes[0].name.value
-            inner = _inner(nodes)
+            inner = selections_of(nodes)
             field = kind.fields.get(name)
             inside = below(field) if field is not None else kind
             match name:
@@ -230,7 +230,7 @@ class Compiler:
             name = nodes[0].name.value
             if name == "node":
                 node = below(kind.fields[name])
-                members.append((key, self.record(plan, node, _inner(nodes))))
+                members.append((key, self.record(plan, node, selections_of(nodes))))
             else:
                 members.append((key, None if name == "cursor" else _constant(kind.name)))
 
@@ -278,7 +278,7 @@ class Compiler:
                 continue
             field = kind.fields[name]
             part: Part = binding(field)
-            members.append((key, part.name, self.converter(type_of(field), _inner(nodes))))
+            members.append((key, part.name, self.converter(type_of(field), selections_of(nodes))))
 
         def encode(value: Mapping[str, Any]) -> dict[str, Any]:
             shown: dict[str, Any] = {}
@@ -330,11 +330,12 @@ def kind_of(exposed_kind: GraphQLObjectType) -> Plan:
     return Plan(exposed=exposed)
 
 
-def _inner(nodes: Iterable[FieldNode]) -> Selections:
+def selections_of(nodes: Iterable[FieldNode]) -> Selections:
+    """The selections of fields under one name, which are one."""
     return [each.selection_set for each in nodes if each.selection_set is not None]
 
 
-def _written(node: FieldNode) -> str:
+def written(node: FieldNode) -> str:
     """The arguments of a field as they are written; fields with the same ones are the same."""
     return ", ".join(sorted(print_ast(each) for each in node.arguments or ()))
 

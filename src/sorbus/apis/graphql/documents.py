@@ -6,6 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from graphql import (
@@ -16,12 +17,14 @@ from graphql import (
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
     parse,
     specified_rules,
     validate,
 )
 
 from sorbus.apis.graphql.limits import Limits, Measure
+from sorbus.apis.graphql.merging import conflicts
 from sorbus.errors.graphql import (
     GraphqlInvalid,
     GraphqlSyntax,
@@ -33,6 +36,9 @@ from sorbus.errors.graphql import (
 )
 
 _MOST_KEPT = 500
+_MOST_CHARACTERS = 1_000_000
+"""Characters of all documents that are kept; each takes some forty bytes of memory."""
+
 _MOST_PROBLEMS = 20
 _LONGEST_HASH = 64
 
@@ -92,10 +98,12 @@ class Documents:
         self.limits = limits
         self.introspection = introspection
         self.parsed = 0
-        self._rules = list(specified_rules)
+        # Its work grows with the square of the document; `conflicts` finds the same by reading it once.
+        self._rules = [each for each in specified_rules if each is not OverlappingFieldsCanBeMergedRule]
         if not introspection:
             self._rules.append(NoSchemaIntrospectionCustomRule)
         self._known: OrderedDict[str, Document] = OrderedDict()
+        self._kept = 0
         self._persists = persisted
         self._persisted: OrderedDict[str, str] = OrderedDict()
         self._allowed = None if allowed is None else {digest(each): each for each in allowed}
@@ -113,8 +121,9 @@ class Documents:
         found = self._known.get(text)
         if found is None:
             found = self._known[text] = self._read(text)
-            if len(self._known) > _MOST_KEPT:
-                self._known.popitem(last=False)
+            self._kept += len(text)
+            while len(self._known) > _MOST_KEPT or self._kept > _MOST_CHARACTERS:
+                self._kept -= len(self._known.popitem(last=False)[0])
         else:
             self._known.move_to_end(text)
         if sha256 is not None and self._persists and self._allowed is None:
@@ -153,7 +162,7 @@ class Documents:
                 self._rules,
                 max_errors=_MOST_PROBLEMS,
                 hide_suggestions=not self.introspection,
-            )
+            ) or list(islice(conflicts(self.schema, node), _MOST_PROBLEMS))
         except GraphQLSyntaxError as error:
             raise self._unread(error) from None
         except RecursionError:

@@ -37,10 +37,10 @@ class Limits:
     """
 
     body: int = 1_000_000
-    document: int = 30_000
-    tokens: int = 4_000
+    document: int = 20_000
+    tokens: int = 2_000
     depth: int = 12
-    fields: int = 1_000
+    fields: int = 500
     roots: int = 20
     complexity: int = 100_000
     batch: int = 0

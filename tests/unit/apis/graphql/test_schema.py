@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID
 
@@ -25,10 +26,11 @@ from sorbus import (
     publish,
     uuid_primary_key,
 )
-from sorbus.apis.graphql import Limits, changes_between, sdl, surface_of
+from sorbus.apis.graphql import Limits, changes_between, schema_of, sdl, surface_of
+from sorbus.apis.graphql.documents import Documents
 from sorbus.apis.graphql.limits import Measure
 from sorbus.errors.declaration import DefinitionErrors
-from sorbus.errors.graphql import MalformedContract, QueryTooLarge
+from sorbus.errors.graphql import GraphqlInvalid, MalformedContract, QueryTooLarge
 
 # The resources here are about schemas alone.
 pytestmark = pytest.mark.filterwarnings("ignore::sorbus.errors.warnings.NothingAllowed")
@@ -219,6 +221,70 @@ class TestChanges:
     def test_a_file_without_a_schema_is_told(self) -> None:
         with pytest.raises(MalformedContract):
             changes_between("typo Query", self.BEFORE)
+
+
+class TestDocuments:
+    def documents(self, **options: Any) -> Documents:
+        schema = schema_of(surface_of(Sorbus(domains=[Office]).spec))
+        limits = options.pop("limits", Limits())
+        return Documents(schema, limits, **{"introspection": True, **options})
+
+    def problems(self, documents: Documents, text: str) -> str:
+        with pytest.raises(GraphqlInvalid) as caught:
+            documents.get(text)
+        return str(caught.value)
+
+    def test_each_text_is_read_once(self) -> None:
+        documents = self.documents()
+        assert documents.get("{ notes { id } }") is documents.get("{ notes { id } }")
+        assert documents.parsed == 1
+
+    def test_what_is_kept_is_bounded(self) -> None:
+        documents = self.documents(limits=Limits(document=300_000))
+        first = documents.get("{ notes { id } }")
+        for number in range(4):
+            documents.get(f"{{ notes {{ id }} }} # {number}" + " " * 290_000)
+        assert documents.get("{ notes { id } }") is not first
+        for number in range(501):
+            documents.get(f"{{ notes {{ a{number}: id }} }}")
+        parsed = documents.parsed
+        documents.get("{ notes { a0: id } }")
+        assert documents.parsed == parsed + 1
+
+    @pytest.mark.parametrize("name", ["__schema { types { name } }", '__type(name: "Note") { name }'])
+    def test_the_schema_can_be_hidden(self, name: str) -> None:
+        documents = self.documents(introspection=False)
+        assert "introspection" in self.problems(documents, f"{{ {name} }}").lower()
+        assert "Did you mean" in self.problems(self.documents(), "{ notez { id } }")
+        assert "Did you mean" not in self.problems(documents, "{ notez { id } }")
+        documents.get("{ __typename }")
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "{ notes { a: title a: slug } }",
+            "{ notes { ...F a: slug } } fragment F on Note { a: title }",
+            "{ notes { comments(limit: 1) { id } comments(limit: 2) { id } } }",
+            "{ notes { comments { a: id } comments { a: text } } }",
+            "{ notes { figures { ... on Circle { a: radius } ... { ... on Circle { a: __typename } } } } }",
+            "{ __schema { queryType { a: name a: kind } } }",
+            "query ($x: Boolean!) { notes { a: title @skip(if: $x) a: slug @include(if: $x) } }",
+        ],
+    )
+    def test_fields_under_one_name_must_be_the_same(self, text: str) -> None:
+        assert "conflict" in self.problems(self.documents(), text)
+
+    def test_the_same_field_may_stand_there_twice(self) -> None:
+        self.documents().get(
+            "{ notes { title title comments(limit: 1) { id } comments(limit: 1) { text } figures {"
+            " ... on Circle { v: radius } ... on Label { v: text } } } }"
+        )
+
+    def test_many_fields_under_one_name_take_no_time(self) -> None:
+        documents = self.documents(limits=Limits(fields=1_000, tokens=4_000))
+        began = time.process_time()
+        documents.get("{ notes { " + "comments { id note { id } } " * 240 + "} }")
+        assert time.process_time() - began < 1.0
 
 
 class TestMeasure:
