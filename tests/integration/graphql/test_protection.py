@@ -52,9 +52,14 @@ class TestSize:
         answer = await api.ask(f"{{ notes {{ {fields} }} }}")
         assert (answer.status, answer.code) == (400, "query-too-large")
 
-    async def test_many_fields_at_the_top_are_refused(self, api: Client) -> None:
-        answer = await api.ask("{ " + " ".join(f"a{n}: notes {{ id }}" for n in range(21)) + " }")
+    @pytest.mark.parametrize(
+        "query", ["{ %s }", "{ ... { %s } }", "{ ...F } fragment F on Query { ...G } fragment G on Query { %s }"]
+    )
+    async def test_many_fields_at_the_top_are_refused(self, api: Client, query: str) -> None:
+        fields = " ".join(f"a{n}: notes {{ id }}" for n in range(21))
+        answer = await api.ask(query.replace("%s", fields))
         assert (answer.status, answer.code) == (400, "query-too-large")
+        assert "at the top" in answer.errors[0]["message"]
 
     async def test_fragments_that_multiply_are_refused(self, api: Client) -> None:
         doubled = " ".join(f"fragment F{n} on Note {{ ...F{n + 1} ...F{n + 1} }}" for n in range(30))

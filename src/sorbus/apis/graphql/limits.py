@@ -10,6 +10,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
 )
@@ -79,9 +80,23 @@ class Measure:
 
     def _operation(self, operation: OperationDefinitionNode) -> None:
         self._check(self._size(operation.selection_set))
-        roots = len(operation.selection_set.selections)
+        roots = self._width(operation.selection_set, set())
         if roots > self.limits.roots:
             raise QueryTooLarge("number of fields at the top", limit=self.limits.roots, found=roots)
+
+    def _width(self, selections: SelectionSetNode, seen: set[str]) -> int:
+        """The fields that stand at the top, those of fragments too."""
+        found = 0
+        for each in selections.selections:
+            if isinstance(each, FieldNode):
+                found += 1
+            elif isinstance(each, InlineFragmentNode):
+                found += self._width(each.selection_set, seen)
+            elif isinstance(each, FragmentSpreadNode) and each.name.value not in seen:
+                seen.add(each.name.value)
+                definition = self._fragments.get(each.name.value)
+                found += self._width(definition.selection_set, seen) if definition is not None else 0
+        return found
 
     def _check(self, size: _Size) -> None:
         if size.depth > self.limits.depth:
