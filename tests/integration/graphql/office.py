@@ -311,6 +311,38 @@ class Note(Resource):
     )
 
 
+class TaskState(StrEnum):
+    OPEN = "open"
+    BURIED = "buried-in-secret"
+
+
+class Task(Resource):
+    """Something to do, whose state nobody outside may know."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    org_id: Attr[UUID] = attribute()
+    code: Attr[str] = attribute(default=SECRET, max_length=30)
+    name: Attr[str] = attribute(public=True)
+    state: Attr[TaskState] = attribute(default=TaskState.OPEN)
+
+    @action.create
+    def add(self, scope: Scope, name: str, code_text: Arg[str | None] = None) -> None:
+        """Add a task."""
+        self.org_id = scope.tenant
+        if code_text is not None:
+            self.code = code_text
+
+    @action.transition(TaskState.OPEN, to=TaskState.BURIED)
+    def bury(self, scope: Scope) -> None:
+        """Forget about it."""
+
+    storage = Postgres("office_tasks")
+    tenancy = Tenancy(org_id)
+    identities = Identities(code=[code])
+    policies = Policies(policy("any", authorize_if(actor_present())))
+    graphql = GraphQL("get", add, bury)
+
+
 class Suggestion(Resource):
     """What anybody may put in and nobody may read."""
 
@@ -327,7 +359,7 @@ class Suggestion(Resource):
     graphql = GraphQL("list", make)
 
 
-Office = Domain("office", resources=[Person, Folder, Comment, Hidden, Note, Suggestion])
+Office = Domain("office", resources=[Person, Folder, Comment, Hidden, Note, Task, Suggestion])
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ class TestSize:
         assert (answer.status, answer.code) == (400, "query-too-large")
 
     @pytest.mark.parametrize(
-        "query", ["{ %s }", "{ ... { %s } }", "{ ...F } fragment F on Query { ...G } fragment G on Query { %s }"]
+        "query",
+        ["{ %s }", "{ ... { %s } }", "{ ...F } fragment F on Query { ...G } fragment G on Query { %s }"],
     )
     async def test_many_fields_at_the_top_are_refused(self, api: Client, query: str) -> None:
         fields = " ".join(f"a{n}: notes {{ id }}" for n in range(21))
@@ -92,12 +93,21 @@ class TestSize:
         nested_list = f"{{ notes {{ comments(limit: {limit}) {{ id }} }} }}"
         assert (await api.ask(nested_list)).code in {"invalid-page", "query-too-large"}
 
+    async def test_a_position_before_the_first_row_is_refused(
+        self, api: Client, note: dict[str, Any]
+    ) -> None:
+        assert (await api.ask("{ notes(offset: -1) { id } }")).code == "invalid-page"
+        assert (await api.ask("{ notes { comments(offset: -1) { id } } }")).code == "invalid-page"
+        assert (await api.ask("{ topNotes(offset: -1) { id } }")).code == "invalid-page"
+
     async def test_a_long_document_is_refused_unread(self, api: Client) -> None:
         answer = await api.ask("{ notes { id } } #" + "x" * 40_000)
         assert (answer.status, answer.code) == (400, "query-too-large")
 
     async def test_many_tokens_are_refused(self, api: Client) -> None:
-        answer = await api.ask("{" + " a" * 4_500 + "}")
+        values = " ".join(['"a"'] * 2_500)
+        answer = await api.ask(f"{{ notes(filter: {{slug: {{in: [{values}]}}}}) {{ id }} }}")
+        assert "tokens" in answer.errors[0]["message"]
         assert (answer.status, answer.code) == (400, "query-too-large")
 
     async def test_a_large_body_is_refused(self, api: Client, served: Any) -> None:

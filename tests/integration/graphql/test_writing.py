@@ -156,6 +156,33 @@ class TestDestroy:
         assert data["removeNote"]["errors"][0]["code"] == "action-forbidden"
 
 
+class TestPrivate:
+    ADD = (
+        'mutation ($c: String) { addTask(input: {name: "t", codeText: $c}) { result { id } ' + ERRORS + " } }"
+    )
+
+    async def test_a_private_state_is_not_told(self, api: Client) -> None:
+        task = (await api.data(self.ADD))["addTask"]["result"]
+        query = "mutation ($id: ID!) { buryTask(id: $id) { result { id } " + ERRORS + " } }"
+        await api.data(query, id=task["id"])
+        answer = await api.ask(query, {"id": task["id"]})
+        (error,) = answer.data["buryTask"]["errors"]
+        assert error["code"] == "wrong-state"
+        assert "open" not in answer.text
+        assert "buried" not in answer.text
+
+    async def test_a_private_attribute_is_not_told(self, api: Client) -> None:
+        await api.data(self.ADD)
+        taken = await api.ask(self.ADD)
+        assert taken.data["addTask"]["errors"][0]["code"] == "already-taken"
+        long = await api.ask(self.ADD, {"c": "x" * 31})
+        assert long.data["addTask"]["errors"][0]["path"] == []
+        for answer in (taken, long):
+            assert SECRET not in answer.text
+            assert "`code`" not in answer.text
+            assert "org_id" not in answer.text
+
+
 class TestSeveral:
     async def test_mutations_run_one_after_the_other_and_each_is_told(self, api: Client) -> None:
         data = await api.data(

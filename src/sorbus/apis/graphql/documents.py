@@ -126,7 +126,7 @@ class Documents:
                 self._kept -= len(self._known.popitem(last=False)[0])
         else:
             self._known.move_to_end(text)
-        if sha256 is not None and self._persists and self._allowed is None:
+        if sha256 is not None and self._persists:
             # Only documents that are valid are kept, so that the memory cannot be filled with rubbish.
             self._persisted[sha256] = text
             self._persisted.move_to_end(sha256)

@@ -241,8 +241,6 @@ def size_of(given: Given, rules: Paging) -> int:
     Raises:
         InvalidPage: it asks for more than there may be.
     """
-    if given.get("offset", 0) < 0:
-        raise InvalidPage("offset", given["offset"], allowed="0 or more")
     return rules.limit_of(given.get("limit"))
 
 

@@ -16,6 +16,7 @@ from sorbus.resource.actions import Arg
 from sorbus.resource.calculations import calculate
 from sorbus.resource.changes import Validations
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
+from sorbus.resource.graphql import GraphQL
 from sorbus.resource.model import Resource
 from sorbus.resource.policies import Policies, actor_present, authorize_if, forbid_unless, policy
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
@@ -146,6 +147,7 @@ class Budget(Resource):
         policy([change, remove], forbid_unless(run_id.is_null()), authorize_if(actor_present())),
     )
     json_api = JsonApi("/budgets", "get", "index", set, change, remove, of_run)
+    graphql = GraphQL("get", "list", "connection", set, change, remove, of_run)
 
 
 class Reservation(Resource):

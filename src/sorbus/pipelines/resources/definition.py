@@ -11,6 +11,7 @@ from sorbus.query.query import Query
 from sorbus.resource import action
 from sorbus.resource.actions import Arg
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
+from sorbus.resource.graphql import GraphQL
 from sorbus.resource.model import Resource
 from sorbus.resource.policies import Policies, actor_present, authorize_if, forbid_unless, policy
 from sorbus.resource.sections import Identities, JsonApi, Postgres
@@ -78,3 +79,4 @@ class Definition(Resource):
         policy(retire, forbid_unless(actor_present()), authorize_if(owner == tenant())),
     )
     json_api = JsonApi("/definitions", "get", "index", define, retire, named)
+    graphql = GraphQL("get", "list", "connection", define, retire, named, names={define: "define"})

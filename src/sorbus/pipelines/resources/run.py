@@ -22,6 +22,7 @@ from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
 from sorbus.resource.calculations import calculate
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
+from sorbus.resource.graphql import GraphQL
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
@@ -58,6 +59,7 @@ class Result(Resource):
     identities = Identities(run=identity(run_id, all_tenants=True))
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/results", "get", "index", for_content)
+    graphql = GraphQL("get", "list", "connection", for_content)
 
 
 class Run(Resource):
@@ -415,6 +417,24 @@ class Run(Resource):
         retry,
         for_content,
         includes=[content, definition, stages, items, result, budget],
+    )
+    graphql = GraphQL(
+        "get",
+        "list",
+        "connection",
+        start,
+        start_from,
+        replay,
+        fork,
+        raise_budget,
+        cancel,
+        pause,
+        resume,
+        give,
+        retry,
+        for_content,
+        queries=[compare],
+        subscriptions={"runChanged": "run:{id}", "runsChanged": "runs"},
     )
 
 

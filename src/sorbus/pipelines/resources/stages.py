@@ -10,6 +10,7 @@ from sorbus.expressions.build import fragment
 from sorbus.pipelines.resources.states import StageState
 from sorbus.resource.calculations import calculate
 from sorbus.resource.fields import Attr, attribute, uuid_primary_key
+from sorbus.resource.graphql import GraphQL
 from sorbus.resource.model import Resource
 from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
 from sorbus.resource.relationships import One, belongs_to
@@ -69,6 +70,7 @@ class StageRun(Resource):
     )
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/stage-runs", "get", "index")
+    graphql = GraphQL("get", "list", "connection")
 
 
 class StageItem(Resource):
@@ -109,3 +111,4 @@ class StageItem(Resource):
     )
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/stage-items", "get", "index")
+    graphql = GraphQL("get", "list", "connection")

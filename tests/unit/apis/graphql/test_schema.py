@@ -27,10 +27,12 @@ from sorbus import (
     uuid_primary_key,
 )
 from sorbus.apis.graphql import Limits, changes_between, schema_of, sdl, surface_of
-from sorbus.apis.graphql.documents import Documents
+from sorbus.apis.graphql.documents import Documents, digest
 from sorbus.apis.graphql.limits import Measure
+from sorbus.apis.graphql.requests import from_query
 from sorbus.errors.declaration import DefinitionErrors
-from sorbus.errors.graphql import GraphqlInvalid, MalformedContract, QueryTooLarge
+from sorbus.errors.graphql import GraphqlInvalid, MalformedContract, PersistedQueryNotFound, QueryTooLarge
+from sorbus.errors.http import QueryTooLong
 
 # The resources here are about schemas alone.
 pytestmark = pytest.mark.filterwarnings("ignore::sorbus.errors.warnings.NothingAllowed")
@@ -273,6 +275,23 @@ class TestDocuments:
     )
     def test_fields_under_one_name_must_be_the_same(self, text: str) -> None:
         assert "conflict" in self.problems(self.documents(), text)
+
+    def test_documents_are_registered_only_where_that_is_wanted(self) -> None:
+        text = "{ notes { id } }"
+        for persisted in (True, False):
+            documents = self.documents(persisted=persisted)
+            documents.get(text, digest(text))
+            if persisted:
+                documents.get(None, digest(text))
+            else:
+                with pytest.raises(PersistedQueryNotFound):
+                    documents.get(None, digest(text))
+
+    def test_a_long_query_string_is_not_read(self) -> None:
+        with pytest.raises(QueryTooLong):
+            from_query(b"query=" + b"a" * 100_000, Limits())
+        with pytest.raises(QueryTooLong):
+            from_query(b"&a=b" * 100, Limits())
 
     def test_the_same_field_may_stand_there_twice(self) -> None:
         self.documents().get(
