@@ -17,7 +17,7 @@ from sorbus.scope import tenant_key
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
 
-_LARGEST = 200
+_LARGEST = 64
 _OPTIONS = BulkOptions()
 _PLAN = BulkPlan(strategy=Strategy.BATCHES, reason="its calls are written in groups")
 
