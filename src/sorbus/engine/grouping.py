@@ -9,7 +9,6 @@ from sorbus.data_layers.group_commit import GroupCommit
 from sorbus.engine.bulk.creates import BulkCreate, is_odd
 from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy
 from sorbus.engine.lifecycle import ActionCall, Step, alone
-from sorbus.errors.base import SorbusError
 from sorbus.errors.database import DatabaseUnavailable
 from sorbus.expressions.nodes import TRUE
 from sorbus.scope import tenant_key
@@ -64,7 +63,7 @@ class Groups:
                 await self._write(session, calls)
                 whole = True
         except Exception as error:
-            if whole or not isinstance(error, SorbusError) or isinstance(error, DatabaseUnavailable):
+            if whole or isinstance(error, DatabaseUnavailable):
                 # Perhaps it is committed: to try again could write twice.
                 return [error for _ in calls]
             for call in calls:
