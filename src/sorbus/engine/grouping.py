@@ -9,7 +9,6 @@ from sorbus.data_layers.group_commit import GroupCommit
 from sorbus.engine.bulk.creates import BulkCreate, is_odd
 from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy
 from sorbus.engine.lifecycle import ActionCall, Step, alone
-from sorbus.errors.base import SorbusError
 from sorbus.errors.database import DatabaseUnavailable
 from sorbus.expressions.nodes import TRUE
 from sorbus.scope import tenant_key
@@ -17,7 +16,7 @@ from sorbus.scope import tenant_key
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
 
-_LARGEST = 200
+_LARGEST = 64
 _OPTIONS = BulkOptions()
 _PLAN = BulkPlan(strategy=Strategy.BATCHES, reason="its calls are written in groups")
 
@@ -64,7 +63,7 @@ class Groups:
                 await self._write(session, calls)
                 whole = True
         except Exception as error:
-            if whole or not isinstance(error, SorbusError) or isinstance(error, DatabaseUnavailable):
+            if whole or isinstance(error, DatabaseUnavailable):
                 # Perhaps it is committed: to try again could write twice.
                 return [error for _ in calls]
             for call in calls:
@@ -86,7 +85,7 @@ class Groups:
         if trace:
             trace(Step.BEGIN)
             trace(Step.WRITE)
-        await run.write(session, calls)
+        await run.write(session, _ordered(calls))
         for call in calls:
             call.session = session
         for step, runner in run.tail:
@@ -97,6 +96,15 @@ class Groups:
             trace(Step.COMMIT)
         for call in calls:
             call.session = None
+
+
+def _ordered(calls: list[ActionCall]) -> list[ActionCall]:
+    """Calls in the order in which their rows are written: upserts by their keys, lest two nodes deadlock."""
+    data = calls[0].plan.data
+    if data.action.upsert is None:
+        return calls
+    keys = data.spec.identities[data.action.upsert.identity].keys
+    return sorted(calls, key=lambda call: [str(call.changeset.changes.get(name)) for name in keys])
 
 
 async def _step(runner: Any, calls: list[ActionCall]) -> None:

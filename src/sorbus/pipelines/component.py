@@ -34,7 +34,7 @@ from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
-from sorbus.pipelines.definition.dynamic import pipeline_from
+from sorbus.pipelines.definition.dynamic import definitions_in, pinned
 from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import DEFAULT_QUEUE, Pipeline
 from sorbus.pipelines.definition.registry import Registry
@@ -45,7 +45,13 @@ from sorbus.pipelines.resources.starting import Defined, Starter
 from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.running.advance import Advancer
 from sorbus.pipelines.running.budgeting import budgeted_sink
-from sorbus.pipelines.running.enqueuing import Startable, enqueue_again, enqueue_new, pipeline_of
+from sorbus.pipelines.running.enqueuing import (
+    Startable,
+    definition_row,
+    enqueue_again,
+    enqueue_new,
+    pipeline_of,
+)
 from sorbus.pipelines.running.events import EventKind, Observer
 from sorbus.pipelines.running.family import Parents, abandon
 from sorbus.pipelines.running.giving import checked_value, given, not_awaited, typed
@@ -250,8 +256,13 @@ class Pipelines(Starter):
         owner = tenant_key(scope.tenant)
         async with app.engine.session(app.engine.layers["postgres"]) as connection:
             latest: int = await connection.fetchval(sql("latest_version"), owner, name)
-        made = pipeline_from(stages, name=name, version=latest + 1, blocks=self.registry.blocks)
-        return Defined(owner, made.version, made.to_data()["edges"])
+            find = partial(definition_row, connection)
+            made = await self.registry.made(stages, owner=owner, name=name, version=latest + 1, fetch=find)
+        named = Definition.query(scope).where(Definition.id.is_in(sorted(definitions_in(stages))))
+        retired = await named.where(~Definition.retired_at.is_null()).first()
+        if retired is not None:
+            raise InvalidDefinition(name, f"the definition {retired.id} inside it is retired")
+        return Defined(owner, made.version, made.to_data()["edges"], pinned(stages, made))
 
     async def next_version(self, owner: str, name: str) -> int:
         """The version of a definition that is about to be written in the open transaction; it waits for others."""

@@ -208,7 +208,8 @@ class TestEnds:
             client = Client(session, url, ada)
             async with listening(client, ALL):
                 headers = {"accept": "text/event-stream"}
-                answer = await client.ask(ALL, headers=headers)
+                async with asyncio.timeout(SECONDS):
+                    answer = await client.ask(ALL, headers=headers)
                 assert (answer.status, answer.code) == (429, "too-many-streams")
             async with asyncio.timeout(SECONDS):
                 while True:

@@ -207,6 +207,7 @@ class Run(Resource):
         content_id: UUID,
         pipeline: str,
         pipeline_version: Arg[int],
+        definition_id: UUID | None = None,
         model: str | None = None,
         input: Json | None = None,
         reuse: bool | None = None,

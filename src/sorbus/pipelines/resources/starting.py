@@ -17,6 +17,7 @@ class Defined:
     owner: str
     version: int
     edges: list[list[str]]
+    stages: list[dict[str, Any]]
 
 
 class Starter:

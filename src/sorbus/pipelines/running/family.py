@@ -47,6 +47,7 @@ async def _bear(scope: Scope, progress: Progress, birth: Birth) -> None:
             content_id=progress.content.id,
             pipeline=birth.pipeline.name,
             pipeline_version=birth.pipeline.version,
+            definition_id=birth.pipeline.definition_id,
             input=birth.given,
             reuse=progress.reuse or None,
             model=progress.model,
