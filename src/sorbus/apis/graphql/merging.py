@@ -15,14 +15,12 @@ from graphql import (
     GraphQLError,
     GraphQLObjectType,
     GraphQLSchema,
-    GraphQLUnionType,
     OperationDefinitionNode,
     SchemaMetaFieldDef,
     TypeMetaFieldDef,
-    get_named_type,
 )
 
-from sorbus.apis.graphql.bindings import type_of
+from sorbus.apis.graphql.bindings import below
 from sorbus.apis.graphql.compiling import Compiler, Selections, selections_of, written
 
 _META = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
@@ -57,14 +55,14 @@ def _within(every: _Everything, kind: GraphQLObjectType, selections: Selections)
             text = f"Fields '{key}' conflict because {different}. Use different aliases on the fields to fetch both."
             yield GraphQLError(text, nodes)
             continue
-        below = selections_of(nodes)
+        inside = selections_of(nodes)
         field = kind.fields.get(nodes[0].name.value) or _META.get(nodes[0].name.value)
-        if not below or field is None:
+        if not inside or field is None:
             continue
-        found: Any = get_named_type(type_of(field))
-        several = found.types if isinstance(found, GraphQLUnionType) else (found,)
+        found = below(field)
+        several: tuple[GraphQLObjectType, ...] = getattr(found, "types", None) or (found,)
         for each in several:
-            yield from _within(every, each, below)
+            yield from _within(every, each, inside)
 
 
 def _different(nodes: list[FieldNode]) -> str | None:

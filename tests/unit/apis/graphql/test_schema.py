@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from graphql import build_schema, parse
+from graphql import GraphQLEnumType, GraphQLInputObjectType, build_schema, parse
 from tests.integration.graphql.office import Office
 
 from sorbus import (
@@ -22,6 +22,7 @@ from sorbus import (
     Sorbus,
     action,
     attribute,
+    computed,
     has_many,
     publish,
     uuid_primary_key,
@@ -110,6 +111,30 @@ class TestSchema:
         assert "small: Int!" in text
         assert "large: BigInt!" in text
         assert "oak(id: ID!): Oak" in text
+
+    def test_only_what_may_be_asked_about_is_in_filters_and_sorts(self) -> None:
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            kind: Attr[str] = attribute(public=True, filterable=False, sortable=False)
+            height: Attr[int] = attribute(public=True)
+            tags: Attr[list[str]] = attribute(public=True)
+
+            @computed(loads=[kind], public=True)
+            def loud(self) -> str:
+                """Only Python computes it."""
+                return self.kind.upper()
+
+            graphql = GraphQL("list")
+
+        made = build_schema(schema(Tree))
+        filters, sorts = made.type_map["TreeFilter"], made.type_map["TreeSortField"]
+        assert isinstance(filters, GraphQLInputObjectType)
+        assert isinstance(sorts, GraphQLEnumType)
+        assert list(filters.fields) == ["and", "or", "not", "id", "height", "tags"]
+        assert list(sorts.values) == ["ID", "HEIGHT"]
+        operators = made.type_map["PresenceFilter"]
+        assert isinstance(operators, GraphQLInputObjectType)
+        assert list(operators.fields) == ["isNil"]
 
 
 class TestMistakes:
