@@ -28,6 +28,7 @@ EXPORTED = [
     "Expr",
     "FieldPolicies",
     "File",
+    "GraphQL",
     "HIDDEN",
     "Hnsw",
     "Identities",

@@ -15,7 +15,6 @@ from tests.integration.graphql.office import Actor, Office, actor_from_header
 
 from sorbus import Sorbus
 from sorbus.apis.graphql import GraphqlInterface, Limits
-from sorbus.data_layers.postgres.migrations import push
 from sorbus.http import http_app, serving
 
 ALLOWED = ("{ notes { slug } }",)
@@ -34,10 +33,10 @@ class Served:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def served(pg18: Databases) -> AsyncIterator[Served]:
     with pg18.fresh() as database_url:
-        app = Sorbus(domains=[Office], name="office", database_url=database_url, secret=b"k" * 32)
+        app = Sorbus(
+            domains=[Office], name="office", database_url=database_url, secret=b"k" * 32, auto_migrate=True
+        )
         async with app:
-            async with app.database.pool.connection() as connection:
-                await push(connection, app.schema())
             who = actor_from_header(app)
             usual = http_app(app, interfaces=[GraphqlInterface(limits=LIMITS)], scope_from=who)
             closed = http_app(

@@ -128,7 +128,8 @@ class Folder(Resource):
     storage = Postgres("office_folders")
     tenancy = Tenancy(org_id)
     policies = Policies(policy(["read", "create"], authorize_if(actor_present())))
-    graphql = GraphQL("get", "list", "connection", open)
+    notifications = Notifications(topic("folders"), durable=True)
+    graphql = GraphQL("get", "list", "connection", open, subscriptions={"foldersChanged": "folders"})
 
 
 class Comment(Resource):

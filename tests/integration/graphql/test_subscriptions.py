@@ -189,6 +189,52 @@ async def test_what_is_asked_of_an_event_is_bounded(api: Client) -> None:
         assert data["errors"][0]["extensions"]["code"] == "query-too-large"
 
 
+class TestResuming:
+    QUERY = "subscription { foldersChanged { record { name } } }"
+    OPEN = "mutation ($n: String!) { openFolder(input: {name: $n}) { errors { code } } }"
+
+    @asynccontextmanager
+    async def listening(self, api: Client, after: str = "") -> AsyncIterator[Any]:
+        assert api.person is not None
+        headers = {**api.person.headers, "accept": "text/event-stream", "content-type": "application/json"}
+        if after:
+            headers["last-event-id"] = after
+        body = json.dumps({"query": self.QUERY})
+        async with api.session.post(f"{api.url}/graphql", data=body, headers=headers) as reply:
+            await asyncio.sleep(0.15)
+
+            async def told() -> tuple[str, str]:
+                async with asyncio.timeout(SECONDS):
+                    lines = [(await reply.content.readline()).decode().strip() for _ in range(4)]
+                assert (lines[0], lines[3]) == ("event: next", "")
+                data = json.loads(lines[2].removeprefix("data: "))["data"]
+                return lines[1].removeprefix("id: "), data["foldersChanged"]["record"]["name"]
+
+            yield told
+
+    async def test_a_stream_goes_on_where_another_one_has_ended(self, api: Client) -> None:
+        async with self.listening(api) as told:
+            await api.data(self.OPEN, n="first")
+            position, name = await told()
+            assert name == "first"
+        await api.data(self.OPEN, n="second")
+        await api.data(self.OPEN, n="third")
+        async with self.listening(api, position) as told:
+            assert [(await told())[1] for _ in range(2)] == ["second", "third"]
+
+    async def test_a_position_of_nothing_is_told(self, api: Client, session: Any, served: Served) -> None:
+        headers = {"accept": "text/event-stream", "last-event-id": "5"}
+        answer = await api.ask(ALL, headers=headers)
+        assert "not-resumable" in answer.text
+        for garbage in ("x", "-1", "9" * 30, "\u0662"):
+            async with asyncio.timeout(SECONDS):
+                answer = await api.ask(
+                    "{ notes { id } }",
+                    headers={**headers, "last-event-id": garbage.encode().decode("latin-1")},
+                )
+            assert '"notes":[]' in answer.text
+
+
 class TestEnds:
     @pytest.fixture
     def small(self, served: Served) -> Any:
