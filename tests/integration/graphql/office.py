@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -45,6 +46,7 @@ from sorbus import (
     computed,
     field_policy,
     has_many,
+    manual,
     policy,
     require,
     timestamp,
@@ -111,6 +113,12 @@ class Label(Embedded):
 type Figure = Annotated[Circle | Label | int, Tagged("kind")]
 
 
+async def neighbours_of(folders: Sequence[Folder], scope: Scope) -> dict[UUID, list[Folder]]:
+    """The other folders of the organisation, whose names come before."""
+    everyone = await Folder.query(scope).order_by(Folder.name).all()
+    return {each.id: [other for other in everyone if other.name < each.name] for each in folders}
+
+
 class Folder(Resource):
     """A place for notes."""
 
@@ -118,6 +126,7 @@ class Folder(Resource):
     org_id: Attr[UUID] = attribute()
     name: Attr[str] = attribute(public=True, max_length=40)
     notes: Many[Note] = has_many(public=True)
+    neighbours: Many[Folder] = manual(neighbours_of, public=True)
     note_count = agg.count(notes, public=True)
 
     @action.create

@@ -283,6 +283,20 @@ class TestNested:
         assert data["folders"][0]["notes"][0]["comments"][0]["note"]["folder"] is not None
         assert fetched == 5
 
+    async def test_what_a_function_finds_is_shown_as_everything_else(self, api: Client) -> None:
+        for name in ("a", "b"):
+            await api.data(
+                "mutation ($n: String!) { openFolder(input: {name: $n}) { errors { code } } }", n=name
+            )
+        data = await api.data(
+            "{ folders(sort: [{field: NAME}]) { neighbours { name noteCount notes(limit: 1) { title }"
+            " more: notes(limit: 2) { slug } neighbours { name } } } }"
+        )
+        shown = {"name": "a", "noteCount": 0, "notes": [], "more": [], "neighbours": []}
+        assert data["folders"] == [{"neighbours": []}, {"neighbours": [shown]}]
+        answer = await api.ask('{ folders(filter: {neighbours: {name: {eq: "a"}}}) { name } }')
+        assert (answer.status, answer.code) == (400, "graphql-invalid")
+
     async def test_nothing_hidden_comes_in_by_a_relationship(self, api: Client, bobs_api: Client) -> None:
         folder = (await api.data('mutation { openFolder(input: {name: "f"}) { result { id } } }'))[
             "openFolder"

@@ -21,7 +21,7 @@ from sorbus.apis.graphql.scalars import ID
 from sorbus.apis.graphql.surface import Exposed, Surface, camel, upper_camel
 from sorbus.apis.graphql.types import Types
 from sorbus.query.input_fields import has_order, operators_for
-from sorbus.schema.fields import CalculationSpec
+from sorbus.schema.fields import CalculationSpec, Cardinality
 from sorbus.schema.resource import FieldSpec
 from sorbus.types.base import FieldType
 
@@ -80,7 +80,8 @@ class Conditions:
                 operators = self.operators(each.type, key=exposed.is_key(name), hint=hint)
                 found[outside] = GraphQLInputField(operators, out_name=name)
         for outside, way in exposed.relationships.items():
-            if outside not in _LOGIC:
+            # No statement can follow what a function finds.
+            if outside not in _LOGIC and way.cardinality is not Cardinality.MANUAL:
                 far = self.filter(self.surface.destination(way))
                 text = "A related record meets this; `{}` asks whether there is one."
                 found[outside] = GraphQLInputField(far, out_name=way.name, description=text)

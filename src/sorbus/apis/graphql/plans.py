@@ -14,7 +14,7 @@ from sorbus.apis.graphql.surface import Exposed
 from sorbus.errors.graphql import QueryTooLarge
 from sorbus.errors.inputs import InvalidPage
 from sorbus.query.query import LoadItem, NestedPage, Query
-from sorbus.schema.fields import RelationshipSpec
+from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.schema.paging import Paging
 from sorbus.schema.resource import PRIMARY_READ
 from sorbus.scope import Scope
@@ -118,7 +118,11 @@ class Way:
     arguments: Arguments
     plan: Plan
     counted: bool = False
-    _made: LoadItem | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether a function finds the records, so that what is shown of them is loaded afterwards."""
+        return self.relationship.cardinality is Cardinality.MANUAL
 
     def item(self, filling: Filling, rows: int) -> LoadItem:
         """What to load.
@@ -131,6 +135,8 @@ class Way:
             QueryTooLarge: the answer would be too large.
         """
         given = self.arguments.values(filling.variables)
+        if self.found:
+            return LoadItem(target=self.target)
         asked_for = page_of(given, self.plan.rules) if self.connection else None
         limit = size_of(given, self.plan.rules) if self.relationship.to_many else 1
         size = limit if asked_for is None else self.plan.rules.limit_of(asked_for.limit)
@@ -177,7 +183,10 @@ class Plan:
     @property
     def deferred(self) -> bool:
         """Whether something is loaded after the records' own query."""
-        return any(not each.leading or each.plan.deferred for each in self.ways.values())
+        return any(
+            not each.leading or each.plan.deferred or (each.found and each.plan.width > 0)
+            for each in self.ways.values()
+        )
 
     def fill[R](self, query: Query[R], filling: Filling, rows: int) -> Query[R]:
         """The query with everything loaded that the selection shows.
@@ -189,12 +198,26 @@ class Plan:
             QueryTooLarge: the answer would be too large.
         """
         filling.spend(max(1, self.width) * rows)
+        query = query.load(*self._loads(filling, rows))
+        if any(each.found for each in self.ways.values()):
+            return query  # the function may look at anything
         python: Any = self.exposed.spec.python
+        return query.select(*(getattr(python, name) for name in self.names))
+
+    def _loads(self, filling: Filling, rows: int) -> list[LoadItem]:
+        """What a query loads along."""
         loads = [LoadItem(target=name) for name in self.derived]
         loads += [each.item(filling) for each in self.calls.values()]
         loads += [each.item(filling, rows) for each in self.ways.values() if each.leading]
-        only = tuple(getattr(python, name) for name in self.names)
-        return query.select(*only).load(*loads)
+        return loads
+
+    async def complete(self, records: Sequence[Any], scope: Scope, filling: Filling) -> None:
+        """Load what is shown of records that a function has found."""
+        filling.spend(max(1, self.width) * len(records))
+        loads = self._loads(filling, len(records))
+        if records and loads:
+            python = self.exposed.spec.python
+            await scope.need_runtime().reader.load(records, python, scope, loads, reuse=False)
 
     async def load_rest(self, records: Sequence[Any], scope: Scope, filling: Filling) -> None:
         """Load what the records' own query could not: a relationship for the second time, with other arguments."""
@@ -212,6 +235,8 @@ class Plan:
                     if there is not _ABSENT:
                         each.__dict__[name] = there
         for way in self.ways.values():
+            if way.found:
+                await way.plan.complete(_behind(records, way), scope, filling)
             if way.plan.deferred:
                 await way.plan.load_rest(_behind(records, way), scope, filling)
 
