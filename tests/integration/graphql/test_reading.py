@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from typing import Any
 from uuid import uuid4
@@ -97,6 +98,30 @@ class TestOne:
         await api.data("mutation ($id: ID!) { publishNote(id: $id) { errors { message } } }", id=note["id"])
         assert await bobs_api.data(query, id=note["id"]) == {"note": {"id": note["id"], "wage": None}}
         assert await api.data(query, id=note["id"]) == {"note": {"id": note["id"], "wage": 100}}
+
+
+class TestNodes:
+    async def test_any_record_is_fetched_by_its_node_id(
+        self, api: Client, bobs_api: Client, note: dict[str, Any]
+    ) -> None:
+        data = await api.data("query ($id: ID!) { note(id: $id) { nodeId } }", id=note["id"])
+        query = """query ($n: ID!) { node(nodeId: $n) { __typename nodeId
+          ... on Note { title comments { text } } ... on Folder { name } } }"""
+        node = data["note"]["nodeId"]
+        shown = {"__typename": "Note", "nodeId": node, "title": "The first note", "comments": []}
+        assert await api.data(query, n=node) == {"node": shown}
+        assert await bobs_api.data(query, n=node) == {"node": None}
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "x", "Note", "\u00e9", "Note:", "Note:1", "Comment:1", "Person:1", "Query:1", ":", "x" * 5000],
+    )
+    async def test_what_is_no_node_id_is_null(self, api: Client, text: str) -> None:
+        coded = base64.urlsafe_b64encode(text.encode()).decode()
+        for given in (text, coded):
+            assert await api.data("query ($n: ID!) { node(nodeId: $n) { nodeId } }", n=given) == {
+                "node": None
+            }
 
 
 class TestDocuments:

@@ -72,6 +72,11 @@ class Top:
     payload: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fetch:
+    """The field of `Query` that fetches any record by its node id."""
+
+
 def binding(field: GraphQLField) -> Any:
     """What a field of the schema means; None of those of introspection and of pages."""
     return field.extensions.get(KEY)

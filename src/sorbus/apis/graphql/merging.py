@@ -13,8 +13,10 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     OperationDefinitionNode,
     SchemaMetaFieldDef,
     TypeMetaFieldDef,
@@ -60,7 +62,8 @@ def _within(every: _Everything, kind: GraphQLObjectType, selections: Selections)
         if not inside or field is None:
             continue
         found = below(field)
-        several: tuple[GraphQLObjectType, ...] = getattr(found, "types", None) or (found,)
+        abstract = isinstance(found, GraphQLUnionType | GraphQLInterfaceType)
+        several = every.schema.get_possible_types(found) if abstract else (found,)
         for each in several:
             yield from _within(every, each, inside)
 

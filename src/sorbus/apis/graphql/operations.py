@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, cast
 
 from graphql import (
@@ -18,15 +19,17 @@ from graphql import (
 )
 from graphql.execution import VariableValues
 
-from sorbus.apis.graphql.bindings import Top, below, binding, type_of
-from sorbus.apis.graphql.compiling import TYPE_NAME, Compiler, Counted, kind_of
+from sorbus.apis.graphql.bindings import Fetch, Top, below, binding, type_of
+from sorbus.apis.graphql.compiling import TYPE_NAME, Compiler, Counted, kind_of, selections_of
 from sorbus.apis.graphql.documents import Document
 from sorbus.apis.graphql.faults import action_errors
+from sorbus.apis.graphql.nodes import NODE_ID, parts_of
 from sorbus.apis.graphql.plans import Arguments, Encode, Filling, Given, Plan, asked, page_of, size_of
 from sorbus.apis.graphql.surface import Root, RootKind
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import InvalidPage, NotFound
 from sorbus.query.query import Query
+from sorbus.schema.resource import ResourceSpec
 from sorbus.scope import Scope
 
 _SCHEMA = ("__schema", "__type")
@@ -42,6 +45,8 @@ class TopField:
         root: what it does; None of `__typename` and of introspection.
         page: of a connection: whether the number of all rows is asked for.
         encode: from what the engine answers to what is shown.
+        payload: the members of what a mutation or an event answers with.
+        nodes: for a record of any type: what is asked of each, by the names of the types.
         constant: the answer that needs nobody.
     """
 
@@ -52,6 +57,7 @@ class TopField:
     page: Counted | None = None
     encode: Encode | None = None
     payload: tuple[tuple[str, str, Any], ...] = ()
+    nodes: Mapping[str, TopField] = MappingProxyType({})
     constant: Any = None
     introspection: DocumentNode | None = None
 
@@ -98,9 +104,11 @@ def _top(
     if name in _SCHEMA:
         return TopField(key=key, introspection=_only(document, operation, nodes))
     declared = kind.fields[name]
-    top: Top | None = binding(declared)
+    top: Top | Fetch | None = binding(declared)
     if top is None:
         return TopField(key=key, constant=True)
+    if isinstance(top, Fetch):
+        return _fetch(compiler, key, declared, nodes)
     made = TopField(key=key, root=top.root, arguments=Arguments(declared, nodes[0]))
     inner = [each.selection_set for each in nodes if each.selection_set is not None]
     inside = below(declared)
@@ -116,6 +124,16 @@ def _top(
         made.plan = kind_of(inside)
         made.encode = compiler.record(made.plan, inside, inner)
     return made
+
+
+def _fetch(compiler: Compiler, key: str, declared: GraphQLField, nodes: list[FieldNode]) -> TopField:
+    """The field that fetches any record, compiled for each type that it may be of."""
+    found: dict[str, TopField] = {}
+    for kind in compiler.schema.get_possible_types(below(declared)):
+        plan = kind_of(kind)
+        encode = compiler.record(plan, kind, selections_of(nodes))
+        found[kind.name] = TopField(key=key, plan=plan, encode=encode)
+    return TopField(key=key, arguments=Arguments(declared, nodes[0]), nodes=found)
 
 
 def _payload(
@@ -175,13 +193,13 @@ class Runner:
         if field_.introspection is not None:
             return self._introspect(field_, schema)
         if root is None or arguments is None:
-            return field_.constant
+            return field_.constant if arguments is None else await self._fetch(field_, arguments)
         if root.kind.mutates:
             return await self._change(field_, root, arguments, where=where)
         given = arguments.values(self.variables)
         match root.kind:
             case RootKind.GET:
-                return await self._get(field_, root, given)
+                return await self._get(field_, given)
             case RootKind.GET_BY:
                 return await self._get_by(field_, root, given)
             case RootKind.LIST:
@@ -212,15 +230,26 @@ class Runner:
 
     # reads
 
-    async def _get(self, field_: TopField, root: Root, given: Given) -> Any:
-        record = await self._by_key(field_, root, given["id"])
-        return None if record is None or field_.encode is None else field_.encode(record)
+    async def _fetch(self, field_: TopField, arguments: Arguments) -> Any:
+        """The record of a node id; null when there is none that the actor may see."""
+        found = parts_of(arguments.values(self.variables)[NODE_ID])
+        chosen = field_.nodes.get(found[0]) if found is not None else None
+        if found is None or chosen is None or chosen.plan is None or chosen.encode is None:
+            return None
+        record = await self._by_key(chosen.plan, found[1])
+        return None if record is None else chosen.encode(record)
 
-    async def _by_key(self, field_: TopField, root: Root, text: str) -> Any:
+    async def _get(self, field_: TopField, given: Given) -> Any:
+        if field_.plan is None or field_.encode is None:
+            return None
+        record = await self._by_key(field_.plan, given["id"])
+        return None if record is None else field_.encode(record)
+
+    async def _by_key(self, plan: Plan, text: str) -> Any:
         """The record with a key, with what the selection shows; None when there is none."""
-        spec, plan = root.exposed.spec, field_.plan
-        key = _key(root, text)
-        if key is None or plan is None:
+        spec = plan.exposed.spec
+        key = _key(spec, text)
+        if key is None:
             return None
         python: Any = spec.python
         query: Query[Any] = Query(
@@ -231,9 +260,9 @@ class Runner:
             await plan.load_rest([record], self.scope, self.filling)
         return record
 
-    async def record(self, field_: TopField, root: Root, key: Any) -> Any:
+    async def record(self, plan: Plan, key: Any) -> Any:
         """The record with a key, with what the selection shows; None when there is none that the actor may see."""
-        return await self._by_key(field_, root, str(key))
+        return await self._by_key(plan, str(key))
 
     async def _get_by(self, field_: TopField, root: Root, given: Given) -> Any:
         plan = field_.plan
@@ -336,14 +365,14 @@ class Runner:
                 shown = None
                 if field_.plan is not None and not field_.plan.plain:
                     # Afterwards nothing leads anywhere from it.
-                    shown = await self._seen(field_, root, key)
+                    shown = await self._seen(field_.plan, key)
                 record = await runtime.destroy(root.declared, scope, key, values, ())
                 return record if field_.plan is None or field_.plan.plain else shown
             case _:
                 return await runtime.generic(root.declared, scope, values, ())
 
     def _needed(self, root: Root, given: Given) -> Any:
-        key = _key(root, given["id"])
+        key = _key(root.exposed.spec, given["id"])
         if key is None:
             raise NotFound(root.exposed.spec.name, str(given["id"])[:100])
         return key
@@ -352,20 +381,20 @@ class Runner:
         """The record that an action has answered with, or as it is read when more is shown of it."""
         if field_.plan is None or field_.plan.plain:
             return record
-        return await self._seen(field_, root, record.__dict__[root.exposed.spec.primary_key.name])
+        return await self._seen(field_.plan, record.__dict__[root.exposed.spec.primary_key.name])
 
-    async def _seen(self, field_: TopField, root: Root, key: Any) -> Any:
+    async def _seen(self, plan: Plan, key: Any) -> Any:
         try:
-            return await self._by_key(field_, root, str(key))
+            return await self._by_key(plan, str(key))
         except (Forbidden, NotFound):
             # It is written, though the actor may not read it: the mutation has succeeded all the same.
             return None
 
 
-def _key(root: Root, text: str) -> Any:
+def _key(spec: ResourceSpec, text: str) -> Any:
     """A key in its declared type; None when the text can be no key."""
     try:
-        kind = root.exposed.spec.primary_key.type
+        kind = spec.primary_key.type
         return kind.adapter.validate_strings(text if text.isprintable() else "")
     except ValueError:
         return None

@@ -16,6 +16,7 @@ from graphql import (
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInt,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -28,8 +29,9 @@ from graphql import (
     validate_schema,
 )
 
-from sorbus.apis.graphql.bindings import KEY, Related, Top, Value
+from sorbus.apis.graphql.bindings import KEY, Fetch, Related, Top, Value
 from sorbus.apis.graphql.conditions import Conditions
+from sorbus.apis.graphql.nodes import NODE, NODE_ID, node_id
 from sorbus.apis.graphql.scalars import ID
 from sorbus.apis.graphql.surface import Exposed, Root, RootKind, Surface, camel, surface_of, upper_camel
 from sorbus.apis.graphql.types import Types
@@ -56,7 +58,7 @@ _OWN = (
     "Date",
     "Time",
 )
-_MORE = ("Duration", "Bytes")
+_MORE = ("Duration", "Bytes", "Node")
 
 
 def sdl(app: Sorbus) -> str:
@@ -118,6 +120,10 @@ class _Builder:
         self.types = Types((*_BUILT_IN, *_OWN, *_MORE, *names))
         self.conditions = Conditions(surface, self.types)
         self.errors: list[BadGraphqlName] = []
+        self.nodes = surface.nodes
+        self.node = GraphQLInterfaceType(
+            NODE, {NODE_ID: GraphQLField(GraphQLNonNull(ID))}, description="Any record, by its node id."
+        )
         self.objects = {name: self._object(each) for name, each in surface.exposed.items()}
         self._connections: dict[str, GraphQLObjectType] = {}
         self._events: dict[str, GraphQLObjectType] = {}
@@ -166,6 +172,7 @@ class _Builder:
         return GraphQLObjectType(
             exposed.type,
             lambda: self._members(exposed),
+            interfaces=[self.node] if exposed in self.nodes else [],
             description=exposed.spec.description or None,
             extensions={KEY: exposed},
         )
@@ -179,6 +186,10 @@ class _Builder:
                 extensions={KEY: Value(name=key.name, show=str)},
             )
         }
+        if exposed in self.nodes:
+            show = node_id(exposed.type)
+            bound = Value(name=key.name, show=show)
+            found[NODE_ID] = GraphQLField(GraphQLNonNull(ID), extensions={KEY: bound})
         for name, each in exposed.fields.items():
             found[name] = self._value(exposed, each)
         for name, way in exposed.relationships.items():
@@ -310,8 +321,12 @@ class _Builder:
 
     # what stands at the top
 
-    def _tops(self, roots: Iterable[Root]) -> dict[str, GraphQLField]:
-        return {each.name: self._top(each) for each in roots}
+    def _tops(self, roots: list[Root]) -> dict[str, GraphQLField]:
+        found = {each.name: self._top(each) for each in roots}
+        if self.nodes and not any(each.kind.mutates or each.kind is RootKind.SUBSCRIBE for each in roots):
+            arguments = {NODE_ID: GraphQLArgument(GraphQLNonNull(ID))}
+            found["node"] = GraphQLField(self.node, args=arguments, extensions={KEY: Fetch()})
+        return found
 
     def _top(self, root: Root) -> GraphQLField:
         exposed, action = root.exposed, root.action

@@ -139,7 +139,7 @@ async def _shown(
         values = {"kind": kind, "action": action, "id": str(event.key), "lost": None}
         if record is not None and field.plan is not None and not field.plan.plain:
             try:
-                record = await runner.record(field, root, event.key)
+                record = await runner.record(field.plan, event.key)
             except Forbidden:
                 record = None
             if record is None:

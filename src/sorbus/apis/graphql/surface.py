@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from sorbus.apis.graphql.nodes import NODE, NODE_ID
 from sorbus.engine.topics import Template, parse_template
 from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.graphql import BadGraphqlName
@@ -83,6 +84,11 @@ class Exposed:
     masked: frozenset[str]
 
     @property
+    def fetched(self) -> bool:
+        """Whether it has node ids: a single record can be fetched, and no field of its own bears the name."""
+        return "get" in self.section.actions and NODE_ID not in self.fields
+
+    @property
     def connected(self) -> bool:
         """Whether there are pages of it with cursors."""
         return "connection" in self.section.actions
@@ -127,6 +133,14 @@ class Surface:
 
     exposed: Mapping[str, Exposed]
     roots: tuple[Root, ...]
+
+    @property
+    def nodes(self) -> tuple[Exposed, ...]:
+        """What can be fetched by a node id; nothing where the schema has given the names away."""
+        taken = any(each.type == NODE for each in self.exposed.values())
+        if taken or any(each.name == "node" for each in self.roots):
+            return ()
+        return tuple(each for each in self.exposed.values() if each.fetched)
 
     def destination(self, relationship: RelationshipSpec) -> Exposed:
         """The exposed resource that a shown relationship leads to."""

@@ -100,6 +100,25 @@ class TestSchema:
         assert "Secret" not in text
         assert "tree(id: ID!): Tree" in text
 
+    def test_names_of_ones_own_come_before_node_ids(self) -> None:
+        class Tree(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            node_id: Attr[str] = attribute(public=True)
+            graphql = GraphQL("get")
+
+        class Bush(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            graphql = GraphQL("get")
+
+        class Node(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            graphql = GraphQL("get")
+
+        text = schema(Tree, Bush)
+        assert "type Bush implements Node" in text
+        assert "nodeId: String!" in text
+        assert "interface Node" not in schema(Node)
+
     def test_numbers_that_fit_are_ints(self) -> None:
         class Tree(Resource):
             id: Attr[UUID] = uuid_primary_key()
@@ -295,6 +314,8 @@ class TestDocuments:
             "{ notes { comments { a: id } comments { a: text } } }",
             "{ notes { figures { ... on Circle { a: radius } ... { ... on Circle { a: __typename } } } } }",
             "{ __schema { queryType { a: name a: kind } } }",
+            '{ node(nodeId: "x") { ... on Note { a: title a: slug } } }',
+            '{ node(nodeId: "x") { a: nodeId ... on Note { a: slug } } }',
             "query ($x: Boolean!) { notes { a: title @skip(if: $x) a: slug @include(if: $x) } }",
         ],
     )
