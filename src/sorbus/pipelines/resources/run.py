@@ -16,6 +16,7 @@ from sorbus.pipelines.resources.idempotency import is_repeated, note_asked
 from sorbus.pipelines.resources.stages import StageItem, StageRun
 from sorbus.pipelines.resources.starting import Starter
 from sorbus.pipelines.resources.states import OPEN_RUNS, OPEN_STAGES, RunState, StageState
+from sorbus.pipelines.resources.waiting import LimitWait
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
@@ -365,6 +366,12 @@ class Run(Resource):
         """
         await scope.get(Starter).give(scope, await cls.get(scope, run_id), stage, value)
 
+    @action.generic
+    @classmethod
+    async def waits(cls, scope: Scope, run_id: UUID) -> list[LimitWait]:
+        """The limits that stages of a run stand before, and how full each is; of other runs only their number."""
+        return await scope.get(Starter).waits(await cls.get(scope, run_id))
+
     @action.transition(RunState.FAILED, RunState.CANCELLED, to=RunState.PENDING)
     def retry(self, scope: Scope) -> None:
         """Go on at the first stage without a committed output."""
@@ -408,6 +415,7 @@ class Run(Resource):
         replay,
         fork,
         compare,
+        waits,
         raise_budget,
         cancel,
         pause,
