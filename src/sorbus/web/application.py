@@ -46,6 +46,7 @@ def web_pages(app: Sorbus, settings: HttpSettings) -> Sequence[BaseRoute]:
         ("/runs/{id}/stage", pages.stage),
         ("/runs/{id}/output", pages.output),
         ("/runs/{id}/content", pages.content),
+        ("/runs/{id}/input", pages.input),
         ("/runs/{id}/calls/{call_id}", pages.call),
         ("/runs/{id}/fork", starting.fork),
         ("/runs/{id}/replay", repeating.replay),

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from sorbus.http.application import HttpSettings
 from sorbus.http.callers import scope_of
 from sorbus.pipelines.resources.content import Content
+from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.stages import StageItem
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope
@@ -188,6 +189,12 @@ class Pages:
         scope = await self.scope(request)
         view = await self.reader.view(scope, key_in(request, "id", "Run"))
         return _text((await Content.get(scope, view.run.content_id)).text)
+
+    async def input(self, request: Request) -> Response:
+        """All that a run was started with besides its content, as JSON in lines."""
+        scope = await self.scope(request)
+        run = await Run.get(scope, key_in(request, "id", "Run"))
+        return _text(plain(run.input))
 
     async def call(self, request: Request) -> Response:
         """One call to a model."""
