@@ -31,6 +31,12 @@ from sorbus.pipelines import Pipeline, RunState, StageState, approval, for_each,
 
 
 @pytest.fixture
+def url(newest_url: str) -> str:
+    """What a browser shows does not depend on the server's version."""
+    return newest_url
+
+
+@pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     async with browsing() as found:
         yield found

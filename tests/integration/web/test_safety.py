@@ -119,6 +119,8 @@ async def test_a_change_that_another_site_asks_for_is_refused(url: str, headers:
             "/runs": {"act": "cancel", "run": str(run.id)},
             f"/runs/{run.id}/give": {"stage": "approve", "value.approved": "yes"},
             f"/runs/{run.id}/fork": {"stage": "first"},
+            f"/runs/{run.id}/replay": {},
+            f"/runs/{run.id}/budget": {"budget_usd": "1"},
             "/runs/new": {"pipeline": "asking", "text": "x"},
         }
         for path, form in forms.items():
@@ -149,13 +151,17 @@ async def test_everything_of_another_tenant_is_not_there(url: str) -> None:
     async with shaped(url, Doing({"one": giving(Word("secret"))}), asking(), two()) as app:
         run = await start(me(app), "a", pipeline="asking")
         async with client(app, x_tenant="other") as http:
-            for path in ("", "/live", "/stage?name=first", "/output?stage=first", "/content", "/fork"):
+            for path in (
+                "", "/live", "/stage?name=first", "/output?stage=first", "/content", "/input", "/fork", "/replay", "/budget",
+            ):  # fmt: skip
                 assert (await http.get(f"/runs/{run.id}{path}")).status_code == 404, path
             for path, form in (
                 ("cancel", {}),
                 ("retry", {}),
                 ("give", {"stage": "approve", "value.approved": "yes"}),
                 ("fork", {"stage": "first"}),
+                ("replay", {}),
+                ("budget", {"budget_usd": "1"}),
             ):
                 assert (await http.post(f"/runs/{run.id}/{path}", data=form)).status_code == 404, path
         async with client(app, x_actor="") as nobody:
