@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from tests.integration.pipelines.helpers import ingest, start
@@ -48,6 +49,11 @@ async def test_nothing_hostile_becomes_markup_on_any_page(url: str) -> None:
             f"/runs/{run.id}",
             f"/runs/{run.id}/stage?name=one",
             f"/runs/{run.id}/fork",
+            f"/runs/{run.id}/replay",
+            f"/runs/{run.id}/budget",
+            f"/runs?of={run.id}&stage={quote(EVIL)}",
+            f"/runs?inner={quote(EVIL)}",
+            f"/runs?of={quote(EVIL)}",
             "/runs/new",
             "/pipelines",
             f"/runs?pipeline={EVIL}",
