@@ -11,8 +11,8 @@ from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
+from sorbus.data_layers.group_commit import GroupCommit
 from sorbus.data_layers.postgres.faults import translate_limited
-from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json, storable
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.llm.budgets.keeper import BudgetKeeper

@@ -147,6 +147,7 @@ SAMPLES: Mapping[str, Any] = {
     "resource": "Run",
     "returned": 3,
     "returns": "Invoice",
+    "point": "after_write",
     "payer_id": UUID("0193a0c4-6a0f-7c6e-9a39-1f4f7c1d2e40"),
     "run_id": UUID("0193a0c4-6a0f-7c6e-9a39-1f4f7c1d2e3b"),
     "schema": "public",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -165,7 +166,7 @@ class Run(Resource):
     stage_count = agg.count(stages)
     duration = calculate(finished_at - started_at)
 
-    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again], grouped=True)
     def start(
         self,
         scope: Scope,
@@ -194,7 +195,7 @@ class Run(Resource):
             reuse=bool(reuse),
         )
 
-    @action.create
+    @action.create(grouped=True)
     def nest(
         self,
         scope: Scope,
@@ -205,6 +206,7 @@ class Run(Resource):
         content_id: UUID,
         pipeline: str,
         pipeline_version: Arg[int],
+        definition_id: UUID | None = None,
         model: str | None = None,
         input: Json | None = None,
         reuse: bool | None = None,
@@ -282,16 +284,8 @@ class Run(Resource):
     @fork.after_write
     async def _enqueue_fork(self, scope: Scope) -> None:
         if not is_repeated(self):
-            await scope.get(Starter).enqueue(self)
+            await Run._begin([self], [scope])
             await scope.get(Starter).copy_stages(self)
-
-    @start.after_write
-    @start_from.after_write
-    @replay.after_write
-    @fork.after_write
-    async def _allot(self, scope: Scope) -> None:
-        if not is_repeated(self) and (self.budget_usd is not None or self.budget_tokens is not None):
-            await scope.get(Accounts).allot(self.id, self.tenant, self.budget_usd, self.budget_tokens)
 
     @action.update
     def raise_budget(
@@ -315,13 +309,19 @@ class Run(Resource):
         one, other = [await cls.get(scope, each, load=[cls.stages]) for each in (left, right)]
         return compared(*({stage.name: stage for stage in run.stages} for run in (one, other)))
 
-    @start.after_write
-    @start_from.after_write
-    @nest.after_write
-    @replay.after_write
-    async def _enqueue(self, scope: Scope) -> None:
-        if not is_repeated(self):
-            await scope.get(Starter).enqueue(self)
+    @start.after_writes
+    @start_from.after_writes
+    @nest.after_writes
+    @replay.after_writes
+    @staticmethod
+    async def _begin(runs: Sequence[Run], scopes: Sequence[Scope]) -> None:
+        new = [each for each in runs if not is_repeated(each)]
+        if new:
+            await scopes[0].get(Starter).enqueue(new)
+        for each in new:
+            if each.budget_usd is not None or each.budget_tokens is not None:
+                accounts = scopes[0].get(Accounts)
+                await accounts.allot(each.id, each.tenant, each.budget_usd, each.budget_tokens)
 
     @action.transition(*OPEN_RUNS, to=RunState.CANCELLED)
     def cancel(self, scope: Scope) -> None:
@@ -380,7 +380,7 @@ class Run(Resource):
 
     @retry.after_write
     async def _enqueue_again(self, scope: Scope) -> None:
-        await scope.get(Starter).enqueue(self)
+        await scope.get(Starter).enqueue_again(self)
         left = StageRun.query(scope).where(StageRun.run_id == self.id, StageRun.state != StageState.DONE)
         open_stages = {each.name for each in await left.all()}
         for each in await self._inner(scope, RunState.FAILED, RunState.CANCELLED):
