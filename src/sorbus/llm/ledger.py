@@ -210,9 +210,7 @@ class Booking:
     async def write(self, outcome: Outcome) -> CallRecord:
         """Record how the call went."""
         self._written = True
-        return await self._ledger.write(
-            self.call, self.request, self._origin, outcome, asked=self.asked
-        )
+        return await self._ledger.write(self.call, self.request, self._origin, outcome, asked=self.asked)
 
 
 def error_code(error: BaseException | None) -> str | None:

@@ -170,7 +170,9 @@ async def parents(scope: Scope, run: Run) -> list[Parent]:
 async def _has_siblings(scope: Scope, run: Run) -> bool:
     if run.parent_index:
         return True
-    beside = (Run.parent_id == run.parent_id) & (Run.parent_stage == run.parent_stage) & (Run.parent_index > 0)
+    beside = (
+        (Run.parent_id == run.parent_id) & (Run.parent_stage == run.parent_stage) & (Run.parent_index > 0)
+    )
     return await Run.query(scope).where(beside).exists()
 
 

@@ -100,10 +100,10 @@ def shape_of(name: str, data: Mapping[str, Any] | None) -> Shape:
         return Shape(kind="loop", note=f"at most {rounds} rounds", action=action)
     if data.get("nested") is not None:
         inner = cast("Mapping[str, Any]", data["nested"])
-        many = "limit" in inner
-        return Shape(
-            kind="nested", note=f"{'runs' if many else 'a run'} of {inner.get('pipeline')}", many=many
-        )
+        # Data of pipelines in code say how many at once, those of users say over what.
+        many = "limit" in inner or inner.get("over") is not None
+        what = inner.get("pipeline") or "a definition"
+        return Shape(kind="nested", note=f"{'runs' if many else 'a run'} of {what}", many=many)
     return Shape(kind="step", note=action, action=action)
 
 

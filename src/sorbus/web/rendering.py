@@ -67,7 +67,18 @@ class Renderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        filters = ("moment", "iso", "lasting", "number", "money", "size", "pretty", "plain", "short", "seconds")
+        filters = (
+            "moment",
+            "iso",
+            "lasting",
+            "number",
+            "money",
+            "size",
+            "pretty",
+            "plain",
+            "short",
+            "seconds",
+        )
         self._environment.filters.update({each: getattr(formatting, each) for each in filters})
         known: dict[str, Any] = {
             "application": name,

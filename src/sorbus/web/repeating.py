@@ -107,7 +107,9 @@ class Repeating:
         again = form.get("then") == "retry"
         given = {"budget_usd": dollars(form), "budget_tokens": tokens(form)}
         # What was left as it stood is not given: somebody else may have changed it in the meantime.
-        changed = {name: value for name, value in given.items() if word(form, name) != word(form, f"was.{name}")}
+        changed = {
+            name: value for name, value in given.items() if word(form, name) != word(form, f"was.{name}")
+        }
         try:
             async with self.pages.app.transaction():
                 raised: Run = await run.raise_budget(scope, **changed) if changed else run

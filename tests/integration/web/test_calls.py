@@ -36,7 +36,9 @@ class Reading(Resource):
         at = scope.get(StageContext)
         models = scope.get(ModelClient)
         whose: dict[str, Any] = {"stage": at.stage, "run": at.run_id}
-        await models.generate_object(content.text, returns=Order, system=f"Be brief. {EVIL}", max_tokens=77, **whose)
+        await models.generate_object(
+            content.text, returns=Order, system=f"Be brief. {EVIL}", max_tokens=77, **whose
+        )
         talk = [Message("user", "\nHello\x00"), Message("assistant", "Yes?"), Message("user", content.text)]
         await models.generate_text(talk, **whose)
         await models.embed([content.text, "another"], **whose)

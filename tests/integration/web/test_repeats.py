@@ -41,7 +41,10 @@ async def test_what_was_taken_over_says_from_which_run(url: str) -> None:
         head = text_of(await good(http, f"/runs/{second.id}"), HEAD)[0]
         assert "Reused2 items" in head
         assert "Keymail-4711" in head
-        assert "2 reused" in text_of(await good(http, f"/runs/{second.id}"), "//details[@id='stage-1']/summary")[0]
+        assert (
+            "2 reused"
+            in text_of(await good(http, f"/runs/{second.id}"), "//details[@id='stage-1']/summary")[0]
+        )
         items = await good(http, f"/runs/{second.id}/stage", name="each")
         whence = read(items).xpath("//table[@class='items']//tbody/tr//*[contains(@class, 'reused')]/a/@href")
         assert whence == [f"/runs/{first.id}"] * 2
@@ -100,3 +103,21 @@ async def test_a_replay_that_would_pay_for_everything_is_not_offered_and_refused
         wrong = await http.post(f"/runs/{run.id}/replay", data={"budget_tokens": "many"})
         assert text_of(wrong, "//*[@id='budget_tokens-error']") != []
         assert await Run.query(me(app)).count() == 1
+
+
+async def test_a_replay_is_started_with_what_the_run_was_started_with(url: str) -> None:
+    part = Pipeline("part", input=str, fingerprints=True, stages=[stage(Shapes.shout, attempts=1)])
+    doing = Doing()
+    async with pages(url, doing, part) as (app, http):
+        content = await ingest(me(app), "a", text="x")
+        run = await Run.start(me(app), content_id=content.id, pipeline="part", input="hello")
+        await over(me(app), run)
+        made = await http.post(f"/runs/{run.id}/replay", data={})
+        assert made.status_code == 303
+        replay = await over(me(app), await Run.query(me(app)).where(Run.replay_of == run.id).one())
+        assert (replay.input, replay.error) == ("hello", None)
+        assert doing.times("shout") == 1
+        assert (
+            '"hello"'
+            in text_of(await good(http, made.headers["location"]), "//section[@aria-labelledby='h-input']")[0]
+        )

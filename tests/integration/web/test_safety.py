@@ -158,7 +158,8 @@ async def test_everything_of_another_tenant_is_not_there(url: str) -> None:
         run = await start(me(app), "a", pipeline="asking")
         async with client(app, x_tenant="other") as http:
             for path in (
-                "", "/live", "/stage?name=first", "/output?stage=first", "/content", "/input", "/fork", "/replay", "/budget",
+                "", "/live", "/stage?name=first", "/output?stage=first", "/content", "/input", "/fork", "/replay",
+                "/budget",
             ):  # fmt: skip
                 assert (await http.get(f"/runs/{run.id}{path}")).status_code == 404, path
             for path, form in (

@@ -46,12 +46,19 @@ async def test_a_used_up_budget_is_raised_and_the_run_goes_on(url: str) -> None:
         form = await good(http, to)
         assert read(form).xpath("//input[@id='budget_usd']/@value") == ["138"]
         assert text_of(form, "//form//button") == ["Set and retry", "Set"]
-        sent = {"budget_usd": str(3 * COST), "was.budget_usd": "138", "budget_tokens": "", "was.budget_tokens": ""}
+        sent = {
+            "budget_usd": str(3 * COST),
+            "was.budget_usd": "138",
+            "budget_tokens": "",
+            "was.budget_tokens": "",
+        }
         raised = await http.post(to, data={**sent, "then": "retry"})
         assert (raised.status_code, raised.headers["location"]) == (
             303, f"/runs/{run.id}?did=budget-and-retry.1.0",
         )  # fmt: skip
-        assert "given another budget and taken up again" in (await good(http, raised.headers["location"])).text
+        assert (
+            "given another budget and taken up again" in (await good(http, raised.headers["location"])).text
+        )
         assert (await over(me(app), run)).state is RunState.COMPLETED
         assert [each.body["messages"][-1]["content"] for each in server.seen] == ["aa", "bb", "zz"]
 
@@ -93,7 +100,11 @@ WRONG = ["-1", "abc", "NaN", "1e999999", "Infinity", "1,5", "\x00", "<b>"]
 
 @pytest.mark.parametrize("field", ["budget_usd", "budget_tokens"])
 async def test_what_is_no_amount_is_refused_at_its_field_and_nothing_changes(url: str, field: str) -> None:
-    async with ModelServer(default=FULL) as server, spending(url, server, run_jobs=False) as app, client(app) as http:
+    async with (
+        ModelServer(default=FULL) as server,
+        spending(url, server, run_jobs=False) as app,
+        client(app) as http,
+    ):
         content = await ingest(me(app), "a", text="aa")
         run = await Run.start(me(app), content_id=content.id, pipeline="spend", budget_usd=Decimal(5))
         for wrong in WRONG:
@@ -115,7 +126,11 @@ async def test_what_is_no_amount_is_refused_at_its_field_and_nothing_changes(url
 
 
 async def test_a_limit_that_was_not_touched_stays_as_somebody_else_has_made_it(url: str) -> None:
-    async with ModelServer(default=FULL) as server, spending(url, server, run_jobs=False) as app, client(app) as http:
+    async with (
+        ModelServer(default=FULL) as server,
+        spending(url, server, run_jobs=False) as app,
+        client(app) as http,
+    ):
         content = await ingest(me(app), "a", text="aa")
         run = await Run.start(me(app), content_id=content.id, pipeline="spend", budget_usd=Decimal(5))
         await run.raise_budget(me(app), budget_usd=Decimal(50))
@@ -123,17 +138,33 @@ async def test_a_limit_that_was_not_touched_stays_as_somebody_else_has_made_it(u
         assert (await http.post(f"/runs/{run.id}/budget", data=form)).status_code == 303
         same = await Run.get(me(app), run.id)
         assert (same.budget_usd, same.budget_tokens) == (50, 100)
-        lifted = {"budget_usd": "", "was.budget_usd": "50", "budget_tokens": "100", "was.budget_tokens": "100"}
+        lifted = {
+            "budget_usd": "",
+            "was.budget_usd": "50",
+            "budget_tokens": "100",
+            "was.budget_tokens": "100",
+        }
         assert (await http.post(f"/runs/{run.id}/budget", data=lifted)).status_code == 303
         same = await Run.get(me(app), run.id)
         assert (same.budget_usd, same.budget_tokens) == (None, 100)
 
 
 async def test_a_form_that_is_sent_twice_starts_one_run(url: str) -> None:
-    async with ModelServer(default=FULL) as server, spending(url, server, run_jobs=False) as app, client(app) as http:
+    async with (
+        ModelServer(default=FULL) as server,
+        spending(url, server, run_jobs=False) as app,
+        client(app) as http,
+    ):
         page = await good(http, "/runs/new")
         (key,) = read(page).xpath("//input[@name='key']/@value")
-        form = {"pipeline": "spend", "text": "aa", "budget_usd": "$2.50", "budget_tokens": "900", "reuse": "yes", "key": key}
+        form = {
+            "pipeline": "spend",
+            "text": "aa",
+            "budget_usd": "$2.50",
+            "budget_tokens": "900",
+            "reuse": "yes",
+            "key": key,
+        }
         first = await http.post("/runs/new", data=form)
         second = await http.post("/runs/new", data=form)
         assert first.status_code == second.status_code == 303

@@ -43,10 +43,17 @@ async def test_a_stage_says_which_limit_it_stands_before_and_how_full_that_is(ur
             "work (2 items) stands before the limit few, 100 % of tenant local: 2 of 2 under way; 3 wait, "
         )
         assert "few, 100 %" in text_of(answer, "//details[@id='stage-1']/summary")[0]
-        (other,) = text_of(await good(http, f"/runs/{second.id}"), "//*[@id='run-notice']//p[@class='stands']")
+        (other,) = text_of(
+            await good(http, f"/runs/{second.id}"), "//*[@id='run-notice']//p[@class='stands']"
+        )
         assert other.startswith("work stands before the limit few, 100 % of tenant local: 2 of 2 under way")
         (wait,) = await Run.waits(me(app), run_id=first.id)
-        assert (wait.stage, wait.limit, wait.apart, wait.places) == ("work", "few, 100 %", {"tenant": "local"}, 2)
+        assert (wait.stage, wait.limit, wait.apart, wait.places) == (
+            "work",
+            "few, 100 %",
+            {"tenant": "local"},
+            2,
+        )
         assert (wait.held, wait.waiting, wait.at_once, wait.rate, wait.opens_at) == (2, 3, 2, None, None)
         async with Reader(served(app), f"/runs/{first.id}/live") as reader:
             await reader.until("stands before")
@@ -64,7 +71,9 @@ async def test_a_rate_says_when_the_next_one_may_start(url: str, conn: Any) -> N
         await over(me(app), await start(me(app), "a", pipeline="one"))
         held_up = await start(me(app), "b", pipeline="one")
         await waiting(conn, 1)
-        (told,) = text_of(await good(http, f"/runs/{held_up.id}"), "//*[@id='run-notice']//p[@class='stands']")
+        (told,) = text_of(
+            await good(http, f"/runs/{held_up.id}"), "//*[@id='run-notice']//p[@class='stands']"
+        )
         assert "before the limit slow: 1 in 1 h, the next at " in told
         assert "; 1 waits, here since " in told
         (wait,) = await Run.waits(me(app), run_id=held_up.id)

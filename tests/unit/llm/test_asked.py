@@ -47,7 +47,7 @@ def test_the_longest_message_is_cut_in_its_middle_and_the_short_ones_stay() -> N
 def test_of_very_many_messages_those_in_the_middle_are_left_out() -> None:
     found = kept(asked(*(f"{number:04}" for number in range(1000))), limit=2560)
     assert found is not None
-    texts = [each.get("content", each["left_out"] if "left_out" in each else "") for each in found["messages"]]
+    texts = [each.get("content", each.get("left_out", "")) for each in found["messages"]]
     assert texts == [*(f"{n:04}" for n in range(5)), 990, *(f"{n:04}" for n in range(995, 1000))]
 
 
@@ -67,7 +67,8 @@ def test_it_is_never_much_larger_than_allowed_and_says_what_is_missing(texts: li
     found = kept(asked(*texts), limit=limit)
     assert found is not None
     size = sum(
-        len(each.get("content", "").encode()) + len(each.get("end", "").encode()) for each in found["messages"]
+        len(each.get("content", "").encode()) + len(each.get("end", "").encode())
+        for each in found["messages"]
     )
     assert size <= max(limit, 0)
     told = sum(each["left_out"] if "role" not in each else 1 for each in found["messages"])

@@ -257,6 +257,9 @@ class Run(Resource):
             await _check_reusable(scope, other)
             self.content_id, self.model = other.content_id, model or other.model
             self.pipeline, self.version, self.definition_id = await _as_it_is_now(scope, other, definition_id)
+            if self.definition_id is None:
+                # By a type that may be another one by now.
+                self.input = scope.get(Starter).check_input(self.pipeline, self.version, other.input)
 
     @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
     async def fork(
