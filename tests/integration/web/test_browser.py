@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 from tests.integration.pipelines.helpers import row, start
 from tests.integration.pipelines.shapes import (
@@ -23,7 +22,7 @@ from tests.integration.pipelines.shapes import (
     shaped,
     stage_is,
 )
-from tests.integration.web.chromium import browsing, context, opened
+from tests.integration.web.chromium import are_sound, browsing, context, opened
 from tests.integration.web.pages import served
 
 from sorbus.http import serving
@@ -220,20 +219,4 @@ async def test_no_page_breaks_a_rule_of_accessibility(url: str, browser: Browser
             "/runs", f"/runs/{asked.id}", f"/runs/{failed.id}", f"/runs/{asked.id}/stage?name=each",
             f"/runs/{asked.id}/fork", "/runs/new", "/pipelines", "/runs/none",
         )  # fmt: skip
-        for scheme, width in (("light", 1280), ("dark", 390)):
-            view = {"width": width, "height": 900}
-            async with context(browser, color_scheme=scheme, viewport=view) as tabs:
-                for path in paths:
-                    page, wrong = await opened(tabs, base + path)
-                    await page.evaluate(
-                        "document.querySelectorAll('details').forEach(each => each.open = true)"
-                    )
-                    found = await Axe().run(page)
-                    broken = [
-                        (each["id"], each["nodes"][0]["html"][:200]) for each in found.response["violations"]
-                    ]
-                    assert broken == [], (path, scheme)
-                    assert wrong == [], path
-                    over_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-                    assert not await page.evaluate(over_wide), (path, width)
-                    await page.close()
+        await are_sound(browser, base, paths)
