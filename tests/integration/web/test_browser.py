@@ -73,7 +73,7 @@ async def test_a_run_gets_on_before_the_eyes_and_is_approved_without_loading_the
         page, wrong = await opened(tabs, f"{base}/runs/{run.id}")
         await mark(page)
         await page.wait_for_selector("#live[data-state=on]")
-        await page.wait_for_selector("g.node.s-ready text.name:text-is('split')")
+        await page.wait_for_selector("g.node.s-running text.name:text-is('split')")
         gate.opened.set()
         await page.wait_for_selector("g.node.s-done text.name:text-is('split')")
         await page.wait_for_selector("g.node.s-running text.name:text-is('left')")
