@@ -191,21 +191,14 @@ class RunReader:
         found = await origins(scope, run.stages)
         counts |= within.counts
         stages = [
-            replace(
-                _stage(run, row, plan, items=items, counts=counts, calls=calls, kinds=kinds),
-                cells=[each for each in within.cells if each.parent_stage == row.name],
-                lines=[each for each in within.lines if each.parent_stage == row.name],
-                waits=[each for each in waits if each.stage == row.name],
-                origin=None if row.reused_from is None else found[row.reused_from],
-            )
-            for row in run.stages
+            _stage(run, row, plan, items=items, counts=counts, calls=calls, kinds=kinds) for row in run.stages
         ]
         outermost = run.payer_id is None and bool(within.cells)
         return RunView(
             run=run,
             plan=plan,
             chart=chart_of(plan, [row.name for row in run.stages]),
-            stages=stages,
+            stages=[_with_around(each, within, waits, found) for each in stages],
             calls=calls,
             missing=not known,
             known=bool(plan.stages),
@@ -323,6 +316,20 @@ def _stage(
         calls=sum(each.stage == row.name for each in calls),
         awaits=waits,
         fields=fields_of(kinds[row.name]) if row.name in kinds else (),
+    )
+
+
+def _with_around(
+    stage: StageView, within: Inside, waits: Sequence[LimitWait], found: Mapping[UUID, Origin]
+) -> StageView:
+    """A stage with the runs inside it, the limits that it stands before, and where its output is from."""
+    name, source = stage.row.name, stage.row.reused_from
+    return replace(
+        stage,
+        cells=[each for each in within.cells if each.parent_stage == name],
+        lines=[each for each in within.lines if each.parent_stage == name],
+        waits=[each for each in waits if each.stage == name],
+        origin=None if source is None else found[source],
     )
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx2 as httpx
 from tests.integration.pipelines.helpers import start, until
 from tests.integration.pipelines.shapes import SOON, Doing, Gate, Shapes, me, over, shaped
 from tests.integration.web.pages import Reader, client, good, pages, served, text_of
 
+from sorbus.apis.json_api import json_api
+from sorbus.http import http_app
 from sorbus.pipelines import Pipeline, Rate, Run, for_each, limit, stage
 
 MAPPED = Pipeline(
@@ -96,3 +99,24 @@ async def test_nobody_learns_what_runs_of_others_wait_for(url: str, conn: Any) -
             assert (await others.get(f"/runs/{mine.id}")).status_code == 404
         gate.opened.set()
         await over(me(app), mine)
+
+
+async def test_the_same_is_told_over_http(url: str, conn: Any) -> None:
+    gate = Gate()
+    limits = [limit("one", at_once=1, on=Shapes.step)]
+    async with shaped(url, Doing({"work": gate}), ONE, limits=limits) as app:
+        first = await start(me(app), "a", pipeline="one")
+        await gate.came.wait()
+        second = await start(me(app), "b", pipeline="one")
+        await waiting(conn, 1)
+        site = httpx.ASGITransport(app=http_app(app, interfaces=[json_api], scope_from=lambda _: me(app)))
+        kind = "application/vnd.api+json"
+        async with httpx.AsyncClient(transport=site, base_url="http://testserver") as http:
+            asked = {"data": {"type": "runs", "attributes": {"run_id": str(second.id)}}}
+            answer = await http.post("/api/runs/waits", json=asked, headers={"content-type": kind})
+        assert answer.status_code == 200, answer.text
+        (wait,) = answer.json()["meta"]["result"]
+        assert (wait["stage"], wait["limit"], wait["held"], wait["waiting"]) == ("work", "one", 1, 1)
+        gate.opened.set()
+        await over(me(app), first)
+        await over(me(app), second)
