@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from tests.integration.graphql.client import Client
 from tests.integration.graphql.office import SECRET, Actor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NOBODY = "01a1fd0a-174d-721b-9583-a0289a8af260"
+"""The key of nothing."""
 
 ERRORS = "errors { code message path hint title }"
 
@@ -109,7 +111,7 @@ class TestChange:
         (error,) = data["editNote"]["errors"]
         assert (error["code"], error["path"]) == ("rejected", ["input", "title"])
 
-    @pytest.mark.parametrize("key", [str(uuid4()), "garbage"])
+    @pytest.mark.parametrize("key", [NOBODY, "garbage"])
     async def test_what_is_not_there_is_told(self, api: Client, key: str) -> None:
         data = await api.data("mutation ($id: ID!) { publishNote(id: $id) { " + ERRORS + " } }", id=key)
         assert data["publishNote"]["errors"][0]["code"] == "not-found"
