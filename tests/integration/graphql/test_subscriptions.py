@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -14,7 +14,9 @@ from tests.integration.graphql.client import Client
 from tests.integration.graphql.conftest import Served
 from tests.integration.graphql.office import Actor, actor_from_header
 
+from sorbus import Sorbus
 from sorbus.apis.graphql import GraphqlInterface, Limits, streams
+from sorbus.apis.graphql.sharing import Shares, Told
 from sorbus.http import http_app, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -233,6 +235,77 @@ class TestResuming:
                     headers={**headers, "last-event-id": garbage.encode().decode("latin-1")},
                 )
             assert '"notes":[]' in answer.text
+
+
+class TestSharing:
+    @asynccontextmanager
+    async def server(self, served: Served) -> AsyncIterator[str]:
+        """Where everybody of an organisation who is no admin sees the same."""
+        interface = GraphqlInterface(share=lambda scope: None if scope.actor.admin else "member")
+        asgi = http_app(served.app, interfaces=[interface], scope_from=actor_from_header(served.app))
+        async with serving(asgi) as url:
+            yield url
+
+    async def test_an_event_is_read_once_for_all_who_may_see_the_same(
+        self, session: Any, served: Served, ada: Actor, bob: Actor, app: Sorbus
+    ) -> None:
+        author, reads = Client(session, served.url, ada), 0
+        note = await author.write("a", "A")
+        run = app.engine.reader.run
+
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            nonlocal reads
+            reads += 1
+            return await run(*args, **kwargs)
+
+        async with self.server(served) as url, AsyncExitStack() as stack:
+            one = [
+                await stack.enter_async_context(listening(Client(session, url, Actor.new(bob.org_id)), ALL))
+                for _ in range(5)
+            ]
+            admin = Actor.new(bob.org_id, admin=True)
+            other = await stack.enter_async_context(listening(Client(session, url, admin), ALL))
+            stranger = await stack.enter_async_context(listening(Client(session, url, Actor.new()), ALL))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(app.engine.reader, "run", counted)
+                await author.data(PUBLISH, id=note["id"])
+                told = [(await each.next())["notesChanged"]["record"] for each in (*one, other)]
+            assert told == [{"title": "A", "commentCount": 0, "wage": None}] * 6
+            # Two for the five, two for the admin; what the mutation itself reads is no more than one.
+            assert reads <= 5
+            assert await stranger.silent()
+
+    async def test_the_last_reader_closes_what_was_shared(self) -> None:
+        closed = asyncio.Event()
+
+        async def source() -> AsyncGenerator[Told]:
+            try:
+                for number in range(10_000):
+                    yield Told(document={"data": number})
+                    await asyncio.sleep(0)
+                await asyncio.Event().wait()
+            finally:
+                closed.set()
+
+        shares = Shares()
+
+        def read() -> AsyncGenerator[Told]:
+            return shares.read("k", source, most=4, lagged=lambda count: Told(document={"lost": count}))
+
+        quick, slow = read(), read()
+        assert (await anext(quick)).document == {"data": 0}
+        first = await anext(slow)
+        await asyncio.sleep(0.2)
+        seen = [first.document]
+        while "lost" not in seen[-1]:
+            seen.append((await anext(slow)).document)
+        assert seen[-1]["lost"] > 100
+        await quick.aclose()
+        assert not closed.is_set()
+        assert list(shares.open) == ["k"]
+        await slow.aclose()
+        assert closed.is_set()
+        assert shares.open == {}
 
 
 class TestEnds:

@@ -27,7 +27,7 @@ from sorbus.apis.graphql.requests import (
 )
 from sorbus.apis.graphql.schema import schema_of
 from sorbus.apis.graphql.streams import Streams
-from sorbus.apis.graphql.subscriptions import Subscriber
+from sorbus.apis.graphql.subscriptions import ShareKey, Subscriber
 from sorbus.apis.graphql.surface import section_of, surface_of
 from sorbus.errors.base import SorbusError
 from sorbus.errors.http import MethodNotAllowed
@@ -48,10 +48,12 @@ _VARY: tuple[Header, ...] = ((b"vary", b"accept"), (b"cache-control", b"no-store
 class GraphqlApplication:
     """Serves one schema."""
 
-    def __init__(self, app: Sorbus, answerer: Answerer, settings: HttpSettings) -> None:
+    def __init__(
+        self, app: Sorbus, answerer: Answerer, settings: HttpSettings, *, share: ShareKey | None = None
+    ) -> None:
         self.answerer = answerer
         self.settings = settings
-        self.subscriber = Subscriber(app, answerer)
+        self.subscriber = Subscriber(app, answerer, share=share)
         limits = answerer.limits
         self.streams = Streams(settings.closing, most=limits.streams, seconds=limits.stream_seconds)
 
@@ -157,6 +159,9 @@ class GraphqlInterface:
         limits: the most that one request may ask.
         allowed: the only documents that are answered, as texts; None means any.
         persisted: whether clients may register documents and then send their hash alone.
+        share: tells which subscribers may see the same, so that an event is read once for all of them: the same value
+            for those who may, None for who shares with nobody. It stands for everything of the actor that policies
+            ask for.
     """
 
     def __init__(
@@ -166,7 +171,9 @@ class GraphqlInterface:
         limits: Limits | None = None,
         allowed: Iterable[str] | None = None,
         persisted: bool = True,
+        share: ShareKey | None = None,
     ) -> None:
+        self.share = share
         self.introspection = introspection
         self.limits = limits or Limits()
         self.allowed = None if allowed is None else tuple(allowed)
@@ -186,7 +193,9 @@ class GraphqlInterface:
             allowed=self.allowed,
             persisted=self.persisted,
         )
-        serving = GraphqlApplication(app, Answerer(schema, documents, self.limits), settings)
+        serving = GraphqlApplication(
+            app, Answerer(schema, documents, self.limits), settings, share=self.share
+        )
         routes: list[BaseRoute] = [Route(PATH, serving)]
         if self.introspection:
             routes.append(_description(schema))

@@ -62,7 +62,7 @@ class TopField:
     introspection: DocumentNode | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Operation:
     """A compiled operation.
 

@@ -9,8 +9,7 @@ from time import monotonic
 
 from starlette.types import Receive, Send
 
-from sorbus.apis.graphql.answering import to_json
-from sorbus.apis.graphql.subscriptions import Told
+from sorbus.apis.graphql.sharing import Told
 from sorbus.errors.graphql import TooManyStreams
 from sorbus.http.closing import Closing
 
@@ -123,7 +122,7 @@ class Streams:
 
 def _next(told: Told) -> bytes:
     mark = b"" if told.position is None else b"id: %d\n" % told.position
-    return b"event: next\n" + mark + b"data: " + to_json(told.document) + b"\n\n"
+    return b"event: next\n" + mark + b"data: " + told.body + b"\n\n"
 
 
 async def _gone(receive: Receive, stop: asyncio.Event) -> None:

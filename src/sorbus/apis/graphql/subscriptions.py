@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
-from sorbus.apis.graphql.answering import Answerer, Prepared, Response, refused
+from sorbus.apis.graphql.answering import Answerer, Prepared, Response, refused, to_json
 from sorbus.apis.graphql.compiling import TYPE_NAME
 from sorbus.apis.graphql.faults import of_field
 from sorbus.apis.graphql.operations import Runner, TopField
 from sorbus.apis.graphql.requests import Asked
+from sorbus.apis.graphql.sharing import Shares, Told
 from sorbus.apis.graphql.surface import Root
 from sorbus.engine.notifications import Lagged, Notification
 from sorbus.engine.topics import topic
@@ -19,7 +19,10 @@ from sorbus.errors.base import Forbidden
 from sorbus.errors.graphql import MalformedGraphqlRequest
 from sorbus.errors.inputs import InvalidInput
 from sorbus.resource.application import Sorbus
-from sorbus.scope import Scope
+from sorbus.scope import Scope, tenant_key
+
+ShareKey = Callable[[Scope], Hashable | None]
+"""What a caller sees like others: the same value for those who may see the same."""
 
 KINDS: Mapping[str, str] = {"create": "CREATED", "update": "UPDATED", "destroy": "GONE"}
 """What subscribers are told of each kind of write; what is out of sight now is gone, too."""
@@ -28,24 +31,19 @@ BACKLOG = 256
 """Events that wait for a slow reader; when more come they are dropped, and it is told how many."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """One response of a stream.
+class Subscriber:
+    """Answers operations as streams: subscriptions with every event, all others with one response.
 
-    Attributes:
-        position: where a later stream may go on, of a durable topic.
+    Args:
+        share: tells which callers may see the same: those for whom it gives the same value, in one tenant. None is a
+            caller who shares with nobody.
     """
 
-    document: dict[str, Any]
-    position: int | None = None
-
-
-class Subscriber:
-    """Answers operations as streams: subscriptions with every event, all others with one response."""
-
-    def __init__(self, app: Sorbus, answerer: Answerer) -> None:
+    def __init__(self, app: Sorbus, answerer: Answerer, *, share: ShareKey | None = None) -> None:
         self.app = app
         self.answerer = answerer
+        self.share = share
+        self.shares = Shares()
 
     async def answers(
         self, asked: Asked, scope: Scope, *, after: int | None, where: str
@@ -57,6 +55,7 @@ class Subscriber:
         """
         try:
             prepared = self.answerer.prepare(asked, streams=True)
+            alike = self.share(scope) if self.share is not None and after is None else None
         except Exception as error:  # the boundary: everything becomes an error object
             yield Told(document=refused(error, where=where).document)
             return
@@ -64,12 +63,31 @@ class Subscriber:
             response: Response = await self.answerer.run(prepared, scope, where=where)
             yield Told(document=response.document)
             return
+
+        def source() -> AsyncGenerator[Told]:
+            return self._guarded(prepared, scope, after, where=where)
+
+        if alike is None:
+            found = source()
+        else:
+            # The operation is part of the key by itself, so that its place in memory is not given to another one.
+            key = (alike, tenant_key(scope.tenant), prepared.operation, to_json(asked.variables))
+            (field,) = prepared.operation.fields
+            found = self.shares.read(key, source, most=BACKLOG, lagged=lambda count: _lagged(field, count))
+        async with aclosing(found) as told:
+            async for each in told:
+                yield each
+
+    async def _guarded(
+        self, prepared: Prepared, scope: Scope, after: int | None, *, where: str
+    ) -> AsyncGenerator[Told]:
+        """The events of a subscription, the last of which may tell why there are no more."""
         (field,) = prepared.operation.fields
         try:
             async with aclosing(self._events(field, prepared, scope, after)) as events:
                 async for each in events:
                     yield each
-        except Exception as error:  # the same
+        except Exception as error:  # the boundary: everything becomes an error object
             yield Told(document={"errors": of_field(error, field.root, [field.key], where=where)})
 
     async def _events(
@@ -125,8 +143,9 @@ async def _shown(
 ) -> dict[str, Any] | None:
     """What a subscriber is told of an event; None when that is nothing."""
     record: Any = None
+    values = {"kind": "LAGGED", "action": None, "id": None, "lost": None}
     if isinstance(event, Lagged):
-        values = {"kind": "LAGGED", "action": None, "id": None, "lost": event.count}
+        values["lost"] = event.count
     else:
         spec = root.exposed.spec
         if event.resource != spec.name:
@@ -144,6 +163,11 @@ async def _shown(
                 record = None
             if record is None:
                 return None
+    return _event(field, values, record)
+
+
+def _event(field: TopField, values: Mapping[str, Any], record: Any) -> dict[str, Any]:
+    """An event as it is asked for."""
     shown: dict[str, Any] = {}
     for key, name, encode in field.payload:
         if name == TYPE_NAME:
@@ -153,3 +177,8 @@ async def _shown(
         else:
             shown[key] = values[name]
     return shown
+
+
+def _lagged(field: TopField, count: int) -> Told:
+    values = {"kind": "LAGGED", "action": None, "id": None, "lost": count}
+    return Told(document={"data": {field.key: _event(field, values, None)}})
