@@ -16,6 +16,9 @@ from sorbus.errors.http import AddressInUse
 from sorbus.http.closing import Closing
 
 _POLL = 0.02
+_BACKLOG = 1_024
+_AT_ONCE = 8_192
+"""Requests that are under way at once. Each stream of events is one, and must not shut out the others."""
 
 
 async def serve(
@@ -72,6 +75,8 @@ async def serving(
             # The lifespan is ours, so that it ends also when a request outlives its grace.
             interface=Interfaces.ASGINL,
             http=HTTPModes.auto,
+            backlog=_BACKLOG,
+            backpressure=_AT_ONCE,
             websockets=False,
             log_enabled=False,
         )

@@ -308,6 +308,19 @@ class TestSharing:
         assert shares.open == {}
 
 
+async def test_many_streams_leave_room_for_other_requests(served: Served, ada: Actor) -> None:
+    headers = {**ada.headers, "accept": "text/event-stream", "content-type": "application/json"}
+    body = json.dumps({"query": ALL})
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+        async with asyncio.timeout(SECONDS):
+            opened = await asyncio.gather(
+                *(session.post(f"{served.url}/graphql", data=body, headers=headers) for _ in range(150))
+            )
+            assert await Client(session, served.url, ada).data("{ notes { id } }") == {"notes": []}
+        for each in opened:
+            each.close()
+
+
 class TestEnds:
     @pytest.fixture
     def small(self, served: Served) -> Any:
