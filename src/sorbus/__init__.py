@@ -88,7 +88,7 @@ from sorbus.resource.relationships import (
     unrelated,
 )
 from sorbus.resource.require import require
-from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, identity
+from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, identity, linkage
 from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.schema.paging import Paging
@@ -187,6 +187,7 @@ __all__ = [
     "join_of",
     "l2_distance",
     "lazy",
+    "linkage",
     "loading",
     "manage",
     "manage_relationship",

@@ -212,6 +212,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "extension-unavailable": {"names": ["vector"], "version": "15.14"},
     "hidden-field": {"name": "salary"},
     "hides-member": {"name": "query"},
+    "change-not-served": {"what": "record", "allowed": ["GET", "POST"]},
     "id-conflict": {"given": "7", "expected": "8"},
     "immutable-record": {"name": "prompt"},
     "invalid-answer": {"problem": "Input should be a valid string"},

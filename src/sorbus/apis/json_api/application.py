@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,9 +18,9 @@ from sorbus.apis.json_api.faults import error_reply
 from sorbus.apis.json_api.handlers import NOTHING_LINKED, Call, Handler, Handlers
 from sorbus.apis.json_api.negotiation import check_accept, check_content_type
 from sorbus.apis.json_api.openapi import openapi_bytes
-from sorbus.apis.json_api.routes import RouteSpec, routes_of
+from sorbus.apis.json_api.routes import RouteKind, RouteSpec, routes_of
 from sorbus.apis.json_api.surface import surface_of
-from sorbus.errors.http import MethodNotAllowed, NoSuchRoute
+from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute
 from sorbus.http.application import HttpSettings
 from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
@@ -37,6 +38,14 @@ class Place:
     routes: dict[str, tuple[RouteSpec, Handler]] = field(default_factory=dict[str, tuple[RouteSpec, Handler]])
 
     @property
+    def changing(self) -> Mapping[str, str]:
+        """The methods that would change what is read here, and what that is: JSON:API refuses them with 403."""
+        kinds = {route.kind for route, _ in self.routes.values()}
+        if RouteKind.LINKAGE in kinds:
+            return dict.fromkeys(("PATCH", "POST", "DELETE"), "relationship")
+        return {"PATCH": "record"} if RouteKind.GET in kinds else {}
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """Every method that the path takes."""
         extra = ("HEAD", "OPTIONS") if "GET" in self.routes else ("OPTIONS",)
@@ -47,9 +56,13 @@ class Place:
 
         Raises:
             MethodNotAllowed: the path does not take it.
+            ChangeNotServed: it is about a record or relationship, which is not changed here.
         """
         found = self.routes.get("GET" if method == "HEAD" else method)
         if found is None:
+            changing = self.changing.get(method, "")
+            if changing:
+                raise ChangeNotServed(method, path, what=changing, allowed=self.methods)
             raise MethodNotAllowed(method, path, allowed=self.methods)
         return found
 
@@ -73,14 +86,13 @@ class JsonApiApplication:
         found = self.places.get(path)
         if found is not None and "{id}" not in path:
             return found, None
-        head, _, tail = path.rpartition("/")
-        found = self.places.get(f"{head}/{{id}}")
-        if found is not None and tail:
-            return found, tail
-        head, _, key = head.rpartition("/")
-        found = self.places.get(f"{head}/{{id}}/{tail}")
-        if found is not None and key:
-            return found, key
+        # Where the key may stand: last, before a name, and before `relationships` and a name.
+        parts = path.split("/")
+        for after in range(1, min(4, len(parts) - 1)):
+            head, key, tail = parts[:-after], parts[-after], parts[len(parts) - after + 1 :]
+            found = self.places.get("/".join([*head, "{id}", *tail]))
+            if found is not None and key:
+                return found, unquote(key)
         raise NoSuchRoute(self.prefix + path)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -101,12 +113,13 @@ class JsonApiApplication:
         route: RouteSpec | None = None
         call: Call | None = None
         try:
-            path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+            path = _path_of(scope)
             place, key = self.find(path)
             if method == "OPTIONS":
                 return Reply(status=204, headers=((b"allow", ", ".join(place.methods).encode()),))
             route, handler = place.route(method, scope["path"])
             call = await self._call(scope, receive, route, key)
+            call.route_path = path
             return await handler(call)
         except ClientGone:
             raise
@@ -125,6 +138,20 @@ class JsonApiApplication:
             if body:
                 check_content_type(header(scope, b"content-type"))
         return Call(scope=caller, path=scope["path"], query=scope["query_string"], key=key, body=body)
+
+
+def _path_of(scope: AsgiScope) -> str:
+    """The path below the prefix, as the client wrote it: a key may hold an encoded slash.
+
+    A server that does not say how it was written, or rewrote it, gives the decoded one.
+    """
+    root: str = scope.get("root_path", "")
+    decoded: str = scope["path"]
+    raw = scope.get("raw_path") or b""
+    written = raw.partition(b"?")[0].decode("latin-1")
+    if unquote(written) == decoded and written.startswith(root):
+        return written.removeprefix(root)
+    return quote(decoded.removeprefix(root), safe="/")
 
 
 def _places(routes: Sequence[RouteSpec], handlers: Handlers) -> dict[str, Place]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from sorbus.apis.json_api.filters import Filters, TextField
+from sorbus.apis.json_api.filters import FilterBook, TextField
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.schemas import Components, Schema, ref
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.schema.paging import Paging
+from sorbus.schema.resource import PRIMARY_READ
 from sorbus.types.base import FieldType
 
 _REFUSALS = {
@@ -80,6 +81,7 @@ class _Writer:
     def __init__(self, surface: Surface) -> None:
         self.surface = surface
         self.components = Components(surface)
+        self.filters = FilterBook(surface)
 
     def operation(self, route: RouteSpec) -> dict[str, Any]:
         """One operation."""
@@ -96,7 +98,7 @@ class _Writer:
             target = " or ".join(str(getattr(each, "value", each)) for each in transition.targets)
             made["description"] = f"Moves `{transition.attribute}` from {sources} to {target}."
         if route.kind.takes_body and (route.action.public_inputs or route.kind is RouteKind.CREATE):
-            required = any(each.required for each in route.action.public_inputs)
+            required = route.kind.links or any(each.required for each in route.action.public_inputs)
             content = {MEDIA_TYPE: {"schema": self.components.request(route)}}
             made["requestBody"] = {"required": required, "content": content}
         return made
@@ -108,6 +110,8 @@ class _Writer:
             status = "201" if route.kind is RouteKind.CREATE else "200"
             content = {MEDIA_TYPE: {"schema": self.components.response(route)}}
             made = {status: {"description": route.action.description or "Done.", "content": content}}
+            if route.kind.links:
+                made["204"] = {"description": "It is done; the actor may not read the relationship."}
             if status == "201" and route.exposed.gettable:
                 location = {"description": "Where the record is.", "schema": {"type": "string"}}
                 made[status]["headers"] = {"Location": location}
@@ -126,35 +130,68 @@ class _Writer:
         if route.kind is RouteKind.READ:
             for each in route.action.public_inputs:
                 schema = self.components.of(each.type, each.description)
-                yield {"name": each.name, "in": "query", "required": each.required, "schema": schema}
-        if route.kind not in {RouteKind.DESTROY, RouteKind.GENERIC}:
-            yield from self._shaping(route.exposed)
-        if route.kind.lists:
-            yield from self._listing(route.exposed, route.action.page)
+                name = route.exposed.names.wire(each.name)
+                yield {"name": name, "in": "query", "required": each.required, "schema": schema}
+        shows = route.kind not in {RouteKind.DESTROY, RouteKind.GENERIC, RouteKind.LINKAGE}
+        if shows and not route.kind.links:
+            yield from self._shaping(route.shown)
+        if route.lists:
+            page = route.action.page
+            if route.shown is not route.exposed:
+                page = route.shown.spec.actions[PRIMARY_READ].page
+            yield from self._listing(route.shown, page)
 
     def _shaping(self, exposed: Exposed) -> Iterator[dict[str, Any]]:
-        if exposed.includes:
-            yield _several("include", exposed.include_names, "Related records to send along.")
+        paths = self.surface.include_paths(exposed)
+        if paths:
+            yield _several("include", tuple(paths), "Related records to send along.")
         reachable = {exposed.type: exposed}
-        for path in sorted(exposed.includes):
-            current = exposed
-            for step in path:
-                current = self.surface.destination(current.spec.relationships[step])
-            reachable.setdefault(current.type, current)
+        for written, path in paths.items():
+            destination = self.surface.at(exposed, path)
+            reachable.setdefault(destination.type, destination)
+            source = self.surface.at(exposed, path[:-1])
+            if source.spec.relationships[path[-1]].to_many:
+                yield from self._of_included(destination, written)
         for each in reachable.values():
             if each.fields:
-                yield _several(f"fields[{each.type}]", each.fields, f"The fields of {each.type} to show.")
+                description = f"The fields of {each.type} to show."
+                yield _several(f"fields[{each.type}]", each.field_names, description)
+
+    def _of_included(self, exposed: Exposed, path: str) -> Iterator[dict[str, Any]]:
+        """What can be said about the related records of an include path."""
+        filters = self.filters[exposed]
+        name = f"filter_included[{path}]"
+        yield self._condition(name, exposed, f"Of {path} only those that meet this.")
+        terms = [sign + each for each in filters.sortable for sign in ("", "-")]
+        yield _several(f"sort_included[{path}]", terms, f"How {path} are sorted.")
+        page = exposed.spec.actions[PRIMARY_READ].page
+        yield from _pages(page, f"page_included[{path}]")
+
+    def _condition(self, name: str, exposed: Exposed, description: str) -> dict[str, Any]:
+        """A parameter that is a condition as JSON."""
+        schema = self._condition_schema(exposed)
+        content = {"application/json": {"schema": schema}}
+        return {
+            "name": name, "in": "query", "required": False, "description": description, "content": content,
+        }  # fmt: skip
+
+    def _condition_schema(self, exposed: Exposed) -> Schema:
+        known = f"{exposed.spec.name}Filter" in self.components.schemas
+        fields = {name: (each.type, each.operators) for name, each in self.filters[exposed].fields.items()}
+        made = self.components.filter(fields, exposed)
+        if not known:
+            for each in exposed.relationships.values():
+                destination = self.surface.destination(each)
+                if f"{destination.spec.name}Filter" not in self.components.schemas:
+                    self._condition_schema(destination)
+        return made
 
     def _listing(self, exposed: Exposed, page: Paging) -> Iterator[dict[str, Any]]:
-        filters = Filters(exposed)
+        filters = self.filters[exposed]
         terms = [sign + name for name in filters.sortable for sign in ("", "-")]
         yield _several("sort", terms, "Sort by these fields; `-` puts the largest first.")
-        yield _query("page[limit]", _limit(page), "The most records on a page.")
-        cursor: Schema = {"type": "string"}
-        yield _query("page[after]", cursor, "The cursor after which the page begins.")
-        yield _query("page[before]", cursor, "The cursor before which the page ends.")
-        yield _query("page[offset]", {"type": "integer", "minimum": 0}, "The position where it begins.")
-        yield _query("page[count]", {"type": "boolean"}, "Whether to count all records.")
+        yield from _pages(page, "page")
+        yield self._condition("filter", exposed, "A condition that the records must meet.")
         for each in filters.fields.values():
             yield from self._filters(each)
 
@@ -171,6 +208,16 @@ class _Writer:
                 made["schema"] = {"type": "array", "items": single}
             made.pop("description")
             yield made
+
+
+def _pages(page: Paging, name: str) -> Iterator[dict[str, Any]]:
+    yield _query(f"{name}[limit]", _limit(page), "The most records on a page.")
+    cursor: Schema = {"type": "string"}
+    yield _query(f"{name}[after]", cursor, "The cursor after which the page begins.")
+    yield _query(f"{name}[before]", cursor, "The cursor before which the page ends.")
+    position: Schema = {"type": "integer", "minimum": 0, "maximum": 10**9}
+    yield _query(f"{name}[offset]", position, "The position where it begins.")
+    yield _query(f"{name}[count]", {"type": "boolean"}, "Whether to count all records.")
 
 
 def _limit(page: Paging) -> Schema:
