@@ -229,15 +229,6 @@ async def _load_pages(
         )
         reader.pages.seek(lowered, place, destination, counted=counted)
     plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope, known=known)
-    if plan.judge is not None:
-        # How many rows Python lets through is not known before: all of them are read.
-        if counted:
-            raise InvalidPage("count", counted, allowed="False; policies in Python look at each row")
-        lowered = _unlimited(reader, inner, destination, relationship, page, place)
-        plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope, known=known)
-        rows = await _seen(plan, rows, scope)
-        if page.offset:
-            rows = _beyond(rows, page.offset)
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[0], []).append(row)
@@ -259,43 +250,6 @@ async def _load_pages(
         record.__dict__[relationship.name] = _page(
             reader, groups.get(key, []), shown.get(key, []), plan, place, page, size=size, counted=counted
         )
-
-
-def _unlimited(
-    reader: Reader,
-    inner: Query[Any],
-    destination: ResourceSpec,
-    relationship: RelationshipSpec,
-    page: NestedPage,
-    place: Place | None,
-) -> Lowered:
-    """The read of a page and of everything behind it."""
-    lowered = reader.planner.lower(inner, destination, otherwise=relationship.order)
-    if place is not None:
-        reader.pages.seek(lowered, place, destination, counted=False)
-    else:
-        lowered.paged(PageShape(cursors=False))
-    return lowered
-
-
-async def _seen(plan: ReadPlan, rows: list[Row], scope: Scope) -> list[Row]:
-    """The rows that policies in Python let through."""
-    there = [row for row in rows if row[plan.key] is not None]
-    if plan.judge is None:
-        return there
-    kept, _ = await plan.judge.seen(there, plan.hydrate(there), scope)
-    return kept
-
-
-def _beyond(rows: list[Row], offset: int) -> list[Row]:
-    """The rows without the first `offset` of each source row."""
-    passed: dict[Any, int] = {}
-    kept: list[Row] = []
-    for row in rows:
-        passed[row[0]] = passed.get(row[0], 0) + 1
-        if passed[row[0]] > offset:
-            kept.append(row)
-    return kept
 
 
 def _page(

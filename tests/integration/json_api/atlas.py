@@ -45,7 +45,7 @@ HIDDEN_TEXT = "what nobody may read"
 class Tag(Resource):
     """A word for articles; clients choose its id."""
 
-    id: Attr[UUID] = uuid_primary_key()
+    id: Attr[UUID] = uuid_primary_key(writable=True)
     name: Attr[str] = attribute(public=True)
     private_note: Attr[str] = attribute(default="tag-secret")
 
@@ -64,7 +64,7 @@ class Writer(Resource):
     id: Attr[UUID] = uuid_primary_key()
     name: Attr[str] = attribute(public=True)
     salary: Attr[int] = attribute(default=4711)
-    articles: Many[Article] = has_many(public=True, destination=lambda article: article.author_id)
+    articles: Many[Article] = has_many(via=lambda article: article.author_id, public=True)
     article_count = agg.count(articles, public=True)
 
     @action.create
@@ -123,9 +123,7 @@ class Article(Resource):
     author: One[Writer | None] = belongs_to(via=author_id, public=True)
     taggings: Many[Tagging] = has_many()
     tags: Many[Tag] = many_to_many("Tagging", public=True)
-    weighty: Many[Tag] = many_to_many(
-        "Tagging", public=True, order_by=lambda tag: Tagging.weight.desc()
-    )
+    weighty: Many[Tag] = many_to_many("Tagging", public=True, order_by=lambda tag: Tagging.weight.desc())
     comments: Many[Remark] = has_many(public=True, order_by=lambda remark: remark.place)
     first_comment: One[Remark | None] = has_one(public=True, order_by=lambda remark: remark.place)
     seals: Many[Seal] = has_many(public=True)
@@ -227,7 +225,8 @@ class Remark(Resource):
 
     storage = Postgres("atlas_remarks")
     policies = Policies(
-        policy("read", forbid_if(text == HIDDEN_TEXT), authorize_if(True)), policy("create", authorize_if(True))
+        policy("read", forbid_if(text == HIDDEN_TEXT), authorize_if(True)),
+        policy("create", authorize_if(True)),
     )
 
 

@@ -20,10 +20,12 @@ from sorbus.apis.json_api.negotiation import check_accept, check_content_type
 from sorbus.apis.json_api.openapi import openapi_bytes
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec, routes_of
 from sorbus.apis.json_api.surface import surface_of
+from sorbus.apis.json_api.uploads import takes_files
 from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute
 from sorbus.http.application import HttpSettings
 from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
+from sorbus.http.multipart import MULTIPART, check_not_from_elsewhere
 from sorbus.http.replies import Reply
 from sorbus.resource.application import Sorbus
 
@@ -132,12 +134,31 @@ class JsonApiApplication:
         check_accept(header(scope, b"accept"))
         # Who calls is found out before a large body is read for them.
         caller = await scope_of(self.settings.scope_from, Request(scope))
-        body = b""
+        body, form = b"", ""
         if route.kind.takes_body:
             body = await read_body(scope, receive, limit=self.settings.body_limit)
             if body:
-                check_content_type(header(scope, b"content-type"))
-        return Call(scope=caller, path=scope["path"], query=scope["query_string"], key=key, body=body)
+                form = _check_type(scope, route)
+        return Call(
+            scope=caller, path=scope["path"], query=scope["query_string"], key=key, body=body, form=form
+        )
+
+
+def _check_type(scope: AsgiScope, route: RouteSpec) -> str:
+    """The Content-Type of a form with files; empty for a document.
+
+    Raises:
+        UnsupportedMediaType: the body is of a type that is not read here.
+        CrossOrigin: it is a form that a page from elsewhere sends.
+    """
+    given = header(scope, b"content-type")
+    if not takes_files(route) or given.partition(";")[0].strip().lower() != MULTIPART:
+        check_content_type(given)
+        return ""
+    check_not_from_elsewhere(
+        header(scope, b"sec-fetch-site"), header(scope, b"origin"), header(scope, b"host")
+    )
+    return given
 
 
 def _path_of(scope: AsgiScope) -> str:

@@ -148,9 +148,7 @@ class BodyReader:
         error.path = ("document", *at)
         return error
 
-    def _linked(
-        self, linkage: dict[str, Any], attributes: dict[str, Any]
-    ) -> dict[str, tuple[Any, Given]]:
+    def _linked(self, linkage: dict[str, Any], attributes: dict[str, Any]) -> dict[str, tuple[Any, Given]]:
         """The inputs given by relationships: the value, and where it stands."""
         found: dict[str, tuple[Any, Given]] = {}
         for name, given in linkage.items():
@@ -182,7 +180,9 @@ def _keys(data: Any, link: Link, at: At) -> Any:
 
 def _key(data: Any, link: Link, at: At) -> Any:
     if isinstance(data, list) and not link.several:
-        raise InvalidDocument(f"`{link.relationship.name}` leads to one record, so its `data` is no list", at=at)
+        raise InvalidDocument(
+            f"`{link.relationship.name}` leads to one record, so its `data` is no list", at=at
+        )
     identifier = _object(data, at)
     if identifier.get("type") != link.destination.type:
         raise TypeConflict(identifier.get("type"), expected=link.destination.type, at=(*at, "type"))

@@ -71,7 +71,9 @@ class ConditionTree:
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             data = None
         if not isinstance(data, dict):
-            problem = 'a condition is `filter[field][operator]=…`, or a JSON object as in {"field": {"eq": 1}}'
+            problem = (
+                'a condition is `filter[field][operator]=…`, or a JSON object as in {"field": {"eq": 1}}'
+            )
             raise InvalidParameter(self.parameter, problem=problem)
         self._take(self.root, cast("dict[str, Any]", data), depth=0)
 
@@ -154,9 +156,7 @@ class _Reader:
         ]
         return parts[0] if len(parts) == 1 else Built(name, *parts)
 
-    def _field(
-        self, filters: Filters, name: str, part: Part, names: tuple[str, ...]
-    ) -> Iterator[Expr[bool]]:
+    def _field(self, filters: Filters, name: str, part: Part, names: tuple[str, ...]) -> Iterator[Expr[bool]]:
         for value, textual in part.values:
             yield self._compare(filters, name, "eq", value, textual, names)
         for operator, inner in part.members.items():
@@ -176,7 +176,7 @@ class _Reader:
         name: str,
         operator: str,
         value: Any,
-        textual: bool,  # noqa: FBT001
+        textual: bool,
         names: tuple[str, ...],
     ) -> Expr[bool]:
         self.left -= 1

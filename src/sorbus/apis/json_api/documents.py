@@ -80,7 +80,6 @@ class Documents(Protocol):
         """The document of a record that an action has just answered with."""
         ...
 
-
     async def related(
         self, view: View, scope: Scope, source: Source, query: Query[Any], *, paging: Paging, links: Links
     ) -> bytes:
@@ -174,9 +173,7 @@ class RecordDocuments:
         page = await related_page(source, scope, in_one_order(source.relationship, query, key), paging)
         found = [{"type": kind, "id": str(each.__dict__[key])} for each in page.items]
         shown = {**page_links(page, links), "related": source.links["related"]}
-        return to_json(
-            {"data": found, "links": shown, "meta": {"page": page_meta(page)}, "jsonapi": VERSION}
-        )
+        return to_json({"data": found, "links": shown, "meta": {"page": page_meta(page)}, "jsonapi": VERSION})
 
     async def written(self, view: View, scope: Scope, record: Any) -> bytes:
         """See `Documents.written`."""
@@ -267,8 +264,15 @@ def _gather(
                 add(made)
             elif "relationships" in made:
                 # Another way to the same record may have loaded other relationships.
-                there.setdefault("relationships", {}).update(made["relationships"])
+                _merge(there.setdefault("relationships", {}), made["relationships"])
         _gather(child, related, known, add)
+
+
+def _merge(known: dict[str, Any], other: dict[str, Any]) -> None:
+    """Add the relationships of which more is known."""
+    for name, each in other.items():
+        if "data" in each or name not in known:
+            known[name] = each
 
 
 def _related(records: Sequence[Any], name: str) -> list[Any]:

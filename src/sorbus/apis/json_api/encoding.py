@@ -124,8 +124,8 @@ class EncoderFactory:
         self,
         exposed: Exposed,
         spec: RelationshipSpec,
-        loaded: bool,  # noqa: FBT001
-        filtered: bool,  # noqa: FBT001
+        loaded: bool,
+        filtered: bool,
     ) -> list[str]:
         """The code of the members of one relationship object; none when nothing is known about it."""
         far = self.surface.destination(spec)
@@ -161,7 +161,7 @@ def _one(kind: str, key: str, record: Any) -> dict[str, Any]:
     }
 
 
-def _many(kind: str, key: str, records: Any, filtered: bool) -> dict[str, Any]:  # noqa: FBT001
+def _many(kind: str, key: str, records: Any, filtered: bool) -> dict[str, Any]:
     """The linkage of a loaded to-many relationship, or of a page of it; of a hidden one nothing is known."""
     if records is HIDDEN:
         return {"data": []}

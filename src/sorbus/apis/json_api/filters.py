@@ -111,9 +111,7 @@ class Filters:
             way = ways.get(name)
             if way is None or len(names) > DEEPEST:
                 problem = f"`{name[:100]}` is no to-one relationship that is shown"
-                raise refused(
-                    self.resource, name[:100], ("query", parameter), allowed=ways, problem=problem
-                )
+                raise refused(self.resource, name[:100], ("query", parameter), allowed=ways, problem=problem)
             far = way.filters._sorted_by(beyond, parameter)
             return Related(way.expression, lambda _: far)
         field = self._sortable.get(name)

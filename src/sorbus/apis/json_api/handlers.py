@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from sorbus.apis.json_api.parameters import ParameterReader, Parameters
 from sorbus.apis.json_api.related import Source
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.surface import Surface
+from sorbus.apis.json_api.uploads import UploadReader
 from sorbus.apis.json_api.views import View, ViewRequest, view_of
 from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.errors.base import Forbidden
@@ -32,6 +33,9 @@ NOTHING_LINKED: Mapping[str, Given] = MappingProxyType({})
 """The `linked` of a call without relationships in its body."""
 
 
+NO_FILES: Mapping[str, Any] = MappingProxyType({})
+
+
 @dataclass(slots=True, kw_only=True)
 class Call:
     """One request to a route.
@@ -39,6 +43,7 @@ class Call:
     Attributes:
         route_path: the path below where JSON:API is mounted, as the client wrote it.
         key: the key in the path.
+        form: the Content-Type of a body that is a form with files; empty for a document.
         linked: set once the body has been read: the inputs that were given by resource identifiers.
     """
 
@@ -48,6 +53,7 @@ class Call:
     query: bytes = b""
     key: str | None = None
     body: bytes = b""
+    form: str = ""
     linked: Mapping[str, Given] = field(default=NOTHING_LINKED)
 
 
@@ -245,6 +251,7 @@ class _Parts:
         self.action: Any = getattr(spec.python, route.action.name, None)
         self.parameters = ParameterReader(route, handlers.surface, handlers.filters)
         self.body = BodyReader(route)
+        self.uploads = UploadReader(route)
         self.encoders = handlers.encoders
         self.default = view_of(self.encoders, route.shown, ViewRequest())
         self._key_of = spec.primary_key.type.adapter.validate_strings
@@ -275,9 +282,12 @@ class _Parts:
 
     def inputs(self, call: Call) -> Inputs:
         """The inputs in the body; what was given by relationships is noted on the call, for its errors."""
-        found = self.body.read(call.body, key=call.key)
+        document, files = call.body, NO_FILES
+        if call.form:
+            document, files = self.uploads.read(call.body, call.form)
+        found = self.body.read(document, key=call.key)
         call.linked = found.linked
-        return found
+        return replace(found, values={**found.values, **files}) if files else found
 
     def quoted(self, key: str) -> bytes:
         """A key as part of a path."""

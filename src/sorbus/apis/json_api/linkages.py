@@ -64,9 +64,7 @@ def _link(surface: Surface, spec: RelationshipSpec, action: ActionSpec) -> Link 
     bare = item is far.spec.primary_key.type.annotation
     if not bare and not (item is dict or get_origin(item) is dict or is_typeddict(item)):
         return None
-    return Link(
-        input=inputs[name], relationship=spec, destination=far, several=spec.to_many, items=not bare
-    )
+    return Link(input=inputs[name], relationship=spec, destination=far, several=spec.to_many, items=not bare)
 
 
 def _managed(action: ActionSpec, name: str) -> str | None:

@@ -12,6 +12,8 @@ from sorbus.apis.json_api.negotiation import MEDIA_TYPE
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.schemas import Components, Schema, ref
 from sorbus.apis.json_api.surface import Exposed, Surface
+from sorbus.apis.json_api.uploads import DOCUMENT, is_list_of_files, is_upload, takes_files
+from sorbus.http.multipart import MULTIPART
 from sorbus.schema.paging import Paging
 from sorbus.schema.resource import PRIMARY_READ
 from sorbus.types.base import FieldType
@@ -100,8 +102,31 @@ class _Writer:
         if route.kind.takes_body and (route.action.public_inputs or route.kind is RouteKind.CREATE):
             required = route.kind.links or any(each.required for each in route.action.public_inputs)
             content = {MEDIA_TYPE: {"schema": self.components.request(route)}}
+            if takes_files(route):
+                content[MULTIPART] = self._form(route)
             made["requestBody"] = {"required": required, "content": content}
         return made
+
+    def _form(self, route: RouteSpec) -> dict[str, Any]:
+        """The same document as a part of a form, with files in the others."""
+        whole = self.components.request(route)
+        parts: Schema = {}
+        required = [DOCUMENT]
+        for each in filter(is_upload, route.action.public_inputs):
+            part: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
+            name = route.exposed.names.wire(each.name)
+            parts[name] = {"type": "array", "items": part} if is_list_of_files(each.type) else part
+            attributes = whole["properties"]["data"]["properties"]["attributes"]
+            attributes["properties"].pop(name)
+            if name in attributes.get("required", []):
+                attributes["required"].remove(name)
+                required.append(name)
+        schema = {
+            "type": "object", "properties": {DOCUMENT: whole, **parts}, "required": required,
+            "additionalProperties": False,
+        }  # fmt: skip
+        encoding = {DOCUMENT: {"contentType": MEDIA_TYPE}}
+        return {"schema": schema, "encoding": encoding}
 
     def _responses(self, route: RouteSpec) -> dict[str, Any]:
         if route.kind is RouteKind.DESTROY:

@@ -95,7 +95,10 @@ class ParameterReader:
         if route.kind is RouteKind.READ:
             self.inputs = {names.wire(each.name): each for each in route.action.public_inputs}
         self.known: set[str] = set()
-        if route.kind not in {RouteKind.GENERIC, RouteKind.DESTROY, RouteKind.LINKAGE} and not route.kind.links:
+        if (
+            route.kind not in {RouteKind.GENERIC, RouteKind.DESTROY, RouteKind.LINKAGE}
+            and not route.kind.links
+        ):
             self.known = {"include", "fields", *OF_INCLUDED}
         if route.lists:
             self.known.update({"filter", "sort", "page"})
@@ -184,7 +187,9 @@ class ParameterReader:
             shown = {path[:length] for path in includes for length in range(1, len(path) + 1)}
             if path is None or path not in shown:
                 raise InvalidInclude(
-                    self.exposed.spec.name, written, allowed=[name for name, one in self.paths.items() if one in shown]
+                    self.exposed.spec.name,
+                    written,
+                    allowed=[name for name, one in self.paths.items() if one in shown],
                 )
             source = self.surface.at(self.exposed, path[:-1])
             if not source.spec.relationships[path[-1]].to_many:

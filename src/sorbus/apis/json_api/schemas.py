@@ -191,7 +191,9 @@ class Components:
         linkable = {link.input.name for link in route.links.values()}
         attributes = closed(
             {names.wire(each.name): self.of(each.type, each.description) for each in inputs},
-            required=[names.wire(each.name) for each in inputs if each.required and each.name not in linkable],
+            required=[
+                names.wire(each.name) for each in inputs if each.required and each.name not in linkable
+            ],
         )
         data = closed({"type": {"const": route.exposed.type}, "attributes": attributes, "meta": {}})
         required = ["attributes"] if attributes.get("required") else []
