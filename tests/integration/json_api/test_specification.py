@@ -3,58 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
-import aiohttp
 import pytest
-import pytest_asyncio
-from tests.conftest import Databases
-from tests.integration.json_api.atlas import HIDDEN_TEXT, Atlas
+from tests.integration.json_api.atlas import HIDDEN_TEXT, Seal
+from tests.integration.json_api.atlas_server import Atlassed, made, remark, tag
 from tests.integration.json_api.client import MEDIA_TYPE, Answer, Client
-
-from sorbus import Sorbus
-from sorbus.apis.json_api import json_api
-from sorbus.data_layers.postgres.migrations import push
-from sorbus.http import http_app, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TOP = {"data", "errors", "meta", "jsonapi", "links", "included"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def atlas(pg18: Databases) -> AsyncIterator[str]:
-    with pg18.fresh() as database_url:
-        app = Sorbus(domains=[Atlas], name="atlas", database_url=database_url, secret=b"k" * 32)
-        async with app:
-            async with app.database.pool.connection() as connection:
-                await push(connection, app.schema())
-            APP.append(app)
-            async with serving(http_app(app, interfaces=[json_api], body_limit=200_000)) as url:
-                yield url
-            APP.clear()
-
-
 @pytest.fixture
-def api(session: aiohttp.ClientSession, atlas: str) -> Client:
-    return Client(session, atlas, None)
+def api(atlas_api: Client) -> Client:
+    return atlas_api
 
 
-async def made(api: Client, path: str, **attributes: Any) -> dict[str, Any]:
-    answer = await api.send("POST", path, {"type": path.strip("/"), "attributes": attributes})
-    assert answer.status == 201, answer.text
-    found: dict[str, Any] = answer.data
-    return found
-
-
-async def tag(api: Client, name: str) -> str:
-    key = str(uuid4())
-    answer = await api.send("POST", "/tags", {"type": "tags", "id": key, "attributes": {"name": name}})
-    assert answer.status == 201, answer.text
-    return key
+TOP = {"data", "errors", "meta", "jsonapi", "links", "included"}
 
 
 def identifiers(kind: str, *keys: str) -> list[dict[str, str]]:
@@ -337,44 +302,35 @@ class TestConditions:
             ('filter={"rating":{"is_nil":true}}', []),
         ],
     )
-    async def test_and_or_not_and_relationships(self, api: Client, query: str, expected: list[int]) -> None:
+    async def test_and_or_not_and_relationships(
+        self, api: Client, atlas: Atlassed, query: str, expected: list[int]
+    ) -> None:
         mark = uuid4().hex
         writer = await made(api, "/writers", name="Cy")
         for number in (1, 2, 3):
             article = await made(api, "/articles", title=mark, rating=number, author_id=writer["id"])
             if number == 2:
-                await made_remark(api, article["id"], "one two", 1)
+                await remark(atlas, article["id"], "one two", 1)
         query = quote(query, safe="&=")
         answer = await api.ask("GET", f"/api/articles?sort=rating&filter[title]={mark}&{query}")
         assert answer.status == 200, answer.text
         assert names(answer, "rating") == expected
 
-    async def test_rows_that_may_not_be_seen_meet_no_condition(self, api: Client) -> None:
+    async def test_rows_that_may_not_be_seen_meet_no_condition(self, api: Client, atlas: Atlassed) -> None:
         mark = uuid4().hex
         article = await made(api, "/articles", title=mark)
-        await made_remark(api, article["id"], HIDDEN_TEXT)
+        await remark(atlas, article["id"], HIDDEN_TEXT)
         found = await api.ask(
             "GET", f"/api/articles?filter[title]={mark}&filter[comments][text][contains]=what"
         )
         assert found.data == []
 
 
-async def made_remark(api: Client, article: str, text: str, place: int = 0) -> None:
-    """A remark; nothing serves its creation."""
-    app: Sorbus = APP[0]
-    from tests.integration.json_api.atlas import Remark
-
-    await Remark.say(app.scope(), article_id=article, text=text, place=place)  # type: ignore[arg-type]
-
-
-APP: list[Sorbus] = []
-
-
 class TestIncluded:
-    async def test_each_path_has_its_own_filter_order_and_page(self, api: Client) -> None:
+    async def test_each_path_has_its_own_filter_order_and_page(self, api: Client, atlas: Atlassed) -> None:
         article = await made(api, "/articles", title="Talked about")
         for number in range(4):
-            await made_remark(api, article["id"], f"word {number}", number)
+            await remark(atlas, article["id"], f"word {number}", number)
         here = f"/articles/{article['id']}?include=comments"
         some = await api.ask(
             "GET",
@@ -394,11 +350,11 @@ class TestIncluded:
         related = await api.get(f"/articles/{article['id']}/comments", page={"after": cursor})
         assert names(related, "place") == [3], "the cursor leads on in the related route"
 
-    async def test_below_another_path(self, api: Client) -> None:
+    async def test_below_another_path(self, api: Client, atlas: Atlassed) -> None:
         writer = await made(api, "/writers", name="Deep")
         article = await made(api, "/articles", title="a", author_id=writer["id"])
         for number in range(3):
-            await made_remark(api, article["id"], "x", number)
+            await remark(atlas, article["id"], "x", number)
         answer = await api.ask(
             "GET",
             f"/api/writers/{writer['id']}?include=articles.comments"
@@ -633,14 +589,12 @@ class TestRelationships:
         assert [each["id"] for each in linkage.data] == keys[:2]
         assert (await api.ask("GET", linkage.json["links"]["next"])).data == identifiers("tags", keys[2])
 
-    async def test_policies_hold_for_what_is_related(self, api: Client) -> None:
-        from tests.integration.json_api.atlas import Seal
-
+    async def test_policies_hold_for_what_is_related(self, api: Client, atlas: Atlassed) -> None:
         article = await made(api, "/articles", title="x")
-        await made_remark(api, article["id"], HIDDEN_TEXT)
-        await made_remark(api, article["id"], "seen", 1)
+        await remark(atlas, article["id"], HIDDEN_TEXT)
+        await remark(atlas, article["id"], "seen", 1)
         for number in range(1, 7):
-            await Seal.put(APP[0].scope(), article_id=article["id"], number=number)  # type: ignore[arg-type]
+            await Seal.put(atlas.app.scope(), article_id=article["id"], number=number)  # type: ignore[arg-type]
         here = f"/articles/{article['id']}"
         assert names(await api.get(f"{here}/comments"), "text") == ["seen"]
         assert len((await api.get(f"{here}/relationships/comments")).data) == 1
