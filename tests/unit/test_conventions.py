@@ -102,6 +102,7 @@ EXPORTED = [
     "join_of",
     "l2_distance",
     "lazy",
+    "linkage",
     "loading",
     "manage",
     "manage_relationship",

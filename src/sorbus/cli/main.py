@@ -19,6 +19,7 @@ _COMMANDS = {
     "serve": "sorbus.cli.serve:serve",
     "work": "sorbus.cli.node:work",
     "inspect": "sorbus.cli.inspect:inspect",
+    "contracts": "sorbus.cli.contracts:contracts",
     "jobs": "sorbus.cli.jobs:jobs",
     "migrate": "sorbus.cli.migrating:migrate",
     "models": "sorbus.cli.models:models",

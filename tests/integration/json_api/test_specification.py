@@ -14,6 +14,7 @@ from tests.integration.json_api.client import MEDIA_TYPE, Answer, Client
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+
 @pytest.fixture
 def api(atlas_api: Client) -> Client:
     return atlas_api

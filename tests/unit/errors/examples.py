@@ -213,6 +213,12 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "hidden-field": {"name": "salary"},
     "hides-member": {"name": "query"},
     "change-not-served": {"what": "record", "allowed": ["GET", "POST"]},
+    "contract-broken": {
+        "file": "openapi.json",
+        "changes": ["breaking: GET /runs: `sort` is removed (for clients that call GET /runs with `sort`)"],
+    },
+    "contract-drift": {"file": "contracts/openapi.json", "changes": ["compatible: GET /runs: is new"]},
+    "no-contract": {"file": "contracts/openapi.json"},
     "id-conflict": {"given": "7", "expected": "8"},
     "immutable-record": {"name": "prompt"},
     "invalid-answer": {"problem": "Input should be a valid string"},
