@@ -18,7 +18,9 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 
 
-def fuzz(url: str, *, cases: int, seed: int, seconds: float, headers: dict[str, str] | None = None) -> Outcome:
+def fuzz(
+    url: str, *, cases: int, seed: int, seconds: float, headers: dict[str, str] | None = None
+) -> Outcome:
     """Send requests and check the answers.
 
     Args:
@@ -84,7 +86,11 @@ class Fuzzer:
                     break
                 negative = number % 3 == 2
                 self._some(
-                    operation, outcome, size=size, seed=seed * 1_000_003 + number * 1_000 + place, negative=negative
+                    operation,
+                    outcome,
+                    size=size,
+                    seed=seed * 1_000_003 + number * 1_000 + place,
+                    negative=negative,
                 )
             number += 1
         return outcome

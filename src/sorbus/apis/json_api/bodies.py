@@ -86,7 +86,11 @@ class BodyReader:
         """
         if not body.strip():
             return Inputs({})
-        data = _object(_primary(body), _DATA)
+        document = _document(body)
+        if not document and self.route.kind is RouteKind.DESTROY:
+            # Some clients send an empty object with every DELETE.
+            return Inputs({})
+        data = _object(_primary(document), _DATA)
         given = self._identity(data, key)
         attributes = _object(data.get("attributes", {}), (*_DATA, "attributes"))
         self._check_names(attributes)
@@ -107,7 +111,7 @@ class BodyReader:
             TypeConflict: an identifier is of another type.
         """
         (link,) = (each for each in self.links.values() if each.relationship is self.route.relationship)
-        value = _keys(_primary(body), link, _DATA)
+        value = _keys(_primary(_document(body)), link, _DATA)
         return Inputs({link.input.name: value}, {link.input.name: Given(_DATA, link.several)})
 
     def _identity(self, data: dict[str, Any], key: str | None) -> dict[str, Any]:
@@ -209,14 +213,18 @@ def _typed(text: str, link: Link) -> Any:
         return text
 
 
-def _primary(body: bytes) -> Any:
-    """The primary data of a document."""
-    document = _decoded(body)
-    if not isinstance(document, dict):
+def _document(body: bytes) -> dict[str, Any]:
+    found = _decoded(body)
+    if not isinstance(found, dict):
         raise InvalidDocument("it is no object")
+    return cast("dict[str, Any]", found)
+
+
+def _primary(document: dict[str, Any]) -> Any:
+    """The primary data of a document."""
     if "data" not in document:
         raise InvalidDocument('it has no `data`; it looks like {"data": {"attributes": {…}}}')
-    return cast("dict[str, Any]", document)["data"]
+    return document["data"]
 
 
 def _decoded(body: bytes) -> Any:
