@@ -142,31 +142,41 @@ def contracts() -> None:
 def check(*, folder: Path, as_json: bool, app_name: str | None) -> None:
     """Fail where the code no longer derives the committed contracts, or breaks those of the last release."""
     place = Folder(folder)
-    shown: list[Mapping[str, str]] = []
-    fault: ContractBroken | ContractDrift | NoContract | None = None
-    for contract, data in _derived(load_application(app_name)):
-        broken = breaking(place, contract, data)
-        committed = place.committed(contract)
-        if committed is None:
-            fault = fault or NoContract(str(folder / contract.file))
-        elif committed != data:
-            changes = [str(each) for each in contract.compare(committed, data)]
-            fault = fault or ContractDrift(str(folder / contract.file), changes)
-        if broken:
-            fault = ContractBroken(contract.file, [str(each) for each in broken])
-        frozen = place.frozen(contract)
-        for each in contract.compare(frozen, data) if frozen is not None else ():
-            shown.append(_as_data(contract, each))
+    derived = _derived(load_application(app_name))
+    shown = [line for contract, data in derived for line in _since_release(place, contract, data)]
     if as_json:
         click.echo(json.dumps(shown, indent=2))
-    else:
-        risky = [each for each in shown if each["severity"] == Severity.RISKY]
-        for each in risky:
-            click.echo(f"risky: {each['where']}: {each['place']} {each['what']}", err=True)
-    if fault is not None:
-        raise fault
+    for line in () if as_json else shown:
+        if line["severity"] == Severity.RISKY:
+            click.echo(f"risky: {line['where']}: {line['place']} {line['what']}", err=True)
+    for contract, data in derived:
+        _hold(place, contract, data)
     if not as_json:
         click.echo("The contracts are what the code derives, and break nothing of the last release.")
+
+
+def _since_release(place: Folder, contract: Contract, data: bytes) -> list[Mapping[str, str]]:
+    frozen = place.frozen(contract)
+    return [_as_data(contract, each) for each in contract.compare(frozen, data)] if frozen else []
+
+
+def _hold(place: Folder, contract: Contract, data: bytes) -> None:
+    """Hold a contract against the last release and what is committed.
+
+    Raises:
+        ContractBroken: it breaks clients of the release, and nobody has accepted that.
+        NoContract: none is committed.
+        ContractDrift: another one is.
+    """
+    broken = breaking(place, contract, data)
+    if broken:
+        raise ContractBroken(contract.file, [str(each) for each in broken])
+    committed = place.committed(contract)
+    if committed is None:
+        raise NoContract(str(place.root / contract.file))
+    if committed != data:
+        changes = [str(each) for each in contract.compare(committed, data)]
+        raise ContractDrift(str(place.root / contract.file), changes)
 
 
 def _as_data(contract: Contract, change: Change) -> Mapping[str, str]:

@@ -160,20 +160,38 @@ async def test_a_cursor_is_good_for_its_own_list_only(api: Client) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b" ", b"null", b"[]", b"7", b'"x"', b"{", b"\xff\xfe{}", b'{"data": {}}', b'{"data": null}',
-        b'{"data": []}', b'{"data": {"attributes": []}}', b'{"data": {"attributes": {"title": "\\ud800"}}}',
-        b'{"data": {"attributes": {"title": "\xff"}}}', b'{"data": {"attributes": {"title": "\\u0000"}}}',
-        b'{"data": {"attributes": {"title": {"a": 1}}}}', b'{"data": {"relationships": []}}',
-        b'{"data": {"relationships": {"tags": []}}}', b'{"data": {"relationships": {"tags": {"data": {}}}}}',
-        b'{"data": {"type": 7, "attributes": {"title": "x"}}}', b'{"data": {"id": {}, "attributes": {"title": "x"}}}',
+        b"",
+        b" ",
+        b"null",
+        b"[]",
+        b"7",
+        b'"x"',
+        b"{",
+        b"\xff\xfe{}",
+        b'{"data": {}}',
+        b'{"data": null}',
+        b'{"data": []}',
+        b'{"data": {"attributes": []}}',
+        b'{"data": {"attributes": {"title": "\\ud800"}}}',
+        b'{"data": {"attributes": {"title": "\xff"}}}',
+        b'{"data": {"attributes": {"title": "\\u0000"}}}',
+        b'{"data": {"attributes": {"title": {"a": 1}}}}',
+        b'{"data": {"relationships": []}}',
+        b'{"data": {"relationships": {"tags": []}}}',
+        b'{"data": {"relationships": {"tags": {"data": {}}}}}',
+        b'{"data": {"type": 7, "attributes": {"title": "x"}}}',
+        b'{"data": {"id": {}, "attributes": {"title": "x"}}}',
         b'{"data": {"attributes": {"title": "x", "draft": "smuggled"}}}',
         b'{"data": {"attributes": {"title": "x", "id": "01a1fd0a-174d-721b-9583-a0289a8af260"}}}',
         b'{"data": {"attributes": {"title": "x", "rating": 1e400}}}',
         b'{"data": {"attributes": {"title": "x", "rating": 99999999999999999999999}}}',
-        b'{"data":' * 5000, b"[" * 100_000, '{"data": {}}'.encode("utf-16"), b"\xef\xbb\xbf{}",
+        b'{"data":' * 5000,
+        b"[" * 100_000,
+        '{"data": {}}'.encode("utf-16"),
+        b"\xef\xbb\xbf{}",
         b'{"data": {"attributes": {"title": "x", "tags": ["x"]}, "relationships": {"tags": {"data": []}}}}',
     ],
-)  # fmt: skip
+)
 async def test_odd_bodies_are_refused(api: Client, body: bytes) -> None:
     headers = {"content-type": MEDIA_TYPE}
     refused(await api.ask("POST", "/api/articles", data=body, headers=headers), 400, 403, 409, 422)
@@ -181,8 +199,19 @@ async def test_odd_bodies_are_refused(api: Client, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [None, {}, 7, "x", [None], [[]], [{}], [{"type": "tags"}], [{"type": "tags", "id": "\x00"}], [{"type": "tags", "id": "x" * 9000}]],
-)  # fmt: skip
+    [
+        None,
+        {},
+        7,
+        "x",
+        [None],
+        [[]],
+        [{}],
+        [{"type": "tags"}],
+        [{"type": "tags", "id": "\x00"}],
+        [{"type": "tags", "id": "x" * 9000}],
+    ],
+)
 async def test_odd_linkage_is_refused(api: Client, data: Any) -> None:
     article = await made(api, "/articles", title="x")
     body = json.dumps({"data": data})
@@ -202,12 +231,23 @@ async def test_many_identifiers_are_one_answer(api: Client) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/articles/%2e%2e", "/articles/..%2f..%2fhealth", "/articles/%00", "/articles/%ff", "/articles/a%2Fb",
-        "/articles/%F0%9F%92%A9/tags", "/articles//tags", "/articles/{id}", "/articles/{id}/tags",
-        "/articles/x/relationships/", "/articles/x/relationships/tags/y", "/articles/relationships/tags",
-        "/articles/" + "x" * 5000, "/" + "/" * 500, "/articles/x/relationships/__class__",
+        "/articles/%2e%2e",
+        "/articles/..%2f..%2fhealth",
+        "/articles/%00",
+        "/articles/%ff",
+        "/articles/a%2Fb",
+        "/articles/%F0%9F%92%A9/tags",
+        "/articles//tags",
+        "/articles/{id}",
+        "/articles/{id}/tags",
+        "/articles/x/relationships/",
+        "/articles/x/relationships/tags/y",
+        "/articles/relationships/tags",
+        "/articles/" + "x" * 5000,
+        "/" + "/" * 500,
+        "/articles/x/relationships/__class__",
     ],
-)  # fmt: skip
+)
 async def test_odd_paths_are_not_found(api: Client, path: str) -> None:
     refused(await api.ask("GET", f"/api{path}"), 404)
 

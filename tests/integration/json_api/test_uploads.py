@@ -65,20 +65,36 @@ async def test_a_document_may_hold_a_file_too(api: Client) -> None:
 @pytest.mark.parametrize(
     ("parts", "status", "code"),
     [
-        ([document(), part("upload", b"x" * 3000, filename="a.txt", kind="text/plain")], 422, "invalid-input"),
-        ([document(), part("upload", b"x", filename="a.exe", kind="application/x-exe")], 422, "invalid-input"),
+        (
+            [document(), part("upload", b"x" * 3000, filename="a.txt", kind="text/plain")],
+            422,
+            "invalid-input",
+        ),
+        (
+            [document(), part("upload", b"x", filename="a.exe", kind="application/x-exe")],
+            422,
+            "invalid-input",
+        ),
         ([document()], 422, "required"),
         ([document(), part("uplaod", b"x", filename="a.txt")], 400, "invalid-document"),
         ([document(), part("note", b"x", filename="a.txt")], 400, "invalid-document"),
-        ([part("upload", b"x", filename="a.txt"), part("upload", b"y", filename="b.txt")], 400, "invalid-document"),
+        (
+            [part("upload", b"x", filename="a.txt"), part("upload", b"y", filename="b.txt")],
+            400,
+            "invalid-document",
+        ),
         ([part("data", b"{nonsense")], 400, "malformed-body"),
         ([part("data", b'{"data": []}')], 400, "invalid-document"),
         ([part("", b"x", filename="a.txt")], 400, "malformed-form"),
         ([b"no form at all"], 400, "malformed-form"),
         ([part("files", b"", filename=str(number)) for number in range(100)], 400, "malformed-form"),
-        ([f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{"x" * 9000}"\r\n\r\n'.encode()], 400, "malformed-form"),
+        (
+            [f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{"x" * 9000}"\r\n\r\n'.encode()],
+            400,
+            "malformed-form",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_wrong_forms_are_refused(api: Client, parts: list[bytes], status: int, code: str) -> None:
     answer = await send(api, "/articles/measure", *parts)
     assert (answer.status, answer.errors[0]["code"]) == (status, code), answer.text

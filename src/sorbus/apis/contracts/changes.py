@@ -38,7 +38,7 @@ class Change:
     @property
     def id(self) -> str:
         """The same for the same change, so that it can be accepted."""
-        return " | ".join((self.where, self.place, self.what))
+        return f"{self.where} | {self.place} | {self.what}"
 
     def __str__(self) -> str:
         place = f" `{self.place}`" if self.place else ""

@@ -154,7 +154,7 @@ def _refers(schema: Schema) -> bool:
     if isinstance(schema, dict):
         members = cast("Mapping[str, Any]", schema)
         return "$ref" in members or any(map(_refers, members.values()))
-    return isinstance(schema, list) and any(map(_refers, cast("list[Any]", schema)))
+    return isinstance(schema, list) and any(map(_refers, cast("Sequence[Any]", schema)))
 
 
 def _resolved(document: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
@@ -165,16 +165,23 @@ def _resolved(document: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         return {"not": {}}
     found = cast("dict[str, Any]", schema)
     for _ in range(DEEPEST):
+        whole: list[Any] = found.get("allOf", [])
         if "$ref" in found:
-            node: Any = document
-            for part in str(found["$ref"]).removeprefix("#/").split("/"):
-                node = node.get(part.replace("~1", "/").replace("~0", "~"), {})
-            found = {**node, **{name: value for name, value in found.items() if name != "$ref"}}
-        elif len(found.get("allOf", ())) == 1:
-            rest = {name: value for name, value in found.items() if name != "allOf"}
-            found = {**found["allOf"][0], **rest}
+            inner = _at(document, str(found["$ref"]))
+        elif len(whole) == 1:
+            inner = cast("dict[str, Any]", whole[0])
         else:
             break
+        found = {**inner, **{name: each for name, each in found.items() if name not in {"$ref", "allOf"}}}
+    return found
+
+
+def _at(document: Mapping[str, Any], reference: str) -> dict[str, Any]:
+    """What a reference inside a document points to."""
+    node: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        node = node.get(part.replace("~1", "/").replace("~0", "~"), {})
+    found: dict[str, Any] = node
     return found
 
 
@@ -206,12 +213,9 @@ def _allowed(schema: dict[str, Any]) -> list[Any] | None:
 def _kind(schema: Schema) -> Any:
     """What tells alternatives apart: a reference, the type, or the mark of a union's member."""
     members = cast("dict[str, Any]", schema)
-    marks = [
-        each["const"]
-        for each in cast("dict[str, Any]", members.get("properties", {})).values()
-        if isinstance(each, dict) and "const" in each
-    ]
-    return members.get("$ref") or (members.get("type"), str(marks))
+    properties: dict[str, dict[str, Any]] = members.get("properties", {})
+    marks = [str(each["const"]) for each in properties.values() if "const" in each]
+    return members.get("$ref") or (members.get("type"), *marks)
 
 
 def _shown(schema: Schema) -> str:

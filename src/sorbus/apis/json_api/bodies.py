@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
@@ -178,7 +178,7 @@ def _keys(data: Any, link: Link, at: At) -> Any:
     if not isinstance(data, list):
         problem = f"`{link.relationship.name}` leads to several records, so its `data` is a list"
         raise InvalidDocument(problem, at=at)
-    items = cast("list[Any]", data)
+    items = cast("Sequence[Any]", data)
     return [_key(each, link, (*at, place)) for place, each in enumerate(items)]
 
 

@@ -84,9 +84,13 @@ class ConditionTree:
             members = cast("dict[str, Any]", data)
             for name, each in members.items():
                 self._take(part.at([name]), each, depth=depth + 1)
-        elif isinstance(data, list) and any(isinstance(each, dict) for each in cast("list[Any]", data)):
-            for number, each in enumerate(cast("list[Any]", data)):
-                self._take(part.at([str(number)]), each, depth=depth + 1)
+        elif isinstance(data, list):
+            items = cast("Sequence[Any]", data)
+            if any(isinstance(each, dict) for each in items):
+                for number, each in enumerate(items):
+                    self._take(part.at([str(number)]), each, depth=depth + 1)
+            else:
+                part.values.append((list(items), False))
         else:
             part.values.append((data, False))
 
@@ -130,7 +134,7 @@ class _Reader:
             elif name in filters.ways:
                 way = filters.ways[name]
                 far = self._all(way.filters, inner, at, depth=depth + 1)
-                yield ExistsExpr(way.expression, lambda _, far=far: far)
+                yield ExistsExpr(way.expression, partial(_same, far))
             else:
                 allowed = [*filters.fields, *filters.ways, *_LOGIC]
                 raise refused(filters.resource, name[:100], self._path(at), allowed=allowed)
@@ -188,6 +192,10 @@ class _Reader:
             value = _from_text(operator, value)
         make = partial(refused, filters.resource)
         return comparison(known[name], operator[:100], value, self._path(names), make)
+
+
+def _same(condition: Expr[bool], _: Any) -> Expr[bool]:
+    return condition
 
 
 def _from_text(operator: str, text: str) -> Any:

@@ -54,8 +54,8 @@ def paging_of(given: Mapping[str, str], rules: PageRules, *, parameter: str = "p
     if offset is not None and ("after" in given or "before" in given):
         raise _refused(parameter, "offset", offset, allowed=f"a cursor or `{parameter}[offset]`, not both")
     if "after" in given and "before" in given:
-        allowed = f"`{parameter}[after]` or `{parameter}[before]`, not both"
-        raise _refused(parameter, "before", given["before"][:100], allowed=allowed)
+        either = f"`{parameter}[after]` or `{parameter}[before]`, not both"
+        raise _refused(parameter, "before", given["before"][:100], allowed=either)
     count = given.get("count")
     if count not in {"true", "false", None}:
         raise _refused(parameter, "count", str(count)[:100], allowed="true, false")

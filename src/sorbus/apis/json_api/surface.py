@@ -139,7 +139,7 @@ def surface_of(application: ApplicationSpec) -> Surface:
     }
     for name, links in related.items():
         shown.update(application.resources[name].relationships[each].destination for each in links)
-    styles = {each.names for each in sections.values()}
+    styles: set[NameStyle] = {each.names for each in sections.values()}
     # What has no section of its own follows the others, when they agree.
     usual: NameStyle = next(iter(styles)) if len(styles) == 1 else "snake"
     exposed = {
