@@ -94,4 +94,13 @@ class Scope:
 
     def with_service(self, service: type[S], value: S) -> Self:
         """The same scope with one more service."""
-        return replace(self, services={**self.services, service: value})
+        # Not by `replace`, which is slow: every stage of every run gets a service of its own.
+        return self.__class__(
+            actor=self.actor,
+            tenant=self.tenant,
+            authorize=self.authorize,
+            services={**self.services, service: value},
+            runtime=self.runtime,
+            job=self.job,
+            context=self.context,
+        )

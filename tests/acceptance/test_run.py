@@ -277,3 +277,20 @@ async def test_two_starts_at_the_same_time_do_not_disturb_each_other(pg18_url: s
     assert [said.code for said in both] == [0, 0], both[0].text + both[1].text
     assert await rows(pg18_url, "SELECT 1 FROM contents OFFSET 6") == []
     assert await rows(pg18_url, "SELECT 1 FROM pipeline_runs WHERE state <> 'completed'") == []
+
+
+async def test_a_budget_for_each_run_stops_it_and_shows_what_was_spent(
+    database_url: str, tmp_path: Path
+) -> None:
+    folder_of_mails(tmp_path, 1)
+    async with ModelServer(answer=answer) as server:
+        shell = Shell(folder=tmp_path, database_url=database_url)
+        small = await shell.run("run", "mails", "--model", server.model, "--budget-tokens", "100")
+        assert (small.code, len(server.seen)) == (1, 0)
+        assert "of 100 tokens" in small.out
+        ample = await shell.run(
+            "run", "mails", "--model", server.model, "--budget-tokens", "100000", "--budget-usd", "0.5"
+        )
+    assert (ample.code, ample.err) == (0, "")
+    calls = await rows(database_url, "SELECT sum(tokens_in + tokens_out)::int AS tokens FROM llm_calls")
+    assert f"$0.0000 of $0.5, {calls[0]['tokens']} of 100000 tokens" in re.sub(r"\s+", " ", ample.out)

@@ -17,6 +17,7 @@ import aiohttp
 from sorbus.testing.model_server import ModelServer
 
 TYPE = "application/vnd.api+json"
+FIGURES = "fields[budgets]=limit_tokens,spent_tokens,reserved_tokens,left_tokens"
 
 
 @asynccontextmanager
@@ -89,3 +90,74 @@ async def test_content_run_and_result_over_http_and_a_clean_end(pg18_url: str, t
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(60):
             assert await process.wait() == 0
+
+
+async def patch(
+    http: aiohttp.ClientSession, path: str, kind: str, key: str, attributes: dict[str, Any]
+) -> Any:
+    body = {"data": {"type": kind, "id": key, "attributes": attributes}}
+    async with http.patch(path, json=body, headers={"content-type": TYPE}) as reply:
+        answer = await reply.json(content_type=None)
+        assert reply.status == 200, answer
+        return answer["data"]["attributes"]
+
+
+async def test_budgets_over_http(pg18_url: str, tmp_path: Path) -> None:
+    async def look(http: aiohttp.ClientSession, path: str) -> Any:
+        async with http.get(path) as reply:
+            found = await reply.json(content_type=None)
+            assert reply.status == 200, found
+            return found
+
+    async def over(http: aiohttp.ClientSession, run: str) -> Any:
+        async with asyncio.timeout(90):
+            while True:
+                found = await look(http, f"/api/runs/{run}?include=budget&{FIGURES}")
+                if found["data"]["attributes"]["state"] not in {"pending", "running"}:
+                    return found
+                await asyncio.sleep(0.1)
+
+    async with ModelServer() as model, serving(pg18_url, tmp_path, "--model", model.model) as (base, _):
+        async with aiohttp.ClientSession(base) as http:
+            status, made = await post(
+                http, "/api/budgets", "budgets", {"limit_usd": "10", "limit_tokens": 1000000, "period": "day"}
+            )
+            assert status == 200, made  # an upsert
+            source = {
+                "source_type": "email",
+                "external_id": "a",
+                "title": "Printer",
+                "text": "Jane Doe cannot print.",
+            }
+            _, content = await post(http, "/api/contents", "contents", source)
+            wanted = {"content_id": content["data"]["id"], "pipeline": "email_analysis", "budget_tokens": 1}
+            status, run = await post(http, "/api/runs", "runs", wanted)
+            assert status == 201, run
+            key = run["data"]["id"]
+            found = await over(http, key)
+            assert found["data"]["attributes"]["error"]["code"] == "budget-exceeded"
+            assert (found["included"][0]["type"], found["included"][0]["attributes"]["limit_tokens"]) == (
+                "budgets",
+                1,
+            )
+            raised = await patch(http, f"/api/runs/{key}", "runs", key, {"budget_tokens": 100000})
+            assert raised["budget_tokens"] == 100000
+            status, again = await post(http, f"/api/runs/{key}/retry", "runs", {})
+            assert status == 200, again
+            found = await over(http, key)
+            assert found["data"]["attributes"]["state"] == "completed", found
+            own = found["included"][0]["attributes"]
+            assert own["spent_tokens"] > 0
+            assert own["left_tokens"] == 100000 - own["spent_tokens"]
+            tenants = (await look(http, f"/api/budgets/{made['data']['id']}?{FIGURES}"))["data"]["attributes"]
+            assert (tenants["spent_tokens"], tenants["reserved_tokens"]) == (own["spent_tokens"], 0)
+            (mine,) = (await look(http, f"/api/budgets/of-run?run_id={key}"))["data"]
+            assert mine["attributes"]["limit_tokens"] == 100000
+            changed = await patch(
+                http,
+                f"/api/budgets/{made['data']['id']}",
+                "budgets",
+                made["data"]["id"],
+                {"limit_tokens": None},
+            )
+            assert (changed["limit_tokens"], changed["limit_usd"]) == (None, "10")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ def job_options() -> dict[str, Any]:
 @click.option("--model", metavar="PROVIDER:NAME", help="The model, as in `openai:gpt-4o-mini`.")
 @click.option("--concurrency", default=2, show_default=True, help="Runs at once in this process.")
 @click.option("--max-mb", default=20.0, show_default=True, help="The largest item, in megabytes.")
+@click.option(
+    "--budget-usd",
+    metavar="USD",
+    type=click.FloatRange(min=0),
+    help="What the model calls of each run may cost.",
+)
+@click.option(
+    "--budget-tokens",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="The tokens, in and out, that each run may use.",
+)
 @click.option("--again", is_flag=True, help="Run also what was finished before.")
 @app_option
 @reported
@@ -43,6 +56,8 @@ def run(
     model: str | None,
     concurrency: int,
     max_mb: float,
+    budget_usd: float | None,
+    budget_tokens: int | None,
     again: bool,
     app_name: str | None,
 ) -> None:
@@ -54,7 +69,14 @@ def run(
     app = load_application(
         app_name, models=model or "local:default", concurrency=concurrency, job_options=job_options()
     )
-    wish = Wish(paths=paths, pipeline=pipeline, again=again, max_bytes=int(max_mb * 1024 * 1024))
+    wish = Wish(
+        paths=paths,
+        pipeline=pipeline,
+        again=again,
+        max_bytes=int(max_mb * 1024 * 1024),
+        budget_usd=None if budget_usd is None else Decimal(str(budget_usd)),
+        budget_tokens=budget_tokens,
+    )
     figures = asyncio.run(run_and_show(app, wish))
     if figures.runs_failed:
         raise SystemExit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, cast
 from uuid import UUID
@@ -129,9 +130,24 @@ def show_runs(out: Console, runs: Sequence[Run]) -> None:
         table.add_column("people and organisations", max_width=34, overflow="ellipsis", no_wrap=True)
         table.add_column("summary", min_width=24)
         table.add_column("seconds", justify="right", min_width=7)
+        budgeted = any(run.budget_usd is not None or run.budget_tokens is not None for run in mine)
+        if budgeted:
+            table.add_column("spent of its budget", min_width=16)
         for run in mine:
-            table.add_row(*_cells(run))
+            table.add_row(*_cells(run), *([_spent(run)] if budgeted else []))
         out.print(table)
+
+
+def _spent(run: Run) -> str:
+    """What a run has spent of what it may."""
+    told: list[str] = []
+    if run.budget_usd is not None:
+        cost = sum((call.cost_usd for call in run.llm_calls), Decimal(0))
+        told.append(f"${cost:.4f} of ${run.budget_usd.normalize():f}")
+    if run.budget_tokens is not None:
+        tokens = sum(call.tokens_in + call.tokens_out for call in run.llm_calls)
+        told.append(f"{tokens} of {run.budget_tokens} tokens")
+    return ", ".join(told)
 
 
 def _cells(run: Run) -> tuple[str, ...]:

@@ -37,12 +37,15 @@ class Wish:
         pipeline: the pipeline's name; None chooses by the kind of each item.
         again: whether content that a pipeline has finished before is run again.
         max_bytes: the largest item.
+        budget_usd, budget_tokens: the budget of each run that is started.
     """
 
     paths: Sequence[Path]
     pipeline: str | None = None
     again: bool = False
     max_bytes: int = MAX_BYTES
+    budget_usd: Decimal | None = None
+    budget_tokens: int | None = None
 
 
 @dataclass(slots=True)
@@ -231,9 +234,19 @@ async def _start(
         run, done = open_run, open_run.stages_done
     else:
         tally.started += 1
-        run, done = await Run.start(scope, content_id=content.id, pipeline=name), 0
+        run, done = await _started(content, name, scope, wish), 0
     tally.runs[run.id] = name
     screen.started(run.id, parts.registry.current[name], done)
+
+
+async def _started(content: Content, name: str, scope: Scope, wish: Wish) -> Run:
+    return await Run.start(
+        scope,
+        content_id=content.id,
+        pipeline=name,
+        budget_usd=wish.budget_usd,
+        budget_tokens=wish.budget_tokens,
+    )
 
 
 async def _wait(scope: Scope, tally: Tally, ended: dict[UUID, EventKind], wake: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from sorbus.engine.bulk import (
 )
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.generic import GenericPlan, generic_plan, run_generic
+from sorbus.engine.grouping import Groups
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, run
 from sorbus.engine.planning import Planner
 from sorbus.engine.reading import Reader
@@ -176,7 +177,10 @@ class Engine:
         """The compiled steps of a create, update or destroy."""
         plan = self._plans.get(action)
         if plan is None:
-            plan = self._plans[action] = write_plan(self, *self.action_spec(action))
+            spec, declared = self.action_spec(action)
+            plan = self._plans[action] = write_plan(self, spec, declared)
+            if declared.grouped and spec.schema_tenancy is None:
+                plan.groups = Groups(self)
         return plan
 
     async def create(

@@ -20,6 +20,7 @@ from sorbus.scope import Scope
 
 if TYPE_CHECKING:
     from sorbus.engine.engine import Engine
+    from sorbus.engine.grouping import Groups
 
 
 class Step(IntEnum):
@@ -106,6 +107,7 @@ class ActionPlan:
 
     Attributes:
         transactional: whether the inner steps need a transaction: one statement alone is its own.
+        groups: writes calls that come at the same moment together; None where each is written alone.
         answer: makes the record that the caller gets of the one that was written; None when they are the same.
         finally_: hooks that learn how the action ended, whatever happened.
     """
@@ -116,6 +118,7 @@ class ActionPlan:
     transactional: bool
     data: Any = None
     answer: Callable[[ActionCall, Any], Awaitable[Any]] | None = None
+    groups: Groups | None = None
     finally_: tuple[Callable[..., Any], ...] = ()
 
 
@@ -201,6 +204,17 @@ async def take(call: ActionCall) -> Any:
         await _join(outer, call, trace)
         outer.on_commit.append(lambda: _after(call, trace))
         return call.result
+    if plan.groups is not None and plan.groups.take(call):
+        await plan.groups.write(call)
+    else:
+        await alone(call)
+    await _after(call, trace)
+    return call.result
+
+
+async def alone(call: ActionCall) -> None:
+    """The inner steps in a transaction of their own, where they need one."""
+    engine, plan, trace = call.engine, call.plan, call.engine.trace
     if plan.transactional or call.together or call.changeset.related:
         async with transaction(engine.layers) as opened:
             if trace:
@@ -217,8 +231,6 @@ async def take(call: ActionCall) -> Any:
             if call.session is not None:
                 plan.data.layer.release(call.session)
                 call.session = None
-    await _after(call, trace)
-    return call.result
 
 
 async def _join(outer: Transaction, call: ActionCall, trace: Any) -> None:

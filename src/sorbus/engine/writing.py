@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -92,10 +92,13 @@ def write_plan(engine: Engine, spec: ResourceSpec, action: ActionSpec) -> Action
         steps.append((Step.BEFORE_WRITE, _before_write))
     if HookPoint.AFTER_WRITE in hooks:
         steps.append((Step.AFTER_WRITE, _after_write))
+    if HookPoint.AFTER_WRITES in hooks:
+        steps.append((Step.AFTER_WRITE, _AfterWrites(hooks[HookPoint.AFTER_WRITES])))
     steps.extend((Step.EFFECTS, effect) for effect in effects)
     steps.extend((Step.AFTER_COMMIT, notice) for notice in notices)
     steps.extend((Step.AFTER_COMMIT, _after_commit(hook)) for hook in hooks.get(HookPoint.AFTER_COMMIT, ()))
-    inner = effects or HookPoint.BEFORE_WRITE in hooks or HookPoint.AFTER_WRITE in hooks or looked_at
+    writing = {HookPoint.BEFORE_WRITE, HookPoint.AFTER_WRITE, HookPoint.AFTER_WRITES}
+    inner = effects or looked_at or not writing.isdisjoint(hooks)
     checked = action.kind is ActionKind.CREATE and may_need_row(data.program)
     plan = arrange(
         steps,
@@ -223,6 +226,29 @@ async def _before_write(call: ActionCall) -> None:
 async def _after_write(call: ActionCall) -> None:
     for hook in call.plan.data.action.hooks[HookPoint.AFTER_WRITE]:
         await _awaited(hook(call.result, call.scope))
+
+
+class _AfterWrites:
+    """The hooks for all rows that are written together; a call alone is a list of one.
+
+    Attributes:
+        mixed: they take calls of different scopes.
+    """
+
+    mixed = True
+
+    def __init__(self, hooks: Sequence[Callable[[Any, Any], Any]]) -> None:
+        self.hooks = hooks
+
+    async def __call__(self, call: ActionCall) -> None:
+        """Run them for one call."""
+        await self.many((call,))
+
+    async def many(self, calls: Sequence[ActionCall]) -> None:
+        """Run them once for several calls."""
+        if calls:
+            for hook in self.hooks:
+                await _awaited(hook([call.result for call in calls], [call.scope for call in calls]))
 
 
 def _after_commit(hook: Callable[[Any, Any], Any]) -> StepRunner:

@@ -307,6 +307,19 @@ class HookNeverRuns(DeclarationError):
         )
 
 
+class HookOfOneRow(DeclarationError):
+    """A grouped action has a hook that runs inside the transaction for one row."""
+
+    code = "hook-of-one-row"
+
+    def __init__(self, action: str, *, point: str) -> None:
+        super().__init__(
+            f"{action}: its calls share transactions, and its `{point}` hook is for one row.",
+            path=tuple(action.split(".")),
+            hint="Make it an `after_writes` hook, which takes all rows written together, or leave out `grouped=True`.",
+        )
+
+
 class DefinitionErrors(FrameworkError):
     """Every mistake in the declarations of an application, found in one pass.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
-from sorbus.errors.base import FrameworkError, Invalid, SorbusError, UnknownError
+from sorbus.errors.base import Forbidden, FrameworkError, Invalid, SorbusError, UnknownError
 from sorbus.errors.hints import did_you_mean, listed
 
 
@@ -158,6 +160,71 @@ class PromptTooLong(Invalid):
         )
         self.tokens = tokens
         self.context = context
+
+
+class BudgetExceeded(Forbidden):
+    """A call to a model may cost more than a budget has left; nothing was asked.
+
+    No fallback model is tried, and no stage is tried again: a budget is a decision, not a failure.
+
+    Attributes:
+        run: the run whose budget it is; None for one of the tenant's.
+        budget: its id.
+        period: `day`, `month` or `total`.
+        unit: `usd` or `tokens`.
+        limit, spent, reserved: of the budget, in that unit; `reserved` is what other calls under way may cost.
+        needed: what the call may cost at most.
+    """
+
+    code = "budget-exceeded"
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        run: UUID | None,
+        budget: UUID,
+        period: str,
+        only: str,
+        unit: str,
+        limit: Decimal,
+        spent: Decimal,
+        reserved: Decimal,
+        needed: Decimal,
+    ) -> None:
+        times = {"day": "daily ", "month": "monthly "}
+        whose = f"run {run}" if run is not None else f"the tenant{f' for `{only}`' if only else ''}"
+        said = [_amount(each, unit) for each in (limit, spent, reserved, needed)]
+        super().__init__(
+            f"The {times.get(period, '')}budget of {whose} does not allow this call of `{model}`: of {said[0]} "
+            f"{said[1]} are spent and {said[2]} reserved by calls under way, and it may cost up to {said[3]}.",
+            hint=_way_out(run, unit),
+        )
+        self.model = model
+        self.run = run
+        self.budget = budget
+        self.period = period
+        self.unit = unit
+        self.limit = limit
+        self.spent = spent
+        self.reserved = reserved
+        self.needed = needed
+
+
+def _amount(value: Decimal, unit: str) -> str:
+    return f"${value.normalize():f}" if unit == "usd" else f"{value:f} tokens"
+
+
+def _way_out(run: UUID | None, unit: str) -> str:
+    if run is not None:
+        return (
+            f"Raise it with `run.raise_budget(scope, budget_{unit}=…)` and go on with `run.retry(scope)`: answers that "
+            "were paid for are not asked again. A smaller `max_tokens=` lets a call need less."
+        )
+    return (
+        f"Raise it with `Budget.set(scope, limit_{unit}=…)`, or wait for its next period; then `run.retry(scope)` goes "
+        "on. A smaller `max_tokens=` lets a call need less."
+    )
 
 
 class NoSuchProvider(FrameworkError):

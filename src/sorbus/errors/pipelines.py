@@ -305,6 +305,19 @@ class NothingToReuse(Invalid):
         )
 
 
+class InnerRunHasNoBudget(Invalid):
+    """Somebody wanted to set what a run inside another one may spend."""
+
+    code = "inner-run-budget"
+
+    def __init__(self, run_id: UUID, payer_id: UUID) -> None:
+        super().__init__(
+            f"The run {run_id} has no budget of its own: it is inside {payer_id}, which pays for its calls.",
+            path=("input", "id"),
+            hint=f"Raise the budget of the run {payer_id}.",
+        )
+
+
 class NoSuchPipeline(Invalid):
     """A run was asked of a pipeline that this application does not have."""
 

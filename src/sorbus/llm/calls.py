@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -10,16 +11,20 @@ from importlib.resources import files
 from typing import Any
 from uuid import UUID
 
+from sorbus.data_layers.group_commit import GroupCommit
 from sorbus.data_layers.postgres.faults import translate_limited
-from sorbus.data_layers.postgres.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json, storable
 from sorbus.data_layers.postgres.pool import Pool
+from sorbus.llm.budgets.keeper import BudgetKeeper
+from sorbus.llm.budgets.needs import Need
+from sorbus.llm.budgets.signs import SignsOfLife
+from sorbus.llm.budgets.store import BudgetStore
 from sorbus.llm.messages import CallKind
 from sorbus.llm.records import CallRecord, CallStatus
 from sorbus.resource.fields import Attr, attribute, uuid_primary_key
 from sorbus.resource.model import Resource
 from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
-from sorbus.resource.sections import Postgres
+from sorbus.resource.sections import Identities, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
 
 
@@ -29,6 +34,11 @@ class LlmCall(Resource):
     id: Attr[UUID] = uuid_primary_key()
     tenant: Attr[str] = attribute(max_length=200)
     run_id: Attr[UUID | None] = attribute(public=True, description="The run on whose behalf it was made.")
+    payer_id: Attr[UUID | None] = attribute(
+        public=True,
+        default=None,
+        description="The run from whose budget it is paid, where that is another one: the outermost around its run.",
+    )
     stage: Attr[str | None] = attribute(public=True, description="The stage on whose behalf it was made.")
     kind: Attr[CallKind] = attribute(public=True)
     provider: Attr[str] = attribute(public=True)
@@ -47,6 +57,8 @@ class LlmCall(Resource):
 
     storage = Postgres("llm_calls")
     tenancy = Tenancy(tenant)
+    # For its index, in which only those that another run pays for stand.
+    identities = Identities(payer=identity(payer_id, id, where=~payer_id.is_null()))
     policies = Policies(policy("read", authorize_if(actor_present())))
 
 
@@ -55,49 +67,113 @@ def _sql(name: str) -> str:
     return files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
+@dataclass(slots=True)
+class _InHand:
+    """A run that this process works on."""
+
+    tenant: str
+    payer: UUID | None
+    holders: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    record: CallRecord
+    tenant: str
+    payer: UUID | None
+
+
 class DatabaseSink:
     """Writes call records as `LlmCall` rows; records that come at the same moment share one statement.
 
-    A record is on disk when `record` returns, so an answer that was paid for is never asked for again.
+    A record is on disk when `record` returns, so an answer that was paid for is never asked for again. The budgets are
+    kept here: what is reserved for a call is given back by the statement that writes it.
 
     Args:
         pool: connections to the database that holds the rows.
         default_tenant: the tenant of calls that belong to no run.
+        signs: under which name this process reserves; by default one of its own.
     """
 
-    def __init__(self, pool: Pool, *, default_tenant: str = "local") -> None:
+    def __init__(
+        self, pool: Pool, *, default_tenant: str = "local", signs: SignsOfLife | None = None
+    ) -> None:
         self.pool = pool
         self.default_tenant = default_tenant
-        self._tenants: dict[UUID, tuple[str, int]] = {}
+        self.budgets = BudgetKeeper(BudgetStore(pool), signs or SignsOfLife(pool.url))
+        self._runs: dict[UUID, _InHand] = {}
         self._fresh: set[UUID] = set()
-        self._writes: GroupCommit[tuple[CallRecord, str], None] = GroupCommit(self._write)
+        self._writes: GroupCommit[_Write, None] = GroupCommit(self._write)
 
-    def enter(self, run: UUID, tenant: str, *, fresh: bool = False) -> None:
+    def enter(
+        self,
+        run: UUID,
+        tenant: str,
+        *,
+        payer: UUID | None = None,
+        fresh: bool = False,
+        budgeted: bool = True,
+    ) -> None:
         """Say which tenant a run's calls belong to, while this process works on it.
 
         Args:
+            payer: the run from whose budget they are paid; None for its own.
             fresh: nobody has worked on the run before, so there is no earlier answer to look for.
+            budgeted: whether a budget was seen for it at this moment.
         """
+        self.budgets.learn(run, budgeted=budgeted)
         if fresh:
             self._fresh.add(run)
         else:
             self._fresh.discard(run)
-        _, holders = self._tenants.get(run, (tenant, 0))
-        self._tenants[run] = (tenant, holders + 1)
+        self._runs.setdefault(run, _InHand(tenant, payer)).holders += 1
 
     def leave(self, run: UUID) -> None:
         """Forget a run, once for each time it was entered."""
         self._fresh.discard(run)
-        tenant, holders = self._tenants.pop(run, ("", 0))
-        if holders > 1:
-            self._tenants[run] = (tenant, holders - 1)
+        known = self._runs.get(run)
+        if known is not None and known.holders > 1:
+            known.holders -= 1
+        else:
+            self._runs.pop(run, None)
+            self.budgets.forget(run)
+
+    async def reserve(self, need: Need) -> bool:
+        """Reserve what a call may cost at most in every budget that holds for it; False when there is none.
+
+        Raises:
+            BudgetExceeded: a budget has not enough left.
+        """
+        paid = replace(need, run=self._payer(need.run))
+        return await self.budgets.reserve(paid, self._tenant(need.run), key=self._key(need.run))
+
+    async def release(self, call: UUID) -> None:
+        """Give back what was reserved for a call that was not recorded."""
+        await self.budgets.release(call)
 
     async def record(self, record: CallRecord) -> None:
         """Write a record; it is committed when this returns."""
-        tenant = self.default_tenant
-        if record.run_id is not None:
-            tenant, _ = self._tenants.get(record.run_id, (tenant, 0))
-        await self._writes.submit((record, tenant))
+        run = record.run_id
+        await self._writes.submit(_Write(record, self._tenant(run), self._payer(run)))
+
+    async def close(self) -> None:
+        """Sign off; the pool stays open."""
+        await self.budgets.close()
+
+    def _tenant(self, run: UUID | None) -> str:
+        known = None if run is None else self._runs.get(run)
+        return self.default_tenant if known is None else known.tenant
+
+    def _payer(self, run: UUID | None) -> UUID | None:
+        """The run whose budget holds for a call."""
+        known = None if run is None else self._runs.get(run)
+        return run if known is None or known.payer is None else known.payer
+
+    def _key(self, run: UUID | None) -> UUID | str | None:
+        """Under what it is known whether a budget holds; nothing is kept of a run that is not worked on here."""
+        if run is None:
+            return self.default_tenant
+        return run if run in self._runs else None
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
         """The newest answered record of that request in that run and stage."""
@@ -127,12 +203,13 @@ class DatabaseSink:
             inserted_at=row["inserted_at"],
         )
 
-    async def _write(self, items: list[tuple[CallRecord, str]]) -> list[None]:
+    async def _write(self, items: list[_Write]) -> list[None]:
         rows = [
             {
                 "id": record.id,
                 "tenant": tenant,
                 "run_id": record.run_id,
+                "payer_id": None if payer == record.run_id else payer,
                 "stage": record.stage,
                 "kind": record.kind.value,
                 "provider": record.provider,
@@ -149,10 +226,25 @@ class DatabaseSink:
                 "response": storable(record.response),
                 "inserted_at": record.inserted_at,
             }
-            for record, tenant in items
+            for record, tenant, payer in ((each.record, each.tenant, each.payer) for each in items)
         ]
-        await self._fetch("insert_calls", encode_json(rows).decode())
+        budgeted = await self._budgeted(encode_json(rows).decode(), items)
+        for each in items:
+            if (key := self._key(each.record.run_id)) is not None:
+                self.budgets.learn(key, budgeted=each.record.id in budgeted)
         return [None] * len(items)
+
+    async def _budgeted(self, rows: str, items: list[_Write]) -> frozenset[UUID]:
+        """Write calls; which of them some budget holds for."""
+        records = [each.record for each in items]
+        payers = {each.payer for each in items if each.payer is not None}
+        if all(self.budgets.is_unbudgeted(record.id, self._key(record.run_id)) for record in records):
+            tenants = {each.tenant for each in items}
+            if not (await self._fetch("insert_calls", rows, list(tenants), list(payers)))[0]["budgeted"]:
+                return frozenset()
+        budgeted = frozenset(row["id"] for row in await self._fetch("settle_calls", rows))
+        self.budgets.settled(record.id for record in records)
+        return budgeted
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
         try:

@@ -16,10 +16,10 @@ from sorbus.errors.llm import AllModelsFailed, AnswerInvalid, ModelError, Prompt
 from sorbus.llm.answers import Classified, ObjectAnswer, TextAnswer
 from sorbus.llm.classify import Labels, LabelVectors, choice_of, classification_prompt, dump, load
 from sorbus.llm.config import ModelConfig, ModelRef, Retries
-from sorbus.llm.ledger import Ledger, Origin, Outcome, failure
+from sorbus.llm.ledger import Booking, Ledger, Origin, Outcome, failure
 from sorbus.llm.messages import CallKind, Message, ModelRequest, Prompt, Schema, conversation
 from sorbus.llm.prices import PriceTable
-from sorbus.llm.providers.base import Completion, Piece, Provider
+from sorbus.llm.providers.base import BoundsAnswers, Completion, Piece, Provider
 from sorbus.llm.providers.registry import Providers
 from sorbus.llm.records import CallSink, CallStatus
 from sorbus.llm.retrying import Attempts, retrying
@@ -148,6 +148,7 @@ class ModelClient:
 
         Raises:
             ModelError: a leaf of it when the model fails; `AllModelsFailed` when a whole chain does.
+            BudgetExceeded: a budget of the run or the tenant has not enough left.
             Invalid: the request itself is refused.
             FrameworkError: a leaf of it for a wrong name, a missing key, a model that is not here.
         """
@@ -277,8 +278,9 @@ class ModelClient:
             return []
         ref = ModelRef.parse(model or self.config.embed_model)
         request = self._embed_request(ref, texts, kind=CallKind.EMBED)
-        vectors, outcome = await self._embedded(request, ref, texts, Origin(stage=stage, run=run))
-        await self._ledger.write(request, Origin(stage=stage, run=run), outcome)
+        async with await self._ledger.book(request, Origin(stage=stage, run=run)) as booking:
+            vectors, outcome = await self._embedded(booking, ref, texts)
+            await booking.write(outcome)
         return vectors
 
     async def classify(
@@ -327,8 +329,9 @@ class ModelClient:
         known = await self._ledger.recall(request, question.origin)
         if known is not None and known.status is CallStatus.OK:
             return TextAnswer(text=known.response or "", call=known, small=provider.small, replayed=True)
-        completion, outcome = await self._ask(provider, request, question.origin)
-        record = await self._ledger.write(request, question.origin, outcome)
+        async with await self._booked(provider, request, question.origin) as booking:
+            completion, outcome = await self._ask(provider, booking)
+            record = await booking.write(outcome)
         return TextAnswer(text=completion.text, call=record, small=provider.small)
 
     async def _object(self, ref: ModelRef, question: _Question, wanted: Returns[Any]) -> ObjectAnswer[Any]:
@@ -339,19 +342,19 @@ class ModelClient:
         faults: list[str] = []
         answer = ""
         for repair in (False, True):
-            completion, outcome = await self._ask(provider, request, question.origin)
-            answer = completion.text
-            try:
-                value = wanted.read(answer)
-            except ValueError as error:
-                faults = [*problems(error), *(["it was cut at max_tokens"] if completion.cut else [])]
-                refused = AnswerInvalid(request.name, returns=wanted.name, problems=faults, answer=answer)
-                outcome = replace(outcome, status=CallStatus.INVALID, error=refused)
-                await self._ledger.write(request, question.origin, outcome)
-                request = _repair(request, answer, faults)
-            else:
-                record = await self._ledger.write(request, question.origin, outcome)
-                return ObjectAnswer(value=value, call=record, repaired=repair)
+            async with await self._booked(provider, request, question.origin) as booking:
+                completion, outcome = await self._ask(provider, booking)
+                answer = completion.text
+                try:
+                    value = wanted.read(answer)
+                except ValueError as error:
+                    faults = [*problems(error), *(["it was cut at max_tokens"] if completion.cut else [])]
+                    refused = AnswerInvalid(request.name, returns=wanted.name, problems=faults, answer=answer)
+                    await booking.write(replace(outcome, status=CallStatus.INVALID, error=refused))
+                    request = _repair(request, answer, faults)
+                else:
+                    record = await booking.write(outcome)
+                    return ObjectAnswer(value=value, call=record, repaired=repair)
         raise AnswerInvalid(request.name, returns=wanted.name, problems=faults, answer=answer)
 
     async def _recalled(
@@ -370,19 +373,24 @@ class ModelClient:
                 return ObjectAnswer(value=value, call=known, repaired=repair, replayed=True)
         return None
 
-    async def _ask(
-        self, provider: Provider, request: ModelRequest, origin: Origin
-    ) -> tuple[Completion, Outcome]:
+    async def _booked(self, provider: Provider, request: ModelRequest, origin: Origin) -> Booking:
+        """A call about to be made, with what it may cost reserved where a budget holds."""
+        longest = request.max_tokens
+        if longest is None and isinstance(provider, BoundsAnswers):
+            longest = provider.longest_answer(request)
+        return await self._ledger.book(request, origin, answer=longest or self.config.answer_tokens)
+
+    async def _ask(self, provider: Provider, booking: Booking) -> tuple[Completion, Outcome]:
         """The provider's answer and its outcome, which the caller records; a failure is recorded here."""
         attempts, began = Attempts(), time.monotonic()
         try:
             completion = await retrying(
-                lambda: provider.complete(request, timeout=self.config.timeout),
+                lambda: provider.complete(booking.asked, timeout=self.config.timeout),
                 retries=self.config.retries,
                 attempts=attempts,
             )
         except BaseException as error:
-            await self._ledger.write(request, origin, failure(error, began=began, attempts=attempts.count))
+            await booking.write(failure(error, began=began, attempts=attempts.count))
             raise
         seconds = time.monotonic() - began if completion.seconds is None else completion.seconds
         return completion, Outcome(
@@ -397,20 +405,19 @@ class ModelClient:
         provider = self._providers.get(ref)
         request = question.to(ref, provider)
         known = await self._ledger.recall(request, question.origin)
-        stream = OpenStream(request, question.origin, self._ledger)
         if known is not None and known.status is CallStatus.OK:
-            stream.first = Piece(text=known.response or "")
-            return stream
+            return OpenStream(None, first=Piece(text=known.response or ""))
+        booking = await self._booked(provider, request, question.origin)
+        stream = OpenStream(booking)
         limit = self.config.chunk_timeout
         try:
             await retrying(
-                lambda: stream.open(provider.stream(request, timeout=limit)),
+                lambda: stream.open(provider.stream(booking.asked, timeout=limit)),
                 retries=self.config.retries,
                 attempts=stream.attempts,
             )
         except BaseException as error:
-            outcome = failure(error, began=stream.began, attempts=stream.attempts.count)
-            await self._ledger.write(request, question.origin, outcome)
+            await booking.write(failure(error, began=stream.began, attempts=stream.attempts.count))
             raise
         return stream
 
@@ -420,18 +427,18 @@ class ModelClient:
         return ModelRequest(provider=ref.provider, model=model, messages=messages, kind=kind)
 
     async def _embedded(
-        self, request: ModelRequest, ref: ModelRef, texts: Sequence[str], origin: Origin
+        self, booking: Booking, ref: ModelRef, texts: Sequence[str]
     ) -> tuple[list[list[float]], Outcome]:
         provider = self._providers.get(ref)
         attempts, began = Attempts(), time.monotonic()
         try:
             found = await retrying(
-                lambda: provider.embed(request.model, texts, timeout=self.config.timeout),
+                lambda: provider.embed(booking.request.model, texts, timeout=self.config.timeout),
                 retries=self.config.retries,
                 attempts=attempts,
             )
         except BaseException as error:
-            await self._ledger.write(request, origin, failure(error, began=began, attempts=attempts.count))
+            await booking.write(failure(error, began=began, attempts=attempts.count))
             raise
         seconds = time.monotonic() - began if found.seconds is None else found.seconds
         return found.vectors, Outcome(
@@ -448,10 +455,12 @@ class ModelClient:
         if known is not None and known.response is not None:
             return load(known.response)
         missing = self._labels.missing(labels)
-        vectors, outcome = await self._embedded(request, ref, [*texts, *missing], origin)
-        self._labels.learn(missing, vectors[len(texts) :])
-        found = self._labels.nearest(vectors[: len(texts)], labels)
-        await self._ledger.write(request, origin, replace(outcome, response=dump(found)))
+        every = [*texts, *missing]
+        async with await self._ledger.book(request, origin, texts=every) as booking:
+            vectors, outcome = await self._embedded(booking, ref, every)
+            self._labels.learn(missing, vectors[len(texts) :])
+            found = self._labels.nearest(vectors[: len(texts)], labels)
+            await booking.write(replace(outcome, response=dump(found)))
         return found
 
     async def _by_choice(self, text: str, labels: Labels, origin: Origin) -> Classified:

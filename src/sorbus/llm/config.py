@@ -47,6 +47,8 @@ class ModelConfig:
             read.
         base_urls: other addresses of the known providers, by provider (proxies, tests).
         concurrency: connections kept open at most to one provider.
+        answer_tokens: under a budget, the longest answer of a call that names no `max_tokens` to a provider
+            without a limit of its own.
     """
 
     model: str = DEFAULT_MODEL
@@ -58,6 +60,7 @@ class ModelConfig:
     api_keys: Mapping[str, str] = field(default_factory=dict[str, str])
     base_urls: Mapping[str, str] = field(default_factory=dict[str, str])
     concurrency: int = 100
+    answer_tokens: int = 4096
 
     @classmethod
     def of(cls, models: Self | str) -> Self:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Self
 from uuid import UUID
 
 from sorbus.errors.base import SorbusError
+from sorbus.llm.budgets.needs import need_of
 from sorbus.llm.messages import ModelRequest
 from sorbus.llm.prices import PriceTable
 from sorbus.llm.records import CallRecord, CallSink, CallStatus, Usage
+from sorbus.types.uuid7 import uuid7
 
 _log = logging.getLogger("sorbus.llm")
 
@@ -78,10 +82,44 @@ class Ledger:
             return None
         return await self._sink.lookup(request.hash, origin.run, origin.stage)
 
-    async def write(self, request: ModelRequest, origin: Origin, outcome: Outcome) -> CallRecord:
+    async def book(
+        self, request: ModelRequest, origin: Origin, *, answer: int = 0, texts: Iterable[str] | None = None
+    ) -> Booking:
+        """Reserve what a call may cost, where a budget holds for it.
+
+        Args:
+            answer: the most tokens of its answer, which then bound it.
+            texts: what the model is to read, when that is more than the messages.
+
+        Raises:
+            BudgetExceeded: a budget has not enough left.
+        """
+        booking = Booking(self, request, origin)
+        if self._sink is None:
+            return booking
+        need = need_of(
+            booking.call,
+            request,
+            texts=(turn.content for turn in request.messages) if texts is None else texts,
+            answer=answer,
+            price=self._prices.price(request.name),
+            run=origin.run,
+        )
+        booking.reserved = await self._sink.reserve(need)
+        if booking.reserved and answer:
+            booking.asked = replace(request, max_tokens=answer)
+        return booking
+
+    async def release(self, call: UUID) -> None:
+        """Give back what was reserved for a call without a record."""
+        if self._sink is not None:
+            await self._sink.release(call)
+
+    async def write(self, call: UUID, request: ModelRequest, origin: Origin, outcome: Outcome) -> CallRecord:
         """Price a call and hand its record to the sink; done to the end even when the caller is cancelled."""
         cost, priced = self._cost(request.name, outcome.usage)
         record = CallRecord(
+            id=call,
             kind=request.kind,
             provider=request.provider,
             model=request.model,
@@ -99,8 +137,15 @@ class Ledger:
             attempts=outcome.attempts,
         )
         if self._sink is not None:
-            await asyncio.shield(asyncio.ensure_future(self._sink.record(record)))
+            await asyncio.shield(asyncio.ensure_future(self._record(self._sink, record)))
         return record
+
+    async def _record(self, sink: CallSink, record: CallRecord) -> None:
+        try:
+            await sink.record(record)
+        except BaseException:
+            await sink.release(record.id)
+            raise
 
     def _cost(self, name: str, usage: Usage) -> tuple[Decimal, bool]:
         price = self._prices.price(name)
@@ -114,6 +159,40 @@ class Ledger:
                 name,
             )
         return Decimal(0), False
+
+
+class Booking:
+    """One call on its way, from what is reserved for it to its record.
+
+    Use it as an async context manager: what was reserved for a call that left no record is given back.
+
+    Attributes:
+        call: the id that the record will have.
+        request: the question, by which its answer is found again.
+        asked: the question as the provider gets it: under a budget its answer has a longest length.
+        reserved: whether a budget holds for it.
+    """
+
+    def __init__(self, ledger: Ledger, request: ModelRequest, origin: Origin) -> None:
+        self.call = uuid7()
+        self.request = request
+        self.asked = request
+        self.reserved = False
+        self._ledger = ledger
+        self._origin = origin
+        self._written = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.reserved and not self._written:
+            await self._ledger.release(self.call)
+
+    async def write(self, outcome: Outcome) -> CallRecord:
+        """Record how the call went."""
+        self._written = True
+        return await self._ledger.write(self.call, self.request, self._origin, outcome)
 
 
 def error_code(error: BaseException | None) -> str | None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from sorbus.llm.budgets.needs import Need
 from sorbus.llm.messages import CallKind
 from sorbus.types.uuid7 import uuid7
 
@@ -37,7 +38,7 @@ class CallRecord:
     own.
 
     Attributes:
-        id: UUIDv7.
+        id: UUIDv7, made when the call begins.
         kind: what was asked.
         provider, model: who was asked.
         stage, run_id: on whose behalf, when the caller said.
@@ -81,13 +82,28 @@ class CallRecord:
 class CallSink(Protocol):
     """Where call records go. What `record` accepted, `lookup` may hand to a later attempt of the same
     stage.
+
+    It also keeps to the budgets, if there are any. A sink around another one hands all four on.
     """
+
+    async def reserve(self, need: Need) -> bool:
+        """Called before a provider is asked; False when no budget holds for the call, which is then not bounded.
+
+        Raises:
+            BudgetExceeded: a budget has not enough left; the provider is not asked.
+        """
+        ...
 
     async def record(self, record: CallRecord) -> None:
         """Keep a record. Called once for every call, also for a failed, stopped or cancelled one.
 
-        An exception from here fails the call: what cannot be metered is not answered.
+        What was reserved for the call, under the record's id, is given back with it. An exception from here
+        fails the call: what cannot be metered is not answered.
         """
+        ...
+
+    async def release(self, call: UUID) -> None:
+        """Give back what was reserved for a call that was not recorded."""
         ...
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
@@ -103,6 +119,14 @@ class MemorySink:
 
     def __init__(self) -> None:
         self.records: list[CallRecord] = []
+
+    async def reserve(self, need: Need) -> bool:
+        """There are no budgets here."""
+        del need
+        return False
+
+    async def release(self, call: UUID) -> None:
+        """Nothing is reserved here."""
 
     async def record(self, record: CallRecord) -> None:
         """Append the record."""

@@ -7,23 +7,25 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from sorbus.llm.ledger import Ledger, Origin, Outcome, failure
-from sorbus.llm.messages import ModelRequest
+from sorbus.llm.ledger import Booking, Outcome, failure
 from sorbus.llm.providers.base import Piece
 from sorbus.llm.records import CallStatus, Usage
 from sorbus.llm.retrying import Attempts
 
 
 class OpenStream:
-    """A stream whose first piece has arrived, and the bookkeeping until its end."""
+    """A stream whose first piece has arrived, and the bookkeeping until its end.
 
-    def __init__(self, request: ModelRequest, origin: Origin, ledger: Ledger) -> None:
+    Args:
+        booking: the call; None for one that is replayed.
+        first: the whole answer of one that is replayed.
+    """
+
+    def __init__(self, booking: Booking | None, *, first: Piece | None = None) -> None:
         self.attempts = Attempts()
         self.began = time.monotonic()
-        self.first: Piece | None = None
-        self._request = request
-        self._origin = origin
-        self._ledger = ledger
+        self.first = first
+        self._booking = booking
         self._rest: AsyncGenerator[Piece] | None = None
         self._usage = Usage()
         self._texts: list[str] = []
@@ -35,7 +37,7 @@ class OpenStream:
 
     async def pieces(self) -> AsyncGenerator[str]:
         """The texts, recorded at the end however it comes. A replayed stream records nothing."""
-        if self._rest is None:
+        if self._rest is None or self._booking is None:
             yield self.first.text if self.first else ""
             return
         outcome = self._outcome(CallStatus.STOPPED)
@@ -55,7 +57,7 @@ class OpenStream:
             outcome = replace(self._outcome(failed.status), error=error)
             raise
         finally:
-            await self._ledger.write(self._request, self._origin, outcome)
+            await self._booking.write(outcome)
 
     def _took(self, piece: Piece) -> str:
         if piece.usage is not None:
@@ -66,7 +68,8 @@ class OpenStream:
 
     def _estimate(self) -> Usage:
         """Tokens that the provider had no time to count: one for a piece out, one for four characters in."""
-        characters = sum(len(turn.content) for turn in self._request.messages)
+        turns = self._booking.request.messages if self._booking is not None else ()
+        characters = sum(len(turn.content) for turn in turns)
         return Usage(
             tokens_in=self._usage.tokens_in or characters // 4,
             tokens_out=max(self._usage.tokens_out, len(self._texts)),

@@ -1,5 +1,6 @@
 """Durable content pipelines: content in, checked results out, nothing lost in between."""
 
+from sorbus.llm.budgets.resources import Budget, BudgetPeriod
 from sorbus.pipelines.application import PIPELINES, pipeline_application
 from sorbus.pipelines.builtin import BUILTIN, document_extraction, email_analysis
 from sorbus.pipelines.component import Pipelines
@@ -18,6 +19,8 @@ __all__ = [
     "BUILTIN",
     "PIPELINES",
     "Approval",
+    "Budget",
+    "BudgetPeriod",
     "Content",
     "Definition",
     "EventKind",

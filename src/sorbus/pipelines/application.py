@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sorbus.jobs.component import Jobs
+from sorbus.llm.budgets.resources import Budget, Reservation
 from sorbus.llm.calls import LlmCall
 from sorbus.llm.config import ModelConfig
 from sorbus.pipelines.builtin import BUILTIN, DocumentExtraction, EmailAnalysis
@@ -31,6 +32,8 @@ PIPELINES = Domain(
         StageItem,
         Result,
         LlmCall,
+        Budget,
+        Reservation,
         EmailAnalysis,
         DocumentExtraction,
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,12 @@ from sorbus.data_layers.postgres.faults import DRIVER_ERRORS
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.migrations import SystemScript
 from sorbus.data_layers.postgres.pool import Pool
+from sorbus.engine.transaction import Transaction
 from sorbus.errors.database import DatabaseFault
 from sorbus.errors.inputs import InvalidInput
 from sorbus.errors.pipelines import (
     BadFork,
     InvalidDefinition,
-    NoSuchContent,
     NoSuchDefinition,
     PipelinesNotStarted,
     ReservedPipeline,
@@ -34,7 +34,7 @@ from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
-from sorbus.pipelines.definition.dynamic import pipeline_from
+from sorbus.pipelines.definition.dynamic import definitions_in, pinned
 from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import DEFAULT_QUEUE, Pipeline
 from sorbus.pipelines.definition.registry import Registry
@@ -44,6 +44,14 @@ from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.starting import Defined, Starter
 from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.running.advance import Advancer
+from sorbus.pipelines.running.budgeting import budgeted_sink
+from sorbus.pipelines.running.enqueuing import (
+    Startable,
+    definition_row,
+    enqueue_again,
+    enqueue_new,
+    pipeline_of,
+)
 from sorbus.pipelines.running.events import EventKind, Observer
 from sorbus.pipelines.running.family import Parents, abandon
 from sorbus.pipelines.running.giving import checked_value, given, not_awaited, typed
@@ -52,7 +60,6 @@ from sorbus.pipelines.running.permits import Freed, Permits, by_name
 from sorbus.pipelines.running.sql import sql
 from sorbus.pipelines.running.store import RunStore
 from sorbus.scope import EveryTenant, Scope, tenant_key
-from sorbus.types.uuid7 import uuid7
 
 if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus
@@ -68,8 +75,6 @@ _CONNECTIONS = 6
 _STATEMENT_SECONDS = 20.0
 _LOST_AFTER = 120.0
 _DEPLOY_LOOKS = 10
-# Claims, not failures: a lease that dies with its process this often takes its process down with it.
-_MOST_CLAIMS = 20
 
 
 class Pipelines(Starter):
@@ -108,6 +113,7 @@ class Pipelines(Starter):
         self._client: ModelClient | None = None
         self._app: Sorbus | None = None
         self._pool: Pool | None = None
+        self._sink: DatabaseSink | None = None
         self._advancer: Advancer | None = None
         self._permits: Permits | None = None
         self._parents: Parents | None = None
@@ -134,7 +140,7 @@ class Pipelines(Starter):
             settings={"enable_seqscan": "off", **FORSAKEN},
             statement_timeout=_STATEMENT_SECONDS,
         )
-        sink = DatabaseSink(self._pool)
+        self._sink = sink = budgeted_sink(app, self._pool, self.jobs)
         given = self._given
         client = ModelClient(given, sink=sink) if isinstance(given, (str, ModelConfig)) else given(sink)
         self._client = client
@@ -182,6 +188,9 @@ class Pipelines(Starter):
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            await sink.close()
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
@@ -247,8 +256,13 @@ class Pipelines(Starter):
         owner = tenant_key(scope.tenant)
         async with app.engine.session(app.engine.layers["postgres"]) as connection:
             latest: int = await connection.fetchval(sql("latest_version"), owner, name)
-        made = pipeline_from(stages, name=name, version=latest + 1, blocks=self.registry.blocks)
-        return Defined(owner, made.version, made.to_data()["edges"])
+            find = partial(definition_row, connection)
+            made = await self.registry.made(stages, owner=owner, name=name, version=latest + 1, fetch=find)
+        named = Definition.query(scope).where(Definition.id.is_in(sorted(definitions_in(stages))))
+        retired = await named.where(~Definition.retired_at.is_null()).first()
+        if retired is not None:
+            raise InvalidDefinition(name, f"the definition {retired.id} inside it is retired")
+        return Defined(owner, made.version, made.to_data()["edges"], pinned(stages, made))
 
     async def next_version(self, owner: str, name: str) -> int:
         """The version of a definition that is about to be written in the open transaction; it waits for others."""
@@ -275,55 +289,34 @@ class Pipelines(Starter):
             raise NoSuchDefinition(definition_id, why="it is retired")
         return found
 
-    async def enqueue(self, run: Any) -> None:
-        """Write a run's stages and its job into the open transaction."""
-        await self._enqueue(run.id, run.tenant, run.pipeline, run.version, run.definition_id, again=True)
+    async def enqueue(self, runs: Sequence[Any]) -> None:
+        """Write the stages and jobs of new runs into the open transaction, with one statement."""
+        opened, connection = await self._in_transaction()
+        queues = await enqueue_new(connection, self.registry, runs)
+        opened.on_commit.append(partial(self._started, [(each.id, each.tenant) for each in runs], queues))
 
-    async def _enqueue(
-        self,
-        run_id: Any,
-        tenant: str,
-        name: str,
-        version: int,
-        definition_id: UUID | None,
-        *,
-        again: bool = False,
-    ) -> None:
-        """Give a run a job, and a new one its stages.
+    async def enqueue_again(self, run: Any) -> None:
+        """Give a run another job in the open transaction; stages that have failed or were cancelled are taken up."""
+        await self._enqueue_again(run, again=True)
 
-        Args:
-            again: whether stages that have failed or were cancelled are taken up again.
-        """
-        app = self._need_app()
-        opened = app.engine.transaction_of_task()
+    async def _enqueue_again(self, run: Startable, *, again: bool = False) -> None:
+        opened, connection = await self._in_transaction()
+        queue = await enqueue_again(connection, self.registry, run, again=again)
+        opened.on_commit.append(partial(self._started, [(run.id, run.tenant)], {queue}))
+
+    async def _in_transaction(self) -> tuple[Transaction, Any]:
+        """The open transaction, and its connection."""
+        engine = self._need_app().engine
+        opened = engine.transaction_of_task()
         if opened is None:
             raise PipelinesNotStarted
-        connection = await opened.session(app.engine.layers["postgres"])
-        pipeline = await self.registry.find(name, version, definition_id, partial(_row, connection))
-        failed = [each.name for each in pipeline.stages if each.name not in pipeline.plan.handled]
-        job = await connection.fetchval(
-            sql("start_run"),
-            run_id,
-            tenant,
-            [uuid7() for _ in pipeline.stages],
-            [each.name for each in pipeline.stages],
-            list(range(len(pipeline.stages))),
-            [state.value for state in pipeline.first_states],
-            pipeline.queue,
-            _MOST_CLAIMS,
-            {"tenant": tenant},
-            pipeline.priority,
-            failed,
-            again,
-        )
-        if job is None:
-            raise NoSuchContent
-        opened.on_commit.append(lambda: self._started(run_id, tenant, pipeline.queue))
+        return opened, await opened.session(engine.layers["postgres"])
 
-    async def _started(self, run_id: Any, tenant: str, queue: str) -> None:
-        await self._wake(queue)
+    async def _started(self, runs: Sequence[tuple[UUID, str]], queues: Collection[str]) -> None:
+        self.jobs.wake(set(queues))
         if self._live is not None:
-            self._live.touch(run_id, tenant, EventKind.STARTED)
+            for run_id, tenant in runs:
+                self._live.touch(run_id, tenant, EventKind.STARTED)
 
     async def _wake(self, queue: str) -> None:
         self.jobs.wake({queue})
@@ -375,23 +368,17 @@ class Pipelines(Starter):
     async def _pipeline_of(self, run: Any) -> Pipeline:
         app = self._need_app()
         async with app.engine.session(app.engine.layers["postgres"]) as connection:
-            return await self.registry.find(
-                run.pipeline, run.version, run.definition_id, partial(_row, connection)
-            )
+            return await pipeline_of(connection, self.registry, run)
 
     async def nudge(self, run: Any) -> None:
         """See to it that a run has a job which is due, within the open transaction."""
-        app = self._need_app()
-        opened = app.engine.transaction_of_task()
-        if opened is None:
-            raise PipelinesNotStarted
-        connection = await opened.session(app.engine.layers["postgres"])
+        opened, connection = await self._in_transaction()
         woken = await connection.fetch(sql("wake_run"), str(run.id))
         for row in woken:
             opened.on_commit.append(partial(self._wake, row["queue"]))
         # A job that runs sees for itself what has been said, before it ends.
         if not woken and not await connection.fetch(sql("job_of_run"), str(run.id)):
-            await self._enqueue(run.id, run.tenant, run.pipeline, run.version, run.definition_id)
+            await self._enqueue_again(run)
 
     async def give(self, scope: Scope, run: Any, stage: str, value: Any) -> None:
         """Give a stage of a run the value that it waits for.
@@ -435,6 +422,8 @@ class Pipelines(Starter):
         while True:
             try:
                 await self.repair()
+                if self._sink is not None:
+                    await self._sink.budgets.look_after()
             except (DatabaseFault, *DRIVER_ERRORS) as error:
                 logger.warning("runs without a job were not looked for: %s", error)
             except Exception:
@@ -449,9 +438,9 @@ class Pipelines(Starter):
         app = self._need_app()
         store = RunStore(self._need_pool())
         found = await store.lost(older_than)
-        for run_id, tenant, name, version, definition_id, spent in found:
-            if spent:
-                await store.fail_run(run_id, RunKeepsDying(name).to_dict())
+        for lost in found:
+            if lost.used_up:
+                await store.fail_run(lost.id, RunKeepsDying(lost.pipeline).to_dict())
                 continue
             try:
                 async with app.transaction() as opened:
@@ -459,19 +448,15 @@ class Pipelines(Starter):
                     connection = await opened.session(layer)
                     await layer.look(connection, EveryTenant())
                     # Another node may repair the same run at this moment: the first one gives it its job.
-                    held = await connection.fetch(sql("hold_lost_run"), run_id)
-                    if held and not await connection.fetch(sql("job_of_run"), str(run_id)):
-                        await self._enqueue(run_id, tenant, name, version, definition_id)
+                    held = await connection.fetch(sql("hold_lost_run"), lost.id)
+                    if held and not await connection.fetch(sql("job_of_run"), str(lost.id)):
+                        await self._enqueue_again(lost)
             except (UnknownPipelineVersion, InvalidDefinition) as error:
                 # Another node may know it, as in a deploy; it looks as often as this one.
-                self._unknown[run_id] += 1
+                self._unknown[lost.id] += 1
                 node = "" if self.jobs.runner is None else self.jobs.runner.node
-                if self._unknown[run_id] > _DEPLOY_LOOKS or not await store.other_nodes(node):
-                    await store.fail_run(run_id, error.to_dict())
+                if self._unknown[lost.id] > _DEPLOY_LOOKS or not await store.other_nodes(node):
+                    await store.fail_run(lost.id, error.to_dict())
         for run_id, tenant in await store.orphans():
             await abandon(app, run_id, tenant)
         return len(found)
-
-
-async def _row(connection: Any, definition_id: UUID) -> Any:
-    return await connection.fetchrow(sql("definition"), definition_id)

@@ -107,6 +107,14 @@ class Action:
         """Run `function(record, scope)` inside the transaction, after the statement."""
         return self._hook(HookPoint.AFTER_WRITE, function)
 
+    def after_writes(self, function: H) -> H:
+        """Run the static method `function(records, scopes)` inside the transaction, once for all rows written together.
+
+        Each record comes with the scope of its call. A call alone is a list of one; the calls of a group, or a batch
+        of a bulk run, are one list.
+        """
+        return self._hook(HookPoint.AFTER_WRITES, function)
+
     def after_commit(self, function: H) -> H:
         """Run `function(record, scope)` after the transaction has been committed."""
         return self._hook(HookPoint.AFTER_COMMIT, function)
@@ -356,6 +364,7 @@ def create(
     skipped: Literal["error", "return"] = ...,
     updates: UpdateAction[Any, Any] | None = ...,
     changes: Sequence[Item] = ...,
+    grouped: bool = ...,
     tenancy: TenancyName = ...,
 ) -> Callable[[Body[R, P]], CreateAction[R, P]]: ...
 def create(function: Any = None, /, **options: Any) -> Any:
@@ -373,6 +382,8 @@ def create(function: Any = None, /, **options: Any) -> Any:
         skipped: what follows when the condition leaves the row alone: an error, or the row as it is.
         updates: an update action whose policies must allow the update, too.
         changes: changes and validations that run after the body, in this order.
+        grouped: whether calls that come at the same moment share a statement and a commit. For actions that are called
+            very often; their hooks inside the transaction are `after_writes`.
         tenancy: which tenants it may look at: `"enforce"`, `"optional"` or `"all"`.
     """
     return _decorator(CreateAction, function, options)

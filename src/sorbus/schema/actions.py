@@ -29,12 +29,16 @@ class ActionKind(StrEnum):
 
 
 class HookPoint(StrEnum):
-    """Where a hook of the user's runs, in the order in which they come; those of batches in bulk runs only."""
+    """Where a hook of the user's runs, in the order in which they come; those of batches in bulk runs only.
+
+    `AFTER_WRITES` runs once for all rows that one statement has written, `AFTER_WRITE` for each of them.
+    """
 
     BEFORE_TRANSACTION = "before_transaction"
     BEFORE_BATCH = "before_batch"
     BEFORE_WRITE = "before_write"
     AFTER_WRITE = "after_write"
+    AFTER_WRITES = "after_writes"
     AFTER_BATCH = "after_batch"
     AFTER_COMMIT = "after_commit"
     AFTER_TRANSACTION = "after_transaction"
@@ -137,6 +141,7 @@ class ActionSpec:
         changes: the changes and validations that run after the body, in order.
         soft: whether a destroy keeps the row and writes what its body sets.
         atomic: whether a bulk run over a query must be one statement.
+        grouped: whether calls of a create that come at the same moment are written together.
         bounds: attributes that this action may give these values only; without any it leaves them alone.
         transaction: whether a generic or read action runs in one.
         page: how the rows of a read action come in pages.
@@ -157,6 +162,7 @@ class ActionSpec:
     changes: tuple[Any, ...] = ()
     soft: bool = False
     atomic: bool = False
+    grouped: bool = False
     bounds: tuple[tuple[str, tuple[Any, ...]], ...] = ()
     transaction: bool = True
     page: Paging = PAGES

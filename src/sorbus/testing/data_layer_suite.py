@@ -19,6 +19,7 @@ from sorbus.testing.conformance.changing import Changing
 from sorbus.testing.conformance.derived import Derived
 from sorbus.testing.conformance.documents import Documents
 from sorbus.testing.conformance.expressions import Expressions
+from sorbus.testing.conformance.grouping import Grouping
 from sorbus.testing.conformance.hidden import Hiding
 from sorbus.testing.conformance.identities import IdentitiesOfSome
 from sorbus.testing.conformance.looking import Looking
@@ -49,6 +50,7 @@ class DataLayerSuite(
     Bulk,
     ManyRows,
     ManyValues,
+    Grouping,
     Reads,
     Queries,
     Paging,

@@ -117,6 +117,22 @@ class Stage(Resource):
     )
 
 
+class Belt(Resource):
+    """Its calls are grouped, and a hook keeps them apart."""
+
+    id: Attr[UUID] = uuid_primary_key()
+
+    @action.create(grouped=True)
+    def put(self, scope: Scope) -> None:
+        """Put something on it."""
+
+    @put.after_write
+    def _alone(self, scope: Scope) -> None: ...
+
+    @put.after_commit
+    def _anyway(self, scope: Scope) -> None: ...
+
+
 class Report(Resource):
     """A hook on an action that has no step for it."""
 

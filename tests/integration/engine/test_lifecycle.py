@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import pytest
 from tests.integration.engine.conftest import Opener
-from tests.integration.engine.stages import Actor, Light, Log, Report, Stage, Stages
+from tests.integration.engine.stages import Actor, Belt, Light, Log, Report, Stage, Stages
 
 from sorbus import Domain, Scope, Sorbus
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall, Step
 from sorbus.errors.authorization import ActionForbidden
-from sorbus.errors.declaration import DefinitionErrors, HookNeverRuns
+from sorbus.errors.declaration import DefinitionErrors, HookNeverRuns, HookOfOneRow
 from sorbus.errors.inputs import InvalidAction, NotFound, WrongState
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "lifecycle.md"
@@ -199,6 +199,15 @@ async def test_a_read_is_authorised_too(theatre: Theatre) -> None:
     ):
         with pytest.raises(ActionForbidden):
             await cast("Awaitable[Any]", call)
+
+
+def test_a_hook_of_one_row_on_a_grouped_action_is_refused_at_once() -> None:
+    with pytest.raises(DefinitionErrors) as caught:
+        Sorbus(domains=[Domain("belts", resources=[Belt])])
+    (error,) = caught.value.errors
+    assert isinstance(error, HookOfOneRow)
+    assert "Belt.put" in error.message
+    assert "after_write" in error.message
 
 
 def test_a_hook_on_an_action_without_its_step_is_refused_at_once() -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 from typing import Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from pydantic import BaseModel
@@ -453,12 +453,9 @@ async def test_an_unknown_price_is_said_once_and_flagged(
 
 
 async def test_a_call_that_cannot_be_recorded_is_not_answered(server: ModelServer) -> None:
-    class Broken:
+    class Broken(MemorySink):
         async def record(self, record: CallRecord) -> None:
             raise RuntimeError("disk full")
-
-        async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> None:
-            return None
 
     async with ModelClient(server.model, sink=Broken()) as client:
         with pytest.raises(RuntimeError, match="disk full"):

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from tests.integration.pipelines.helpers import application, ended, ingest, waits_for_a_lock
+from tests.integration.pipelines.shapes import Doing, Shapes, me, shaped
 from tests.integration.pipelines.workshop import Hands, craft, workshop
 
 from sorbus import Scope, outcome_of
 from sorbus.errors.inputs import InvalidAction, InvalidInput
 from sorbus.errors.pipelines import IdempotencyKeyReused, NoSuchDefinition
-from sorbus.pipelines import Content, Definition, Run, RunState
+from sorbus.pipelines import Content, Definition, Pipeline, Run, RunState, stage
 
 STAGES = [{"name": "cut", "action": "Workshop.cut"}]
 
@@ -47,6 +48,17 @@ async def test_the_same_key_answers_with_the_same_run_also_when_it_is_over(url: 
     assert (again.id, again.state, found.state) == (first.id, RunState.COMPLETED, RunState.COMPLETED)
     assert [each.stage for each in hands.seen] == ["cut", "glue", "paint"]
     assert (await counted(conn))[:2] == (1, 1)
+
+
+async def test_another_input_is_another_wish(url: str) -> None:
+    part = Pipeline("part", input=str, stages=[stage(Shapes.shout)])
+    async with shaped(url, Doing(), part) as app:
+        content = await ingest(me(app), "one")
+        first = await keyed(me(app), content, pipeline="part", input="a")
+        again = await keyed(me(app), content, pipeline="part", input="a")
+        assert first.id == again.id
+        with pytest.raises(IdempotencyKeyReused):
+            await keyed(me(app), content, pipeline="part", input="b")
 
 
 async def test_runs_without_a_key_are_as_many_as_were_asked_for(url: str, conn: Any) -> None:

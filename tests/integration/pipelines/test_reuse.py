@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.integration.pipelines.helpers import ended, ingest, row
+from tests.integration.pipelines.helpers import application, ended, ingest, row
 from tests.integration.pipelines.shapes import (
     Doing,
     committed_twice,
@@ -24,9 +24,9 @@ from tests.integration.pipelines.shapes import (
     stage_of,
     states,
 )
-from tests.integration.pipelines.thrift import Thrift, each, grow, join, read, thrift, thrifty
+from tests.integration.pipelines.thrift import THRIFT, Thrift, each, grow, join, read, thrift, thrifty
 
-from sorbus import Scope
+from sorbus import Domain, Policies, Resource, Scope, Sorbus, action, actor_present, authorize_if, policy
 from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import NotFound
 from sorbus.errors.pipelines import BadStageOption, NothingToReuse
@@ -40,6 +40,7 @@ from sorbus.pipelines import (
     StageContext,
     StageState,
     limit,
+    nested,
     pause,
     stage,
 )
@@ -582,3 +583,50 @@ async def _committed(conn: Any, run_id: UUID, items: int) -> None:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+
+
+class Inputs(Resource):
+    """A stage that takes what the run was started with."""
+
+    @action.generic
+    @classmethod
+    async def loud(cls, scope: Scope, input: str) -> str:
+        """In capitals."""
+        found: str = await scope.get(Doing).work(scope, input, input.upper())
+        return found
+
+    policies = Policies(policy("generic", authorize_if(actor_present())))
+
+
+LOUD = Pipeline("loud", input=str, stages=[stage(Inputs.loud)])
+OUTER = Pipeline("outer", stages=[stage(Thrift.read), nested(LOUD, over=lambda read: read.parts)])
+
+
+def with_inputs(url: str, doing: Doing, *pipelines: Pipeline) -> Sorbus:
+    """An application with pipelines that take inputs."""
+    return application(
+        url,
+        domains=[THRIFT, Domain("inputs", resources=[Inputs])],
+        pipelines=pipelines,
+        services={Doing: doing},
+    )
+
+
+async def test_another_input_is_done_anew_and_the_same_one_is_not(url: str) -> None:
+    doing = Doing()
+    async with with_inputs(url, doing, LOUD) as app:
+        content = await mail(me(app))
+        for word in ("a", "b", "a"):
+            run = await Run.start(me(app), content_id=content.id, pipeline="loud", input=word, reuse=True)
+            assert data(await over(me(app), run)) == {"loud": word.upper()}
+        assert doing.stages == ["loud", "loud"]
+
+
+async def test_a_run_that_reuses_has_inner_runs_that_do(url: str) -> None:
+    doing = Doing()
+    async with with_inputs(url, doing, OUTER, LOUD) as app:
+        for name, text in (("one", "a b"), ("two", "b c")):
+            content = await mail(me(app), name, text)
+            run = await Run.start(me(app), content_id=content.id, pipeline="outer", reuse=True)
+            assert data(await over(me(app), run))["loud"] == text.upper().split()
+        assert sorted(doing.stages) == ["loud", "loud", "loud", "read", "read"]

@@ -20,6 +20,7 @@ from uuid import UUID
 
 from tests.integration.pipelines.helpers import application, ended
 
+from sorbus.llm.budgets import Need
 from sorbus.llm.client import ModelClient
 from sorbus.llm.records import CallRecord, CallSink, CallStatus
 from sorbus.pipelines import BUILTIN
@@ -50,6 +51,14 @@ class CutSink:
     def __init__(self, inner: CallSink, knife: Knife) -> None:
         self.inner = inner
         self.knife = knife
+
+    async def reserve(self, need: Need) -> bool:
+        """Reserve as the real one does."""
+        return await self.inner.reserve(need)
+
+    async def release(self, call: UUID) -> None:
+        """Release as the real one does."""
+        await self.inner.release(call)
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
         """Die before the model is asked."""

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -46,7 +47,7 @@ from sorbus.errors.framework import (
     WrongRelated,
 )
 from sorbus.errors.inputs import InvalidAction, InvalidInput, NoSuchInput, Rejected, Required, WrongState
-from sorbus.errors.llm import AllModelsFailed, RateLimited
+from sorbus.errors.llm import AllModelsFailed, BudgetExceeded, RateLimited
 from sorbus.errors.notifications import BadTopic, NoSuchTopic, NotResumable, PositionGone, TopicNeedsTenant
 from sorbus.errors.pipelines import PipelineCycle, RoundsUsedUp, UnreachableStage
 from sorbus.errors.states import BadStateMachine, NoStateChosen, NoSuchState, StateRefused
@@ -146,6 +147,8 @@ SAMPLES: Mapping[str, Any] = {
     "resource": "Run",
     "returned": 3,
     "returns": "Invoice",
+    "point": "after_write",
+    "payer_id": UUID("0193a0c4-6a0f-7c6e-9a39-1f4f7c1d2e40"),
     "run_id": UUID("0193a0c4-6a0f-7c6e-9a39-1f4f7c1d2e3b"),
     "schema": "public",
     "second": "Step",
@@ -395,6 +398,18 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
     ),
     AllModelsFailed: lambda: AllModelsFailed(
         [("openai:gpt", RateLimited("openai:gpt", retry_after=60.0, attempts=3))]
+    ),
+    BudgetExceeded: lambda: BudgetExceeded(
+        "openai:gpt-4o-mini",
+        run=UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
+        budget=UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
+        period="total",
+        only="",
+        unit="usd",
+        limit=Decimal("0.50"),
+        spent=Decimal("0.4210"),
+        reserved=Decimal("0.0200"),
+        needed=Decimal("0.0612"),
     ),
     InvalidTenant: lambda: InvalidTenant("Run", "acme", expected="UUID"),
     NoTenantSchemas: lambda: NoTenantSchemas("studio"),

@@ -96,8 +96,8 @@ class BulkCreate(BulkRun):
 
     async def write(self, session: Any, calls: list[ActionCall]) -> list[ActionCall]:
         """Write prepared rows; those whose values only the statement knows one by one."""
-        odd = [call for call in calls if _is_odd(call)]
-        plain = [call for call in calls if not _is_odd(call)] if odd else calls
+        odd = [call for call in calls if is_odd(call)]
+        plain = [call for call in calls if not is_odd(call)] if odd else calls
         for call in odd:
             await self._insert_alone(session, call)
         for _, group in groupby(plain, key=_alike):
@@ -186,7 +186,8 @@ def _alike(call: ActionCall) -> tuple[Any, ...]:
     return call.filter, call.updates, lone, asked_inputs(call.changeset.inputs, call.filter, call.updates)
 
 
-def _is_odd(call: ActionCall) -> bool:
+def is_odd(call: ActionCall) -> bool:
+    """Whether only a statement of its own can write a row."""
     changeset, data = call.changeset, call.plan.data
     upsert = fallback_of(call)
     if changeset.requirements or (upsert is None and data.generates):

@@ -81,6 +81,10 @@ class AnthropicProvider:
         """The name as given: the provider resolves its own aliases."""
         return model
 
+    def longest_answer(self, request: ModelRequest) -> int:
+        """What the protocol demands to be told, and what is said when the request does not."""
+        return _DEFAULT_MAX_TOKENS
+
     async def complete(self, request: ModelRequest, *, timeout: float) -> Completion:
         """One message."""
         content = await self._transport.post(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sorbus.llm.messages import ModelRequest
 from sorbus.llm.records import Usage
@@ -72,4 +72,13 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Called once; gives back connections, threads and memory."""
+        ...
+
+
+@runtime_checkable
+class BoundsAnswers(Protocol):
+    """A provider that itself bounds the length of an answer to a request that does not."""
+
+    def longest_answer(self, request: ModelRequest) -> int:
+        """The most tokens with which it answers a request without `max_tokens`."""
         ...

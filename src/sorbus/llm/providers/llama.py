@@ -183,18 +183,22 @@ class LlamaRuntime:
         gc.collect()  # the server's threads end with its last reference
 
 
+def longest_answer(request: ModelRequest) -> int:
+    """The most tokens of an answer to a request that does not say."""
+    return _TEXT_TOKENS if request.schema is None else token_budget(bounded(request.schema))
+
+
 def _body(request: ModelRequest) -> dict[str, Any]:
     body: dict[str, Any] = {
         "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
         "temperature": request.temperature,
-        "max_tokens": request.max_tokens or _TEXT_TOKENS,
+        "max_tokens": request.max_tokens or longest_answer(request),
         "stream": True,
         "stream_options": {"include_usage": True},
         "cache_prompt": True,
     }
     if request.schema is not None:
         schema = bounded(request.schema)
-        body["max_tokens"] = request.max_tokens or token_budget(schema)
         body["response_format"] = {
             "type": "json_schema",
             "json_schema": {"name": "answer", "strict": True, "schema": schema},

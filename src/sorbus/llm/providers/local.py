@@ -11,7 +11,7 @@ from sorbus.errors.llm import ModelTimeout
 from sorbus.llm.catalogue import ModelKind
 from sorbus.llm.messages import ModelRequest
 from sorbus.llm.providers.base import Completion, Embedding, Piece
-from sorbus.llm.providers.llama import LlamaRuntime
+from sorbus.llm.providers.llama import LlamaRuntime, longest_answer
 from sorbus.llm.providers.minilm import MiniLm
 from sorbus.llm.store import ModelStore
 
@@ -34,6 +34,10 @@ class LocalProvider:
     def canonical(self, model: str) -> str:
         """`default` becomes the name of the embedded model."""
         return self._store.default() if model in ("", "default") else model
+
+    def longest_answer(self, request: ModelRequest) -> int:
+        """A short text, or what the longest value of the bounded schema needs."""
+        return longest_answer(request)
 
     async def complete(self, request: ModelRequest, *, timeout: float) -> Completion:
         """One answer."""

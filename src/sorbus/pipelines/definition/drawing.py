@@ -85,6 +85,8 @@ def _work(stage: Stage) -> dict[str, Any]:
             return {"pause": seconds}
         case Nested(pipeline, over=over, limit=limit, keep_going=keep_going):
             found: dict[str, Any] = {"pipeline": pipeline.name, "version": pipeline.version}
+            if pipeline.definition_id is not None:
+                found["definition"] = str(pipeline.definition_id)
             return {"nested": found if over is None else found | {"limit": limit, "keep_going": keep_going}}
         case Await(within=within):
             return {"signal": {"within": within}}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
@@ -13,9 +16,11 @@ from sorbus.errors.pipelines import InvalidDefinition
 from sorbus.pipelines.definition.given import Approval
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.definition.stages import AnyAction, Stage
-from sorbus.pipelines.definition.work import Await, ForEach, Once, Pause, Repeat, Work
+from sorbus.pipelines.definition.work import Await, ForEach, Nested, Once, Pause, Repeat, Work
 
 MOST_STAGES = 200
+MOST_IN_ALL = 2000
+DEEPEST = 8
 
 Blocks = Mapping[str, AnyAction]
 """The actions that definitions may be made of, by name, as in `EmailAnalysis.extract`."""
@@ -39,6 +44,26 @@ class RepeatData(_Data):
     until: dict[str, Any]
     at_most: int = Field(ge=1, le=1000)
     keep_last: bool = False
+
+
+class NestedData(_Data):
+    """A run of another pipeline, or one for each item of a list: one in code, or another definition."""
+
+    pipeline: str | None = None
+    version: int | None = Field(default=None, ge=1)
+    definition: UUID | None = None
+    given: str | None = None
+    over: str | None = None
+    limit: int = Field(default=8, ge=1, le=1000)
+    keep_going: bool = False
+
+    @model_validator(mode="after")
+    def _one_place(self) -> NestedData:
+        if (self.pipeline is None) == (self.definition is None):
+            raise ValueError("a nested run has a `pipeline` or a `definition`")
+        if self.definition is not None and self.version is not None:
+            raise ValueError("a `definition` has its version")
+        return self
 
 
 class ApprovalData(_Data):
@@ -68,24 +93,98 @@ class StageData(_Data):
     repeat: RepeatData | None = None
     pause: float | None = Field(default=None, gt=0)
     approval: ApprovalData | None = None
+    nested: NestedData | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> StageData:
-        waits = [self.pause, self.approval]
-        if (self.action is None) == all(each is None for each in waits):
-            raise ValueError("a stage has an `action`, a `pause` or an `approval`")
-        if sum(each is not None for each in (self.for_each, self.repeat, *waits)) > 1:
-            raise ValueError("a stage has one of `for_each`, `repeat`, `pause` and `approval`")
+        others = [self.pause, self.approval, self.nested]
+        if (self.action is None) == all(each is None for each in others):
+            raise ValueError("a stage has an `action`, a `pause`, an `approval` or a `nested` run")
+        if sum(each is not None for each in (self.for_each, self.repeat, *others)) > 1:
+            raise ValueError("a stage has one of `for_each`, `repeat`, `pause`, `approval` and `nested`")
         return self
 
 
 _STAGES: TypeAdapter[list[StageData]] = TypeAdapter(list[StageData])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What definitions may be made of.
+
+    Attributes:
+        blocks: actions.
+        pipelines: those in code, by name and version.
+        current: the current ones of these, by name.
+        definitions: other definitions of the same tenant, as far as they are named.
+    """
+
+    blocks: Blocks
+    pipelines: Mapping[tuple[str, int], Pipeline] = field(default_factory=dict[tuple[str, int], Pipeline])
+    current: Mapping[str, Pipeline] = field(default_factory=dict[str, Pipeline])
+    definitions: Mapping[UUID, Pipeline] = field(default_factory=dict[UUID, Pipeline])
+
+    def inner(self, pipeline: str, data: NestedData, at: tuple[str | int, ...]) -> Pipeline:
+        """The pipeline that a stage is a run of.
+
+        Raises:
+            InvalidDefinition: there is none.
+        """
+        if data.definition is not None:
+            if data.definition in self.definitions:
+                return self.definitions[data.definition]
+            why = f"there is no definition {data.definition} for it"
+            raise InvalidDefinition(pipeline, why, at=(*at, "definition"))
+        name = data.pipeline or ""
+        known = self.current.get(name)
+        if known is None:
+            why = f"there is no pipeline `{name}` for it. It may use: {listed(self.current)}"
+            raise InvalidDefinition(
+                pipeline, why, at=(*at, "pipeline"), hint=did_you_mean(name, self.current)
+            )
+        found = known if data.version is None else self.pipelines.get((name, data.version))
+        if found is None:
+            versions = [str(number) for each, number in self.pipelines if each == name]
+            why = f"`{name}` has no version {data.version}. Versions: {listed(versions)}"
+            raise InvalidDefinition(pipeline, why, at=(*at, "version"))
+        return found
+
+
+def definitions_in(stages: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    """The other definitions that some data names, whether or not it is valid."""
+    found: set[UUID] = set()
+    for stage in stages:
+        nested: Any = stage.get("nested")
+        name: Any = nested.get("definition") if isinstance(nested, Mapping) else None  # pyright: ignore[reportUnknownMemberType]
+        with suppress(ValueError):
+            found.add(UUID(str(name)))
+    return found
+
+
+def pinned(stages: Sequence[Mapping[str, Any]], pipeline: Pipeline) -> list[dict[str, Any]]:
+    """The data of a pipeline with the versions of what is nested in it, which it keeps."""
+    made: list[dict[str, Any]] = []
+    for data, stage in zip(stages, pipeline.stages, strict=True):
+        each = dict(data)
+        if isinstance(stage.work, Nested) and each["nested"].get("definition") is None:
+            each["nested"] = {**each["nested"], "version": stage.work.pipeline.version}
+        made.append(each)
+    return made
+
+
 def pipeline_from(
-    stages: Sequence[Mapping[str, Any]], *, name: str, version: int, blocks: Blocks, description: str = ""
+    stages: Sequence[Mapping[str, Any]],
+    *,
+    name: str,
+    version: int,
+    offer: Offer,
+    description: str = "",
+    definition_id: UUID | None = None,
 ) -> Pipeline:
     """The pipeline in some data, checked as one in Python is.
+
+    Args:
+        definition_id: its row, when it has one.
 
     Raises:
         InvalidDefinition: it makes none; the path leads to the place.
@@ -98,13 +197,27 @@ def pipeline_from(
         first = error.errors()[0]
         at = _way_to(list(stages), first["loc"])
         raise InvalidDefinition(name, first["msg"].removeprefix("Value error, "), at=at) from error
-    made = [_stage(name, each, place, blocks) for place, each in enumerate(read)]
+    made = [_stage(name, each, place, offer) for place, each in enumerate(read)]
+    _check_size(name, made)
     try:
-        return Pipeline.graph(name, stages=made, version=version, description=description)
+        return Pipeline.graph(
+            name, stages=made, version=version, description=description, definition_id=definition_id
+        )
     except FrameworkError as error:
         # What is the fault of a developer in code is that of the caller here.
         at = _place_of(error, name, [each.name for each in read])
         raise InvalidDefinition(name, error.message, at=at, hint=error.hint) from error
+
+
+def _check_size(name: str, stages: Sequence[Stage]) -> None:
+    """Definitions in definitions could be made to have more stages than anybody can run."""
+    inner = [each.work.pipeline for each in stages if isinstance(each.work, Nested)]
+    total = len(stages) + sum(each.size for each in inner)
+    if total > MOST_IN_ALL:
+        why = f"it has {total} stages with those of the runs inside it; {MOST_IN_ALL} are allowed"
+        raise InvalidDefinition(name, why)
+    if max((each.depth for each in inner), default=0) >= DEEPEST:
+        raise InvalidDefinition(name, f"its runs are nested more than {DEEPEST} levels deep")
 
 
 def _way_to(data: Any, location: Sequence[str | int]) -> tuple[str | int, ...]:
@@ -133,12 +246,13 @@ def _place_of(error: FrameworkError, pipeline: str, stages: Sequence[str]) -> tu
     return tuple(found[-1:])
 
 
-def _stage(pipeline: str, data: StageData, place: int, blocks: Blocks) -> Stage:
+def _stage(pipeline: str, data: StageData, place: int, offer: Offer) -> Stage:
+    blocks = offer.blocks
     try:
         return Stage(
             name=data.name,
             action=None if data.action is None else _block(pipeline, data.action, (place, "action"), blocks),
-            work=_work(data),
+            work=_work(pipeline, data, place, offer),
             attempts=data.attempts,
             timeout=data.timeout,
             takes=data.takes,
@@ -163,7 +277,15 @@ def _block(pipeline: str, name: str, at: tuple[str | int, ...], blocks: Blocks) 
     return blocks[name]
 
 
-def _work(data: StageData) -> Work:
+def _work(pipeline: str, data: StageData, place: int, offer: Offer) -> Work:
+    if data.nested is not None:
+        return Nested(
+            offer.inner(pipeline, data.nested, (place, "nested")),
+            given=data.nested.given,
+            over=data.nested.over,
+            limit=data.nested.limit,
+            keep_going=data.nested.keep_going,
+        )
     if data.for_each is not None:
         return ForEach(
             over=data.for_each.over, limit=data.for_each.limit, keep_going=data.for_each.keep_going

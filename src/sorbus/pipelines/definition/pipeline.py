@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
+from uuid import UUID
 
 from sorbus.errors.pipelines import BadStageOption, UnknownStage
 from sorbus.pipelines.definition.checking import StagePlan, checked
@@ -34,6 +35,7 @@ class Pipeline:
         ordered: whether each stage waits for the one written before it.
         input: the type of what a run is started with, which its stages take as `input`; None for nothing.
         output: the stage whose output it gives where it is nested; by default the last one.
+        definition_id: the row that it is read from; None for one in code.
         fingerprints: whether all its runs leave what others need to reuse their outputs; those that reuse do anyway.
 
     Attributes:
@@ -64,6 +66,7 @@ class Pipeline:
     input: Any = field(default=None, kw_only=True)
     output: str = field(default="", kw_only=True)
     fingerprints: bool = field(default=False, kw_only=True)
+    definition_id: UUID | None = field(default=None, kw_only=True)
     plan: Graph = field(init=False, repr=False, compare=False)
     plans: Mapping[str, StagePlan] = field(init=False, repr=False, compare=False)
 
@@ -97,6 +100,19 @@ class Pipeline:
     def gives(self) -> Any:
         """The type of what it gives where it is nested."""
         return self.plans[self.output].gives
+
+    @property
+    def size(self) -> int:
+        """How many stages it has, with those of the runs inside it; a list of runs counts once."""
+        return len(self.stages) + sum(
+            each.work.pipeline.size for each in self.stages if isinstance(each.work, Nested)
+        )
+
+    @property
+    def depth(self) -> int:
+        """How many levels of runs it makes: 1 where no stage is a run."""
+        inner = (each.work.pipeline.depth for each in self.stages if isinstance(each.work, Nested))
+        return 1 + max(inner, default=0)
 
     @property
     def inner(self) -> tuple[Pipeline, ...]:

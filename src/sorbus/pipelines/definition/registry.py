@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sorbus.errors.pipelines import DuplicatePipeline, NoSuchPipeline, UnknownPipelineVersion
+from sorbus.errors.pipelines import (
+    DuplicatePipeline,
+    NoSuchPipeline,
+    UnknownPipelineVersion,
+)
 from sorbus.pipelines.definition.drawing import action_name
-from sorbus.pipelines.definition.dynamic import Blocks, pipeline_from
+from sorbus.pipelines.definition.dynamic import Blocks, Offer, definitions_in, pipeline_from
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.definition.stages import AnyAction
 
@@ -16,6 +21,14 @@ _MOST_KEPT = 1000
 
 Fetch = Callable[[UUID], Awaitable[Any]]
 """Reads the row of a definition by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A definition that was read from its row."""
+
+    owner: str
+    pipeline: Pipeline
 
 
 class Registry:
@@ -41,7 +54,7 @@ class Registry:
                 self.current[each.name] = each
         offered = [stage.action for each in pipelines for stage in each.stages] if blocks is None else blocks
         self.blocks: Blocks = {action_name(each): each for each in offered if each is not None}
-        self._read: dict[UUID, Pipeline] = {}
+        self._read: dict[UUID, _Read] = {}
 
     def version_of(self, name: str) -> int:
         """The current version of a pipeline in code.
@@ -64,24 +77,61 @@ class Registry:
         if definition_id is None:
             found = self.pipelines.get((name, version))
         else:
-            found = self._read.get(definition_id) or await self._from_row(definition_id, fetch)
+            read = self._read.get(definition_id) or await self._from_row(definition_id, fetch)
+            found = None if read is None else read.pipeline
         if found is None:
             known = [f"{each} {number}" for each, number in self.pipelines]
             raise UnknownPipelineVersion(name, version, known=known)
         return found
 
-    async def _from_row(self, definition_id: UUID, fetch: Fetch) -> Pipeline | None:
+    async def made(
+        self,
+        stages: Sequence[Mapping[str, Any]],
+        *,
+        owner: str,
+        name: str,
+        version: int,
+        fetch: Fetch,
+        description: str = "",
+        definition_id: UUID | None = None,
+    ) -> Pipeline:
+        """The pipeline in some data of a tenant.
+
+        Raises:
+            InvalidDefinition: it makes none.
+        """
+        inner: dict[UUID, Pipeline] = {}
+        for each in sorted(definitions_in(stages)):
+            found = self._read.get(each)
+            if found is None or found.owner != owner:
+                found = await self._from_row(each, fetch, owner=owner)
+            if found is not None:
+                inner[each] = found.pipeline
+        offer = Offer(blocks=self.blocks, pipelines=self.pipelines, current=self.current, definitions=inner)
+        return pipeline_from(
+            stages,
+            name=name,
+            version=version,
+            offer=offer,
+            description=description,
+            definition_id=definition_id,
+        )
+
+    async def _from_row(self, definition_id: UUID, fetch: Fetch, *, owner: str | None = None) -> _Read | None:
+        """A definition that is read from its row; None when there is none, or none of that owner."""
         row = await fetch(definition_id)
-        if row is None:
+        if row is None or (owner is not None and row["owner"] != owner):
             return None
-        made = pipeline_from(
+        made = await self.made(
             row["stages"],
+            owner=row["owner"],
             name=row["name"],
             version=row["version"],
-            blocks=self.blocks,
+            fetch=fetch,
             description=row["description"],
+            definition_id=definition_id,
         )
         if len(self._read) >= _MOST_KEPT:
             self._read.clear()
-        self._read[definition_id] = made
-        return made
+        found = self._read[definition_id] = _Read(row["owner"], made)
+        return found

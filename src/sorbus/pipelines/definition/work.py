@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 type When = Callable[..., Any] | Mapping[str, Any]
 """A condition on outputs: `lambda judge: judge.label == "support"`, or the same as data."""
@@ -91,6 +92,21 @@ class Inner(Protocol):
     @property
     def output(self) -> str:
         """The stage whose output it gives."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many stages it has, with those of the runs inside it."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many levels of runs it makes."""
+        ...
+
+    @property
+    def definition_id(self) -> UUID | None:
+        """The row that it is read from; None for one in code."""
         ...
 
     @property

@@ -42,6 +42,7 @@ class Definition(Resource):
         """Compose a pipeline of the stages that the application offers; the same name again makes a new version."""
         made = await scope.get(Starter).defined(scope, name, stages)
         self.owner, self.version, self.edges = made.owner, made.version, made.edges
+        self.stages = made.stages
 
     @define.before_write
     async def _number(self, scope: Scope) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
-from sorbus.errors.pipelines import NoSuchDefinition, NothingToReuse
+from sorbus.errors.pipelines import InnerRunHasNoBudget, NoSuchDefinition, NothingToReuse
+from sorbus.llm.budgets.resources import Accounts, Budget
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
@@ -25,6 +28,7 @@ from sorbus.resource.policies import Policies, actor_present, authorize_if, poli
 from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_one
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
+from sorbus.schema.actions import UNCHANGED
 from sorbus.scope import Scope, tenant_key
 from sorbus.types.json import Json
 
@@ -73,6 +77,15 @@ class Run(Resource):
         max_length=200,
         description="The model of its stages; none for the usual one.",
     )
+    budget_usd: Attr[Decimal | None] = attribute(
+        public=True,
+        default=None,
+        ge=0,
+        description="What its model calls may cost, in US dollars; none for no limit.",
+    )
+    budget_tokens: Attr[int | None] = attribute(
+        public=True, default=None, ge=0, description="The tokens, in and out, that its model calls may use."
+    )
     forked_from: Attr[UUID | None] = attribute(
         public=True, default=None, description="The run that it has taken its first stages from."
     )
@@ -89,6 +102,11 @@ class Run(Resource):
     )
     parent_id: Attr[UUID | None] = attribute(
         public=True, default=None, description="The run that it is a stage of."
+    )
+    payer_id: Attr[UUID | None] = attribute(
+        public=True,
+        default=None,
+        description="The outermost run around it, from whose budget its calls are paid.",
     )
     parent_stage: Attr[str | None] = attribute(public=True, default=None, description="That stage.")
     parent_index: Attr[int | None] = attribute(
@@ -136,6 +154,7 @@ class Run(Resource):
     items: Many[StageItem] = has_many(public=True, order_by=lambda item: (item.stage, item.index))
     result: One[Result | None] = has_one(public=True)
     llm_calls: Many[LlmCall] = has_many(order_by=lambda call: call.id)
+    budget: One[Budget | None] = has_one(public=True)
     cost_usd = agg.sum(llm_calls, lambda call: call.cost_usd, public=True)
     tokens_in = agg.sum(llm_calls, lambda call: call.tokens_in, public=True)
     tokens_out = agg.sum(llm_calls, lambda call: call.tokens_out, public=True)
@@ -146,7 +165,7 @@ class Run(Resource):
     stage_count = agg.count(stages)
     duration = calculate(finished_at - started_at)
 
-    @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
+    @action.create(upsert="idempotency_key", upsert_fields=[asked_again], grouped=True)
     def start(
         self,
         scope: Scope,
@@ -154,6 +173,8 @@ class Run(Resource):
         pipeline: str,
         model: str | None = None,
         input: Json | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
         reuse: bool | None = None,
         idempotency_key: str | None = None,
     ) -> None:
@@ -173,16 +194,18 @@ class Run(Resource):
             reuse=bool(reuse),
         )
 
-    @action.create
+    @action.create(grouped=True)
     def nest(
         self,
         scope: Scope,
         parent_id: UUID,
+        payer_id: UUID,
         parent_stage: str,
         parent_index: int,
         content_id: UUID,
         pipeline: str,
         pipeline_version: Arg[int],
+        definition_id: UUID | None = None,
         model: str | None = None,
         input: Json | None = None,
         reuse: bool | None = None,
@@ -197,6 +220,8 @@ class Run(Resource):
         content_id: UUID,
         definition_id: UUID,
         model: str | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
         reuse: bool | None = None,
         idempotency_key: str | None = None,
     ) -> None:
@@ -215,6 +240,8 @@ class Run(Resource):
         replay_of: UUID,
         definition_id: UUID | None = None,
         model: str | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
         idempotency_key: str | None = None,
     ) -> None:
         """Do a run once more as its pipeline is now, and take what would come to the same as it has come to.
@@ -238,6 +265,8 @@ class Run(Resource):
         fork_stage: str,
         fork_outputs: dict[str, Json] = {},  # noqa: B006  # a signature is read, never run
         model: str | None = None,
+        budget_usd: Decimal | None = None,
+        budget_tokens: int | None = None,
         idempotency_key: str | None = None,
     ) -> None:
         """Run a pipeline once more from one of its stages on, with what the other run has found before it.
@@ -254,8 +283,23 @@ class Run(Resource):
     @fork.after_write
     async def _enqueue_fork(self, scope: Scope) -> None:
         if not is_repeated(self):
-            await scope.get(Starter).enqueue(self)
+            await Run._begin([self], [scope])
             await scope.get(Starter).copy_stages(self)
+
+    @action.update
+    def raise_budget(
+        self, scope: Scope, budget_usd: Decimal | None = UNCHANGED, budget_tokens: int | None = UNCHANGED
+    ) -> None:
+        """Allow the run to spend more, from its next call on. A limit that is not given stays, null lifts it.
+
+        Runs inside it spend from the same budget and have none of their own.
+        """
+
+    @raise_budget.after_write
+    async def _raise(self, scope: Scope) -> None:
+        if self.payer_id is not None:
+            raise InnerRunHasNoBudget(self.id, self.payer_id)
+        await scope.get(Accounts).allot(self.id, self.tenant, self.budget_usd, self.budget_tokens, count=True)
 
     @action.generic
     @classmethod
@@ -264,13 +308,19 @@ class Run(Resource):
         one, other = [await cls.get(scope, each, load=[cls.stages]) for each in (left, right)]
         return compared(*({stage.name: stage for stage in run.stages} for run in (one, other)))
 
-    @start.after_write
-    @start_from.after_write
-    @nest.after_write
-    @replay.after_write
-    async def _enqueue(self, scope: Scope) -> None:
-        if not is_repeated(self):
-            await scope.get(Starter).enqueue(self)
+    @start.after_writes
+    @start_from.after_writes
+    @nest.after_writes
+    @replay.after_writes
+    @staticmethod
+    async def _begin(runs: Sequence[Run], scopes: Sequence[Scope]) -> None:
+        new = [each for each in runs if not is_repeated(each)]
+        if new:
+            await scopes[0].get(Starter).enqueue(new)
+        for each in new:
+            if each.budget_usd is not None or each.budget_tokens is not None:
+                accounts = scopes[0].get(Accounts)
+                await accounts.allot(each.id, each.tenant, each.budget_usd, each.budget_tokens)
 
     @action.transition(*OPEN_RUNS, to=RunState.CANCELLED)
     def cancel(self, scope: Scope) -> None:
@@ -323,7 +373,7 @@ class Run(Resource):
 
     @retry.after_write
     async def _enqueue_again(self, scope: Scope) -> None:
-        await scope.get(Starter).enqueue(self)
+        await scope.get(Starter).enqueue_again(self)
         left = StageRun.query(scope).where(StageRun.run_id == self.id, StageRun.state != StageState.DONE)
         open_stages = {each.name for each in await left.all()}
         for each in await self._inner(scope, RunState.FAILED, RunState.CANCELLED):
@@ -358,13 +408,14 @@ class Run(Resource):
         replay,
         fork,
         compare,
+        raise_budget,
         cancel,
         pause,
         resume,
         give,
         retry,
         for_content,
-        includes=[content, definition, stages, items, result],
+        includes=[content, definition, stages, items, result, budget],
     )
 
 

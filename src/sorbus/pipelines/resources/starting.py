@@ -17,6 +17,7 @@ class Defined:
     owner: str
     version: int
     edges: list[list[str]]
+    stages: list[dict[str, Any]]
 
 
 class Starter:
@@ -38,8 +39,12 @@ class Starter:
         """
         raise PipelinesNotStarted
 
-    async def enqueue(self, run: Any) -> None:
-        """Write a run's stages (those that are not there yet) and the job that advances it."""
+    async def enqueue(self, runs: Sequence[Any]) -> None:
+        """Write the stages of new runs, and the jobs that advance them."""
+        raise PipelinesNotStarted
+
+    async def enqueue_again(self, run: Any) -> None:
+        """Give a run another job; stages that have failed or were cancelled are taken up again."""
         raise PipelinesNotStarted
 
     async def cancel(self, run: Any) -> None:

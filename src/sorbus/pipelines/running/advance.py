@@ -20,10 +20,11 @@ from sorbus.jobs.outcomes import Cancel, Done, Outcome, Snooze
 from sorbus.llm.calls import DatabaseSink
 from sorbus.pipelines.definition.registry import Registry
 from sorbus.pipelines.running.attempts import planned_stage
-from sorbus.pipelines.running.conductor import Conductor, PlannedPipeline, Refused
+from sorbus.pipelines.running.conductor import Conductor
 from sorbus.pipelines.running.events import EventKind, Observer, RunEvent
 from sorbus.pipelines.running.family import Parents
 from sorbus.pipelines.running.live import Live
+from sorbus.pipelines.running.next import PlannedPipeline, Refused
 from sorbus.pipelines.running.permits import Permits
 from sorbus.pipelines.running.progress import Progress
 from sorbus.pipelines.running.reuse import reuse_of
@@ -88,7 +89,13 @@ class Advancer:
             return Snooze(_AGAIN_AFTER)
 
     async def _conduct(self, job: JobContext, progress: Progress, planned: PlannedPipeline) -> Outcome:
-        self.sink.enter(progress.id, progress.tenant, fresh=progress.fresh)
+        self.sink.enter(
+            progress.id,
+            progress.tenant,
+            payer=progress.payer_id,
+            fresh=progress.fresh,
+            budgeted=progress.budgeted,
+        )
         tell = partial(self._tell, progress)
         tell(EventKind.BEGUN)
         conductor = Conductor(

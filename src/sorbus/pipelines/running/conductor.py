@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sorbus.jobs.context import JobContext
 from sorbus.jobs.outcomes import Cancel, Done, Outcome
 from sorbus.pipelines.definition.graph import Frontier
-from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState, StageState
 from sorbus.pipelines.running.attempts import Attempt, PlannedStage, attempted, undo_name
 from sorbus.pipelines.running.ear import Ear
 from sorbus.pipelines.running.events import EventKind
 from sorbus.pipelines.running.family import abandon, bear
 from sorbus.pipelines.running.looking import Birth, Place, applied, look
+from sorbus.pipelines.running.marks import Marks
+from sorbus.pipelines.running.next import Next, PlannedPipeline, Refused
 from sorbus.pipelines.running.permits import WHOLE, Asked, Freed, Permits
 from sorbus.pipelines.running.progress import SETTLED, Progress, StageRow
 from sorbus.pipelines.running.reuse import Reuse
@@ -33,50 +34,7 @@ _LOOK_AGAIN = 30.0
 _LOOK_AFTER_CHILDREN = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedPipeline:
-    """A pipeline planned for an application.
-
-    Attributes:
-        undoing: what undoes its stages, by the name of the stage.
-    """
-
-    pipeline: Pipeline
-    stages: Mapping[str, PlannedStage]
-    undoing: Mapping[str, PlannedStage]
-
-
-class Refused(Exception):
-    """A checkpoint was not taken: the lease is lost, the run has ended, or the rows are not as they were thought to be.
-
-    Attributes:
-        stages: those that it would have changed.
-    """
-
-    def __init__(self, stages: Sequence[str]) -> None:
-        super().__init__(", ".join(stages))
-        self.stages = tuple(stages)
-
-
 Tell = Callable[..., None]
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """What comes next in a run.
-
-    Attributes:
-        attempts: what may start in this process.
-        births: the runs that stages start.
-        wake_at: when to look again.
-        sleeps: whether something waits for a time or for a word.
-    """
-
-    frontier: Frontier
-    attempts: list[Attempt]
-    births: list[Birth]
-    wake_at: datetime | None
-    sleeps: bool
 
 
 class Conductor:
@@ -116,6 +74,7 @@ class Conductor:
         self._holding: set[Place] = set()
         self._settled: list[Change] = []
         self._ear: Ear | None = None
+        self._marks = Marks(progress, self._write_marks)
 
     async def conduct(self) -> Outcome:
         """Go on until the run ends or nothing can run for now.
@@ -133,6 +92,7 @@ class Conductor:
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
+            self._marks.close()
             if self._ear is not None:
                 await self._ear.close()
 
@@ -148,8 +108,7 @@ class Conductor:
             ending = await self._ending(next_.frontier, wake_at, sleeps=sleeps)
         # Only what is committed anyway also says what starts with it: no statement is sent for that alone.
         if changes or ending is not None:
-            starting = [each.planned.name for each in attempts] + [each.stage for each in next_.births]
-            marks = self._marks(starting) if ending is None else self._unmarks()
+            marks = self._born(next_.births) if ending is None else self._unmarks()
             if await self._committed([*changes, *marks], ending):
                 self._give_back(ending)
                 await self._part(ending)
@@ -167,7 +126,7 @@ class Conductor:
             self._start(attempts)
             return None
         if len(attempts) == 1 and not self._running and wake_at is None and not sleeps:
-            self.tell(EventKind.STAGE_STARTED, stage=attempts[0].planned.name)
+            self._begin(attempts[0])
             self._finished.append(await attempted(self.app, self.progress, attempts[0]))
             return None
         self._start(attempts)
@@ -195,7 +154,10 @@ class Conductor:
         for each in finished:
             applied(self.progress, each)
             self._tell_change(each)
-        return [each for each in finished if each.index is None]
+        whole = [each for each in finished if each.index is None]
+        for each in whole:
+            self._marks.end(each.stage)
+        return whole
 
     def _tell_change(self, change: Change) -> None:
         if change.error is not None:
@@ -267,13 +229,13 @@ class Conductor:
                 return [self.planned.undoing[name]]
         return []
 
-    def _marks(self, starting: Sequence[str]) -> list[Change]:
-        """What says that stages start, for those who look."""
+    def _born(self, births: Sequence[Birth]) -> list[Change]:
+        """What says that stages start runs."""
         marks: dict[str, Change] = {}
-        for name in starting:
-            row = self.progress.stages[name]
+        for birth in births:
+            row = self.progress.stages[birth.stage]
             if row.state is not StageState.RUNNING:
-                marks[name] = Change(stage=name, state=StageState.RUNNING, attempt=row.attempt)
+                marks[birth.stage] = Change(stage=birth.stage, state=StageState.RUNNING, attempt=row.attempt)
         for mark in marks.values():
             applied(self.progress, mark)
         return list(marks.values())
@@ -358,6 +320,7 @@ class Conductor:
 
     async def _committed(self, changes: Sequence[Change], ending: Ending | None) -> bool:
         """Commit; whether the lease is given back with it."""
+        await self._marks.settle()
         verdict = await self.store.checkpoint(self._checkpoint(changes, ending))
         if not verdict.taken:
             raise Refused([each.stage for each in changes])
@@ -372,6 +335,9 @@ class Conductor:
         if ending is None:
             await self._hear(verdict)
         return verdict.ended
+
+    async def _write_marks(self, marks: Sequence[Change]) -> bool:
+        return (await self.store.checkpoint(self._checkpoint(marks, None))).taken
 
     def _checkpoint(self, changes: Sequence[Change], ending: Ending | None) -> Checkpoint:
         return Checkpoint(
@@ -406,9 +372,13 @@ class Conductor:
 
     # starting and waiting
 
+    def _begin(self, attempt: Attempt) -> None:
+        self.tell(EventKind.STAGE_STARTED, stage=attempt.planned.name)
+        self._marks.begin(attempt.planned.name)
+
     def _start(self, attempts: Sequence[Attempt]) -> None:
         for each in attempts:
-            self.tell(EventKind.STAGE_STARTED, stage=each.planned.name)
+            self._begin(each)
             task = asyncio.create_task(attempted(self.app, self.progress, each))
             self._running[task] = (each.planned.name, each.index)
 

@@ -15,6 +15,7 @@ from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.states import OPEN_RUNS
 from sorbus.pipelines.running.looking import Birth
 from sorbus.pipelines.running.progress import Progress
+from sorbus.scope import Scope
 
 if TYPE_CHECKING:
     from sorbus.resource.application import Sorbus
@@ -32,24 +33,29 @@ async def bear(app: Sorbus, progress: Progress, births: Sequence[Birth]) -> None
         InvalidAction: one cannot be started.
     """
     scope = app.system_scope(tenant=progress.tenant)
-    for each in births:
-        try:
-            await Run.nest(
-                scope,
-                parent_id=progress.id,
-                parent_stage=each.stage,
-                parent_index=each.index,
-                content_id=progress.content.id,
-                pipeline=each.pipeline.name,
-                pipeline_version=each.pipeline.version,
-                input=each.given,
-                reuse=progress.reuse or None,
-                model=progress.model,
-            )
-        except InvalidAction:
-            place = (Run.parent_stage == each.stage) & (Run.parent_index == each.index)
-            if not await Run.query(scope).where(Run.parent_id == progress.id, place).exists():
-                raise
+    await asyncio.gather(*(_bear(scope, progress, each) for each in births))
+
+
+async def _bear(scope: Scope, progress: Progress, birth: Birth) -> None:
+    try:
+        await Run.nest(
+            scope,
+            parent_id=progress.id,
+            payer_id=progress.payer_id or progress.id,
+            parent_stage=birth.stage,
+            parent_index=birth.index,
+            content_id=progress.content.id,
+            pipeline=birth.pipeline.name,
+            pipeline_version=birth.pipeline.version,
+            definition_id=birth.pipeline.definition_id,
+            input=birth.given,
+            reuse=progress.reuse or None,
+            model=progress.model,
+        )
+    except InvalidAction:
+        place = (Run.parent_stage == birth.stage) & (Run.parent_index == birth.index)
+        if not await Run.query(scope).where(Run.parent_id == progress.id, place).exists():
+            raise
 
 
 async def abandon(app: Sorbus, run_id: UUID, tenant: str) -> int:

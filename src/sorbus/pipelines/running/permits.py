@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
-from sorbus.data_layers.postgres.group_commit import GroupCommit
+from sorbus.data_layers.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.base import SorbusError

@@ -74,12 +74,14 @@ class Progress:
         model: the model of its stages; None for the usual one.
         reuse: whether it takes outputs of earlier runs.
         fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
+        budgeted: whether a budget of its own or of its tenant held when it was looked at.
         signals: how many signals it had when it was looked at.
         paused: whether nothing is to start.
         looked_at: the time at which it was looked at, by the clock of the database.
         stages: its stages by name, those that are done in the order in which they were.
         items: the items of its stages by position.
         parent_id: the run that it is a stage of.
+        payer_id: the outermost run around it.
         input: what it was started with, as plain data.
         children: the runs that its stages are, by position.
     """
@@ -92,6 +94,7 @@ class Progress:
     model: str | None
     reuse: bool
     fresh: bool
+    budgeted: bool
     signals: int
     paused: bool
     content: StageContent
@@ -99,6 +102,7 @@ class Progress:
     stages: dict[str, StageRow] = field(default_factory=dict[str, StageRow])
     items: dict[str, dict[int, ItemRow]] = field(default_factory=dict[str, dict[int, ItemRow]])
     parent_id: UUID | None = None
+    payer_id: UUID | None = None
     input: Any = None
     children: dict[str, dict[int, ChildRow]] = field(default_factory=dict[str, dict[int, ChildRow]])
     _since: float = field(default_factory=time.monotonic)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from sorbus.data_layers.postgres.group_commit import GroupCommit
+from sorbus.data_layers.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.database import DatabaseFault, TextNotStorable
@@ -97,6 +97,22 @@ class Kept:
 
 Wanted = tuple[str, str]
 """A tenant and a fingerprint."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostRun:
+    """An unfinished run that no job will advance.
+
+    Attributes:
+        used_up: whether its job was claimed too often.
+    """
+
+    id: UUID
+    tenant: str
+    pipeline: str
+    version: int
+    definition_id: UUID | None
+    used_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +202,9 @@ class RunStore:
         rows = await self._fetch("definition", definition_id)
         return rows[0] if rows else None
 
-    async def lost(self, older_than: float) -> list[tuple[UUID, str, str, int, UUID | None, bool]]:
-        """Unfinished runs that no job will advance, and of each whether its job was used up.
-
-        Returns:
-            Id, tenant, pipeline, version, definition, used up.
-        """
-        return [tuple(row) for row in await self._fetch("lost_runs", older_than)]
+    async def lost(self, older_than: float) -> list[LostRun]:
+        """Unfinished runs that no job will advance."""
+        return [LostRun(*row) for row in await self._fetch("lost_runs", older_than)]
 
     async def orphans(self) -> list[tuple[UUID, str]]:
         """The runs that have ended although runs inside them are open, with their tenants."""
@@ -336,9 +348,11 @@ def _progress(row: Any) -> Progress:
         model=row["model"],
         reuse=bool(row["reuse"]),
         fresh=row["fresh"],
+        budgeted=row["budgeted"],
         signals=row["signals"],
         paused=row["paused"],
         parent_id=row["parent_id"],
+        payer_id=row["payer_id"],
         input=row["input"],
         looked_at=row["looked_at"],
         content=StageContent(

@@ -80,6 +80,7 @@ class ActionBuilder:
             changes=self._items(label, action),
             soft=bool(action.options.get("soft", False)),
             atomic=bool(action.options.get("atomic", False)),
+            grouped=bool(action.options.get("grouped", False)),
             bounds=((transition.attribute, transition.targets),) if transition is not None else (),
             transaction=bool(action.options.get("transaction", action.kind.writes)),
             page=action.options.get("page", PAGES),

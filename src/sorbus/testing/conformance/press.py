@@ -44,6 +44,7 @@ from sorbus.resource.actions import Arg
 from sorbus.testing.conformance.between_world import Clubs
 from sorbus.testing.conformance.documents_world import Papers
 from sorbus.testing.conformance.expressions_world import Gallery
+from sorbus.testing.conformance.grouping_world import Depot
 from sorbus.testing.conformance.identities_world import Names
 from sorbus.testing.conformance.managing_world import Kitchen
 from sorbus.testing.conformance.many_rows_world import Yard
@@ -336,5 +337,6 @@ DOMAINS = (
     Firms,
     Clubs,
     Names,
+    Depot,
 )
 """What an application must be made of to run the suite."""

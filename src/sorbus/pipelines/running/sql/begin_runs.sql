@@ -15,10 +15,13 @@ begun AS (
       ON j.id = i.job_id AND j.state = 'executing' AND j.attempt = i.attempt
      AND j.attempted_at = timezone('UTC', i.attempted_at) AND j.attempted_by[1] = i.node
     WHERE r.id = i.run_id AND r.state IN ('pending', 'running', 'waiting', 'paused')
-    RETURNING r.id, r.tenant, r.pipeline, r.version, r.definition_id, r.model, r.reuse, r.content_id, r.parent_id, r.input, old.signals, r.state = 'paused' AS paused, old.started_at IS NULL AS fresh
+    RETURNING r.id, r.tenant, r.pipeline, r.version, r.definition_id, r.model, r.reuse, r.content_id, r.parent_id, r.payer_id, r.input, old.signals, r.state = 'paused' AS paused, old.started_at IS NULL AS fresh
 )
-SELECT clock_timestamp() AS looked_at, b.id, b.tenant, b.pipeline, b.version, b.definition_id, b.model, b.reuse, b.parent_id, b.input, b.signals, b.paused, b.fresh, c.id AS content_id, c.source_type, c.title, c.text,
-       c.metadata, s.stages, t.items, h.children
+SELECT clock_timestamp() AS looked_at, b.id, b.tenant, b.pipeline, b.version, b.definition_id, b.model, b.reuse, b.parent_id, b.payer_id, b.input, b.signals, b.paused, b.fresh,
+       -- The budget of a run bears its id.
+       EXISTS (SELECT FROM llm_budgets AS g WHERE g.id = coalesce(b.payer_id, b.id))
+       OR EXISTS (SELECT FROM llm_budgets AS g WHERE g.run_id IS NULL AND g.tenant = b.tenant) AS budgeted,
+       c.id AS content_id, c.source_type, c.title, c.text, c.metadata, s.stages, t.items, h.children
 FROM begun AS b
 JOIN contents AS c ON c.id = b.content_id
 CROSS JOIN LATERAL (

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
-from sorbus.data_layers.postgres.group_commit import GroupCommit
+from sorbus.data_layers.group_commit import GroupCommit
 
 
 class Book:
