@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -198,4 +199,7 @@ def json_api(app: Sorbus, settings: HttpSettings) -> Sequence[BaseRoute]:
     async def openapi(_: Request) -> Response:
         return Response(description, media_type="application/json")
 
-    return [Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"]), Mount(PREFIX, app=serving)]
+    below = Mount(PREFIX, app=serving)
+    # Everything below belongs to this interface and its errors, a path with a line break in it too.
+    below.path_regex = re.compile(below.path_regex.pattern, re.DOTALL)
+    return [Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"]), below]
