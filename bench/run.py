@@ -1,4 +1,4 @@
-"""The benches of Sorbus: `python bench/run.py [--only core|pipelines|memory] [--quick]`.
+"""The benches of Sorbus: `python bench/run.py [--only core|http|pipelines|memory] [--quick]`.
 
 Run it with the interpreter of Sorbus' own environment. The peers get theirs, `.venv-bench`, from a lock with hashes.
 """
@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from harness.core import core
+from harness.http import http
 from harness.memory import memory
 from harness.outcome import Outcome, keep, table
 from harness.pipelines import pipelines
@@ -21,7 +22,7 @@ from harness.places import peers_python
 
 from sorbus.data_layers.postgres.database import Database
 
-SUITES = ("core", "pipelines", "memory")
+SUITES = ("core", "http", "pipelines", "memory")
 
 
 def main() -> None:
@@ -62,9 +63,13 @@ async def measure(wanted: tuple[str, ...], *, quick: bool) -> dict[str, Outcome]
         async def database(name: str) -> Database:
             return await stack.enter_async_context(Database(None, home=home, name=name, pool={"size": 2}))
 
-        peers = await asyncio.to_thread(peers_python) if set(wanted) & {"core", "pipelines"} else Path()
+        peers = (
+            await asyncio.to_thread(peers_python) if set(wanted) & {"core", "http", "pipelines"} else Path()
+        )
         if "core" in wanted:
             outcomes["core"] = await core(await database("bench_core"), peers, quick=quick)
+        if "http" in wanted:
+            outcomes["http"] = await http(await database("bench_http"), peers, quick=quick)
         if "pipelines" in wanted:
             outcomes["pipelines"] = await pipelines(
                 stack.enter_context(home_for_a_server()), peers, quick=quick

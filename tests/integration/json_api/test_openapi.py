@@ -110,7 +110,12 @@ async def test_the_server_does_as_described(pg18: Databases) -> None:
 async def test_a_condition_is_described_as_it_is_read(api: Client, described: dict[str, Any]) -> None:
     schemas = described["components"]["schemas"]
     assert schemas["NoteFilter"]["properties"]["comments"] == {"$ref": "#/components/schemas/CommentFilter"}
-    assert set(schemas["NoteFilter"]["properties"]["rank"]["properties"]) >= {"eq", "in", "is_nil", "less_than"}
+    assert set(schemas["NoteFilter"]["properties"]["rank"]["properties"]) >= {
+        "eq",
+        "in",
+        "is_nil",
+        "less_than",
+    }
     for private in ("secret", "org_id", "author_id", "score"):
         assert private not in schemas["NoteFilter"]["properties"]
         assert private not in schemas["CommentFilter"]["properties"]
