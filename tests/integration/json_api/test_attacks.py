@@ -101,6 +101,8 @@ DEEP = 60
     "query",
     [
         "filter" + "[not]" * DEEP + "[title]=x",
+        "filter" + "[not]" * 12 + "[title]=x",
+        "filter=" + '{"not":' * 12 + '{"title":{"eq":"x"}}' + "}" * 12,
         "filter" + "[author][articles]" * DEEP + "[title]=x",
         "filter" + "[or][0]" * DEEP + "[title]=x",
         "filter=" + '{"not":' * DEEP + '{"title":{"eq":"x"}}' + "}" * DEEP,
