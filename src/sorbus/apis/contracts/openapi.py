@@ -64,7 +64,7 @@ class _Comparison:
         yield from self._responses(where, old.get("responses", {}), new.get("responses", {}))
 
     def _parameters(self, where: str, old: Document, new: Document) -> Iterator[Change]:
-        before, after = _parameters(old), _parameters(new)
+        before, after = _parameters(self.old, old), _parameters(self.new, new)
         for name, parameter in before.items():
             senders = f"clients that call {where} with `{name}`"
             if name not in after:
@@ -173,8 +173,9 @@ def _operations(document: Document) -> dict[str, Any]:
     }
 
 
-def _parameters(operation: Document) -> dict[str, Any]:
-    return {each["name"]: each for each in operation.get("parameters", ())}
+def _parameters(document: Document, operation: Document) -> dict[str, Any]:
+    found = [_at(document, each) for each in operation.get("parameters", ())]
+    return {each["name"]: each for each in found}
 
 
 def _schema(parameter: Document) -> Any:
@@ -189,11 +190,11 @@ def _style(parameter: Document) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _at(document: Document, response: Any) -> Any:
-    """A response, or the component that it refers to."""
-    if response is None or "$ref" not in response:
-        return response
+def _at(document: Document, part_of: Any) -> Any:
+    """A parameter or response, or the component that it refers to."""
+    if part_of is None or "$ref" not in part_of:
+        return part_of
     found: Any = document
-    for part in str(response["$ref"]).removeprefix("#/").split("/"):
+    for part in str(part_of["$ref"]).removeprefix("#/").split("/"):
         found = found.get(part, {})
     return found

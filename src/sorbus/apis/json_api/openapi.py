@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -67,6 +68,7 @@ def openapi(
         "paths": paths,
         "components": {
             "schemas": writer.components.schemas,
+            "parameters": writer.parameters,
             "responses": {f"Error{status}": _error(text) for status, text in _REFUSALS.items()}
             | {"Error": _error("The server failed; the error's id stands in its log.")},
         },
@@ -84,6 +86,7 @@ class _Writer:
         self.surface = surface
         self.components = Components(surface)
         self.filters = FilterBook(surface)
+        self.parameters: dict[str, dict[str, Any]] = {}
 
     def operation(self, route: RouteSpec) -> dict[str, Any]:
         """One operation."""
@@ -159,12 +162,23 @@ class _Writer:
                 yield {"name": name, "in": "query", "required": each.required, "schema": schema}
         shows = route.kind not in {RouteKind.DESTROY, RouteKind.GENERIC, RouteKind.LINKAGE}
         if shows and not route.kind.links:
-            yield from self._shaping(route.shown)
+            yield from self._shared(route.shown, self._shaping(route.shown))
         if route.lists:
             page = route.action.page
             if route.shown is not route.exposed:
                 page = route.shown.spec.actions[PRIMARY_READ].page
-            yield from self._listing(route.shown, page)
+            yield from self._shared(route.shown, self._listing(route.shown, page))
+
+    def _shared(self, exposed: Exposed, parameters: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """References to parameters, which all routes that show a resource have in common."""
+        for each in parameters:
+            slug = re.sub(r"[^A-Za-z0-9_-]+", ".", each["name"]).strip(".")
+            name = f"{exposed.spec.name}.{slug}"
+            if self.parameters.setdefault(name, each) == each:
+                yield {"$ref": f"#/components/parameters/{name}"}
+            else:
+                # Such as the largest page of a read action.
+                yield each
 
     def _shaping(self, exposed: Exposed) -> Iterator[dict[str, Any]]:
         paths = self.surface.include_paths(exposed)
