@@ -48,6 +48,9 @@ format: $(DEV) ## Put every file into shape
 	$(BIN)/ruff format src tests bench examples tools
 	$(BIN)/ruff check --fix src tests bench examples tools
 
+fuzz: $(DEV) ## Send the API 10 000 requests made from its description (CASES=, SEED=)
+	$(BIN)/python -m tests.integration.json_api.fuzzing $(or $(CASES),10000) $(or $(SEED),1)
+
 bench: $(DEV) ## Compare with peers in one run (ONLY=core, http, pipelines, flow or memory)
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
 
