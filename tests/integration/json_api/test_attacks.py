@@ -12,6 +12,8 @@ from tests.integration.json_api.atlas import HIDDEN_TEXT
 from tests.integration.json_api.atlas_server import Atlassed, made, remark, tag
 from tests.integration.json_api.client import MEDIA_TYPE, Answer, Client
 
+from sorbus.errors.http import NoSuchRoute
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 INSIDE = ("Traceback", ".py", "asyncpg", "postgres", "SELECT", "atlas_", "secret")
@@ -267,3 +269,7 @@ async def test_a_key_with_a_slash_is_a_key(api: Client) -> None:
     served.prefix, served.places = "/api", {"/words/{id}": Place(), "/words/{id}/relationships/x": Place()}
     assert served.find("/words/a%2Fb")[1] == "a/b"
     assert served.find("/words/a%2Fb/relationships/x")[1] == "a/b"
+    assert served.find("/%77ords/a")[1] == "a", "encoded or not, it is the same path"
+    for path in ("/words%2Fa", "/words/a/relationships%2Fx", "/words/a/b", "/words/", "/words"):
+        with pytest.raises(NoSuchRoute):
+            served.find(path)

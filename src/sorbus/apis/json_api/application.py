@@ -89,13 +89,18 @@ class JsonApiApplication:
         found = self.places.get(path)
         if found is not None and "{id}" not in path:
             return found, None
+        parts = [unquote(each) for each in path.split("/")]
+        slashes = [place for place, each in enumerate(parts) if "/" in each]
+        if not slashes and (found := self.places.get("/".join(parts))) is not None and "{id}" not in parts:
+            return found, None
         # Where the key may stand: last, before a name, and before `relationships` and a name.
-        parts = path.split("/")
         for after in range(1, min(4, len(parts) - 1)):
-            head, key, tail = parts[:-after], parts[-after], parts[len(parts) - after + 1 :]
+            place = len(parts) - after
+            head, key, tail = parts[:place], parts[place], parts[place + 1 :]
             found = self.places.get("/".join([*head, "{id}", *tail]))
-            if found is not None and key:
-                return found, unquote(key)
+            # Only a key may hold a slash.
+            if found is not None and key and slashes in ([], [place]):
+                return found, key
         raise NoSuchRoute(self.prefix + path)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
