@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sorbus.apis.contracts import Change, Severity, compare_openapi
+from sorbus.apis.contracts import Change, Severity, compare_openapi, told
 from sorbus.cli.loading import app_option, load_application
 from sorbus.cli.main import reported
 from sorbus.errors.cli import ContractBroken, ContractDrift, NoContract
@@ -170,12 +170,12 @@ def _hold(place: Folder, contract: Contract, data: bytes) -> None:
     """
     broken = breaking(place, contract, data)
     if broken:
-        raise ContractBroken(contract.file, [str(each) for each in broken])
+        raise ContractBroken(contract.file, told(broken))
     committed = place.committed(contract)
     if committed is None:
         raise NoContract(str(place.root / contract.file))
     if committed != data:
-        changes = [str(each) for each in contract.compare(committed, data)]
+        changes = told(contract.compare(committed, data))
         raise ContractDrift(str(place.root / contract.file), changes)
 
 
@@ -202,15 +202,15 @@ def accept(*, folder: Path, why: str | None, app_name: str | None) -> None:
     for contract, data in derived:
         broken = breaking(place, contract, data)
         if broken and not why:
-            raise ContractBroken(contract.file, [str(each) for each in broken])
+            raise ContractBroken(contract.file, told(broken))
     for contract, data in derived:
         broken = breaking(place, contract, data)
         if broken and why:
             place.accept(contract, broken, why)
         before = place.committed(contract)
         place.commit(contract, data)
-        for each in contract.compare(before, data) if before is not None else ():
-            click.echo(str(each))
+        for line in told(contract.compare(before, data)) if before is not None else ():
+            click.echo(line)
         click.echo(f"Wrote {folder / contract.file}.")
 
 
@@ -226,7 +226,7 @@ def freeze(*, folder: Path, app_name: str | None) -> None:
         if committed is None:
             raise NoContract(str(folder / contract.file))
         if committed != data:
-            changes = [str(each) for each in contract.compare(committed, data)]
+            changes = told(contract.compare(committed, data))
             raise ContractDrift(str(folder / contract.file), changes)
         place.freeze(contract, data)
         click.echo(f"Wrote {folder / 'released' / contract.file}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -44,3 +45,17 @@ class Change:
         place = f" `{self.place}`" if self.place else ""
         whom = f" (for {self.whom})" if self.whom else ""
         return f"{self.severity.value}: {self.where}:{place} {self.what}{whom}"
+
+
+def told(changes: Iterable[Change]) -> list[str]:
+    """The changes a line each; what is the same in several places, such as a field in every answer, is one line."""
+    groups: dict[tuple[str, ...], list[Change]] = {}
+    for each in changes:
+        # Those who send a field and those who read it are told apart.
+        whom = each.whom.split()[:3]
+        near = each.place.split(".")[-2:] if each.place else [each.where]
+        groups.setdefault((each.severity.value, each.what, *whom, *near), []).append(each)
+    return [
+        f"{first}; the same in {len(others)} more places" if others else str(first)
+        for first, *others in groups.values()
+    ]

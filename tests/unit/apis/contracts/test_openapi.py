@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.integration.json_api.every_type import application
 
-from sorbus.apis.contracts import Change, Severity, compare_openapi
+from sorbus.apis.contracts import Change, Severity, compare_openapi, told
 from sorbus.apis.json_api import openapi_bytes, routes_of, surface_of
 
 Document = dict[str, Any]
@@ -389,3 +389,12 @@ def test_descriptions_in_words_are_no_change() -> None:
                 reword(each)
 
     assert change(reword) == []
+
+
+def test_the_same_change_in_many_answers_is_one_line() -> None:
+    found = change(lambda document: shown(document).pop("flag"))
+    assert len(found) > 5
+    assert told(found) == [f"{found[0]}; the same in {len(found) - 1} more places"]
+    assert "`data[].attributes.flag` is removed (for clients that read the answers of GET /things)" in str(
+        found[0]
+    )
