@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sorbus.errors.authorization import ActorProblem
 from sorbus.expressions.evaluate import Environment, evaluate
-from sorbus.expressions.nodes import FALSE, TRUE, Const, Node, walk
+from sorbus.expressions.nodes import FALSE, TRUE, Const, InputRef, Node, walk
 from sorbus.policies.nodes import (
     Known,
     all_of,
@@ -191,6 +191,22 @@ class Atoms:
         except ActorProblem:
             return self._step_by_step(teller)
 
+    def of_actor(self, scope: Scope) -> Known:
+        """The values of the conditions that actor and tenant decide alone, whatever a call may ask for.
+
+        A condition that needs something of the actor that is not at hand is unknown, which allows nothing.
+        """
+        teller = Teller(Environment(rows=NO_ROWS, actor=scope.actor, tenant=scope.tenant))
+        known: dict[Node, bool | None] = {}
+        for atom in self.found:
+            if any(isinstance(each, (Fact, InputRef)) for each in walk(atom)):
+                continue
+            try:
+                known[atom] = teller.value(atom)
+            except ActorProblem:
+                known[atom] = None
+        return known
+
     def _where_they_apply(self, teller: Teller) -> Variant:
         """The values of what policies ask that apply: functions of the others do not run."""
         found = self.found
@@ -322,6 +338,10 @@ class PolicyProgram:
         if not self.atoms:
             return ()
         return self._atoms.values(scope, inputs, asked)
+
+    def conceivable(self, scope: Scope) -> bool:
+        """Whether an actor may run the action with some inputs and on some row; no function of the user's is asked."""
+        return fold_rules(self.policies, self._atoms.of_actor(scope)) != FALSE
 
     def reading(
         self, scope: Scope, inputs: dict[str, Any] | None, wanted: Wanted = NOTHING_WANTED
