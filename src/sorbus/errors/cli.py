@@ -103,3 +103,30 @@ class BadProjectName(Invalid):
             f"`{name}` cannot be the name of a project.",
             hint="Use lower-case letters, digits, `-` and `_`, and start with a letter: `ticket-desk`.",
         )
+
+
+class UnreadableValue(Invalid):
+    """The value of an option cannot be read."""
+
+    code = "unreadable-value"
+
+    def __init__(self, name: str, *, problem: str) -> None:
+        super().__init__(
+            f"`{name}`: {problem}.",
+            path=("input", name),
+            hint="Structures are JSON; `@file` reads a file, `-` standard input.",
+        )
+
+
+class NothingToCall(Invalid):
+    """A command was to call something that no interface section of the application lists."""
+
+    code = "nothing-to-call"
+
+    def __init__(self, name: str, *, allowed: Iterable[str]) -> None:
+        allowed = list(allowed)
+        super().__init__(
+            f"`{name}` cannot be called. What can be: {listed(allowed)}.",
+            hint=did_you_mean(name, allowed)
+            or "An action can be called when an interface section, such as `json_api` or `mcp`, lists it.",
+        )

@@ -93,7 +93,7 @@ class McpApplication:
             raise
         except RpcError as error:
             return _reply(error.response(id_of(message)), modern=False)
-        except Exception as error:  # noqa: BLE001  # the boundary: everything becomes an error of the protocol
+        except Exception as error:  # the boundary: everything becomes an error of the protocol
             return _refusal(error, where=f"{scope['method']} {scope['path']}")
 
     async def _answer(self, caller: Scope, request: Request, receive: Receive) -> Reply:

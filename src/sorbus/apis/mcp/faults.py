@@ -7,7 +7,7 @@ from typing import Any
 from sorbus.errors.inputs import InvalidAction
 from sorbus.http.faults import Fault, fault_of
 from sorbus.http.seen import seen
-from sorbus.resource.calls import Call, key_argument
+from sorbus.resource.calls import Call, key_argument, list_arguments
 from sorbus.types.showing import to_json
 
 MOST_ERRORS = 64
@@ -30,7 +30,15 @@ def refused(error: BaseException, call: Call) -> dict[str, Any]:
 def _faults(error: BaseException, call: Call) -> list[Fault]:
     where = f"mcp {call.label}"
     errors = error.errors[:MOST_ERRORS] if isinstance(error, InvalidAction) else (error,)
-    return [seen(fault_of(each, where=where), each, call.spec, call.action) for each in errors]
+    return [_seen(fault_of(each, where=where), each, call) for each in errors]
+
+
+def _seen(fault: Fault, error: BaseException, call: Call) -> Fault:
+    """The fault without what only the declaration's author may know; what the call itself takes is no secret."""
+    own = (key_argument(call), *list_arguments(call))
+    if len(fault.path) > 1 and fault.path[0] == "input" and fault.path[1] in own:
+        return fault
+    return seen(fault, error, call.spec, call.action)
 
 
 def _told(fault: Fault, call: Call) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from sorbus.apis.mcp.protocol import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
-    MODERN_VERSIONS,
     SERVER_META,
     VERSIONS,
     Id,
@@ -70,7 +69,7 @@ class McpServer:
             result = await self._result(request, scope)
         except RpcError as error:
             return error.response(request.id)
-        except Exception as error:  # noqa: BLE001  # the boundary: the log has the rest
+        except Exception as error:  # the boundary: the log has the rest
             return failed(error, request.id, where=f"mcp {request.method[:100]}")
         if request.modern:
             result = {**result, "resultType": "complete"}
@@ -95,7 +94,11 @@ class McpServer:
 
     async def _discover(self, _: Scope, __: Request) -> Message:
         # The newest first, as clients choose the first that they know.
-        return {"supportedVersions": list(reversed(VERSIONS)), **self._offer(), **_cached(milliseconds=60_000)}
+        return {
+            "supportedVersions": list(reversed(VERSIONS)),
+            **self._offer(),
+            **_cached(milliseconds=60_000),
+        }
 
     async def _ping(self, _: Scope, __: Request) -> Message:
         return {}
@@ -133,7 +136,7 @@ class McpServer:
             raise RpcError(INVALID_PARAMS, "Invalid params: `arguments` must be an object.")
         try:
             answer = to_json(await run_call(tool.call, tool.records, scope, cast("Message", given)))
-        except Exception as error:  # noqa: BLE001  # the boundary: the model hears what it may know of it
+        except Exception as error:  # the boundary: the model hears what it may know of it
             return refused(error, tool.call)
         content = [{"type": "text", "text": answer.decode()}]
         return {"content": content, "structuredContent": msgspec.Raw(answer), "isError": False}
@@ -147,7 +150,7 @@ class McpServer:
         found = self.tools.tools.get(name)
         if found is None or not found.visible(scope):
             near = did_you_mean(name[:100], (each.name for each in self.tools.visible(scope)))
-            raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:100]}. {near}".removesuffix(". "))
+            raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:100]}. {near}".rstrip())
         return found
 
     # resources

@@ -11,7 +11,16 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from sorbus.apis.mcp.application import BODY_LIMIT
-from sorbus.apis.mcp.protocol import INVALID_REQUEST, Id, Message, Request, RpcError, decoded, id_of, request_of
+from sorbus.apis.mcp.protocol import (
+    INVALID_REQUEST,
+    Id,
+    Message,
+    Request,
+    RpcError,
+    decoded,
+    id_of,
+    request_of,
+)
 from sorbus.apis.mcp.server import McpServer
 from sorbus.scope import Scope
 from sorbus.types.showing import to_json
@@ -76,11 +85,15 @@ class Line:
             self._heed(request)
             return
         if request.id in self.running:
-            error = RpcError(INVALID_REQUEST, "Invalid request: another request with this id is being answered.")
+            error = RpcError(
+                INVALID_REQUEST, "Invalid request: another request with this id is being answered."
+            )
             self._write(error.response(request.id))
             return
         await self.room.acquire()
-        self.running[request.id] = asyncio.create_task(self._answer(request))
+        task = self.running[request.id] = asyncio.create_task(self._answer(request))
+        # Not at the end of the task itself, which one that is taken back at once never reaches.
+        task.add_done_callback(lambda _: self._ended(request.id))
 
     def _heed(self, request: Request) -> None:
         """A client may take back a request; it then gets no answer."""
@@ -91,11 +104,11 @@ class Line:
                 found.cancel()
 
     async def _answer(self, request: Request) -> None:
-        try:
-            self._write(await self.server.answer(request, self.scope()))
-        finally:
-            del self.running[request.id]
-            self.room.release()
+        self._write(await self.server.answer(request, self.scope()))
+
+    def _ended(self, number: Id) -> None:
+        del self.running[number]
+        self.room.release()
 
     def _write(self, message: Message) -> None:
         self.out.write(to_json(message) + b"\n")

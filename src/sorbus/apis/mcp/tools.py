@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.mcp import DuplicateTool
 from sorbus.query.inputs import InputReader
@@ -14,6 +16,7 @@ from sorbus.resource.calls import Call, CallKind, Records, calls_of, input_schem
 from sorbus.resource.mcp import Mcp
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.scope import Scope
+from sorbus.types.showing import to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +24,13 @@ class Tool:
     """One tool.
 
     Attributes:
-        listed: what `tools/list` says of it.
+        listed: what `tools/list` says of it, written once.
     """
 
     name: str
     call: Call
     records: Records
-    listed: Mapping[str, Any]
+    listed: msgspec.Raw
 
     def visible(self, scope: Scope) -> bool:
         """Whether the scope's actor may call it with some arguments; nothing is read for it."""
@@ -111,7 +114,7 @@ def _tools(spec: ResourceSpec, section: Mcp, prefix: str, reader: InputReader) -
         listed["inputSchema"] = input_schema(call, reader)
         listed["outputSchema"] = output_schema(call, records)
         listed["annotations"] = hints(call)
-        yield Tool(name=name, call=call, records=records, listed=MappingProxyType(listed))
+        yield Tool(name=name, call=call, records=records, listed=msgspec.Raw(to_json(listed)))
 
 
 def _kinds(spec: ResourceSpec, section: Mcp, prefix: str) -> Iterator[Kind]:

@@ -138,7 +138,7 @@ def _load(call: Call, records: Records, value: Any) -> tuple[str, ...]:
         return ()
     names: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
     for each in names:
-        if each not in records.derived:
+        if not isinstance(each, str) or each not in records.derived:
             problem = f"`{str(each)[:LONGEST_NAME]}` is nothing that can be loaded"
             expected = ", ".join(records.derived) or "nothing; there are no such fields"
             raise InvalidInput(call.label, "load", problem=problem, expected=expected)

@@ -32,7 +32,9 @@ class Records:
             {name: each for name, each in public.items() if not _at_once(each) and _plain(each)}
         )
         self._shows = {
-            name: each.type.codec.show for name, each in spec.fields.items() if each.type.codec.show is not None
+            name: each.type.codec.show
+            for name, each in spec.fields.items()
+            if each.type.codec.show is not None
         }
 
     @property

@@ -129,8 +129,15 @@ def _paging(call: Call) -> Schema:
     made: Schema = {
         "limit": {**limit, "description": "The most records to answer with."},
         "after": {"type": "string", "description": "`page.next` of an earlier answer: go on after it."},
-        "before": {"type": "string", "description": "`page.previous` of an earlier answer: what came before it."},
-        "offset": {"type": "integer", "minimum": 0, "description": "How many records to leave out at the front."},
+        "before": {
+            "type": "string",
+            "description": "`page.previous` of an earlier answer: what came before it.",
+        },
+        "offset": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "How many records to leave out at the front.",
+        },
     }
     if page.count is not False:
         made["count"] = {"type": "boolean", "description": "Whether to count all records as `page.total`."}
