@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -23,8 +23,8 @@ from sorbus.schema.actions import InputSpec
 from sorbus.scope import Scope
 from sorbus.types.showing import to_json
 
-REFUSED, FORBIDDEN, NOT_FOUND, FAILED = 2, 3, 4, 1
-"""How the command ends: the call does not fit, it is not allowed, there is no such record, anything else."""
+REFUSED, FORBIDDEN, NOT_FOUND = 2, 3, 4
+"""How the command ends: the call does not fit, it is not allowed, there is no such record; 1 for anything else."""
 
 _LISTING: Mapping[str, dict[str, Any]] = {
     "filter": {"metavar": "JSON", "help": 'What the records must meet, as in `{"rank": {"eq": 1}}`.'},
@@ -56,18 +56,17 @@ class CallGroup(click.Group):
         """The command that the words name."""
         known = exposed_calls(_application(ctx))
         if args[0] not in known:
-            raise _Shown(NothingToCall(args[0], allowed=known))
+            raise shown(NothingToCall(args[0], allowed=known))
         return super().resolve_command(ctx, args)
 
 
 class _Shown(click.ClickException):
-    """An error of ours as a command shows it: its message, its page, and how the command ends."""
+    """An error of ours as a command shows it: its message and its page."""
 
     def __init__(self, error: SorbusError) -> None:
         singles = error.errors if isinstance(error, InvalidAction) else (error,)
         lines = [f"[{each.code}] {each} (See {each.page}.)" for each in singles]
         super().__init__("\n".join(lines))
-        self.exit_code = exit_code(error)
 
     def show(self, file: Any = None) -> None:
         """Write it to standard error, a line for each cause."""
@@ -75,12 +74,29 @@ class _Shown(click.ClickException):
             click.echo(f"Error: {line}", file=file or sys.stderr)
 
 
-def exit_code(error: SorbusError) -> int:
-    """How the command ends after an error."""
-    for kind, code in ((Forbidden, FORBIDDEN), (NotFound, NOT_FOUND), (Invalid, REFUSED)):
+class _Refused(_Shown):
+    exit_code = REFUSED
+
+
+class _NotAllowed(_Shown):
+    exit_code = FORBIDDEN
+
+
+class _NotThere(_Shown):
+    exit_code = NOT_FOUND
+
+
+def shown(error: SorbusError) -> click.ClickException:
+    """An error as the command shows it, and ends with."""
+    kinds: tuple[tuple[type[SorbusError], type[_Shown]], ...] = (
+        (Forbidden, _NotAllowed),
+        (NotFound, _NotThere),
+        (Invalid, _Refused),
+    )
+    for kind, made in kinds:
         if isinstance(error, kind):
-            return code
-    return FAILED
+            return made(error)
+    return _Shown(error)
 
 
 @click.command(
@@ -92,7 +108,7 @@ def exit_code(error: SorbusError) -> int:
 @app_option
 @caller_options
 @click.pass_context
-def call(ctx: click.Context, **given: Any) -> None:
+def call(ctx: click.Context, /, **given: Any) -> None:
     """Call an action and print its answer as JSON; without one, show what can be called.
 
     Everything that an interface section of the application lists can be called, and policies hold as everywhere.
@@ -112,7 +128,7 @@ def _application(ctx: click.Context) -> Sorbus:
         try:
             ctx.obj = load_application(ctx.params.get("app_name"))
         except SorbusError as error:
-            raise _Shown(error) from None
+            raise shown(error) from None
         jobs = jobs_of(ctx.obj)
         if jobs is not None:
             jobs.configure(run=False, grace=1.0)
@@ -170,7 +186,7 @@ def _first_line(found: Call) -> str:
 
 def _run(found: Call, **options: Any) -> None:
     ctx = click.get_current_context()
-    app = _application(ctx.find_root() if ctx.parent is None else ctx.parent)
+    app = _application(ctx)
     outer: Mapping[str, Any] = ctx.parent.params if ctx.parent is not None else {}
     given = {
         name.removeprefix("option_"): value for name, value in options.items() if value not in (None, ())
@@ -185,7 +201,7 @@ def _run(found: Call, **options: Any) -> None:
         arguments = _arguments(found, given)
         asyncio.run(_call(app, found, arguments, who, every=bool(every)))
     except SorbusError as error:
-        raise _Shown(error) from None
+        raise shown(error) from None
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -199,7 +215,7 @@ def _arguments(found: Call, given: dict[str, Any]) -> dict[str, Any]:
         data = json_of("inputs", read_text("inputs", whole))
         if not isinstance(data, dict):
             raise UnreadableValue("inputs", problem="it is no JSON object")
-        made.update(data)
+        made.update(cast("dict[str, Any]", data))
     for name, value in given.items():
         if name in inputs:
             made[name] = value if isinstance(value, bool) else value_of(name, inputs[name].type, value)

@@ -178,7 +178,19 @@ class Book(Resource):
         field_policy(remark, authorize_if(actor(Member.admin) == True)),  # noqa: E712
     )
     mcp = Mcp(
-        "get", "list", add, edit, publish, remove, search, longest, count_words, audit, explode, wait, title=title
+        "get",
+        "list",
+        add,
+        edit,
+        publish,
+        remove,
+        search,
+        longest,
+        count_words,
+        audit,
+        explode,
+        wait,
+        title=title,
     )
 
 

@@ -37,7 +37,8 @@ class TestClient:
     async def test_negotiates_the_revision(self, connect: Connect, ada: Person, mode: str) -> None:
         async with connect(ada, mode) as client:
             assert client.protocol_version == {"legacy": "2025-11-25", "auto": "2026-07-28"}[mode]
-            assert client.server_info is not None and client.server_info.name == "library"
+            assert client.server_info is not None
+            assert client.server_info.name == "library"
             assert client.instructions == "A library."
 
     async def test_writes_and_reads(self, connect: Connect, ada: Person, mode: str) -> None:
@@ -46,7 +47,8 @@ class TestClient:
             assert not made.is_error
             book = made.structured_content
             assert (book["title"], book["pages"], book["price"]) == ("Engines", 300, "9.50")
-            assert "secret" not in book and "org_id" not in book
+            assert "secret" not in book
+            assert "org_id" not in book
             assert json.loads(made.content[0].text) == book
             edited = await client.call_tool("book_edit", {"id": book["id"], "title": "Looms"})
             assert edited.structured_content["title"] == "Looms"
@@ -69,13 +71,15 @@ class TestClient:
             }
             first = (await client.call_tool("book_search", {"text": "Vol", **asked})).structured_content
             assert [each["pages"] for each in first["items"]] == [4, 3, 2]
-            assert first["page"]["total"] == 4 and first["page"]["has_next"]
+            assert first["page"]["total"] == 4
+            assert first["page"]["has_next"]
             rest = await client.call_tool(
                 "book_search", {"text": "Vol", **asked, "after": first["page"]["next"]}
             )
             assert [each["pages"] for each in rest.structured_content["items"]] == [1]
             longest = (await client.call_tool("book_longest", {})).structured_content
-            assert [each["pages"] for each in longest["items"]] == [4, 3] and "page" not in longest
+            assert [each["pages"] for each in longest["items"]] == [4, 3]
+            assert "page" not in longest
 
     async def test_sees_the_tools_that_it_may_call(
         self, connect: Connect, ada: Person, chief: Person, mode: str
@@ -97,13 +101,12 @@ class TestClient:
                 assert refused.value.code == -32602
                 assert refused.value.message.startswith(f"Unknown tool: {name}.")
 
-    async def test_a_refused_call_says_what_and_where(
-        self, connect: Connect, ada: Person, mode: str
-    ) -> None:
+    async def test_a_refused_call_says_what_and_where(self, connect: Connect, ada: Person, mode: str) -> None:
         async with connect(ada, mode) as client:
             found = errors(await client.call_tool("book_add", {"titel": "x", "pages": -1}))
             assert {each["code"] for each in found} == {"no-such-input"}
-            assert found[0]["path"] == ["titel"] and "Did you mean `title`?" in found[0]["hint"]
+            assert found[0]["path"] == ["titel"]
+            assert "Did you mean `title`?" in found[0]["hint"]
             found = errors(await client.call_tool("book_add", {"pages": -1}))
             assert {(each["code"], *each["path"]) for each in found} == {
                 ("required", "title"),
@@ -124,8 +127,10 @@ class TestClient:
         async with connect(ada, mode) as client:
             result = await client.call_tool("book_explode", {})
             [found] = errors(result)
-            assert found["code"] == "internal-error" and found["id"] in found["message"]
-            assert SECRET not in result.model_dump_json() and "ZeroDivision" not in result.model_dump_json()
+            assert found["code"] == "internal-error"
+            assert found["id"] in found["message"]
+            assert SECRET not in result.model_dump_json()
+            assert "ZeroDivision" not in result.model_dump_json()
 
     async def test_reads_records_as_resources(
         self, connect: Connect, ada: Person, chief: Person, mode: str
@@ -136,16 +141,23 @@ class TestClient:
             for number in range(60):
                 await client.call_tool("book_add", {"title": f"Record {number}"})
             first = await client.list_resources()
-            assert len(first.resources) == 50 and first.next_cursor
+            assert len(first.resources) == 50
+            assert first.next_cursor
             rest = await client.list_resources(cursor=first.next_cursor)
-            assert len(rest.resources) == 10 and rest.next_cursor is None
+            assert len(rest.resources) == 10
+            assert rest.next_cursor is None
             every = {each.name: str(each.uri) for each in (*first.resources, *rest.resources)}
             assert len(every) == 60
             read = await client.read_resource(every["Record 7"])
             assert json.loads(read.contents[0].text)["title"] == "Record 7"
         async with connect(chief, mode) as client:
             assert (await client.list_resources()).resources == []
-            for uri in (every["Record 7"], "sorbus://book/nonsense", "sorbus://journal/1", "file:///etc/passwd"):
+            for uri in (
+                every["Record 7"],
+                "sorbus://book/nonsense",
+                "sorbus://journal/1",
+                "file:///etc/passwd",
+            ):
                 with pytest.raises(MCPError, match="Resource not found"):
                     await client.read_resource(uri)
 
@@ -158,7 +170,8 @@ async def test_every_schema_is_one_and_every_answer_fits_it(
         tools = {each.name: each for each in (await client.list_tools()).tools}
         for each in tools.values():
             for schema in (each.input_schema, each.output_schema):
-                assert schema is not None and schema["type"] == "object"
+                assert schema is not None
+                assert schema["type"] == "object"
                 Draft202012Validator.check_schema(schema)
         calls: list[tuple[str, dict[str, Any]]] = [
             ("book_add", {"title": "Fit", "extra": {"a": [1, None]}, "tags": ["x"], "remark": "r"}),
@@ -195,7 +208,8 @@ async def test_hints_follow_from_the_kinds_of_actions(connect: Connect, chief: P
     assert hints("book_publish") == hints("book_remove") == (False, True, True)
     assert tools["book_add"].description == "Add a book."
     properties: Any = tools["book_add"].input_schema["properties"]
-    assert properties["title"]["description"] == "What stands on its back." and "author" not in properties
+    assert properties["title"]["description"] == "What stands on its back."
+    assert "author" not in properties
 
 
 async def test_what_may_not_be_seen_is_null(connect: Connect, ada: Person, chief: Person) -> None:

@@ -67,7 +67,8 @@ async def test_a_client_starts_the_command_and_calls_tools(pg18_url: str, tmp_pa
     server = parameters(pg18_url, tmp_path, "--actor", f"Member:{key}", "--tenant", "main")
     async with Client(stdio_client(server), mode=mode) as client:
         names = {each.name for each in (await client.list_tools()).tools}
-        assert "book_add" in names and "book_remove" not in names
+        assert "book_add" in names
+        assert "book_remove" not in names
         made = await client.call_tool("book_add", {"title": "Over the line"})
         assert made.structured_content["title"] == "Over the line"
         [listed] = (await client.list_resources()).resources
@@ -81,7 +82,8 @@ async def test_the_line_survives_what_is_no_message_and_ends_with_its_client(
     pg18_url: str, tmp_path: Path
 ) -> None:
     async with raw(parameters(pg18_url, tmp_path, "--tenant", "main")) as process:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(b"{\n\n[]\n" + b"x" * (5 * 1024 * 1024) + b"\n" + message(1, "ping"))
         codes = [json.loads(await process.stdout.readline()) for _ in range(4)]
         assert [each.get("error", {}).get("code") for each in codes] == [-32700, -32600, -32600, None]
@@ -94,7 +96,9 @@ async def test_the_line_survives_what_is_no_message_and_ends_with_its_client(
         process.stdin.write(json.dumps(note).encode() + b"\n")
         process.stdin.write(message(4, "tools/list", _meta=META))
         answer = json.loads(await process.stdout.readline())
-        assert answer["id"] == 4 and answer["result"]["resultType"] == "complete"
+        assert answer["id"] == 4
+        assert answer["result"]["resultType"] == "complete"
         process.stdin.close()
         out, _ = await asyncio.wait_for(process.communicate(), 20)
-        assert out == b"" and process.returncode == 0
+        assert out == b""
+        assert process.returncode == 0

@@ -23,7 +23,8 @@ class TestRevisions:
         self, wire: Wire, version: str
     ) -> None:
         said = await wire.ask("initialize", protocolVersion=version, capabilities={}, clientInfo={})
-        assert said.status == 200 and said.json["result"]["protocolVersion"] == version
+        assert said.status == 200
+        assert said.json["result"]["protocolVersion"] == version
         assert "mcp-session-id" not in said.headers
         assert said.headers["content-type"] == "application/json"
 
@@ -38,11 +39,14 @@ class TestRevisions:
     async def test_a_modern_answer_says_what_it_must(self, wire: Wire) -> None:
         said = await wire.modern("server/discover")
         result = said.json["result"]
-        assert said.status == 200 and result["resultType"] == "complete"
-        assert result["supportedVersions"][0] == MODERN and result["cacheScope"] == "private"
+        assert said.status == 200
+        assert result["resultType"] == "complete"
+        assert result["supportedVersions"][0] == MODERN
+        assert result["cacheScope"] == "private"
         assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "library"
         listed = (await wire.modern("tools/list")).json["result"]
-        assert listed["ttlMs"] == 0 and listed["cacheScope"] == "private"
+        assert listed["ttlMs"] == 0
+        assert listed["cacheScope"] == "private"
 
     async def test_what_a_revision_does_not_have_is_not_found(self, wire: Wire) -> None:
         said = await wire.modern("ping")
@@ -76,7 +80,8 @@ class TestRevisions:
 
     async def test_a_revision_that_nobody_knows_names_those_there_are(self, wire: Wire) -> None:
         said = await wire.say(LIST, mcp_protocol_version="2099-01-01")
-        assert said.status == 400 and said.error["code"] == -32022
+        assert said.status == 400
+        assert said.error["code"] == -32022
         assert MODERN in said.error["data"]["supported"]
 
 
@@ -89,14 +94,23 @@ class TestTheDoor:
         assert (await wire.say(LIST, host=host)).status == 200
 
     @pytest.mark.parametrize(
-        "host", ["evil.example.com", "127.0.0.1.evil.com", "localhost.evil.com", "x@127.0.0.1", "books.example.com.", "["]
+        "host",
+        [
+            "evil.example.com",
+            "127.0.0.1.evil.com",
+            "localhost.evil.com",
+            "x@127.0.0.1",
+            "books.example.com.",
+            "[",
+        ],
     )
     async def test_a_page_that_rebinds_its_name_is_refused(self, wire: Wire, host: str) -> None:
         said = await wire.say(LIST, host=host, origin=f"http://{host}")
         assert (said.status, said.error["data"]["code"]) == (403, "host-refused")
 
     @pytest.mark.parametrize(
-        "origin", ["https://evil.example.com", "null", "http://127.0.0.1", "http://localhost:1", "file://", "x"]
+        "origin",
+        ["https://evil.example.com", "null", "http://127.0.0.1", "http://localhost:1", "file://", "x"],
     )
     async def test_a_page_of_somebody_else_is_refused(self, wire: Wire, origin: str) -> None:
         said = await wire.say(LIST, origin=origin)
@@ -110,12 +124,15 @@ class TestTheDoor:
         assert (await wire.say(LIST, content_type="text/plain")).status == 415
         assert (await wire.say(LIST, content_type="application/x-www-form-urlencoded")).status == 415
         assert (await wire.say(LIST, accept="text/html")).status == 406
-        assert (await wire.say(LIST, accept="*/*", content_type="application/json; charset=utf-8")).status == 200
+        assert (
+            await wire.say(LIST, accept="*/*", content_type="application/json; charset=utf-8")
+        ).status == 200
 
     @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
     async def test_there_is_neither_a_stream_nor_a_session(self, wire: Wire, method: str) -> None:
         said = await wire.send(b"", method=method)
-        assert said.status == 405 and said.headers["allow"] == "POST"
+        assert said.status == 405
+        assert said.headers["allow"] == "POST"
 
     async def test_a_large_body_is_not_read(self, wire: Wire) -> None:
         said = await wire.send(b" " * 200_001)
@@ -176,7 +193,8 @@ class TestMessages:
 class TestAttacks:
     async def test_an_argument_of_code_alone_is_unknown_outside(self, wire: Wire) -> None:
         result = await wire.call("book_add", title="x", author=str(wire.person.id))
-        assert result["isError"] and result["_meta"]["sorbus/errors"][0]["code"] == "no-such-input"
+        assert result["isError"]
+        assert result["_meta"]["sorbus/errors"][0]["code"] == "no-such-input"
 
     @pytest.mark.parametrize("key", [{"not_eq": None}, ["x"], True, "x\x00", "%", 5, "' OR 1=1"])
     async def test_a_key_is_never_a_question(self, wire: Wire, key: Any) -> None:
@@ -184,7 +202,8 @@ class TestAttacks:
         for name in ("book_get", "book_edit"):
             arguments = {"id": key} if name == "book_get" else {"id": key, "title": "y"}
             result = await wire.call(name, **arguments)
-            assert result["isError"] and result["_meta"]["sorbus/errors"][0]["code"] == "not-found"
+            assert result["isError"]
+            assert result["_meta"]["sorbus/errors"][0]["code"] == "not-found"
 
     @pytest.mark.parametrize(
         "condition",
@@ -201,7 +220,8 @@ class TestAttacks:
     )
     async def test_a_filter_asks_about_public_fields_only(self, wire: Wire, condition: Any) -> None:
         result = await wire.call("book_list", filter=condition)
-        assert result["isError"] and SECRET not in json.dumps(result).replace(json.dumps(condition), "")
+        assert result["isError"]
+        assert SECRET not in json.dumps(result).replace(json.dumps(condition), "")
         assert result["_meta"]["sorbus/errors"][0]["code"] == "invalid-filter"
 
     @pytest.mark.parametrize(
@@ -240,7 +260,8 @@ class TestAttacks:
         assert (await stranger.call("book_list"))["structuredContent"]["items"] == []
 
     @pytest.mark.parametrize(
-        "uri", ["sorbus://book/", "sorbus://book/a/b", "sorbus://book/..%2f..", "SORBUS://book/1", "book/1", "\x00"]
+        "uri",
+        ["sorbus://book/", "sorbus://book/a/b", "sorbus://book/..%2f..", "SORBUS://book/1", "book/1", "\x00"],
     )
     async def test_a_uri_of_nothing_is_not_found(self, wire: Wire, uri: str) -> None:
         assert (await wire.ask("resources/read", uri=uri)).error["code"] == -32002
@@ -248,7 +269,10 @@ class TestAttacks:
     async def test_nothing_of_the_server_leaks_when_it_fails(self, wire: Wire) -> None:
         result = await wire.call("book_explode")
         text = json.dumps(result)
-        assert result["isError"] and SECRET not in text and "Traceback" not in text and "ZeroDivision" not in text
+        assert result["isError"]
+        assert SECRET not in text
+        assert "Traceback" not in text
+        assert "ZeroDivision" not in text
 
 
 async def test_a_client_that_goes_away_takes_its_call_back(wire: Wire) -> None:

@@ -74,11 +74,7 @@ class McpApplication:
     async def _reply(self, scope: AsgiScope, receive: Receive) -> Reply:
         message: Any = None
         try:
-            self.origins.check(header(scope, b"host"), header(scope, b"origin"))
-            if scope["method"] != "POST":
-                # There is no stream to listen to and no session to end.
-                raise MethodNotAllowed(scope["method"], scope["path"], allowed=("POST",))
-            check_media_types(accept=header(scope, b"accept"), content_type=header(scope, b"content-type"))
+            self._check(scope)
             # Who calls is found out before a large body is read for them.
             caller = await scope_of(self.settings.scope_from, HttpRequest(scope))
             message = decoded(await read_body(scope, receive, limit=self.body_limit))
@@ -95,6 +91,14 @@ class McpApplication:
             return _reply(error.response(id_of(message)), modern=False)
         except Exception as error:  # the boundary: everything becomes an error of the protocol
             return _refusal(error, where=f"{scope['method']} {scope['path']}")
+
+    def _check(self, scope: AsgiScope) -> None:
+        """Nothing, when a message may come in."""
+        self.origins.check(header(scope, b"host"), header(scope, b"origin"))
+        if scope["method"] != "POST":
+            # There is no stream to listen to and no session to end.
+            raise MethodNotAllowed(scope["method"], scope["path"], allowed=("POST",))
+        check_media_types(accept=header(scope, b"accept"), content_type=header(scope, b"content-type"))
 
     async def _answer(self, caller: Scope, request: Request, receive: Receive) -> Reply:
         """The answer to a request; it is given up when the client goes away, which is how clients cancel."""

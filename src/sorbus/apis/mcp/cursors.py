@@ -23,9 +23,8 @@ def read_cursor(cursor: str) -> tuple[str, str]:
         RpcError: it is none.
     """
     try:
-        if len(cursor) > LONGEST:
-            raise ValueError(cursor)
-        name, between, position = base64.urlsafe_b64decode(cursor).decode().partition(_BETWEEN)
+        decoded = base64.urlsafe_b64decode(cursor[:LONGEST]).decode()
+        name, between, position = decoded.partition(_BETWEEN)
     except (ValueError, binascii.Error):
         name, between, position = "", "", ""
     if not between:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -109,7 +108,7 @@ async def _rows(kind: Kind, scope: Scope, after: str | None, *, limit: int) -> P
         raise RpcError(INVALID_PARAMS, "Invalid params: the cursor is none of an earlier page.") from None
 
 
-def _resource(kind: Kind, record: Any) -> Mapping[str, Any]:
+def _resource(kind: Kind, record: Any) -> dict[str, Any]:
     shown = kind.records.plain(record)
     key = _plain_text(shown[kind.records.key.name])
     name = shown.get(kind.title) if kind.title else None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
@@ -35,8 +35,6 @@ from sorbus.types.showing import to_json
 
 PAGE = 50
 """Tools on one page of `tools/list`."""
-
-_EMPTY: Mapping[str, Any] = {}
 
 Handler = Callable[[Scope, Request], Awaitable[Message]]
 
@@ -73,7 +71,8 @@ class McpServer:
             return failed(error, request.id, where=f"mcp {request.method[:100]}")
         if request.modern:
             result = {**result, "resultType": "complete"}
-            result["_meta"] = {**result.get("_meta", _EMPTY), SERVER_META: self.info}
+            meta: Message = result.get("_meta", {})
+            result["_meta"] = {**meta, SERVER_META: self.info}
         return {"jsonrpc": "2.0", "id": request.id, "result": result}
 
     async def _result(self, request: Request, scope: Scope) -> Message:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sorbus.apis.mcp.application import BODY_LIMIT
 from sorbus.apis.mcp.protocol import (
@@ -72,9 +72,7 @@ class Line:
             return
         message = None
         try:
-            if len(line) > BODY_LIMIT:
-                raise RpcError(INVALID_REQUEST, f"Invalid request: a message has at most {BODY_LIMIT} bytes.")
-            message = decoded(line)
+            message = _decoded(line)
             request = request_of(message)
         except RpcError as error:
             self._write(error.response(id_of(message)))
@@ -85,10 +83,8 @@ class Line:
             self._heed(request)
             return
         if request.id in self.running:
-            error = RpcError(
-                INVALID_REQUEST, "Invalid request: another request with this id is being answered."
-            )
-            self._write(error.response(request.id))
+            taken = "Invalid request: another request with this id is being answered."
+            self._write(RpcError(INVALID_REQUEST, taken).response(request.id))
             return
         await self.room.acquire()
         task = self.running[request.id] = asyncio.create_task(self._answer(request))
@@ -113,6 +109,12 @@ class Line:
     def _write(self, message: Message) -> None:
         self.out.write(to_json(message) + b"\n")
         self.out.flush()
+
+
+def _decoded(line: bytes) -> Any:
+    if len(line) > BODY_LIMIT:
+        raise RpcError(INVALID_REQUEST, f"Invalid request: a message has at most {BODY_LIMIT} bytes.")
+    return decoded(line)
 
 
 def _read(lines: BinaryIO, arrived: asyncio.Queue[bytes], loop: asyncio.AbstractEventLoop) -> None:

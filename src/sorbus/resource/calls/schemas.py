@@ -229,7 +229,7 @@ def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
             for name, value in members.items()
         }
     if isinstance(schema, list):
-        return [_renamed(each, names) for each in cast("list[Any]", schema)]
+        return [_renamed(each, names) for each in schema]  # pyright: ignore[reportUnknownVariableType]
     return schema
 
 
