@@ -192,14 +192,15 @@ class Atoms:
             return self._step_by_step(teller)
 
     def of_actor(self, scope: Scope) -> Known:
-        """The values of the conditions that actor and tenant decide alone, whatever a call may ask for.
+        """The values of the conditions that a scope decides alone, whatever a call may ask for.
 
         A condition that needs something of the actor that is not at hand is unknown, which allows nothing.
         """
-        teller = Teller(Environment(rows=NO_ROWS, actor=scope.actor, tenant=scope.tenant))
+        environment = Environment(rows=NO_ROWS, actor=scope.actor, tenant=scope.tenant)
+        teller = Teller(environment, Asked(scope, self.action, {}))
         known: dict[Node, bool | None] = {}
         for atom in self.found:
-            if any(isinstance(each, (Fact, InputRef)) for each in walk(atom)):
+            if not _of_scope(atom):
                 continue
             try:
                 known[atom] = teller.value(atom)
@@ -251,6 +252,13 @@ class Atoms:
             if when == TRUE and authorised == (TRUE if rule.bypass else FALSE):
                 break
         return tuple(known.get(atom) for atom in self.found)
+
+
+def _of_scope(atom: Node) -> bool:
+    """Whether a condition that needs no row needs nothing of the call either."""
+    return not any(
+        isinstance(each, InputRef) or (isinstance(each, Fact) and not each.about_scope) for each in walk(atom)
+    )
 
 
 _ALLOWS = CheckSpec(effect=Effect.AUTHORIZE_IF, condition=TRUE)
