@@ -48,7 +48,7 @@ format: $(DEV) ## Put every file into shape
 	$(BIN)/ruff format src tests bench examples tools
 	$(BIN)/ruff check --fix src tests bench examples tools
 
-bench: $(DEV) ## Compare with peers in one run (ONLY=core, pipelines or memory)
+bench: $(DEV) ## Compare with peers in one run (ONLY=core, pipelines, flow or memory)
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
 
 lock: $(DEV) ## Compile the lock files anew

@@ -1,4 +1,4 @@
-"""The benches of Sorbus: `python bench/run.py [--only core|pipelines|memory] [--quick]`.
+"""The benches of Sorbus: `python bench/run.py [--only core|pipelines|flow|memory] [--quick]`.
 
 Run it with the interpreter of Sorbus' own environment. The peers get theirs, `.venv-bench`, from a lock with hashes.
 """
@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from harness.core import core
+from harness.flow import flow
 from harness.memory import memory
 from harness.outcome import Outcome, keep, table
 from harness.pipelines import pipelines
@@ -21,7 +22,7 @@ from harness.places import peers_python
 
 from sorbus.data_layers.postgres.database import Database
 
-SUITES = ("core", "pipelines", "memory")
+SUITES = ("core", "pipelines", "flow", "memory")
 
 
 def main() -> None:
@@ -69,6 +70,8 @@ async def measure(wanted: tuple[str, ...], *, quick: bool) -> dict[str, Outcome]
             outcomes["pipelines"] = await pipelines(
                 stack.enter_context(home_for_a_server()), peers, quick=quick
             )
+        if "flow" in wanted:
+            outcomes["flow"] = await flow(stack.enter_context(home_for_a_server()), quick=quick)
     if "memory" in wanted:
         outcomes["memory"] = await asyncio.to_thread(memory, quick=quick)
     return outcomes

@@ -85,7 +85,7 @@ class Groups:
         if trace:
             trace(Step.BEGIN)
             trace(Step.WRITE)
-        await run.write(session, calls)
+        await run.write(session, _ordered(calls))
         for call in calls:
             call.session = session
         for step, runner in run.tail:
@@ -96,6 +96,15 @@ class Groups:
             trace(Step.COMMIT)
         for call in calls:
             call.session = None
+
+
+def _ordered(calls: list[ActionCall]) -> list[ActionCall]:
+    """Calls in the order in which their rows are written: upserts by their keys, lest two nodes deadlock."""
+    data = calls[0].plan.data
+    if data.action.upsert is None:
+        return calls
+    keys = data.spec.identities[data.action.upsert.identity].keys
+    return sorted(calls, key=lambda call: [str(call.changeset.changes.get(name)) for name in keys])
 
 
 async def _step(runner: Any, calls: list[ActionCall]) -> None:

@@ -198,6 +198,7 @@ class BudgetExceeded(Forbidden):
         super().__init__(
             f"The {times.get(period, '')}budget of {whose} does not allow this call of `{model}`: of {said[0]} "
             f"{said[1]} are spent and {said[2]} reserved by calls under way, and it may cost up to {said[3]}.",
+            path=("Budget", str(budget)),
             hint=_way_out(run, unit),
         )
         self.model = model

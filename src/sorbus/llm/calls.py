@@ -26,6 +26,7 @@ from sorbus.resource.model import Resource
 from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
 from sorbus.resource.sections import Identities, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
+from sorbus.types.json import Json
 
 
 class LlmCall(Resource):
@@ -52,6 +53,12 @@ class LlmCall(Resource):
     attempts: Attr[int] = attribute(public=True)
     error_code: Attr[str | None] = attribute(public=True)
     request_hash: Attr[str] = attribute()
+    request: Attr[Json | None] = attribute(
+        sensitive=True,
+        default=None,
+        writable=False,
+        description="What was asked: messages, parameters and schema, cut to `ModelConfig.keep_requests` bytes.",
+    )
     response: Attr[str | None] = attribute(sensitive=True)
     inserted_at: Attr[datetime] = attribute(public=True, writable=False)
 
@@ -223,6 +230,7 @@ class DatabaseSink:
                 "attempts": record.attempts,
                 "error_code": record.error_code,
                 "request_hash": record.request_hash,
+                "request": storable(record.request),
                 "response": storable(record.response),
                 "inserted_at": record.inserted_at,
             }

@@ -95,7 +95,12 @@ class ModelClient:
             timeout=config.timeout if timeout is None else timeout,
             retries=config.retries if retries is None else retries,
         )
-        self._ledger = Ledger(sink, prices=prices or PriceTable.shipped(), replay=replay)
+        self._ledger = Ledger(
+            sink,
+            prices=prices or PriceTable.shipped(),
+            replay=replay,
+            keep_requests=self.config.keep_requests,
+        )
         self._providers = Providers(self.config, store=store or ModelStore(), extra=providers or {})
         self._labels = LabelVectors()
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from sorbus.llm.asked import KEPT
+
 DEFAULT_MODEL = "local:default"
 DEFAULT_VARIABLE = "SORBUS_MODEL"
 
@@ -47,6 +49,8 @@ class ModelConfig:
             read.
         base_urls: other addresses of the known providers, by provider (proxies, tests).
         concurrency: connections kept open at most to one provider.
+        keep_requests: the most bytes of a question (messages, parameters, schema) that the record of its call keeps;
+            the longest messages of a larger one are cut in their middle. 0 keeps none.
         answer_tokens: under a budget, the longest answer of a call that names no `max_tokens` to a provider
             without a limit of its own.
     """
@@ -60,6 +64,7 @@ class ModelConfig:
     api_keys: Mapping[str, str] = field(default_factory=dict[str, str])
     base_urls: Mapping[str, str] = field(default_factory=dict[str, str])
     concurrency: int = 100
+    keep_requests: int = KEPT
     answer_tokens: int = 4096
 
     @classmethod

@@ -12,6 +12,7 @@ from typing import Self
 from uuid import UUID
 
 from sorbus.errors.base import SorbusError
+from sorbus.llm.asked import KEPT, kept
 from sorbus.llm.budgets.needs import need_of
 from sorbus.llm.messages import ModelRequest
 from sorbus.llm.prices import PriceTable
@@ -68,12 +69,16 @@ class Ledger:
         sink: where records go; None keeps none.
         prices: the price table.
         replay: whether a run's stage may be answered from its own earlier records.
+        keep_requests: the most bytes of a question that its record keeps.
     """
 
-    def __init__(self, sink: CallSink | None, *, prices: PriceTable, replay: bool) -> None:
+    def __init__(
+        self, sink: CallSink | None, *, prices: PriceTable, replay: bool, keep_requests: int = KEPT
+    ) -> None:
         self._sink = sink
         self._prices = prices
         self._replay = replay
+        self._keep_requests = keep_requests
         self._unpriced: set[str] = set()
 
     async def recall(self, request: ModelRequest, origin: Origin) -> CallRecord | None:
@@ -115,8 +120,20 @@ class Ledger:
         if self._sink is not None:
             await self._sink.release(call)
 
-    async def write(self, call: UUID, request: ModelRequest, origin: Origin, outcome: Outcome) -> CallRecord:
-        """Price a call and hand its record to the sink; done to the end even when the caller is cancelled."""
+    async def write(
+        self,
+        call: UUID,
+        request: ModelRequest,
+        origin: Origin,
+        outcome: Outcome,
+        *,
+        asked: ModelRequest | None = None,
+    ) -> CallRecord:
+        """Price a call and hand its record to the sink; done to the end even when the caller is cancelled.
+
+        Args:
+            asked: the question as the provider got it, where that differs.
+        """
         cost, priced = self._cost(request.name, outcome.usage)
         record = CallRecord(
             id=call,
@@ -133,6 +150,7 @@ class Ledger:
             cost_usd=cost,
             priced=priced,
             error_code=error_code(outcome.error),
+            request=None if self._sink is None else kept(asked or request, limit=self._keep_requests),
             response=outcome.response,
             attempts=outcome.attempts,
         )
@@ -192,7 +210,7 @@ class Booking:
     async def write(self, outcome: Outcome) -> CallRecord:
         """Record how the call went."""
         self._written = True
-        return await self._ledger.write(self.call, self.request, self._origin, outcome)
+        return await self._ledger.write(self.call, self.request, self._origin, outcome, asked=self.asked)
 
 
 def error_code(error: BaseException | None) -> str | None:

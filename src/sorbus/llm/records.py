@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from sorbus.llm.budgets.needs import Need
@@ -50,6 +51,8 @@ class CallRecord:
         priced: False when no price is known for the model, so that `cost_usd` is 0 for want of knowledge.
         status: how it ended.
         error_code: the code of the error that ended it, or None.
+        request: what was asked, as `sorbus.llm.asked.kept` cuts it; None where nothing is kept of it, and for a record
+            that was read to answer a call again.
         response: the answer's text (for a cut or stopped stream, what arrived), or None.
         attempts: how many times the provider was asked.
         inserted_at: when the record was made (UTC).
@@ -68,6 +71,7 @@ class CallRecord:
     cost_usd: Decimal = Decimal(0)
     priced: bool = True
     error_code: str | None = None
+    request: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
     response: str | None = None
     attempts: int = 1
     id: UUID = field(default_factory=uuid7)

@@ -43,6 +43,7 @@ from sorbus.pipelines.resources.definition import Definition
 from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.starting import Defined, Starter
 from sorbus.pipelines.resources.states import RunState
+from sorbus.pipelines.resources.waiting import LimitWait
 from sorbus.pipelines.running.advance import Advancer
 from sorbus.pipelines.running.budgeting import budgeted_sink
 from sorbus.pipelines.running.enqueuing import (
@@ -59,6 +60,7 @@ from sorbus.pipelines.running.live import Live
 from sorbus.pipelines.running.permits import Freed, Permits, by_name
 from sorbus.pipelines.running.sql import sql
 from sorbus.pipelines.running.store import RunStore
+from sorbus.pipelines.running.waiting import waits_of
 from sorbus.scope import EveryTenant, Scope, tenant_key
 
 if TYPE_CHECKING:
@@ -401,6 +403,14 @@ class Pipelines(Starter):
             if row["state"] != RunState.PAUSED:
                 await self.nudge(run)
             opened.on_commit.append(partial(self._said, run.id, run.tenant))
+
+    async def waits(self, run: Any) -> list[LimitWait]:
+        """The limits that stages of a run stand before."""
+        if not self.limits:
+            return []
+        app = self._need_app()
+        async with app.engine.session(app.engine.layers["postgres"]) as connection:
+            return await waits_of(connection, run.id, by_name(self.limits))
 
     async def _said(self, run_id: UUID, tenant: str) -> None:
         if self._live is not None:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from sorbus.errors.base import SorbusError
 from sorbus.http.callers import ScopeSource, scope_of
+from sorbus.llm.budgets.resources import Budget
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.run import Result, Run
@@ -18,13 +19,15 @@ from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope, tenant_key
 
 # A definition shows itself by its tenant alone, which every key holds.
-_SHOWN: tuple[Any, ...] = (Run, StageRun, StageItem, Result, Content, LlmCall)
+_SHOWN: tuple[Any, ...] = (Run, StageRun, StageItem, Result, Content, LlmCall, Budget)
 ACTS: Mapping[str, Any] = {
     "cancel": Run.cancel,
     "pause": Run.pause,
     "resume": Run.resume,
     "retry": Run.retry,
     "fork": Run.fork,
+    "replay": Run.replay,
+    "raise_budget": Run.raise_budget,
     "give": Run.give,
 }
 """What may be done to a run, by name."""
@@ -75,7 +78,7 @@ def _verdicts(app: Sorbus, scope: Scope) -> tuple[bool, ...] | None:
 
 def allowed(app: Sorbus, act: str, scope: Scope, run: Run) -> bool:
     """Whether the actor may do something to a run, as far as that can be told without asking the database."""
-    if act in {"fork", "give"}:
+    if act in {"fork", "replay", "give"}:
         return app.explain(ACTS[act], scope).allowed is not False
     return app.explain(ACTS[act], scope, run).allowed is not False
 

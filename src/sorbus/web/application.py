@@ -14,6 +14,7 @@ from sorbus.resource.application import Sorbus
 from sorbus.web.acts import Acts
 from sorbus.web.pages import Pages
 from sorbus.web.rendering import Renderer
+from sorbus.web.repeating import Repeating
 from sorbus.web.starting import Starting
 
 
@@ -34,7 +35,7 @@ def web_pages(app: Sorbus, settings: HttpSettings) -> Sequence[BaseRoute]:
         raise PagesWithoutPipelines(app.name)
     renderer = Renderer(app.name)
     pages = Pages(app, settings, renderer)
-    acts, starting = Acts(pages), Starting(pages)
+    acts, starting, repeating = Acts(pages), Starting(pages), Repeating(pages)
     reads: list[tuple[str, Any]] = [
         ("/", pages.home),
         ("/runs", pages.runs),
@@ -45,8 +46,11 @@ def web_pages(app: Sorbus, settings: HttpSettings) -> Sequence[BaseRoute]:
         ("/runs/{id}/stage", pages.stage),
         ("/runs/{id}/output", pages.output),
         ("/runs/{id}/content", pages.content),
+        ("/runs/{id}/input", pages.input),
         ("/runs/{id}/calls/{call_id}", pages.call),
         ("/runs/{id}/fork", starting.fork),
+        ("/runs/{id}/replay", repeating.replay),
+        ("/runs/{id}/budget", repeating.budget),
         ("/pipelines", starting.pipelines),
     ]
     writes: list[tuple[str, Any]] = [
@@ -54,6 +58,8 @@ def web_pages(app: Sorbus, settings: HttpSettings) -> Sequence[BaseRoute]:
         ("/runs/new", starting.start),
         ("/runs/{id}/give", acts.give),
         ("/runs/{id}/fork", starting.fork_it),
+        ("/runs/{id}/replay", repeating.replay_it),
+        ("/runs/{id}/budget", repeating.raise_budget),
         ("/runs/{id}/{act}", acts.act),
     ]
     guarded = pages.boundary

@@ -23,14 +23,16 @@ class Shape:
     """What kind of stage one is.
 
     Attributes:
-        kind: `step`, `map`, `loop`, `pause`, `signal` or `undo`.
+        kind: `step`, `map`, `loop`, `nested`, `pause`, `signal` or `undo`.
         note: what it does, in a few words.
+        many: whether it is several runs of another pipeline, one for each item of a list.
         action: the action that does its work; empty for one that only waits.
     """
 
     kind: str
     note: str
     action: str = ""
+    many: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,12 @@ def shape_of(name: str, data: Mapping[str, Any] | None) -> Shape:
     if data.get("repeat") is not None:
         rounds = cast("Mapping[str, Any]", data["repeat"]).get("at_most")
         return Shape(kind="loop", note=f"at most {rounds} rounds", action=action)
+    if data.get("nested") is not None:
+        inner = cast("Mapping[str, Any]", data["nested"])
+        # Data of pipelines in code say how many at once, those of users say over what.
+        many = "limit" in inner or inner.get("over") is not None
+        what = inner.get("pipeline") or "a definition"
+        return Shape(kind="nested", note=f"{'runs' if many else 'a run'} of {what}", many=many)
     return Shape(kind="step", note=action, action=action)
 
 

@@ -41,6 +41,13 @@ def lasting(value: timedelta | None) -> str:
     raise AssertionError(seconds)
 
 
+def seconds(value: float) -> str:
+    """A number of seconds: `1 s`, `2.5 s`, `1 min`."""
+    if value < 60:
+        return f"{value:g} s"
+    return lasting(timedelta(seconds=value))
+
+
 def between(start: datetime | None, end: datetime | None) -> timedelta | None:
     """The time between two moments; until now where there is no end yet."""
     return None if start is None else (end or datetime.now(UTC)) - start

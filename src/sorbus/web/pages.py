@@ -10,12 +10,15 @@ from starlette.responses import RedirectResponse, Response
 from sorbus.http.application import HttpSettings
 from sorbus.http.callers import scope_of
 from sorbus.pipelines.resources.content import Content
+from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.stages import StageItem
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope
 from sorbus.web.access import sight, still
+from sorbus.web.around import origins, parents
+from sorbus.web.asking import asked_of
 from sorbus.web.boundary import Boundary
-from sorbus.web.filters import PAGE, SPANS, Filters
+from sorbus.web.filters import INNER, PAGE, SPANS, Filters
 from sorbus.web.formatting import plain
 from sorbus.web.live import Rendered, Watched, Watches
 from sorbus.web.rendering import Renderer, shown
@@ -26,13 +29,15 @@ from sorbus.web.runs_table import pipeline_names, read_table, table_regions
 from sorbus.web.security import HEADERS
 from sorbus.web.stream import LiveStream
 
-_DID = re.compile(r"(cancel|pause|resume|retry)\.(\d{1,4})\.(\d{1,4})")
+_DID = re.compile(r"(cancel|pause|resume|retry|budget|budget-and-retry)\.(\d{1,4})\.(\d{1,4})")
 DONE = {
     "cancel": "cancelled",
     "pause": "paused",
     "resume": "resumed",
     "retry": "taken up again",
     "give": "given",
+    "budget": "given another budget",
+    "budget-and-retry": "given another budget and taken up again",
 }
 """What has happened, by what was asked for."""
 
@@ -77,6 +82,7 @@ class Pages:
             here="runs",
             filters=filters,
             spans=SPANS,
+            inner=INNER,
             pipelines=await pipeline_names(scope),
             regions=shown(table_regions(self.renderer, table)),
             message=did(told[1], int(told[2]), int(told[3])) if told else "",
@@ -117,6 +123,7 @@ class Pages:
             status=status,
             here="",
             view=view,
+            parents=await parents(scope, view.run),
             content=content,
             regions=shown(run_regions(self.renderer, refusal.shown(view) if refusal else view)),
             message=f"The run was {DONE[told[1]]}." if told else "",
@@ -159,7 +166,13 @@ class Pages:
             .page(limit=PAGE, after=given.get("after") or None, before=given.get("before") or None)
         )
         return self.renderer.page(
-            "stage.html", here="", view=view, stage=view.by_name[name], row=row, items=items
+            "stage.html",
+            here="",
+            view=view,
+            stage=view.by_name[name],
+            row=row,
+            items=items,
+            origins=await origins(scope, items),
         )
 
     async def output(self, request: Request) -> Response:
@@ -177,12 +190,18 @@ class Pages:
         view = await self.reader.view(scope, key_in(request, "id", "Run"))
         return _text((await Content.get(scope, view.run.content_id)).text)
 
+    async def input(self, request: Request) -> Response:
+        """All that a run was started with besides its content, as JSON in lines."""
+        scope = await self.scope(request)
+        run = await Run.get(scope, key_in(request, "id", "Run"))
+        return _text(plain(run.input))
+
     async def call(self, request: Request) -> Response:
         """One call to a model."""
         scope = await self.scope(request)
         view = await self.reader.view(scope, key_in(request, "id", "Run"))
         call = await self.reader.call(scope, view.run.id, key_in(request, "call_id", "LlmCall"))
-        return self.renderer.page("call.html", here="", view=view, call=call)
+        return self.renderer.page("call.html", here="", view=view, call=call, asked=asked_of(call))
 
 
 def _text(text: str) -> Response:

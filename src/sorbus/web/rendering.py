@@ -13,6 +13,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sorbus.types.hidden import is_hidden
 from sorbus.web import formatting
 from sorbus.web.regions import PARTS, Region
 from sorbus.web.security import HEADERS
@@ -66,11 +67,23 @@ class Renderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        filters = ("moment", "iso", "lasting", "number", "money", "size", "pretty", "plain", "short")
+        filters = (
+            "moment",
+            "iso",
+            "lasting",
+            "number",
+            "money",
+            "size",
+            "pretty",
+            "plain",
+            "short",
+            "seconds",
+        )
         self._environment.filters.update({each: getattr(formatting, each) for each in filters})
         known: dict[str, Any] = {
             "application": name,
             "between": formatting.between,
+            "is_hidden": is_hidden,
             "asset": self._path,
             "parts": Markup(PARTS),  # noqa: S704  # a constant
         }

@@ -66,4 +66,4 @@ def looks_again(view: RunView) -> float | None:
     """Seconds after which a run is looked at though nothing was told of it: its bars grow, its models are asked."""
     if view.over:
         return None
-    return _MOVING if view.run.state is RunState.RUNNING else _RESTING
+    return _MOVING if view.run.state is RunState.RUNNING or view.inside.is_open or view.waits else _RESTING

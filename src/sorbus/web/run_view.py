@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, cast
 from uuid import UUID
 
 from sorbus.errors.inputs import NotFound
@@ -18,11 +19,26 @@ from sorbus.pipelines.resources.definition import Definition
 from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.stages import StageItem, StageRun
 from sorbus.pipelines.resources.states import OPEN_RUNS, OPEN_STAGES, RunState, StageState
+from sorbus.pipelines.resources.waiting import LimitWait
 from sorbus.query.query import Query
 from sorbus.resource import agg
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope
 from sorbus.web.access import ACTS, allowed
+from sorbus.web.around import (
+    NONE_INSIDE,
+    NOTHING,
+    Beginning,
+    Count,
+    Inside,
+    Origin,
+    Purse,
+    beginning,
+    cost_inside,
+    inside,
+    origins,
+    purse,
+)
 from sorbus.web.charts import NO_PLAN, Chart, Plan, Shape, Source, chart_of, plan_of, shape_of
 from sorbus.web.forms import Field, fields_of
 
@@ -42,25 +58,17 @@ _FROM: Mapping[str, tuple[RunState, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemCount:
-    """How many items of a stage there are, and how they stand."""
-
-    done: int = 0
-    failed: int = 0
-    running: int = 0
-    total: int = 0
-
-
-NO_ITEMS = ItemCount()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StageView:
     """A stage of a run.
 
     Attributes:
         id: that of its element on the page.
         items: the first of its items or rounds.
+        count: how its items, its rounds or the runs inside it stand.
+        cells: the first of the runs inside it.
+        lines: some of those with their progress.
+        waits: the limits that it stands before.
+        origin: where its output was taken from.
         awaits: whether somebody may give it the value that it waits for.
         fields: of the form for that value.
         refused: why the value that was given just now was refused.
@@ -71,9 +79,13 @@ class StageView:
     data: Mapping[str, Any]
     sources: Sequence[Source]
     items: Sequence[StageItem]
-    count: ItemCount
+    count: Count
     calls: int
     awaits: bool
+    cells: Sequence[Run] = ()
+    lines: Sequence[Run] = ()
+    waits: Sequence[LimitWait] = ()
+    origin: Origin | None = None
     fields: tuple[Field, ...] = ()
     refused: str = ""
 
@@ -91,6 +103,11 @@ class RunView:
         plan: what its definition says; empty when there is no such definition any more.
         missing: whether this process has no such pipeline, so that the run cannot go on here.
         acts: what the actor may do to it now.
+        inside: the runs inside it.
+        cost_inside: what those have cost; None where it has none, or is itself inside another one.
+        purse: the budget from which it is paid.
+        waits: the limits that its stages stand before.
+        began: the run inside it with which its failure began.
     """
 
     run: Run
@@ -101,6 +118,11 @@ class RunView:
     missing: bool
     acts: tuple[str, ...]
     known: bool
+    inside: Inside = NONE_INSIDE
+    cost_inside: Decimal | None = None
+    purse: Purse | None = None
+    waits: Sequence[LimitWait] = ()
+    began: Beginning | None = None
 
     @property
     def over(self) -> bool:
@@ -118,14 +140,26 @@ class RunView:
         return {each.row.name: each.row.state.value for each in self.stages}
 
     @property
-    def counts(self) -> Mapping[str, ItemCount]:
-        """How the items of the stages stand, by their names."""
+    def counts(self) -> Mapping[str, Count]:
+        """How the items of the stages, or the runs inside them, stand, by their names."""
         return {each.row.name: each.count for each in self.stages}
 
     @property
     def links(self) -> Mapping[str, str]:
         """The ids of the stages' elements by their names."""
         return {each.row.name: each.id for each in self.stages}
+
+    @property
+    def short_of(self) -> str:
+        """Whose budget it failed for: `run` for the one that pays for it, `tenant`; empty where it did not."""
+        error: Any = self.began.error if self.began is not None else self.run.error
+        if not isinstance(error, dict) or self.run.state is not RunState.FAILED:
+            return ""
+        told = cast("Mapping[str, Any]", error)
+        if told.get("code") != "budget-exceeded":
+            return ""
+        payer = str(self.run.payer_id or self.run.id)
+        return "run" if payer in cast("Sequence[Any]", told.get("path") or ()) else "tenant"
 
     @property
     def awaiting(self) -> Sequence[StageView]:
@@ -152,23 +186,51 @@ class RunReader:
         counts = await _counts(scope, run_id, plan)
         calls = await _calls(scope, run_id).limit(CALLS).all()
         known, kinds = self.kinds(run, plan)
+        within = await inside(scope, run_id, _nested(plan))
+        waits = await self._waits(scope, run)
+        found = await origins(scope, run.stages)
+        counts |= within.counts
         stages = [
             _stage(run, row, plan, items=items, counts=counts, calls=calls, kinds=kinds) for row in run.stages
         ]
+        outermost = run.payer_id is None and bool(within.cells)
         return RunView(
             run=run,
             plan=plan,
             chart=chart_of(plan, [row.name for row in run.stages]),
-            stages=stages,
+            stages=[_with_around(each, within, waits, found) for each in stages],
             calls=calls,
             missing=not known,
             known=bool(plan.stages),
-            acts=tuple(
-                name
-                for name in ACTS
-                if run.state in _FROM.get(name, tuple(RunState)) and allowed(self.app, name, scope, run)
-            ),
+            acts=self._acts(scope, run),
+            inside=within,
+            cost_inside=await cost_inside(scope, run) if outermost else None,
+            purse=await purse(scope, run),
+            waits=waits,
+            began=await beginning(scope, run),
         )
+
+    def _acts(self, scope: Scope, run: Run) -> tuple[str, ...]:
+        """What the actor may do to a run now."""
+        left = {
+            # A run that has left nothing cannot be found again, and one inside another one has no budget of its own.
+            "replay": any(each.fingerprint is not None for each in run.stages),
+            "raise_budget": run.payer_id is None,
+        }
+        return tuple(
+            name
+            for name in ACTS
+            if left.get(name, True)
+            and run.state in _FROM.get(name, tuple(RunState))
+            and allowed(self.app, name, scope, run)
+        )
+
+    async def _waits(self, scope: Scope, run: Run) -> list[LimitWait]:
+        """The limits that stages of a run stand before; nothing is asked where there can be none."""
+        pipelines: Pipelines | None = self.app.service(Pipelines)
+        if run.state not in OPEN_RUNS or pipelines is None or not pipelines.limits:
+            return []
+        return await Run.waits(scope, run_id=run.id)
 
     async def _plan(self, scope: Scope, run: Run) -> Plan:
         wanted = Definition.query(scope)
@@ -238,7 +300,7 @@ def _stage(
     plan: Plan,
     *,
     items: Sequence[StageItem],
-    counts: Mapping[str, ItemCount],
+    counts: Mapping[str, Count],
     calls: Sequence[LlmCall],
     kinds: Mapping[str, Any],
 ) -> StageView:
@@ -250,10 +312,24 @@ def _stage(
         data=data or {},
         sources=plan.sources.get(row.name, ()),
         items=[each for each in items if each.stage == row.name],
-        count=counts.get(row.name, NO_ITEMS),
+        count=counts.get(row.name, NOTHING),
         calls=sum(each.stage == row.name for each in calls),
         awaits=waits,
         fields=fields_of(kinds[row.name]) if row.name in kinds else (),
+    )
+
+
+def _with_around(
+    stage: StageView, within: Inside, waits: Sequence[LimitWait], found: Mapping[UUID, Origin]
+) -> StageView:
+    """A stage with the runs inside it, the limits that it stands before, and where its output is from."""
+    name, source = stage.row.name, stage.row.reused_from
+    return replace(
+        stage,
+        cells=[each for each in within.cells if each.parent_stage == name],
+        lines=[each for each in within.lines if each.parent_stage == name],
+        waits=[each for each in waits if each.stage == name],
+        origin=None if source is None else found[source],
     )
 
 
@@ -270,6 +346,8 @@ async def _run(scope: Scope, run_id: UUID) -> Run:
             StageRun.given_at,
             StageRun.started_at,
             StageRun.finished_at,
+            StageRun.fingerprint,
+            StageRun.reused_from,
         )
         .load(StageRun.output_size, StageRun.output_start)
         .order_by(StageRun.position)
@@ -279,6 +357,7 @@ async def _run(scope: Scope, run_id: UUID) -> Run:
         Run.query(scope)
         .where(Run.id == run_id)
         .load(Run.cost_usd, Run.tokens_in, Run.tokens_out, Run.stages_over, Run.stage_count)
+        .load(Run.stages_reused, Run.items_reused)
         .load_with(Run.content, content)
         .load_with(Run.stages, stages)
         .first()
@@ -301,6 +380,7 @@ def item_query(scope: Scope, run_id: UUID) -> Query[StageItem]:
             StageItem.error,
             StageItem.started_at,
             StageItem.finished_at,
+            StageItem.reused_from,
         )
     )
 
@@ -315,7 +395,11 @@ async def _items(scope: Scope, run_id: UUID, plan: Plan) -> list[StageItem]:
     return await item_query(scope, run_id).order_by(StageItem.index, StageItem.stage).limit(ITEMS).all()
 
 
-async def _counts(scope: Scope, run_id: UUID, plan: Plan) -> dict[str, ItemCount]:
+def _nested(plan: Plan) -> list[str]:
+    return [name for name, data in plan.stages.items() if data.get("nested")]
+
+
+async def _counts(scope: Scope, run_id: UUID, plan: Plan) -> dict[str, Count]:
     """How the items of each stage stand, of all stages in one statement."""
     names = _with_items(plan)
     if not names:
@@ -323,12 +407,14 @@ async def _counts(scope: Scope, run_id: UUID, plan: Plan) -> dict[str, ItemCount
     states = {"done": StageState.DONE, "failed": StageState.FAILED, "running": StageState.RUNNING}
     totals: dict[str, Any] = {}
     for place, name in enumerate(names):
-        totals[f"total{place}"] = agg.count(where=StageItem.stage == name)
+        of = StageItem.stage == name
+        totals[f"total{place}"] = agg.count(where=of)
+        totals[f"reused{place}"] = agg.count(where=of & ~StageItem.reused_from.is_null())
         for word, state in states.items():
-            totals[f"{word}{place}"] = agg.count(where=(StageItem.stage == name) & (StageItem.state == state))
+            totals[f"{word}{place}"] = agg.count(where=of & (StageItem.state == state))
     found = await StageItem.query(scope).where(StageItem.run_id == run_id).aggregate(**totals)
     return {
-        name: ItemCount(**{word: found[f"{word}{place}"] for word in (*states, "total")})
+        name: Count(**{word: found[f"{word}{place}"] for word in (*states, "total", "reused")})
         for place, name in enumerate(names)
     }
 

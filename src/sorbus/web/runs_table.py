@@ -60,6 +60,7 @@ async def read_table(scope: Scope, filters: Filters) -> Table:
         .order_by(Run.id.desc())
         .load(Run.cost_usd, Run.tokens_in, Run.tokens_out, Run.stages_over, Run.stage_count)
         .load_with(Run.content, titles)
+        .load_with(Run.parent, Run.query().select(Run.pipeline))
         .page(limit=PAGE, after=filters.after or None, before=filters.before or None)
     )
     totals: dict[str, Any] = {each.value: agg.count(where=Run.state == each) for each in RunState}

@@ -24,10 +24,14 @@ from sorbus.pipelines.sources import SourceType
 from sorbus.scope import Scope
 from sorbus.web.acts import seen
 from sorbus.web.charts import chart_of, plan_of
+from sorbus.web.entries import BUDGET, FINE, Wrong, dollars, fresh_key, key_of, tokens, word, wrong_with
 from sorbus.web.formatting import plain
 from sorbus.web.pages import Pages
 from sorbus.web.requests import key_in, sent
 from sorbus.web.run_view import RunView
+
+_FIELDS = ("pipeline", "title", "text", "model", *BUDGET)
+"""What may be typed about a new run."""
 
 _LARGEST_EDIT = 100_000
 """The most characters of an output that stands in a form to be edited."""
@@ -46,22 +50,6 @@ class Kept:
     text: str | None
     typed: str = ""
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wrong:
-    """What was wrong with a form: the field, and the message."""
-
-    at: str = ""
-    message: str = ""
-
-
-FINE = Wrong()
-
-
-def _wrong(error: Invalid, fields: Sequence[str]) -> Wrong:
-    named = next((str(each) for each in error.path[1:] if str(each) in fields), "")
-    return Wrong(at=named, message=str(error))
 
 
 class Starting:
@@ -86,8 +74,9 @@ class Starting:
             status=status,
             here="new",
             choices=await self._startable(scope),
-            typed={name: typed.get(name, "") for name in ("pipeline", "title", "text", "model")},
+            typed={name: typed.get(name, "") for name in ("reuse", *_FIELDS)},
             wrong=wrong,
+            key=fresh_key(),
         )
 
     async def _startable(self, scope: Scope) -> list[tuple[str, str]]:
@@ -103,29 +92,34 @@ class Starting:
             run = await self._started(scope, typed)
         except Invalid as error:
             status = fault_of(error, where="POST /runs/new").status
-            fields = ("pipeline", "definition_id", "title", "text", "model")
-            return await self._new_page(scope, typed, _wrong(error, fields), status)
+            return await self._new_page(scope, typed, wrong_with(error, _FIELDS), status)
         return seen(f"/runs/{run.id}")
 
     async def _started(self, scope: Scope, typed: Mapping[str, str]) -> Run:
         chosen, text = typed.get("pipeline", ""), typed.get("text", "")
-        model = typed.get("model", "").strip() or None
+        key = key_of(typed)
         if not text.strip():
             raise InvalidInput("Content.ingest", "text", problem="there is no text to work on")
         async with self.app.transaction():
             content = await Content.ingest(
                 scope,
                 source_type=SourceType.TEXT,
-                external_id=f"web-{uuid4()}",
+                external_id=key or f"web-{uuid4()}",
                 title=typed.get("title", "").strip(),
                 text=text,
             )
+            what: dict[str, Any] = {
+                "content_id": content.id,
+                "model": word(typed, "model"),
+                "budget_usd": dollars(typed),
+                "budget_tokens": tokens(typed),
+                "reuse": typed.get("reuse") == "yes" or None,
+                "idempotency_key": key,
+            }
             definition = _key(chosen)
             if definition is not None:
-                return await Run.start_from(
-                    scope, content_id=content.id, definition_id=definition, model=model
-                )
-            return await Run.start(scope, content_id=content.id, pipeline=chosen, model=model)
+                return await Run.start_from(scope, definition_id=definition, **what)
+            return await Run.start(scope, pipeline=chosen, **what)
 
     # a fork
 
@@ -158,7 +152,10 @@ class Starting:
             view=view,
             stage=stage,
             kept=kept,
-            model=str(form.get("model", "")) if form is not None else view.run.model or "",
+            typed={"model": view.run.model or "", "budget_usd": "", "budget_tokens": ""}
+            if form is None
+            else {name: str(form.get(name, "")) for name in ("model", *BUDGET)},
+            key=fresh_key(),
             wrong=wrong if all(not each.error for each in kept) else FINE,
         )
 
@@ -192,11 +189,14 @@ class Starting:
                 forked_from=view.run.id,
                 fork_stage=stage,
                 fork_outputs=_edits(await self._kept(scope, view, stage), form),
-                model=str(form.get("model", "")).strip() or None,
+                model=word(form, "model"),
+                budget_usd=dollars(form),
+                budget_tokens=tokens(form),
+                idempotency_key=key_of(form),
             )
         except Invalid as error:
             status = fault_of(error, where=request.url.path).status
-            wrong = _wrong(error, [*view.plan.stages, "model", "fork_stage"])
+            wrong = wrong_with(error, [*view.plan.stages, "model", "fork_stage", *BUDGET])
             return await self._fork_page(scope, view, stage, form, wrong, status)
         return seen(f"/runs/{made.id}")
 

@@ -13,7 +13,7 @@ from sorbus.jobs import Backoff
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
-from sorbus.pipelines import Content, Run, RunState, pipeline_application
+from sorbus.pipelines import Content, Run, RunState, StageState, pipeline_application
 from sorbus.pipelines.sources import SourceType
 from sorbus.testing.model_server import answer_for
 from sorbus.testing.scripted import ScriptedProvider
@@ -135,6 +135,16 @@ async def rows(scope: Scope, ids: Sequence[UUID]) -> list[Run]:
         .load(Run.stages, Run.result, Run.llm_calls)
         .all()
     )
+
+
+async def marked(scope: Scope, run: Run, stage: str) -> None:
+    """Wait until a stage has lasted so long that it is said to be running."""
+
+    async def is_marked() -> bool:
+        found = next(each for each in (await row(scope, run)).stages if each.name == stage)
+        return found.state is StageState.RUNNING
+
+    await until(is_marked)
 
 
 async def row(scope: Scope, run: Run | UUID) -> Run:

@@ -8,7 +8,17 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from tests.integration.pipelines.helpers import JOBS, application, ended, error_of, ingest, row, start, until
+from tests.integration.pipelines.helpers import (
+    JOBS,
+    application,
+    ended,
+    error_of,
+    ingest,
+    marked,
+    row,
+    start,
+    until,
+)
 from tests.integration.pipelines.workshop import Hands, Piece, craft, workshop
 
 from sorbus import Sorbus
@@ -185,6 +195,7 @@ async def test_a_running_run_is_cancelled_and_the_stage_in_hand_is_stopped(url: 
         scope = app.scope(actor="me", tenant="local")
         run = await start(scope, "one", pipeline="craft", text="wood")
         await gate.came.wait()
+        await marked(scope, run, "glue")
         await (await row(scope, run)).cancel(scope)
         await until(lambda: gate.cancelled)
         await until(lambda: cancelled_jobs(conn))
@@ -215,6 +226,7 @@ async def test_the_result_of_a_stage_that_cannot_be_stopped_is_not_taken(url: st
         scope = app.scope(actor="me", tenant="local")
         run = await start(scope, "one", pipeline="craft", text="wood")
         await came.wait()
+        await marked(scope, run, "paint")
         await (await row(scope, run)).cancel(scope)
         go_on.set()
         await until(lambda: cancelled_or_done(conn))
@@ -292,6 +304,7 @@ async def test_a_cancel_that_commits_during_the_last_checkpoint_wins_and_loses_n
         scope = app.scope(actor="me", tenant="local")
         run = await start(scope, "one", pipeline="craft", text="wood")
         await gate.came.wait()
+        await marked(scope, run, "paint")
         second = await asyncpg.connect(url)
         async with second.transaction():
             await second.execute("UPDATE pipeline_runs SET state = 'cancelled' WHERE id = $1", run.id)

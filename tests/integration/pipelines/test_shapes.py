@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.integration.pipelines.helpers import error_of, row, start, until
+from tests.integration.pipelines.helpers import error_of, marked, row, start, until
 from tests.integration.pipelines.shapes import (
     SOON,
     Doing,
@@ -214,6 +214,7 @@ async def test_a_run_cancelled_with_a_stage_in_hand_completes_after_a_retry(
     async with shaped(url, doing, Pipeline("shape", stages=[step("a"), step("b", **options)])) as app:
         run = await start(me(app), "one", pipeline="shape")
         await gate.came.wait()
+        await marked(me(app), run, "b")
         cancelled = await (await row(me(app), run)).cancel(me(app))
         assert states(await row(me(app), run))["b"] is StageState.CANCELLED
         await until(lambda: gate.inside == 0)

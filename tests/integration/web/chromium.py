@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -67,3 +68,21 @@ async def opened(tabs: BrowserContext, address: str) -> tuple[Page, list[str]]:
     await page.goto(address)
     await page.bring_to_front()
     return page, wrong
+
+
+async def are_sound(browser: Browser, base: str, paths: Iterable[str]) -> None:
+    """No page breaks a rule of accessibility, is wider than its window, or does what the policy forbids."""
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        async with context(browser, color_scheme=scheme, viewport={"width": width, "height": 900}) as tabs:
+            for path in paths:
+                page, wrong = await opened(tabs, base + path)
+                await page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+                found = await Axe().run(page)
+                broken = [
+                    (each["id"], each["nodes"][0]["html"][:200]) for each in found.response["violations"]
+                ]
+                assert broken == [], (path, scheme)
+                assert wrong == [], path
+                over_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+                assert not await page.evaluate(over_wide), (path, width)
+                await page.close()

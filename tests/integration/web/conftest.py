@@ -1,4 +1,4 @@
-"""A database with the tables of the pipelines, on PostgreSQL 18; the pages add no statement that knows a version."""
+"""A database with the tables of the pipelines, on PostgreSQL 18 and on 15; the browser looks at one of them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 from tests.conftest import Databases
-from tests.integration.pipelines.conftest import pipelines_pg18
+from tests.integration.pipelines.conftest import conn, pipelines_pg15, pipelines_pg18, url
 
-__all__ = ["pipelines_pg18", "url"]
+__all__ = ["conn", "newest_url", "pipelines_pg15", "pipelines_pg18", "url"]
 
 
 @pytest.fixture
-def url(pipelines_pg18: tuple[Databases, str]) -> Iterator[str]:
-    """A fresh database with the tables of the pipelines."""
+def newest_url(pipelines_pg18: tuple[Databases, str]) -> Iterator[str]:
+    """A fresh database on PostgreSQL 18."""
     databases, template = pipelines_pg18
     with databases.fresh(template=template) as found:
         yield found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from tests.integration.pipelines.helpers import ingest, start
@@ -48,6 +49,11 @@ async def test_nothing_hostile_becomes_markup_on_any_page(url: str) -> None:
             f"/runs/{run.id}",
             f"/runs/{run.id}/stage?name=one",
             f"/runs/{run.id}/fork",
+            f"/runs/{run.id}/replay",
+            f"/runs/{run.id}/budget",
+            f"/runs?of={run.id}&stage={quote(EVIL)}",
+            f"/runs?inner={quote(EVIL)}",
+            f"/runs?of={quote(EVIL)}",
             "/runs/new",
             "/pipelines",
             f"/runs?pipeline={EVIL}",
@@ -119,6 +125,8 @@ async def test_a_change_that_another_site_asks_for_is_refused(url: str, headers:
             "/runs": {"act": "cancel", "run": str(run.id)},
             f"/runs/{run.id}/give": {"stage": "approve", "value.approved": "yes"},
             f"/runs/{run.id}/fork": {"stage": "first"},
+            f"/runs/{run.id}/replay": {},
+            f"/runs/{run.id}/budget": {"budget_usd": "1"},
             "/runs/new": {"pipeline": "asking", "text": "x"},
         }
         for path, form in forms.items():
@@ -149,13 +157,18 @@ async def test_everything_of_another_tenant_is_not_there(url: str) -> None:
     async with shaped(url, Doing({"one": giving(Word("secret"))}), asking(), two()) as app:
         run = await start(me(app), "a", pipeline="asking")
         async with client(app, x_tenant="other") as http:
-            for path in ("", "/live", "/stage?name=first", "/output?stage=first", "/content", "/fork"):
+            for path in (
+                "", "/live", "/stage?name=first", "/output?stage=first", "/content", "/input", "/fork", "/replay",
+                "/budget",
+            ):  # fmt: skip
                 assert (await http.get(f"/runs/{run.id}{path}")).status_code == 404, path
             for path, form in (
                 ("cancel", {}),
                 ("retry", {}),
                 ("give", {"stage": "approve", "value.approved": "yes"}),
                 ("fork", {"stage": "first"}),
+                ("replay", {}),
+                ("budget", {"budget_usd": "1"}),
             ):
                 assert (await http.post(f"/runs/{run.id}/{path}", data=form)).status_code == 404, path
         async with client(app, x_actor="") as nobody:

@@ -8,14 +8,14 @@ WITH guard AS MATERIALIZED (
 written AS (
     INSERT INTO llm_calls (
         id, tenant, run_id, payer_id, stage, kind, provider, model, status, tokens_in, tokens_out, latency_ms, cost_usd, priced,
-        attempts, error_code, request_hash, response, inserted_at
+        attempts, error_code, request_hash, request, response, inserted_at
     )
     SELECT id, tenant, run_id, payer_id, stage, kind, provider, model, status, tokens_in, tokens_out, latency_ms, cost_usd, priced,
-           attempts, error_code, request_hash, response, inserted_at
+           attempts, error_code, request_hash, request, response, inserted_at
     FROM json_to_recordset($1::text::json) AS c (
         id uuid, tenant text, run_id uuid, payer_id uuid, stage text, kind text, provider text, model text, status text, tokens_in bigint,
         tokens_out bigint, latency_ms bigint, cost_usd numeric, priced boolean, attempts bigint, error_code text,
-        request_hash text, response text, inserted_at timestamptz
+        request_hash text, request jsonb, response text, inserted_at timestamptz
     )
     WHERE NOT (SELECT budgeted FROM guard)
     ON CONFLICT (id) DO NOTHING

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -155,7 +155,7 @@ def definitions_in(stages: Sequence[Mapping[str, Any]]) -> set[UUID]:
     found: set[UUID] = set()
     for stage in stages:
         nested: Any = stage.get("nested")
-        name: Any = nested.get("definition") if isinstance(nested, Mapping) else None  # pyright: ignore[reportUnknownMemberType]
+        name = cast("Mapping[str, Any]", nested).get("definition") if isinstance(nested, Mapping) else None
         with suppress(ValueError):
             found.add(UUID(str(name)))
     return found

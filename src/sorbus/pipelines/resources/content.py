@@ -39,7 +39,7 @@ class Content(Resource):
     runs: Many[Run] = has_many(public=True)
     run_count = agg.count(runs, public=True)
 
-    @action.create(upsert="source")
+    @action.create(upsert="source", grouped=True)
     def ingest(
         self,
         scope: Scope,

@@ -17,6 +17,7 @@ from sorbus.pipelines.resources.idempotency import is_repeated, note_asked
 from sorbus.pipelines.resources.stages import StageItem, StageRun
 from sorbus.pipelines.resources.starting import Starter
 from sorbus.pipelines.resources.states import OPEN_RUNS, OPEN_STAGES, RunState, StageState
+from sorbus.pipelines.resources.waiting import LimitWait
 from sorbus.query.query import Query
 from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
@@ -258,6 +259,9 @@ class Run(Resource):
             await _check_reusable(scope, other)
             self.content_id, self.model = other.content_id, model or other.model
             self.pipeline, self.version, self.definition_id = await _as_it_is_now(scope, other, definition_id)
+            if self.definition_id is None:
+                # By a type that may be another one by now.
+                self.input = scope.get(Starter).check_input(self.pipeline, self.version, other.input)
 
     @action.create(upsert="idempotency_key", upsert_fields=[asked_again])
     async def fork(
@@ -367,6 +371,12 @@ class Run(Resource):
         """
         await scope.get(Starter).give(scope, await cls.get(scope, run_id), stage, value)
 
+    @action.generic
+    @classmethod
+    async def waits(cls, scope: Scope, run_id: UUID) -> list[LimitWait]:
+        """The limits that stages of a run stand before, and how full each is; of other runs only their number."""
+        return await scope.get(Starter).waits(await cls.get(scope, run_id))
+
     @action.transition(RunState.FAILED, RunState.CANCELLED, to=RunState.PENDING)
     def retry(self, scope: Scope) -> None:
         """Go on at the first stage without a committed output."""
@@ -410,6 +420,7 @@ class Run(Resource):
         replay,
         fork,
         compare,
+        waits,
         raise_budget,
         cancel,
         pause,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sorbus.errors.pipelines import PipelinesNotStarted
+from sorbus.pipelines.resources.waiting import LimitWait
 from sorbus.scope import Scope
 
 
@@ -96,4 +97,8 @@ class Starter:
             NothingAwaited: the run does not wait for it.
             InvalidInput: the value is not of the declared type.
         """
+        raise PipelinesNotStarted
+
+    async def waits(self, run: Any) -> list[LimitWait]:
+        """The limits that stages of a run stand before."""
         raise PipelinesNotStarted

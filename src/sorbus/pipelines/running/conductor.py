@@ -92,7 +92,7 @@ class Conductor:
             for task in self._running:
                 task.cancel()
             await asyncio.gather(*self._running, return_exceptions=True)
-            self._marks.close()
+            await self._marks.close()
             if self._ear is not None:
                 await self._ear.close()
 
@@ -242,6 +242,7 @@ class Conductor:
 
     def _unmarks(self) -> list[Change]:
         """What says that nothing is under way any more, where a pause came in between."""
+        self._marks.forget()
         rows = self.progress.stages.items()
         return [
             Change(stage=name, state=StageState.READY, attempt=row.attempt)
@@ -320,8 +321,8 @@ class Conductor:
 
     async def _committed(self, changes: Sequence[Change], ending: Ending | None) -> bool:
         """Commit; whether the lease is given back with it."""
-        await self._marks.settle()
-        verdict = await self.store.checkpoint(self._checkpoint(changes, ending))
+        async with self._marks.turn:
+            verdict = await self.store.checkpoint(self._checkpoint(changes, ending))
         if not verdict.taken:
             raise Refused([each.stage for each in changes])
         for each in changes:
@@ -336,8 +337,8 @@ class Conductor:
             await self._hear(verdict)
         return verdict.ended
 
-    async def _write_marks(self, marks: Sequence[Change]) -> bool:
-        return (await self.store.checkpoint(self._checkpoint(marks, None))).taken
+    async def _write_marks(self, marks: Sequence[Change]) -> Verdict:
+        return await self.store.checkpoint(self._checkpoint(marks, None))
 
     def _checkpoint(self, changes: Sequence[Change], ending: Ending | None) -> Checkpoint:
         return Checkpoint(

@@ -19,13 +19,17 @@ class Marks:
     """The marks of one run while it is in hand.
 
     Args:
-        write: commits marks; False when they were not taken.
+        write: commits marks. Where they are not taken, the next checkpoint is not either.
+
+    Attributes:
+        turn: who writes a checkpoint of the run holds it: there is one at a time.
     """
 
-    def __init__(self, progress: Progress, write: Callable[[Sequence[Change]], Awaitable[bool]]) -> None:
+    def __init__(self, progress: Progress, write: Callable[[Sequence[Change]], Awaitable[object]]) -> None:
         self._progress = progress
         self._write = write
         self._since: dict[str, float] = {}
+        self.turn = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -41,41 +45,48 @@ class Marks:
         """Work on a stage is over."""
         self._since.pop(stage, None)
 
-    async def settle(self) -> None:
-        """Wait for what is being written: a run has one checkpoint at a time."""
-        if self._task is not None:
-            await self._task
+    def forget(self) -> None:
+        """Nothing is under way any more."""
+        self._since.clear()
 
-    def close(self) -> None:
-        """Write nothing more."""
+    async def close(self) -> None:
+        """Write nothing more. What is on its way cannot be called back, and must not meet the next lease's work."""
+        self.forget()
         if self._timer is not None:
             self._timer.cancel()
         if self._task is not None:
-            self._task.cancel()
+            await asyncio.wait([self._task])
 
     def _look(self) -> None:
         """Mark what has lasted, and look again when the next one has."""
         self._timer = None
         loop, now = asyncio.get_running_loop(), time.monotonic()
         if self._task is None and any(now - since >= AFTER for since in self._since.values()):
-            self._task = loop.create_task(self._mark(now))
+            self._task = loop.create_task(self._mark())
         if self._since:
             earliest = min(self._since.values())
             self._timer = loop.call_later(max(earliest + AFTER - now, AFTER / 2), self._look)
 
-    async def _mark(self, now: float) -> None:
+    async def _mark(self) -> None:
         try:
-            lasting = {name: since for name, since in self._since.items() if now - since >= AFTER}
-            marks: list[Change] = []
-            for name, since in lasting.items():
-                del self._since[name]
-                row = self._progress.stages[name]
-                if row.state is not StageState.RUNNING and row.state not in SETTLED:
-                    marks.append(
-                        Change(stage=name, state=StageState.RUNNING, attempt=row.attempt, took=now - since)
-                    )
-            if marks and await self._write(marks):
+            async with self.turn:
+                marks = self._lasting()
+                # Before they are written: what ends meanwhile is noted behind them.
                 for mark in marks:
                     applied(self._progress, mark)
+                if marks:
+                    await self._write(marks)
         finally:
             self._task = None
+
+    def _lasting(self) -> list[Change]:
+        now = time.monotonic()
+        marks: list[Change] = []
+        for name, since in [each for each in self._since.items() if now - each[1] >= AFTER]:
+            del self._since[name]
+            row = self._progress.stages[name]
+            if row.state is not StageState.RUNNING and row.state not in SETTLED:
+                marks.append(
+                    Change(stage=name, state=StageState.RUNNING, attempt=row.attempt, took=now - since)
+                )
+        return marks
