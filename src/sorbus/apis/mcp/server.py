@@ -70,9 +70,8 @@ class McpServer:
         except Exception as error:  # the boundary: the log has the rest
             return failed(error, request.id, where=f"mcp {request.method[:100]}")
         if request.modern:
-            result = {**result, "resultType": "complete"}
-            meta: Message = result.get("_meta", {})
-            result["_meta"] = {**meta, SERVER_META: self.info}
+            meta = cast("Message", result.get("_meta", {}))
+            result = {**result, "resultType": "complete", "_meta": {**meta, SERVER_META: self.info}}
         return {"jsonrpc": "2.0", "id": request.id, "result": result}
 
     async def _result(self, request: Request, scope: Scope) -> Message:
