@@ -42,7 +42,7 @@ class Caller:
     async def json(self, *args: str, given: str = "") -> Any:
         """The answer of a call that goes well."""
         said = await self(*args, given=given)
-        assert (said.code, said.err) == (0, "")
+        assert said.code == 0, said
         return json.loads(said.out)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from functools import partial
 from typing import Any, cast
 
@@ -238,13 +239,21 @@ async def _call(
         if every:
             await _print_all(found, records, scope, dict(arguments))
         else:
-            click.echo(to_json(await run_call(found, records, scope, arguments)))
+            click.echo(to_json(await _answer(found, records, scope, arguments)))
+
+
+async def _answer(
+    found: Call, records: Records, scope: Scope, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The answer of a call; what the action itself prints goes to standard error."""
+    with redirect_stdout(sys.stderr):
+        return await run_call(found, records, scope, arguments)
 
 
 async def _print_all(found: Call, records: Records, scope: Scope, arguments: dict[str, Any]) -> None:
     """A line for each record, page by page, so that no list is too long."""
     while True:
-        answer = await run_call(found, records, scope, arguments)
+        answer = await _answer(found, records, scope, arguments)
         for each in answer["items"]:
             click.echo(to_json(each))
         following = answer.get("page", {}).get("next")

@@ -135,6 +135,7 @@ class Book(Resource):
     @classmethod
     async def count_words(cls, scope: Scope, text: str, times: int = 1) -> dict[str, int]:
         """Count words."""
+        print("This must not get into the conversation.")
         return {"words": len(text.split()) * times}
 
     @action.generic

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[3]
 def parameters(url: str, home: Path, *args: str) -> StdioServerParameters:
     env = {name: value for name, value in os.environ.items() if not name.startswith("SORBUS_")}
     env |= {"DATABASE_URL": url, "SORBUS_HOME": str(home), "SORBUS_AUTO_MIGRATE": "1"}
+    env["PYTHONPATH"] = f"{ROOT}{os.pathsep}{ROOT / 'src'}"
     command = ["-m", "sorbus.cli.main", "mcp", "--app", "tests.integration.mcp.library:make", *args]
     return StdioServerParameters(command=sys.executable, args=command, env=env, cwd=ROOT)
 
@@ -71,6 +72,8 @@ async def test_a_client_starts_the_command_and_calls_tools(pg18_url: str, tmp_pa
         assert "book_remove" not in names
         made = await client.call_tool("book_add", {"title": "Over the line"})
         assert made.structured_content["title"] == "Over the line"
+        counted = await client.call_tool("book_count_words", {"text": "one two"})
+        assert counted.structured_content == {"result": {"words": 2}}
         [listed] = (await client.list_resources()).resources
         read = await client.read_resource(str(listed.uri))
         assert json.loads(read.contents[0].text) == made.structured_content
@@ -92,6 +95,17 @@ async def test_the_line_survives_what_is_no_message_and_ends_with_its_client(
         assert json.loads(await process.stdout.readline())["id"] == 3
         process.stdin.write(message(2, "ping"))
         assert json.loads(await process.stdout.readline())["error"]["code"] == -32600
+        # However many wait, one can be taken back.
+        process.stdin.write(
+            b"".join(message(100 + each, "tools/call", name="book_wait") for each in range(40))
+        )
+        for each in range(40):
+            taken_back = {
+                "jsonrpc": "2.0",
+                "method": "notifications/cancelled",
+                "params": {"requestId": 100 + each},
+            }
+            process.stdin.write(json.dumps(taken_back).encode() + b"\n")
         note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}
         process.stdin.write(json.dumps(note).encode() + b"\n")
         process.stdin.write(message(4, "tools/list", _meta=META))

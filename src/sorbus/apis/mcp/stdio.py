@@ -26,7 +26,7 @@ from sorbus.scope import Scope
 from sorbus.types.showing import to_json
 
 MOST_AT_ONCE = 32
-"""Requests of one client that are worked on at once; the others wait on the line."""
+"""Requests of one client that are worked on at once; the others wait, and can be taken back meanwhile."""
 
 _CANCELLED = "notifications/cancelled"
 
@@ -64,10 +64,10 @@ class Line:
         # A thread that may be left behind: nothing wakes one that waits for a line.
         threading.Thread(target=_read, args=(lines, arrived, loop), daemon=True).start()
         while line := await arrived.get():
-            await self._take(line)
+            self._take(line)
         await asyncio.gather(*self.running.values(), return_exceptions=True)
 
-    async def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> None:
         if not line.strip():
             return
         message = None
@@ -86,10 +86,9 @@ class Line:
             taken = "Invalid request: another request with this id is being answered."
             self._write(RpcError(INVALID_REQUEST, taken).response(request.id))
             return
-        await self.room.acquire()
         task = self.running[request.id] = asyncio.create_task(self._answer(request))
         # Not at the end of the task itself, which one that is taken back at once never reaches.
-        task.add_done_callback(lambda _: self._ended(request.id))
+        task.add_done_callback(lambda _: self.running.pop(request.id))
 
     def _heed(self, request: Request) -> None:
         """A client may take back a request; it then gets no answer."""
@@ -100,11 +99,8 @@ class Line:
                 found.cancel()
 
     async def _answer(self, request: Request) -> None:
-        self._write(await self.server.answer(request, self.scope()))
-
-    def _ended(self, number: Id) -> None:
-        del self.running[number]
-        self.room.release()
+        async with self.room:
+            self._write(await self.server.answer(request, self.scope()))
 
     def _write(self, message: Message) -> None:
         self.out.write(to_json(message) + b"\n")
