@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, cast
@@ -48,6 +49,14 @@ class Definitions:
             number += 1
             candidate = f"{name}{number}"
         return candidate
+
+    def shared(self, name: str, schema: Schema) -> Schema:
+        """A reference to a schema that is written once, however often it is needed: models pay for each word."""
+        candidate, number = name, 1
+        while self.schemas.setdefault(candidate, schema) != schema:
+            number += 1
+            candidate = f"{name}{number}"
+        return {"$ref": _DEFINITION + candidate}
 
     def around(self, schema: Schema) -> Schema:
         """A schema with the definitions that it needs."""
@@ -152,7 +161,8 @@ def _filter(spec: ResourceSpec, definitions: Definitions, fields: Mapping[str, I
     for name, field in fields.items():
         single = definitions.of(FieldType(annotation=field.type.annotation))
         operators = {each: _operand(each, single) for each in field.operators}
-        properties[name] = {**closed(operators), "minProperties": 1}
+        kind = re.sub(r"\W+", "_", field.type.describe().removesuffix(" | None"))
+        properties[name] = definitions.shared(f"on_{kind}", {**closed(operators), "minProperties": 1})
     for each in spec.relationships.values():
         if each.public:
             about = f"A condition that a related {each.destination} meets; {{}} asks whether there is one."
