@@ -54,6 +54,7 @@ from sorbus.resource.managing import (
     manage_relationship,
     relate_actor,
 )
+from sorbus.resource.mcp import Mcp
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.policies import (
@@ -122,6 +123,7 @@ __all__ = [
     "Limits",
     "ManageTenants",
     "Many",
+    "Mcp",
     "Notifications",
     "One",
     "Page",

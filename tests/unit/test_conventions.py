@@ -37,6 +37,7 @@ EXPORTED = [
     "Limits",
     "ManageTenants",
     "Many",
+    "Mcp",
     "Notifications",
     "One",
     "Page",

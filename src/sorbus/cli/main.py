@@ -18,6 +18,8 @@ _COMMANDS = {
     "run": "sorbus.cli.run:run",
     "serve": "sorbus.cli.serve:serve",
     "work": "sorbus.cli.node:work",
+    "call": "sorbus.cli.call:call",
+    "mcp": "sorbus.cli.mcp:mcp",
     "inspect": "sorbus.cli.inspect:inspect",
     "contracts": "sorbus.cli.contracts:contracts",
     "jobs": "sorbus.cli.jobs:jobs",

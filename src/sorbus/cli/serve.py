@@ -58,12 +58,14 @@ def serve(
 
 async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: float) -> None:
     from sorbus.apis.json_api import json_api
+    from sorbus.apis.mcp import PATH, has_mcp, mcp_api
     from sorbus.http import Interface, http_app, local_only
     from sorbus.http import serve as serve_http
     from sorbus.web import has_pages, web_pages
 
     pages = has_pages(app)
-    interfaces: list[Interface] = [json_api, web_pages] if pages else [json_api]
+    tools = has_mcp(app)
+    interfaces: list[Interface] = [json_api, *([mcp_api] if tools else []), *([web_pages] if pages else [])]
     web = http_app(
         app, interfaces=interfaces, scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL))
     )
@@ -71,6 +73,7 @@ async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: floa
     def ready(url: str) -> None:
         settle()
         shown = f" Pages: {url}/runs." if pages else ""
+        shown += f" MCP: {url}{PATH}." if tools else ""
         click.echo(f"Serving {app.name} on {url}/api (OpenAPI: {url}/api/openapi.json).{shown} Ctrl-C stops.")
 
     await serve_http(web, host=host, port=port, grace=grace, drain=drain, on_ready=ready)

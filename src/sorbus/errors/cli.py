@@ -158,3 +158,30 @@ def _lines(changes: Sequence[str]) -> str:
     shown = "".join(f"\n  {each}" for each in changes[:MOST_CHANGES])
     more = len(changes) - MOST_CHANGES
     return shown + (f"\n  … and {more} more" if more > 0 else "")
+
+
+class UnreadableValue(Invalid):
+    """The value of an option cannot be read."""
+
+    code = "unreadable-value"
+
+    def __init__(self, name: str, *, problem: str) -> None:
+        super().__init__(
+            f"`{name}`: {problem}.",
+            path=("input", name),
+            hint="Structures are JSON; `@file` reads a file, `-` standard input.",
+        )
+
+
+class NothingToCall(Invalid):
+    """A command was to call something that no interface section of the application lists."""
+
+    code = "nothing-to-call"
+
+    def __init__(self, name: str, *, allowed: Iterable[str]) -> None:
+        allowed = list(allowed)
+        super().__init__(
+            f"`{name}` cannot be called. What can be: {listed(allowed)}.",
+            hint=did_you_mean(name, allowed)
+            or "An action can be called when an interface section, such as `json_api` or `mcp`, lists it.",
+        )

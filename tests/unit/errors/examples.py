@@ -257,6 +257,16 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "not-an-application": {"name": "shop.app:items"},
     "not-compilable": {"what": "Run.label"},
     "not-enough-disk": {"name": "qwen", "needed": 1_117_000_000, "free": 90_000_000},
+    "bad-tool-name": {
+        "name": "a_resource_with_a_name_that_goes_on_and_on_run_start_from_there",
+        "longest": 64,
+    },
+    "duplicate-tool": {"name": "run"},
+    "host-refused": {"host": "evil.example.com", "allowed": ["127.0.0.1", "localhost"]},
+    "not-in-mcp": {"what": "strat", "problem": "which is no action of `Run`", "allowed": ["start", "cancel"]},
+    "nothing-to-call": {"name": "Run.strat", "allowed": ["Run.start", "Run.cancel"]},
+    "origin-refused": {"origin": "https://evil.example.com"},
+    "unreadable-value": {"name": "extra", "problem": "it is no JSON"},
     "not-exposable": {"what": "prompt", "problem": "which is no action"},
     "not-loaded": {"name": "cost"},
     "nothing-awaited": {

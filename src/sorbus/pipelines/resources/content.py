@@ -9,6 +9,7 @@ from uuid import UUID
 from sorbus.pipelines.sources import SourceType
 from sorbus.resource import action, agg
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
+from sorbus.resource.mcp import Mcp
 from sorbus.resource.model import Resource
 from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
 from sorbus.resource.relationships import Many, has_many
@@ -55,3 +56,4 @@ class Content(Resource):
     identities = Identities(source=[tenant, source_type, external_id])
     policies = Policies(policy("any", authorize_if(actor_present())))
     json_api = JsonApi("/contents", "get", "index", ingest)
+    mcp = Mcp("get", "list", ingest)

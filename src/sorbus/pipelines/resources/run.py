@@ -23,6 +23,7 @@ from sorbus.resource import action, agg
 from sorbus.resource.actions import Arg
 from sorbus.resource.calculations import calculate
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
+from sorbus.resource.mcp import Mcp
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
@@ -59,6 +60,7 @@ class Result(Resource):
     identities = Identities(run=identity(run_id, all_tenants=True))
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/results", "get", "index", for_content)
+    mcp = Mcp("get", "list", for_content)
 
 
 class Run(Resource):
@@ -428,6 +430,7 @@ class Run(Resource):
         for_content,
         includes=[content, definition, stages, items, result, budget],
     )
+    mcp = Mcp("get", "list", start, cancel, pause, resume, retry, for_content)
 
 
 async def _is_there(run: Run, scope: Scope) -> bool:
