@@ -17,6 +17,7 @@ from sorbus import (
     One,
     Policies,
     Postgres,
+    PrivateArg,
     Resource,
     Scope,
     action,
@@ -50,8 +51,10 @@ class Tag(Resource):
     private_note: Attr[str] = attribute(default="tag-secret")
 
     @action.create
-    def coin(self, scope: Scope, id: UUID, name: str) -> None:
+    def coin(self, scope: Scope, id: UUID, name: str, minted: PrivateArg[str] = "") -> None:
         """Coin a tag."""
+        if minted:
+            self.private_note = minted
 
     storage = Postgres("atlas_tags")
     policies = OPEN

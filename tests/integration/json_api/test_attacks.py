@@ -96,6 +96,22 @@ async def test_what_may_not_be_seen_cannot_be_guessed(api: Client, atlas: Atlass
     assert len((await api.ask("GET", f"/api/articles?{query}")).data) == 2
 
 
+@pytest.mark.parametrize("member", ["attributes", "relationships"])
+async def test_inputs_that_only_code_may_give_are_not_there(api: Client, member: str) -> None:
+    value: Any = "forged" if member == "attributes" else {"data": {"type": "tags", "id": str(uuid4())}}
+    resource = {"type": "tags", "id": str(uuid4()), "attributes": {"name": "x"}}
+    document = {"data": {**resource, member: {**resource.get(member, {}), "minted": value}}}  # type: ignore[dict-item]
+
+    async def posted(body: str) -> Answer:
+        return await api.ask("POST", "/api/tags", data=body, headers={"content-type": MEDIA_TYPE})
+
+    found = await posted(json.dumps(document))
+    other = await posted(json.dumps(document).replace("minted", "nowhere"))
+    refused(found, 400, 422)
+    assert found.text.replace("minted", "nowhere") == other.text, "it is answered as what there is not"
+    assert (await api.get(f"/tags/{resource['id']}")).status == 404
+
+
 DEEP = 60
 
 

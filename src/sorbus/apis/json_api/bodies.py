@@ -70,6 +70,8 @@ class BodyReader:
         self.client_id = key if creates and key in inputs else None
         # A client's id is a member of its own, never an attribute.
         self.own = {names.wire(each): each for each in inputs if each != self.client_id}
+        # The engine takes these from code only: it cannot tell where they come from.
+        self.private = frozenset(each.name for each in route.action.inputs if not each.public)
         self.links = {names.wire(name): link for name, link in route.links.items()}
 
     def read(self, body: bytes, *, key: str | None) -> Inputs:
@@ -143,6 +145,9 @@ class BodyReader:
             )
         declared = set(self.own.values())
         for name in unknown:
+            if name in self.private:
+                allowed = {each.name: each for each in self.route.action.public_inputs}
+                raise self._no_such_input(name, (*_DATA, "attributes", name), allowed)
             if name == self.client_id or name in declared:
                 # Spelled as in the declaration, it would be taken for the input itself.
                 raise self._no_such_input(name, (*_DATA, "attributes", name), self.own)
