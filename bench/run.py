@@ -1,4 +1,4 @@
-"""The benches of Sorbus: `python bench/run.py [--only core|graphql|pipelines|flow|memory] [--quick]`.
+"""The benches of Sorbus: `python bench/run.py [--only core|http|graphql|pipelines|flow|memory] [--quick]`.
 
 Run it with the interpreter of Sorbus' own environment. The peers get theirs, `.venv-bench`, from a lock with hashes.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.core import core
 from harness.flow import flow
 from harness.graphql import graphql
+from harness.http import http
 from harness.memory import memory
 from harness.outcome import Outcome, keep, table
 from harness.pipelines import pipelines
@@ -23,7 +24,7 @@ from harness.places import peers_python
 
 from sorbus.data_layers.postgres.database import Database
 
-SUITES = ("core", "graphql", "pipelines", "flow", "memory")
+SUITES = ("core", "http", "graphql", "pipelines", "flow", "memory")
 
 
 def main() -> None:
@@ -66,11 +67,13 @@ async def measure(wanted: tuple[str, ...], *, quick: bool) -> dict[str, Outcome]
 
         peers = (
             await asyncio.to_thread(peers_python)
-            if set(wanted) & {"core", "graphql", "pipelines"}
+            if set(wanted) & {"core", "http", "graphql", "pipelines"}
             else Path()
         )
         if "core" in wanted:
             outcomes["core"] = await core(await database("bench_core"), peers, quick=quick)
+        if "http" in wanted:
+            outcomes["http"] = await http(await database("bench_http"), peers, quick=quick)
         if "graphql" in wanted:
             outcomes["graphql"] = await graphql(await database("bench_graphql"), peers, quick=quick)
         if "pipelines" in wanted:

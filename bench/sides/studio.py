@@ -148,7 +148,7 @@ class Letter(Resource):
         """Take in a text."""
 
     @action.update
-    def relabel(self, scope: Scope, label: str) -> None:  # noqa: ARG002 - the contract of the action
+    def relabel(self, scope: Scope, label: str) -> None:
         """Label it anew, and count that."""
         self.revision = Letter.revision + 1
 

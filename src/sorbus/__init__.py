@@ -55,6 +55,7 @@ from sorbus.resource.managing import (
     manage_relationship,
     relate_actor,
 )
+from sorbus.resource.mcp import Mcp
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.policies import (
@@ -89,7 +90,7 @@ from sorbus.resource.relationships import (
     unrelated,
 )
 from sorbus.resource.require import require
-from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, identity
+from sorbus.resource.sections import Identities, InMemory, JsonApi, Postgres, identity, linkage
 from sorbus.resource.tenancy import ManageTenants, SchemaTenancy, Tenancy
 from sorbus.schema.actions import UNCHANGED
 from sorbus.schema.paging import Paging
@@ -124,6 +125,7 @@ __all__ = [
     "Limits",
     "ManageTenants",
     "Many",
+    "Mcp",
     "Notifications",
     "One",
     "Page",
@@ -189,6 +191,7 @@ __all__ = [
     "join_of",
     "l2_distance",
     "lazy",
+    "linkage",
     "loading",
     "manage",
     "manage_relationship",

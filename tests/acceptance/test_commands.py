@@ -10,7 +10,7 @@ from tests.acceptance.commands import Shell, mail
 
 from sorbus.testing.model_server import ModelServer, Reply
 
-COMMANDS = ("demo", "run", "serve", "inspect", "graphql", "jobs", "migrate", "models", "new")
+COMMANDS = ("demo", "run", "serve", "call", "mcp", "inspect", "graphql", "jobs", "migrate", "models", "new")
 
 
 @pytest.fixture

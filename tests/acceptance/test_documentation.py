@@ -17,9 +17,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md",
     "docs/tutorial/first-hour.md",
+    "docs/guides/command-line.md",
     "docs/guides/expressions.md",
     "docs/guides/extensions.md",
     "docs/guides/graphql.md",
+    "docs/guides/mcp.md",
     "docs/guides/notifications.md",
     "docs/guides/pipelines.md",
     "docs/guides/pipeline-graphs.md",

@@ -122,7 +122,7 @@ async def test_budgets_over_http(pg18_url: str, tmp_path: Path) -> None:
             status, made = await post(
                 http, "/api/budgets", "budgets", {"limit_usd": "10", "limit_tokens": 1000000, "period": "day"}
             )
-            assert status == 200, made  # an upsert
+            assert status == 201, made
             source = {
                 "source_type": "email",
                 "external_id": "a",

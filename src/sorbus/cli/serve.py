@@ -59,15 +59,17 @@ def serve(
 async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: float) -> None:
     from sorbus.apis.graphql import graphql_api, has_graphql
     from sorbus.apis.json_api import json_api
+    from sorbus.apis.mcp import PATH, has_mcp, mcp_api
     from sorbus.http import Interface, http_app, local_only
     from sorbus.http import serve as serve_http
     from sorbus.web import has_pages, web_pages
 
     pages = has_pages(app)
-    interfaces: list[Interface] = [json_api, web_pages] if pages else [json_api]
-    speaks_graphql = has_graphql(app)
-    if speaks_graphql:
-        interfaces.append(graphql_api)
+    tools, speaks_graphql = has_mcp(app), has_graphql(app)
+    interfaces: list[Interface] = [json_api]
+    interfaces += [graphql_api] if speaks_graphql else []
+    interfaces += [mcp_api] if tools else []
+    interfaces += [web_pages] if pages else []
     web = http_app(
         app, interfaces=interfaces, scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL))
     )
@@ -76,6 +78,7 @@ async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: floa
         settle()
         shown = f" GraphQL: {url}/graphql." if speaks_graphql else ""
         shown += f" Pages: {url}/runs." if pages else ""
+        shown += f" MCP: {url}{PATH}." if tools else ""
         click.echo(f"Serving {app.name} on {url}/api (OpenAPI: {url}/api/openapi.json).{shown} Ctrl-C stops.")
 
     await serve_http(web, host=host, port=port, grace=grace, drain=drain, on_ready=ready)

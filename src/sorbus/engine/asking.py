@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sorbus.engine.authorising import row_allowed
 from sorbus.engine.generic import authorise_generic, generic_plan
 from sorbus.engine.lifecycle import Step
+from sorbus.engine.tenants import need_tenant
 from sorbus.engine.write_data import WriteData, key_is, tenancy_for
 from sorbus.errors.authorization import ActionForbidden, TenantRequired
 from sorbus.errors.inputs import NotFound
@@ -97,6 +98,21 @@ def _conceivable(
     """Whether there could be a row on which the actor may run the action."""
     program = engine.program(spec, action.name)
     return program.fold(program.variant(scope, dict(inputs), _asked(scope, action, inputs))) != FALSE
+
+
+def conceivable(engine: Engine, action: Any, scope: Scope) -> bool:
+    """Whether there could be inputs and a row with which a scope's actor may run an action.
+
+    Nothing is read for it, and no function of the user's runs: what only a call could tell counts as a yes.
+    """
+    spec, found = _found(engine, action)
+    if not scope.authorize:
+        return True
+    try:
+        need_tenant(spec, found.name, scope)
+    except TenantRequired:
+        return False
+    return engine.program(spec, found.name).conceivable(scope)
 
 
 def _asked(scope: Scope, action: ActionSpec, inputs: Mapping[str, Any]) -> Asked:

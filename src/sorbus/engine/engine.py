@@ -9,7 +9,7 @@ from typing import Any
 
 from sorbus.changeset.changeset import Changeset
 from sorbus.data_layers.base import Bindings, DataLayer, Executable, Row
-from sorbus.engine.asking import can, explain_action
+from sorbus.engine.asking import can, conceivable, explain_action
 from sorbus.engine.bulk import (
     BulkOptions,
     BulkPlan,
@@ -351,6 +351,10 @@ class Engine:
     async def can(self, action: Any, scope: Scope, inputs: dict[str, Any], *, subject: Any = None) -> bool:
         """Whether the scope's actor may run an action; exact, whatever it depends on."""
         return await can(self, action, scope, inputs, subject)
+
+    def conceivable(self, action: Any, scope: Scope) -> bool:
+        """Whether there could be inputs and a row with which the scope's actor may run an action; asks no database."""
+        return conceivable(self, action, scope)
 
 
 def _read_as(query: Query[Any], action: str, inputs: dict[str, Any]) -> Query[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sorbus.errors.base import FrameworkError, Invalid
 from sorbus.errors.hints import did_you_mean, listed
@@ -102,4 +102,86 @@ class BadProjectName(Invalid):
         super().__init__(
             f"`{name}` cannot be the name of a project.",
             hint="Use lower-case letters, digits, `-` and `_`, and start with a letter: `ticket-desk`.",
+        )
+
+
+class NoContract(FrameworkError):
+    """There is no committed contract to compare the application with."""
+
+    code = "no-contract"
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"There is no contract `{file}`.",
+            hint="Write it with `sorbus contracts accept`, and commit it.",
+        )
+
+
+class ContractDrift(FrameworkError):
+    """The code no longer derives the contract that is committed.
+
+    Attributes:
+        changes: what is different, a line each.
+    """
+
+    code = "contract-drift"
+
+    def __init__(self, file: str, changes: Sequence[str]) -> None:
+        self.changes = tuple(changes)
+        super().__init__(
+            f"The code derives another contract than `{file}`.{_lines(changes)}",
+            hint="If that is meant, write it with `sorbus contracts accept`.",
+        )
+
+
+class ContractBroken(FrameworkError):
+    """The contract breaks clients of the last release.
+
+    Attributes:
+        changes: what breaks them, a line each.
+    """
+
+    code = "contract-broken"
+
+    def __init__(self, file: str, changes: Sequence[str]) -> None:
+        self.changes = tuple(changes)
+        super().__init__(
+            f"`{file}` breaks clients of the last release.{_lines(changes)}",
+            hint='If that is meant, say why: `sorbus contracts accept --breaking "…"`.',
+        )
+
+
+MOST_CHANGES = 40
+
+
+def _lines(changes: Sequence[str]) -> str:
+    shown = "".join(f"\n  {each}" for each in changes[:MOST_CHANGES])
+    more = len(changes) - MOST_CHANGES
+    return shown + (f"\n  … and {more} more" if more > 0 else "")
+
+
+class UnreadableValue(Invalid):
+    """The value of an option cannot be read."""
+
+    code = "unreadable-value"
+
+    def __init__(self, name: str, *, problem: str) -> None:
+        super().__init__(
+            f"`{name}`: {problem}.",
+            path=("input", name),
+            hint="Structures are JSON; `@file` reads a file, `-` standard input.",
+        )
+
+
+class NothingToCall(Invalid):
+    """A command was to call something that no interface section of the application lists."""
+
+    code = "nothing-to-call"
+
+    def __init__(self, name: str, *, allowed: Iterable[str]) -> None:
+        allowed = list(allowed)
+        super().__init__(
+            f"`{name}` cannot be called. What can be: {listed(allowed)}.",
+            hint=did_you_mean(name, allowed)
+            or "An action can be called when an interface section, such as `json_api` or `mcp`, lists it.",
         )

@@ -35,6 +35,22 @@ class MethodNotAllowed(Invalid):
         super().__init__(f"`{path[:200]}` does not take {method[:20]}. Methods: {listed(self.allowed)}.")
 
 
+class ChangeNotServed(Forbidden):
+    """A record or relationship can be read here and not changed.
+
+    Attributes:
+        allowed: the methods that the path takes.
+    """
+
+    code = "change-not-served"
+
+    def __init__(self, method: str, path: str, *, what: str, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(sorted(allowed))
+        super().__init__(
+            f"The {what} `{path[:200]}` is not changed by {method[:20]}. Methods: {listed(self.allowed)}."
+        )
+
+
 class NotAcceptable(Invalid):
     """The client accepts no media type that the server can answer with."""
 

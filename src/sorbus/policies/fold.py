@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sorbus.errors.authorization import ActorProblem
 from sorbus.expressions.evaluate import Environment, evaluate
-from sorbus.expressions.nodes import FALSE, TRUE, Const, Node, walk
+from sorbus.expressions.nodes import FALSE, TRUE, Const, InputRef, Node, walk
 from sorbus.policies.nodes import (
     Known,
     all_of,
@@ -191,6 +191,23 @@ class Atoms:
         except ActorProblem:
             return self._step_by_step(teller)
 
+    def of_actor(self, scope: Scope) -> Known:
+        """The values of the conditions that a scope decides alone, whatever a call may ask for.
+
+        A condition that needs something of the actor that is not at hand is unknown, which allows nothing.
+        """
+        environment = Environment(rows=NO_ROWS, actor=scope.actor, tenant=scope.tenant)
+        teller = Teller(environment, Asked(scope, self.action, {}))
+        known: dict[Node, bool | None] = {}
+        for atom in self.found:
+            if not _of_scope(atom):
+                continue
+            try:
+                known[atom] = teller.value(atom)
+            except ActorProblem:
+                known[atom] = None
+        return known
+
     def _where_they_apply(self, teller: Teller) -> Variant:
         """The values of what policies ask that apply: functions of the others do not run."""
         found = self.found
@@ -235,6 +252,13 @@ class Atoms:
             if when == TRUE and authorised == (TRUE if rule.bypass else FALSE):
                 break
         return tuple(known.get(atom) for atom in self.found)
+
+
+def _of_scope(atom: Node) -> bool:
+    """Whether a condition that needs no row needs nothing of the call either."""
+    return not any(
+        isinstance(each, InputRef) or (isinstance(each, Fact) and not each.about_scope) for each in walk(atom)
+    )
 
 
 _ALLOWS = CheckSpec(effect=Effect.AUTHORIZE_IF, condition=TRUE)
@@ -322,6 +346,10 @@ class PolicyProgram:
         if not self.atoms:
             return ()
         return self._atoms.values(scope, inputs, asked)
+
+    def conceivable(self, scope: Scope) -> bool:
+        """Whether an actor may run the action with some inputs and on some row; no function of the user's is asked."""
+        return fold_rules(self.policies, self._atoms.of_actor(scope)) != FALSE
 
     def reading(
         self, scope: Scope, inputs: dict[str, Any] | None, wanted: Wanted = NOTHING_WANTED

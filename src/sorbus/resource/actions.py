@@ -25,6 +25,7 @@ from typing import (
     TypedDict,
     TypeVar,
     Unpack,
+    get_args,
     overload,
 )
 
@@ -53,6 +54,13 @@ class ArgumentMarker:
 
 class PrivateMarker(ArgumentMarker):
     """Marks an argument that only code can give."""
+
+
+def without_marks(hint: Any) -> Any:
+    """A type in `Arg[…]` or `PrivateArg[…]` without the mark; its limits stay: `Arg[Annotated[str, Limits(…)]]`."""
+    inner, *others = get_args(hint)
+    kept = [each for each in others if each not in (ArgumentMarker, PrivateMarker)]
+    return Annotated[inner, *kept] if kept else inner
 
 
 Arg = Annotated[T, ArgumentMarker]

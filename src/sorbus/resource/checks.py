@@ -43,8 +43,9 @@ def _fact(
     *,
     about_changes: bool = False,
     about_read: bool = False,
+    about_scope: bool = False,
 ) -> Expr[bool]:
-    return BuiltIn(lambda _: Fact(text(), decide, about_changes, about_read))
+    return BuiltIn(lambda _: Fact(text(), decide, about_changes, about_read, about_scope))
 
 
 # the call
@@ -56,7 +57,7 @@ def action_is(*actions: Action) -> Expr[bool]:
     def decide(asked: Asked) -> bool:
         return asked.action in {each.name for each in actions}
 
-    return _fact(lambda: f"action is {listed(each.name for each in actions)}", decide)
+    return _fact(lambda: f"action is {listed(each.name for each in actions)}", decide, about_scope=True)
 
 
 def context_equals(key: str, value: Any) -> Expr[bool]:
@@ -65,7 +66,7 @@ def context_equals(key: str, value: Any) -> Expr[bool]:
     def decide(asked: Asked) -> bool:
         return bool(asked.scope.context.get(key, _ABSENT) == value)
 
-    return _fact(lambda: f"context.{key} == {value!r}", decide)
+    return _fact(lambda: f"context.{key} == {value!r}", decide, about_scope=True)
 
 
 def matches(description: str, function: Callable[[Any, Scope, Mapping[str, Any]], bool | None]) -> Expr[bool]:
@@ -107,7 +108,11 @@ def check(description: str, function: Callable[[Any, Scope], bool | Awaitable[bo
 
 def actor_is_a(kind: type[Any]) -> Expr[bool]:
     """Whether the actor is of a class; for policies over several kinds of actors."""
-    return _fact(lambda: f"actor is a {kind.__name__}", lambda asked: isinstance(asked.scope.actor, kind))
+    return _fact(
+        lambda: f"actor is a {kind.__name__}",
+        lambda asked: isinstance(asked.scope.actor, kind),
+        about_scope=True,
+    )
 
 
 def relates_to_actor_via(

@@ -172,10 +172,14 @@ def integer_primary_key(*, public: bool = True) -> Attr[int]:
     return Attr[int](options, public=public, description="The id.")
 
 
-def uuid_primary_key(*, public: bool = True) -> Attr[UUID]:
-    """The key of a resource: a UUIDv7 made in the application, so that ids sort by time."""
+def uuid_primary_key(*, public: bool = True, writable: bool = False) -> Attr[UUID]:
+    """The key of a resource: a UUIDv7 made in the application, so that ids sort by time.
+
+    Args:
+        writable: whether a create may take it as an input, so that callers choose the id.
+    """
     options = AttributeOptions(
-        default_kind=DefaultKind.FACTORY, default=uuid7, writable=False, primary_key=True, limits={}
+        default_kind=DefaultKind.FACTORY, default=uuid7, writable=writable, primary_key=True, limits={}
     )
     return Attr[UUID](options, public=public, description="The id.")
 

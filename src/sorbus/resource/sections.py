@@ -174,22 +174,66 @@ class Identities(Section):
         self.identities = identities
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linkage:
+    """A relationship that is served, with the updates that change it; made by `linkage`."""
+
+    relationship: Any
+    replace: Action | None = None
+    add: Action | None = None
+    remove: Action | None = None
+
+
+def linkage(
+    relationship: Any,
+    *,
+    replace: Action | None = None,
+    add: Action | None = None,
+    remove: Action | None = None,
+) -> Linkage:
+    """A relationship that clients may change: `linkage(tags, replace=retag, add=add_tags, remove=drop_tags)`.
+
+    Args:
+        replace: the update that puts other rows in place of all related ones (`PATCH`).
+        add: the update that relates further rows (`POST`).
+        remove: the update that ends the relationship with some rows (`DELETE`).
+    """
+    return Linkage(relationship=relationship, replace=replace, add=add, remove=remove)
+
+
+NameStyle = Literal["snake", "camel", "dash"]
+"""How names are spelled outside: `due_at`, `dueAt` or `due-at`."""
+
+
 class JsonApi(Section):
     """What JSON:API serves under a path.
 
     Args:
         path: the collection's path, such as `/runs`.
         actions: the actions to expose; `"get"` and `"index"` are the primary read for one row and for many.
+        includes: the include paths that are allowed; without them, the public relationships to served resources.
+        related: relationships with routes of their own (`/runs/{id}/calls`, `/runs/{id}/relationships/calls`);
+            `linkage(calls, add=…)` lets clients change them.
+        names: how fields, inputs and relationships are spelled.
     """
 
     section_name = "json_api"
 
     def __init__(
-        self, path: str, *actions: Action | Literal["get", "index"], includes: list[Any] | None = None
+        self,
+        path: str,
+        *actions: Action | Literal["get", "index"],
+        includes: list[Any] | None = None,
+        related: list[Any] | None = None,
+        names: NameStyle = "snake",
     ) -> None:
         self.path = path
         self.actions = actions
         self.includes = includes or []
+        self.related = tuple(
+            each if isinstance(each, Linkage) else Linkage(relationship=each) for each in related or ()
+        )
+        self.names: NameStyle = names
 
     @property
     def exposes(self) -> bool:

@@ -82,12 +82,14 @@ class Fact(Node):
         decide: the answer; None is unknown.
         about_changes: whether it looks at what the action writes, which a body may still change.
         about_read: whether it looks at what a read asks for.
+        about_scope: whether the scope and the action decide it, whatever the call asks for.
     """
 
     text: str
     decide: Callable[[Asked], bool | None]
     about_changes: bool = False
     about_read: bool = False
+    about_scope: bool = False
 
     def __repr__(self) -> str:
         return self.text

@@ -9,6 +9,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from tests.conftest import Databases
+from tests.integration.json_api.atlas import Atlas
+from tests.integration.json_api.atlas_server import Atlassed
 from tests.integration.json_api.client import Client
 from tests.integration.json_api.desk import Desk, Person, person_from_header
 
@@ -33,6 +35,24 @@ async def served(pg18: Databases) -> AsyncIterator[tuple[Sorbus, str]]:
             )
             async with serving(asgi) as url:
                 yield app, url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def atlas(pg18: Databases) -> AsyncIterator[Atlassed]:
+    """The application with every kind of relationship, and its server."""
+    with pg18.fresh() as database_url:
+        app = Sorbus(domains=[Atlas], name="atlas", database_url=database_url, secret=b"k" * 32)
+        async with app:
+            async with app.database.pool.connection() as connection:
+                await push(connection, app.schema())
+            async with serving(http_app(app, interfaces=[json_api], body_limit=BODY_LIMIT)) as url:
+                yield Atlassed(app, url)
+
+
+@pytest.fixture
+def atlas_api(session: aiohttp.ClientSession, atlas: Atlassed) -> Client:
+    """A client of the atlas; nobody in particular."""
+    return Client(session, atlas.url, None)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

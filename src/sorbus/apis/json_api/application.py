@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,12 +19,14 @@ from sorbus.apis.json_api.faults import error_reply
 from sorbus.apis.json_api.handlers import NOTHING_LINKED, Call, Handler, Handlers
 from sorbus.apis.json_api.negotiation import check_accept, check_content_type
 from sorbus.apis.json_api.openapi import openapi_bytes
-from sorbus.apis.json_api.routes import RouteSpec, routes_of
+from sorbus.apis.json_api.routes import RouteKind, RouteSpec, routes_of
 from sorbus.apis.json_api.surface import surface_of
-from sorbus.errors.http import MethodNotAllowed, NoSuchRoute
+from sorbus.apis.json_api.uploads import takes_files
+from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute
 from sorbus.http.application import HttpSettings
 from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
+from sorbus.http.multipart import MULTIPART, check_not_from_elsewhere
 from sorbus.http.replies import Reply
 from sorbus.resource.application import Sorbus
 
@@ -37,6 +41,14 @@ class Place:
     routes: dict[str, tuple[RouteSpec, Handler]] = field(default_factory=dict[str, tuple[RouteSpec, Handler]])
 
     @property
+    def changing(self) -> Mapping[str, str]:
+        """The methods that would change what is read here, and what that is: JSON:API refuses them with 403."""
+        kinds = {route.kind for route, _ in self.routes.values()}
+        if RouteKind.LINKAGE in kinds:
+            return dict.fromkeys(("PATCH", "POST", "DELETE"), "relationship")
+        return {"PATCH": "record"} if RouteKind.GET in kinds else {}
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """Every method that the path takes."""
         extra = ("HEAD", "OPTIONS") if "GET" in self.routes else ("OPTIONS",)
@@ -47,9 +59,13 @@ class Place:
 
         Raises:
             MethodNotAllowed: the path does not take it.
+            ChangeNotServed: it is about a record or relationship, which is not changed here.
         """
         found = self.routes.get("GET" if method == "HEAD" else method)
         if found is None:
+            changing = self.changing.get(method, "")
+            if changing:
+                raise ChangeNotServed(method, path, what=changing, allowed=self.methods)
             raise MethodNotAllowed(method, path, allowed=self.methods)
         return found
 
@@ -73,14 +89,18 @@ class JsonApiApplication:
         found = self.places.get(path)
         if found is not None and "{id}" not in path:
             return found, None
-        head, _, tail = path.rpartition("/")
-        found = self.places.get(f"{head}/{{id}}")
-        if found is not None and tail:
-            return found, tail
-        head, _, key = head.rpartition("/")
-        found = self.places.get(f"{head}/{{id}}/{tail}")
-        if found is not None and key:
-            return found, key
+        parts = [unquote(each) for each in path.split("/")]
+        slashes = [place for place, each in enumerate(parts) if "/" in each]
+        if not slashes and (found := self.places.get("/".join(parts))) is not None and "{id}" not in parts:
+            return found, None
+        # Where the key may stand: last, before a name, and before `relationships` and a name.
+        for after in range(1, min(4, len(parts) - 1)):
+            place = len(parts) - after
+            head, key, tail = parts[:place], parts[place], parts[place + 1 :]
+            found = self.places.get("/".join([*head, "{id}", *tail]))
+            # Only a key may hold a slash.
+            if found is not None and key and slashes in ([], [place]):
+                return found, key
         raise NoSuchRoute(self.prefix + path)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -101,12 +121,13 @@ class JsonApiApplication:
         route: RouteSpec | None = None
         call: Call | None = None
         try:
-            path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+            path = _path_of(scope)
             place, key = self.find(path)
             if method == "OPTIONS":
                 return Reply(status=204, headers=((b"allow", ", ".join(place.methods).encode()),))
             route, handler = place.route(method, scope["path"])
             call = await self._call(scope, receive, route, key)
+            call.route_path = path
             return await handler(call)
         except ClientGone:
             raise
@@ -119,12 +140,45 @@ class JsonApiApplication:
         check_accept(header(scope, b"accept"))
         # Who calls is found out before a large body is read for them.
         caller = await scope_of(self.settings.scope_from, Request(scope))
-        body = b""
+        body, form = b"", ""
         if route.kind.takes_body:
             body = await read_body(scope, receive, limit=self.settings.body_limit)
             if body:
-                check_content_type(header(scope, b"content-type"))
-        return Call(scope=caller, path=scope["path"], query=scope["query_string"], key=key, body=body)
+                form = _check_type(scope, route)
+        return Call(
+            scope=caller, path=scope["path"], query=scope["query_string"], key=key, body=body, form=form
+        )
+
+
+def _check_type(scope: AsgiScope, route: RouteSpec) -> str:
+    """The Content-Type of a form with files; empty for a document.
+
+    Raises:
+        UnsupportedMediaType: the body is of a type that is not read here.
+        CrossOrigin: it is a form that a page from elsewhere sends.
+    """
+    given = header(scope, b"content-type")
+    if not takes_files(route) or given.partition(";")[0].strip().lower() != MULTIPART:
+        check_content_type(given)
+        return ""
+    check_not_from_elsewhere(
+        header(scope, b"sec-fetch-site"), header(scope, b"origin"), header(scope, b"host")
+    )
+    return given
+
+
+def _path_of(scope: AsgiScope) -> str:
+    """The path below the prefix, as the client wrote it: a key may hold an encoded slash.
+
+    A server that does not say how it was written, or rewrote it, gives the decoded one.
+    """
+    root: str = scope.get("root_path", "")
+    decoded: str = scope["path"]
+    raw = scope.get("raw_path") or b""
+    written = raw.partition(b"?")[0].decode("latin-1")
+    if unquote(written) == decoded and written.startswith(root):
+        return written.removeprefix(root)
+    return quote(decoded.removeprefix(root), safe="/")
 
 
 def _places(routes: Sequence[RouteSpec], handlers: Handlers) -> dict[str, Place]:
@@ -150,4 +204,7 @@ def json_api(app: Sorbus, settings: HttpSettings) -> Sequence[BaseRoute]:
     async def openapi(_: Request) -> Response:
         return Response(description, media_type="application/json")
 
-    return [Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"]), Mount(PREFIX, app=serving)]
+    below = Mount(PREFIX, app=serving)
+    # Everything below belongs to this interface and its errors, a path with a line break in it too.
+    below.path_regex = re.compile(below.path_regex.pattern, re.DOTALL)
+    return [Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"]), below]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, to_json
-from sorbus.apis.json_api.parameters import Paging
+from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, page_meta, to_json
+from sorbus.apis.json_api.paging import Paging
+from sorbus.apis.json_api.related import Source, in_one_order, related_page, related_record
 from sorbus.apis.json_api.views import View
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import InvalidCursor, InvalidPage, NotFound
@@ -23,7 +24,6 @@ from sorbus.types.hidden import HIDDEN
 
 VERSION = {"version": "1.1"}
 _POSITION = ("page[after]", "page[before]", "page[offset]")
-_KEYSET = Paging()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +58,11 @@ def _is_position(part: str) -> bool:
 class Documents(Protocol):
     """Makes the documents of reads and of what a write has written."""
 
-    async def single(self, view: View, scope: Scope, key: Any) -> bytes:
+    async def single(self, view: View, scope: Scope, key: Any, *, itself: str = "") -> bytes:
         """The document of the record with a key.
+
+        Args:
+            itself: the link to the document.
 
         Raises:
             NotFound: there is none that the actor may see.
@@ -77,13 +80,25 @@ class Documents(Protocol):
         """The document of a record that an action has just answered with."""
         ...
 
+    async def related(
+        self, view: View, scope: Scope, source: Source, query: Query[Any], *, paging: Paging, links: Links
+    ) -> bytes:
+        """The document of what a record's relationship leads to: one record, or a page of them."""
+        ...
+
+    async def linkage(
+        self, scope: Scope, source: Source, query: Query[Any], *, kind: str, paging: Paging, links: Links
+    ) -> bytes:
+        """The document of a relationship: the identifiers of what it leads to."""
+        ...
+
 
 class RecordDocuments:
     """Documents made from records that the engine has read."""
 
-    async def single(self, view: View, scope: Scope, key: Any) -> bytes:
+    async def single(self, view: View, scope: Scope, key: Any, *, itself: str = "") -> bytes:
         """See `Documents.single`."""
-        return _document(view, await self._record(view, scope, key))
+        return _document(view, await self._record(view, scope, key), itself=itself)
 
     async def _record(self, view: View, scope: Scope, key: Any) -> Any:
         spec = view.exposed.spec
@@ -119,15 +134,7 @@ class RecordDocuments:
         except InvalidCursor as error:
             error.path = ("query", "page[before]" if paging.before is not None else "page[after]")
             raise
-        following = page.has_next and page.end_cursor is not None
-        preceding = page.has_previous and page.start_cursor is not None
-        shown = {
-            "self": links.itself,
-            "first": links.at(),
-            "prev": links.at(before=page.start_cursor) if preceding else None,
-            "next": links.at(after=page.end_cursor) if following else None,
-        }
-        return _list_document(view, page.items, shown, _page_meta(page))
+        return _list_document(view, page.items, page_links(page, links), page_meta(page))
 
     async def _by_position(
         self, view: View, scope: Scope, query: Query[Any], paging: Paging, links: Links
@@ -136,16 +143,37 @@ class RecordDocuments:
         page: Page[Any] = await query.offset_page(
             limit=paging.limit, offset=offset, count=paging.count, scope=scope
         )
-        limit = page.limit
-        shown = {
-            "self": links.itself,
-            "first": links.at(offset=0),
-            "prev": links.at(offset=max(0, offset - limit)) if page.has_previous else None,
-            "next": links.at(offset=offset + limit) if page.has_next else None,
-        }
-        if page.count is not None:
-            shown["last"] = links.at(offset=max(0, (page.count - 1) // limit * limit))
-        return _list_document(view, page.items, shown, _page_meta(page))
+        return _list_document(view, page.items, page_links(page, links), page_meta(page))
+
+    async def related(
+        self, view: View, scope: Scope, source: Source, query: Query[Any], *, paging: Paging, links: Links
+    ) -> bytes:
+        """See `Documents.related`."""
+        query = view.apply(query)
+        if source.relationship.to_many:
+            query = in_one_order(source.relationship, query, view.exposed.spec.primary_key.name)
+            page = await related_page(source, scope, query, paging)
+            return _list_document(view, page.items, page_links(page, links), page_meta(page))
+        record = await related_record(source, scope, query)
+        if record is None:
+            document: dict[str, Any] = {"data": None, "links": {"self": links.itself}, "jsonapi": VERSION}
+            return to_json({**document, "included": []} if view.compound else document)
+        return _document(view, record, itself=links.itself)
+
+    async def linkage(
+        self, scope: Scope, source: Source, query: Query[Any], *, kind: str, paging: Paging, links: Links
+    ) -> bytes:
+        """See `Documents.linkage`."""
+        spec = scope.need_runtime().spec_of(query.resource)
+        key = spec.primary_key.name
+        if not source.relationship.to_many:
+            record = await related_record(source, scope, query)
+            data: Any = None if record is None else {"type": kind, "id": str(record.__dict__[key])}
+            return to_json({"data": data, "links": source.links, "jsonapi": VERSION})
+        page = await related_page(source, scope, in_one_order(source.relationship, query, key), paging)
+        found = [{"type": kind, "id": str(each.__dict__[key])} for each in page.items]
+        shown = {**page_links(page, links), "related": source.links["related"]}
+        return to_json({"data": found, "links": shown, "meta": {"page": page_meta(page)}, "jsonapi": VERSION})
 
     async def written(self, view: View, scope: Scope, record: Any) -> bytes:
         """See `Documents.written`."""
@@ -159,21 +187,42 @@ class RecordDocuments:
         return _document(view, record)
 
 
-def _page_meta(page: Page[Any]) -> dict[str, Any]:
-    meta: dict[str, Any] = {"limit": page.limit}
-    if page.offset is not None:
-        meta["offset"] = page.offset
+def page_links(page: Page[Any], links: Links) -> dict[str, str | None]:
+    """The links of a page: to itself, to the first one, and to its neighbours."""
+    if page.offset is None:
+        following = page.has_next and page.end_cursor is not None
+        preceding = page.has_previous and page.start_cursor is not None
+        return {
+            "self": links.itself,
+            "first": links.at(),
+            "prev": links.at(before=page.start_cursor) if preceding else None,
+            "next": links.at(after=page.end_cursor) if following else None,
+        }
+    offset, limit = page.offset, page.limit
+    shown: dict[str, str | None] = {
+        "self": links.itself,
+        "first": links.at(offset=0),
+        "prev": links.at(offset=max(0, offset - limit)) if page.has_previous else None,
+        "next": links.at(offset=offset + limit) if page.has_next else None,
+    }
     if page.count is not None:
-        meta["total"] = page.count
-    return meta
+        shown["last"] = links.at(offset=max(0, (page.count - 1) // limit * limit))
+    return shown
 
 
-def _document(view: View, record: Any) -> bytes:
+def _document(view: View, record: Any, *, itself: str = "") -> bytes:
+    """The document of one record.
+
+    Args:
+        itself: the link to the document, where it is another than that to the record.
+    """
     data = view.encode(record)
     document: dict[str, Any] = {"data": data, "jsonapi": VERSION}
-    if view.children:
+    if view.compound:
         document["included"] = _included(view, [record], [data])
-    if "links" in data:
+    if itself:
+        document["links"] = {"self": itself}
+    elif "links" in data:
         document["links"] = data["links"]
     return to_json(document)
 
@@ -185,7 +234,7 @@ def _list_document(
     document: dict[str, Any] = {"data": data, "links": links, "jsonapi": VERSION}
     if meta is not None:
         document["meta"] = {"page": meta}
-    if view.children:
+    if view.compound:
         document["included"] = _included(view, records, data)
     return to_json(document)
 
@@ -215,8 +264,15 @@ def _gather(
                 add(made)
             elif "relationships" in made:
                 # Another way to the same record may have loaded other relationships.
-                there.setdefault("relationships", {}).update(made["relationships"])
+                _merge(there.setdefault("relationships", {}), made["relationships"])
         _gather(child, related, known, add)
+
+
+def _merge(known: dict[str, Any], other: dict[str, Any]) -> None:
+    """Add the relationships of which more is known."""
+    for name, each in other.items():
+        if "data" in each or name not in known:
+            known[name] = each
 
 
 def _related(records: Sequence[Any], name: str) -> list[Any]:
@@ -224,7 +280,10 @@ def _related(records: Sequence[Any], name: str) -> list[Any]:
     found: dict[int, Any] = {}
     for record in records:
         value = record.__dict__[name]
-        if isinstance(value, list):
+        if isinstance(value, Page):
+            page: Page[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            found.update((id(each), each) for each in page.items)
+        elif isinstance(value, list):
             rows: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
             found.update((id(each), each) for each in rows[:INCLUDED_LIMIT])
         elif value is not None and value is not HIDDEN:

@@ -11,6 +11,7 @@ import msgspec
 from pydantic_core import to_jsonable_python
 
 from sorbus.apis.json_api.surface import Exposed, Surface
+from sorbus.query.page import Page
 from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.types.hidden import HIDDEN
 from sorbus.types.rules import ON_CLASS
@@ -49,46 +50,60 @@ class EncoderFactory:
     def __init__(self, surface: Surface, *, prefix: str) -> None:
         self.surface = surface
         self.prefix = prefix
-        self._known: dict[tuple[str, frozenset[str] | None, frozenset[str]], Encode] = {}
+        self._known: dict[tuple[str, frozenset[str] | None, frozenset[str], frozenset[str]], Encode] = {}
 
-    def encoder(self, exposed: Exposed, fields: frozenset[str] | None, loaded: frozenset[str]) -> Encode:
+    def encoder(
+        self,
+        exposed: Exposed,
+        fields: frozenset[str] | None,
+        loaded: frozenset[str],
+        filtered: frozenset[str] = frozenset(),
+    ) -> Encode:
         """The encoder of a resource.
 
         Args:
             fields: what to show; None means every attribute and relationship.
             loaded: the relationships that are loaded with the records.
+            filtered: those of them of which only some records are loaded.
         """
-        key = (exposed.spec.name, fields, loaded)
+        key = (exposed.spec.name, fields, loaded, filtered)
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= 1000:
                 self._known.clear()
-            found = self._known[key] = self._write(exposed, fields, loaded)
+            found = self._known[key] = self._write(exposed, fields, loaded, filtered)
         return found
 
-    def _write(self, exposed: Exposed, fields: frozenset[str] | None, loaded: frozenset[str]) -> Encode:
-        names: dict[str, Any] = {"one": _one, "many": _many, "HIDDEN": HIDDEN}
+    def _write(
+        self,
+        exposed: Exposed,
+        fields: frozenset[str] | None,
+        loaded: frozenset[str],
+        filtered: frozenset[str],
+    ) -> Encode:
+        names: dict[str, Any] = {"one": _one, "many": _many, "HIDDEN": HIDDEN, "quote": quote}
         key = exposed.spec.primary_key
         shown = [name for name in exposed.attributes if fields is None or name in fields]
         shown += [name for name in exposed.derived if fields is not None and name in fields]
         attributes = ", ".join(self._value(exposed, name, names) for name in shown)
         members = [f"'type': {exposed.type!r}", "'id': i", f"'attributes': {{{attributes}}}"]
         relationships = [
-            term
+            f"{exposed.names.wire(name)!r}: {{{', '.join(terms)}}}"
             for name, each in exposed.relationships.items()
-            if (fields is None or name in fields) and (term := self._relationship(exposed, each, loaded))
+            if (fields is None or name in fields)
+            and (terms := self._relationship(exposed, each, name in loaded, name in filtered))
         ]
         if relationships:
             members.append(f"'relationships': {{{', '.join(relationships)}}}")
         if exposed.gettable:
-            # Keys that are texts may hold what a path may not.
-            text = "i" if issubclass(key.type.python, _SAFE_IN_PATHS) else "quote(i, safe='')"
-            names["quote"] = quote
-            members.append(f"'links': {{'self': {self.prefix + exposed.path + '/'!r} + {text}}}")
+            members.append("'links': {'self': u}")
+        # Keys that are texts may hold what a path may not.
+        text = "i" if issubclass(key.type.python, _SAFE_IN_PATHS) else "quote(i, safe='')"
         code = (
             "def encode(record):\n"
             " d = record.__dict__\n"
             f" i = str(d[{key.name!r}])\n"
+            f" u = {self.prefix + exposed.path + '/'!r} + {text}\n"
             f" return {{{', '.join(members)}}}\n"
         )
         exec(code, names)  # noqa: S102  # built from field names that were checked when the class was declared
@@ -98,28 +113,43 @@ class EncoderFactory:
     def _value(self, exposed: Exposed, name: str, names: dict[str, Any]) -> str:
         """The code of one attribute; a type with a form of its own is brought to it."""
         convert = exposed.spec.fields[name].type.codec.show
+        wire = exposed.names.wire(name)
         if convert is None:
-            return f"{name!r}: d[{name!r}]"
+            return f"{wire!r}: d[{name!r}]"
         holder = f"show{len(names)}"
         names[holder] = convert
-        return f"{name!r}: None if (v := d[{name!r}]) is None else {holder}(v)"
+        return f"{wire!r}: None if (v := d[{name!r}]) is None else {holder}(v)"
 
-    def _relationship(self, exposed: Exposed, spec: RelationshipSpec, loaded: frozenset[str]) -> str:
-        """The code of one relationship object; empty when nothing is known about it."""
+    def _relationship(
+        self,
+        exposed: Exposed,
+        spec: RelationshipSpec,
+        loaded: bool,
+        filtered: bool,
+    ) -> list[str]:
+        """The code of the members of one relationship object; none when nothing is known about it."""
         far = self.surface.destination(spec)
-        if spec.name in loaded:
-            linkage = "many" if spec.to_many else "one"
-            key = far.spec.primary_key.name
-            return f"{spec.name!r}: {linkage}({far.type!r}, {key!r}, d[{spec.name!r}])"
+        wire = exposed.names.wire(spec.name)
+        members: list[str] = []
+        if exposed.linked(spec.name):
+            itself, related = f"u + {'/relationships/' + wire!r}", f"u + {'/' + wire!r}"
+            members.append(f"'links': {{'self': {itself}, 'related': {related}}}")
+        if loaded:
+            linkage = f"many({far.type!r}, {far.spec.primary_key.name!r}, d[{spec.name!r}], {filtered})"
+            if not spec.to_many:
+                linkage = f"one({far.type!r}, {far.spec.primary_key.name!r}, d[{spec.name!r}])"
+            return [*members, f"**{linkage}"]
         own = exposed.spec.attributes[spec.source_attribute]
         points_at_key = spec.destination_attribute == far.spec.primary_key.name
         if spec.cardinality is not Cardinality.BELONGS_TO or not own.public or not points_at_key:
-            return ""
+            return members
+        if not own.select_by_default:
+            return members
         value = f"d[{own.name!r}]"
         # A hidden key is as good as none, and so is a hidden relationship behind one that may be seen.
         names = f"{value} is None or {value} is HIDDEN or d.get({spec.name!r}) is HIDDEN"
         data = f"None if {names} else {{'type': {far.type!r}, 'id': str({value})}}"
-        return f"{spec.name!r}: {{'data': {data}}}"
+        return [*members, f"'data': {data}"]
 
 
 def _one(kind: str, key: str, record: Any) -> dict[str, Any]:
@@ -131,11 +161,35 @@ def _one(kind: str, key: str, record: Any) -> dict[str, Any]:
     }
 
 
-def _many(kind: str, key: str, records: Sequence[Any]) -> dict[str, Any]:
-    """The linkage of a loaded to-many relationship; of a hidden one nothing is known."""
+def _many(kind: str, key: str, records: Any, filtered: bool) -> dict[str, Any]:
+    """The linkage of a loaded to-many relationship, or of a page of it; of a hidden one nothing is known."""
     if records is HIDDEN:
         return {"data": []}
-    data = [{"type": kind, "id": str(each.__dict__[key])} for each in records[:INCLUDED_LIMIT]]
-    if len(records) > INCLUDED_LIMIT:
-        return {"data": data, "meta": {"truncated": True}}
-    return {"data": data}
+    meta: dict[str, Any] = {"filtered": True} if filtered else {}
+    shown: Sequence[Any] = records
+    if isinstance(records, Page):
+        page: Page[Any] = records  # pyright: ignore[reportUnknownVariableType]
+        shown = page.items
+        meta["page"] = page_meta(page)
+        meta["page"] |= {
+            name: cursor
+            for name, cursor in (
+                ("after", page.end_cursor if page.has_next else None),
+                ("before", page.start_cursor if page.has_previous else None),
+            )
+            if cursor is not None
+        }
+    elif len(records) > INCLUDED_LIMIT:
+        shown, meta = records[:INCLUDED_LIMIT], {**meta, "truncated": True}
+    data = [{"type": kind, "id": str(each.__dict__[key])} for each in shown]
+    return {"data": data, "meta": meta} if meta else {"data": data}
+
+
+def page_meta(page: Page[Any]) -> dict[str, Any]:
+    """What a document says about a page."""
+    meta: dict[str, Any] = {"limit": page.limit}
+    if page.offset is not None:
+        meta["offset"] = page.offset
+    if page.count is not None:
+        meta["total"] = page.count
+    return meta

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from sorbus.apis.json_api.bodies import Given
 from sorbus.apis.json_api.documents import VERSION
 from sorbus.apis.json_api.encoding import to_json
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
-from sorbus.apis.json_api.routes import RouteSpec
+from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.errors.base import Invalid
 from sorbus.errors.hints import listed
-from sorbus.errors.http import MethodNotAllowed
+from sorbus.errors.http import ChangeNotServed, MethodNotAllowed
 from sorbus.errors.inputs import (
     AlreadyTaken,
     InvalidAction,
@@ -33,7 +34,7 @@ MOST_ERRORS = 64
 """The most error objects in one document."""
 
 _ABOUT_INPUTS = (NoSuchInput, Required, InvalidInput, AlreadyTaken, RelatedMissing, Rejected)
-_NOBODY: Mapping[str, str] = MappingProxyType({})
+_NOBODY: Mapping[str, Given] = MappingProxyType({})
 
 
 def error_reply(
@@ -41,7 +42,7 @@ def error_reply(
     *,
     where: str,
     route: RouteSpec | None = None,
-    linked: Mapping[str, str] = _NOBODY,
+    linked: Mapping[str, Given] = _NOBODY,
 ) -> Reply:
     """The response of a failed request.
 
@@ -54,7 +55,7 @@ def error_reply(
     faults = [_seen(fault_of(each, where=where), each, route) for each in errors]
     status = _common_status(faults)
     headers: tuple[Header, ...] = ((b"vary", b"accept"), *retry_headers(faults[0]))
-    if isinstance(error, MethodNotAllowed):
+    if isinstance(error, MethodNotAllowed | ChangeNotServed):
         headers += ((b"allow", ", ".join(error.allowed).encode()),)
     document = {"errors": [_error_object(each, route, linked) for each in faults], "jsonapi": VERSION}
     return Reply(status=status, body=to_json(document), media_type=MEDIA_TYPE.encode(), headers=headers)
@@ -68,12 +69,12 @@ def _common_status(faults: list[Fault]) -> int:
     return 500 if max(statuses) >= 500 else 400
 
 
-def _error_object(fault: Fault, route: RouteSpec | None, linked: Mapping[str, str]) -> dict[str, Any]:
+def _error_object(fault: Fault, route: RouteSpec | None, linked: Mapping[str, Given]) -> dict[str, Any]:
     made: dict[str, Any] = {
         "status": str(fault.status),
         "code": fault.code,
         "title": fault.title,
-        "detail": fault.detail,
+        "detail": fault.detail if route is None else route.exposed.names.told(fault.detail),
     }
     if fault.id:
         made["id"] = fault.id
@@ -81,12 +82,12 @@ def _error_object(fault: Fault, route: RouteSpec | None, linked: Mapping[str, st
     if source:
         made["source"] = source
     if fault.hint:
-        made["meta"] = {"hint": fault.hint}
+        made["meta"] = {"hint": fault.hint if route is None else route.exposed.names.told(fault.hint)}
     return made
 
 
 def _source(
-    path: tuple[str | int, ...], route: RouteSpec | None, linked: Mapping[str, str]
+    path: tuple[str | int, ...], route: RouteSpec | None, linked: Mapping[str, Given]
 ) -> dict[str, str] | None:
     """Where in the request a fault lies."""
     found: dict[str, str] | None = None
@@ -97,18 +98,27 @@ def _source(
             found = {"parameter": f"page[{name}]"}
         case ("document", *rest):
             found = {"pointer": _pointer(rest)}
-        case ("input", name, *_) if name in linked:
-            found = {"pointer": _pointer(["data", "relationships", linked[str(name)], "data", "id"])}
+        case ("input", name, *rest) if name in linked:
+            found = {"pointer": _pointer(linked[str(name)].pointer(tuple(rest)))}
+        case ("input", name, *_) if route is not None and name == _client_id(route):
+            found = {"pointer": "/data/id"}
         case ("input", name, *rest) if route is not None and route.kind.takes_body:
-            found = {"pointer": _pointer(["data", "attributes", name, *rest])}
-        case ("input", name, *_) if route is not None and route.kind.lists:
-            found = {"parameter": str(name)}
+            spelt = route.exposed.names.wire(str(name))
+            found = {"pointer": _pointer(["data", "attributes", spelt, *rest])}
+        case ("input", name, *_) if route is not None and route.lists:
+            found = {"parameter": route.exposed.names.wire(str(name))}
         case _:
             pass
     return found
 
 
-def _pointer(parts: list[str | int]) -> str:
+def _client_id(route: RouteSpec) -> str:
+    """The input that `data.id` is, or nothing."""
+    key = route.exposed.spec.primary_key.name
+    return key if route.kind is RouteKind.CREATE and route.action.input(key) is not None else ""
+
+
+def _pointer(parts: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
@@ -144,6 +154,11 @@ def _seen_input(fault: Fault, error: Invalid, route: RouteSpec) -> Fault:
         # What stands in the query string is part of the request's address, not of its content.
         fault = replace(fault, status=400)
     name = str(fault.path[1])
+    if isinstance(error, NoSuchInput) and fault.path[0] == "input":
+        # The engine's own sentence has the names of the declaration.
+        names = route.exposed.names
+        told = NoSuchInput(label, name, allowed=map(names.wire, sorted(inputs)))
+        return replace(fault, detail=told.message, hint=told.hint)
     if isinstance(error, NoSuchInput) or name in inputs:
         return fault
     if _is_public(spec, name) or isinstance(error, AlreadyTaken | Rejected):

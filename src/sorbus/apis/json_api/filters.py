@@ -1,26 +1,23 @@
-"""Filters and sorts from outside: only over public fields, each operator only where it has a meaning.
+"""Fields from outside: what may be filtered and sorted by, and the terms of a sort.
 
-What may be asked is what `Query.filter_input` allows; here it comes as texts of a query string.
+What may be asked is what `Query.filter_input` allows; here it comes as texts of a query string, and goes over
+relationships to resources that are shown only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
-from sorbus.apis.json_api.surface import Exposed
+from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.apis.json_api.texts import TextCast
 from sorbus.errors.inputs import InvalidFilter
-from sorbus.expressions.build import Expr, Sort, Untrusted
+from sorbus.expressions.build import Expr, Related, Sort, Untrusted
 from sorbus.query.input_fields import InputField, storable
-from sorbus.query.inputs import MOST_SORTS, comparison
-from sorbus.schema.fields import CalculationSpec
-from sorbus.types.base import FieldType
-
-MOST_FILTERS = 24
-_TRUTH = TextCast(FieldType(annotation=bool))
+from sorbus.query.inputs import DEEPEST, MOST_SORTS
+from sorbus.schema.fields import CalculationSpec, RelationshipSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,72 +37,104 @@ class TextField(InputField):
         return storable(self._cast(value), self.type)
 
 
-class Filters:
-    """The filters and sorts of one exposed resource; built once."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A relationship that a filter or sort may go over."""
 
-    def __init__(self, exposed: Exposed) -> None:
-        spec = exposed.spec
-        self.resource = spec.name
+    relationship: RelationshipSpec
+    expression: Any
+    filters: Filters
+
+
+class Filters:
+    """The filters and sorts of one exposed resource, by names as they are spelled outside; built once."""
+
+    def __init__(self, exposed: Exposed, book: FilterBook) -> None:
+        self.exposed = exposed
+        self.resource = exposed.spec.name
         self.fields: dict[str, TextField] = {}
+        self.plain: dict[str, InputField] = {}
         self._sortable: dict[str, TextField] = {}
-        self._add(spec.python, "id", spec.primary_key)
+        self._book = book
+        python = exposed.spec.python
+        self._add(python, "id", exposed.spec.primary_key)
         for name, each in (*exposed.attributes.items(), *exposed.derived.items()):
             # A calculation in Python has no value before the row is here.
             if not isinstance(each, CalculationSpec) or each.node is not None:
-                self._add(spec.python, name, each)
+                self._add(python, exposed.names.wire(name), each)
         self.sortable = tuple(self._sortable)
 
     def _add(self, python: type[Any], name: str, spec: Any) -> None:
         field = TextField(name=name, type=spec.type, expression=getattr(python, spec.name))
         if getattr(spec, "filterable", True):
             self.fields[name] = field
+            self.plain[name] = InputField(name=name, type=spec.type, expression=field.expression)
         if getattr(spec, "sortable", True) and field.sortable:
             self._sortable[name] = field
 
-    def condition(self, name: str, operator: str, text: str) -> Expr[bool]:
-        """The condition of one `filter[name][operator]=text`.
+    @cached_property
+    def ways(self) -> dict[str, Way]:
+        """The relationships to resources that are shown."""
+        exposed = self.exposed
+        return {
+            exposed.names.wire(name): Way(
+                each,
+                getattr(exposed.spec.python, name),
+                self._book[self._book.surface.destination(each)],
+            )
+            for name, each in exposed.relationships.items()
+        }
 
-        Raises:
-            InvalidFilter: the field is not public, does not have the operator, or the text is no value of it.
-        """
-        refused = partial(_refused, self.resource)
-        path = ("query", f"filter[{name[:100]}]")
-        field = self.fields.get(name)
-        if field is None:
-            raise refused(name[:100], path, allowed=self.fields)
-        value: Any = text.split(",") if operator == "in" else text
-        if operator == "is_nil":
-            value = _truth(text)
-        return Untrusted(comparison(field, operator[:100], value, path, refused))
-
-    def sorts(self, text: str) -> tuple[Sort, ...]:
-        """The terms of `sort=-a,b`.
+    def sorts(self, text: str, parameter: str = "sort") -> tuple[Sort, ...]:
+        """The terms of `sort=-a,author.name,++b`; `++` puts nulls first and `--` last against the usual order.
 
         Raises:
             InvalidFilter: a term is not over a public field that can be sorted by.
         """
-        names = [each.strip() for each in text.split(",")] if text else []
-        terms: list[Sort] = []
-        for each in names:
-            name = each.removeprefix("-")
-            field = self._sortable.get(name)
-            if field is None or len(names) > MOST_SORTS:
-                problem = f"at most {MOST_SORTS} sort terms" if len(names) > MOST_SORTS else ""
-                raise _refused(
-                    self.resource, name[:100], ("query", "sort"), allowed=self.sortable, problem=problem
-                )
-            terms.append(Sort(Untrusted(field.expression), descending=each.startswith("-")))
-        return tuple(terms)
+        # A plus that was not encoded has become a space.
+        names = [each.rstrip().replace(" ", "+") for each in text.split(",")] if text else []
+        if len(names) > MOST_SORTS:
+            problem = f"at most {MOST_SORTS} sort terms"
+            raise refused(self.resource, "sort", ("query", parameter), allowed=self.sortable, problem=problem)
+        return tuple(self._sort(each, parameter) for each in names)
+
+    def _sort(self, term: str, parameter: str) -> Sort:
+        sign = next((each for each in ("--", "++", "-", "+") if term.startswith(each)), "")
+        expression = self._sorted_by(term.removeprefix(sign).split("."), parameter)
+        nulls = {"--": False, "++": True}.get(sign)
+        return Sort(Untrusted(expression), descending=sign.startswith("-"), nulls_first=nulls)
+
+    def _sorted_by(self, names: list[str], parameter: str) -> Expr[Any]:
+        name, *beyond = names
+        if beyond:
+            ways = {each: way for each, way in self.ways.items() if not way.relationship.to_many}
+            way = ways.get(name)
+            if way is None or len(names) > DEEPEST:
+                problem = f"`{name[:100]}` is no to-one relationship that is shown"
+                raise refused(self.resource, name[:100], ("query", parameter), allowed=ways, problem=problem)
+            far = way.filters._sorted_by(beyond, parameter)
+            return Related(way.expression, lambda _: far)
+        field = self._sortable.get(name)
+        if field is None:
+            raise refused(self.resource, name[:100], ("query", parameter), allowed=self.sortable)
+        return field.expression
 
 
-def _truth(text: str) -> Any:
-    try:
-        return _TRUTH(text)
-    except ValueError:
-        return text
+class FilterBook:
+    """The filters of every exposed resource, made when they are asked for."""
+
+    def __init__(self, surface: Surface) -> None:
+        self.surface = surface
+        self._known: dict[str, Filters] = {}
+
+    def __getitem__(self, exposed: Exposed) -> Filters:
+        found = self._known.get(exposed.spec.name)
+        if found is None:
+            found = self._known[exposed.spec.name] = Filters(exposed, self)
+        return found
 
 
-def _refused(
+def refused(
     resource: str,
     name: str,
     path: tuple[str | int, ...],
@@ -113,6 +142,7 @@ def _refused(
     allowed: Iterable[str],
     problem: str = "",
 ) -> InvalidFilter:
+    """The error of a filter or sort, with the parameter that it stands in."""
     error = InvalidFilter(resource, name, allowed=allowed, problem=problem)
     error.path = path
     return error

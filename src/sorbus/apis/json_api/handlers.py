@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from sorbus.apis.json_api.bodies import BodyReader, Inputs
+from sorbus.apis.json_api.bodies import BodyReader, Given, Inputs
 from sorbus.apis.json_api.documents import VERSION, Documents, Links
 from sorbus.apis.json_api.encoding import EncoderFactory, to_json
-from sorbus.apis.json_api.filters import Filters
+from sorbus.apis.json_api.filters import FilterBook
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
 from sorbus.apis.json_api.parameters import ParameterReader, Parameters
+from sorbus.apis.json_api.related import Source
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.surface import Surface
-from sorbus.apis.json_api.views import NO_FIELD_SETS, View, view_of
+from sorbus.apis.json_api.uploads import UploadReader
+from sorbus.apis.json_api.views import View, ViewRequest, view_of
 from sorbus.changeset.outcome import UpsertOutcome, outcome_of
+from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import NotFound
 from sorbus.http.replies import Header, Reply
 from sorbus.query.query import Query
@@ -26,8 +29,11 @@ from sorbus.scope import Scope
 _VARY: tuple[Header, ...] = ((b"vary", b"accept"),)
 _MEDIA_TYPE = MEDIA_TYPE.encode()
 
-NOTHING_LINKED: Mapping[str, str] = MappingProxyType({})
+NOTHING_LINKED: Mapping[str, Given] = MappingProxyType({})
 """The `linked` of a call without relationships in its body."""
+
+
+NO_FILES: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,16 +41,20 @@ class Call:
     """One request to a route.
 
     Attributes:
+        route_path: the path below where JSON:API is mounted, as the client wrote it.
         key: the key in the path.
-        linked: set once the body has been read: the inputs that were given by relationships.
+        form: the Content-Type of a body that is a form with files; empty for a document.
+        linked: set once the body has been read: the inputs that were given by resource identifiers.
     """
 
     scope: Scope
     path: str
+    route_path: str = ""
     query: bytes = b""
     key: str | None = None
     body: bytes = b""
-    linked: Mapping[str, str] = field(default=NOTHING_LINKED)
+    form: str = ""
+    linked: Mapping[str, Given] = field(default=NOTHING_LINKED)
 
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -62,7 +72,7 @@ class Handlers:
         self.documents = documents
         self.prefix = prefix
         self.encoders = EncoderFactory(surface, prefix=prefix)
-        self.filters = {each.spec.name: Filters(each) for each in surface.exposed.values()}
+        self.filters = FilterBook(surface)
 
     def handler(self, route: RouteSpec) -> Handler:
         """The handler of a route."""
@@ -80,17 +90,24 @@ class Handlers:
                 return self._destroy(parts)
             case RouteKind.GENERIC:
                 return self._generic(parts)
+            case RouteKind.RELATED:
+                return self._related(parts)
+            case RouteKind.LINKAGE:
+                return self._linkage(parts)
+            case RouteKind.REPLACE | RouteKind.ADD | RouteKind.REMOVE:
+                return self._link(parts)
 
     def _get(self, parts: _Parts) -> Handler:
         async def get(call: Call) -> Reply:
             view = parts.view(parts.parameters.read(call.query))
-            return _ok(await self.documents.single(view, call.scope, parts.key(call)))
+            key, itself = parts.key(call), self._links(call).itself
+            return _ok(await self.documents.single(view, call.scope, key, itself=itself))
 
         return get
 
     def _list(self, parts: _Parts) -> Handler:
         route, action = parts.route, parts.action
-        python, path = route.exposed.spec.python, self.prefix + route.path
+        python = route.exposed.spec.python
 
         async def listing(call: Call) -> Reply:
             found = parts.parameters.read(call.query)
@@ -100,21 +117,80 @@ class Handlers:
                 query = Query(resource=python, scope=scope)
             else:
                 query = scope.need_runtime().read_action(action, scope, found.inputs, ())
-            if found.conditions:
-                query = query.where(*found.conditions)
-            if found.sorts:
-                query = query.order_by(*found.sorts)
             return _ok(
                 await self.documents.listing(
                     parts.view(found),
                     scope,
-                    query,
+                    _asked(query, found),
                     paging=found.paging,
-                    links=Links(path=path, query=call.query.decode("latin-1")),
+                    links=self._links(call),
                 )
             )
 
         return listing
+
+    def _links(self, call: Call) -> Links:
+        # The path as it came, with its key still encoded.
+        return Links(path=self.prefix + call.route_path, query=call.query.decode("latin-1"))
+
+    def _source(self, parts: _Parts, call: Call) -> Source:
+        relationship = parts.route.relationship
+        assert relationship is not None
+        exposed = parts.route.exposed
+        path = f"{self.prefix}{exposed.path}/{quote(call.key or '', safe='')}"
+        return Source(exposed=exposed, relationship=relationship, key=parts.key(call), path=path)
+
+    def _related(self, parts: _Parts) -> Handler:
+        python = parts.route.shown.spec.python
+
+        async def related(call: Call) -> Reply:
+            found = parts.parameters.read(call.query)
+            query: Query[Any] = _asked(Query(resource=python), found)
+            return _ok(
+                await self.documents.related(
+                    parts.view(found),
+                    call.scope,
+                    self._source(parts, call),
+                    query,
+                    paging=found.paging,
+                    links=self._links(call),
+                )
+            )
+
+        return related
+
+    def _linkage(self, parts: _Parts) -> Handler:
+        async def linkage(call: Call) -> Reply:
+            return _ok(await self._identifiers(parts, call, parts.parameters.read(call.query)))
+
+        return linkage
+
+    async def _identifiers(self, parts: _Parts, call: Call, found: Parameters) -> bytes:
+        shown = parts.route.shown
+        query: Query[Any] = _asked(Query(resource=shown.spec.python), found)
+        return await self.documents.linkage(
+            call.scope,
+            self._source(parts, call),
+            query,
+            kind=shown.type,
+            paging=found.paging,
+            links=self._links(call),
+        )
+
+    def _link(self, parts: _Parts) -> Handler:
+        async def link(call: Call) -> Reply:
+            found = parts.parameters.read(call.query)
+            scope, key = call.scope, parts.key(call)
+            inputs = parts.body.read_linkage(call.body)
+            call.linked = inputs.linked
+            await scope.need_runtime().update(parts.action, scope, key, inputs.values, ())
+            try:
+                return _ok(await self._identifiers(parts, call, found))
+            except (Forbidden, NotFound):
+                # It is written, though the actor may not read it: the request has succeeded all the same.
+                return Reply(status=204, headers=_VARY)
+
+        return link
 
     def _create(self, parts: _Parts) -> Handler:
         exposed = parts.route.exposed
@@ -173,19 +249,24 @@ class _Parts:
         spec = route.exposed.spec
         self.route = route
         self.action: Any = getattr(spec.python, route.action.name, None)
-        self.parameters = ParameterReader(route, handlers.surface, handlers.filters[spec.name])
-        self.body = BodyReader(route, handlers.surface)
+        self.parameters = ParameterReader(route, handlers.surface, handlers.filters)
+        self.body = BodyReader(route)
+        self.uploads = UploadReader(route)
         self.encoders = handlers.encoders
-        self.default = view_of(self.encoders, route.exposed, fields=NO_FIELD_SETS, includes=frozenset())
+        self.default = view_of(self.encoders, route.shown, ViewRequest())
         self._key_of = spec.primary_key.type.adapter.validate_strings
 
     def view(self, parameters: Parameters) -> View:
         """The view that the parameters ask for."""
         if not parameters.shapes:
             return self.default
-        return view_of(
-            self.encoders, self.route.exposed, fields=parameters.fields, includes=parameters.includes
+        wanted = ViewRequest(
+            fields=parameters.fields,
+            includes=parameters.includes,
+            included=parameters.included,
+            compound=parameters.compound,
         )
+        return view_of(self.encoders, self.route.shown, wanted)
 
     def key(self, call: Call) -> Any:
         """The key in the path, in its declared type.
@@ -201,13 +282,23 @@ class _Parts:
 
     def inputs(self, call: Call) -> Inputs:
         """The inputs in the body; what was given by relationships is noted on the call, for its errors."""
-        found = self.body.read(call.body, key=call.key)
+        document, files = call.body, NO_FILES
+        if call.form:
+            document, files = self.uploads.read(call.body, call.form)
+        found = self.body.read(document, key=call.key)
         call.linked = found.linked
-        return found
+        return replace(found, values={**found.values, **files}) if files else found
 
     def quoted(self, key: str) -> bytes:
         """A key as part of a path."""
         return quote(key, safe="").encode()
+
+
+def _asked(query: Query[Any], found: Parameters) -> Query[Any]:
+    """The query with the conditions and the order that a request asks for."""
+    if found.conditions:
+        query = query.where(*found.conditions)
+    return query.order_by(*found.sorts) if found.sorts else query
 
 
 def _ok(body: bytes) -> Reply:

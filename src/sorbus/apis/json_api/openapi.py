@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from sorbus.apis.json_api.filters import Filters, TextField
+from sorbus.apis.json_api.filters import FilterBook, TextField
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.schemas import Components, Schema, ref
 from sorbus.apis.json_api.surface import Exposed, Surface
+from sorbus.apis.json_api.uploads import DOCUMENT, is_list_of_files, is_upload, takes_files
+from sorbus.http.multipart import MULTIPART
 from sorbus.schema.paging import Paging
+from sorbus.schema.resource import PRIMARY_READ
 from sorbus.types.base import FieldType
 
 _REFUSALS = {
@@ -64,6 +68,7 @@ def openapi(
         "paths": paths,
         "components": {
             "schemas": writer.components.schemas,
+            "parameters": writer.parameters,
             "responses": {f"Error{status}": _error(text) for status, text in _REFUSALS.items()}
             | {"Error": _error("The server failed; the error's id stands in its log.")},
         },
@@ -80,6 +85,8 @@ class _Writer:
     def __init__(self, surface: Surface) -> None:
         self.surface = surface
         self.components = Components(surface)
+        self.filters = FilterBook(surface)
+        self.parameters: dict[str, dict[str, Any]] = {}
 
     def operation(self, route: RouteSpec) -> dict[str, Any]:
         """One operation."""
@@ -96,10 +103,33 @@ class _Writer:
             target = " or ".join(str(getattr(each, "value", each)) for each in transition.targets)
             made["description"] = f"Moves `{transition.attribute}` from {sources} to {target}."
         if route.kind.takes_body and (route.action.public_inputs or route.kind is RouteKind.CREATE):
-            required = any(each.required for each in route.action.public_inputs)
+            required = route.kind.links or any(each.required for each in route.action.public_inputs)
             content = {MEDIA_TYPE: {"schema": self.components.request(route)}}
+            if takes_files(route):
+                content[MULTIPART] = self._form(route)
             made["requestBody"] = {"required": required, "content": content}
         return made
+
+    def _form(self, route: RouteSpec) -> dict[str, Any]:
+        """The same document as a part of a form, with files in the others."""
+        whole = self.components.request(route)
+        parts: Schema = {}
+        required = [DOCUMENT]
+        for each in filter(is_upload, route.action.public_inputs):
+            part: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
+            name = route.exposed.names.wire(each.name)
+            parts[name] = {"type": "array", "items": part} if is_list_of_files(each.type) else part
+            attributes = whole["properties"]["data"]["properties"]["attributes"]
+            attributes["properties"].pop(name)
+            if name in attributes.get("required", []):
+                attributes["required"].remove(name)
+                required.append(name)
+        schema = {
+            "type": "object", "properties": {DOCUMENT: whole, **parts}, "required": required,
+            "additionalProperties": False,
+        }  # fmt: skip
+        encoding = {DOCUMENT: {"contentType": MEDIA_TYPE}}
+        return {"schema": schema, "encoding": encoding}
 
     def _responses(self, route: RouteSpec) -> dict[str, Any]:
         if route.kind is RouteKind.DESTROY:
@@ -108,6 +138,8 @@ class _Writer:
             status = "201" if route.kind is RouteKind.CREATE else "200"
             content = {MEDIA_TYPE: {"schema": self.components.response(route)}}
             made = {status: {"description": route.action.description or "Done.", "content": content}}
+            if route.kind.links:
+                made["204"] = {"description": "It is done; the actor may not read the relationship."}
             if status == "201" and route.exposed.gettable:
                 location = {"description": "Where the record is.", "schema": {"type": "string"}}
                 made[status]["headers"] = {"Location": location}
@@ -126,35 +158,79 @@ class _Writer:
         if route.kind is RouteKind.READ:
             for each in route.action.public_inputs:
                 schema = self.components.of(each.type, each.description)
-                yield {"name": each.name, "in": "query", "required": each.required, "schema": schema}
-        if route.kind not in {RouteKind.DESTROY, RouteKind.GENERIC}:
-            yield from self._shaping(route.exposed)
-        if route.kind.lists:
-            yield from self._listing(route.exposed, route.action.page)
+                name = route.exposed.names.wire(each.name)
+                yield {"name": name, "in": "query", "required": each.required, "schema": schema}
+        shows = route.kind not in {RouteKind.DESTROY, RouteKind.GENERIC, RouteKind.LINKAGE}
+        if shows and not route.kind.links:
+            yield from self._shared(route.shown, self._shaping(route.shown))
+        if route.lists:
+            page = route.action.page
+            if route.shown is not route.exposed:
+                page = route.shown.spec.actions[PRIMARY_READ].page
+            yield from self._shared(route.shown, self._listing(route.shown, page))
+
+    def _shared(self, exposed: Exposed, parameters: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """References to parameters, which all routes that show a resource have in common."""
+        for each in parameters:
+            slug = re.sub(r"[^A-Za-z0-9_-]+", ".", each["name"]).strip(".")
+            name = f"{exposed.spec.name}.{slug}"
+            if self.parameters.setdefault(name, each) == each:
+                yield {"$ref": f"#/components/parameters/{name}"}
+            else:
+                # Such as the largest page of a read action.
+                yield each
 
     def _shaping(self, exposed: Exposed) -> Iterator[dict[str, Any]]:
-        if exposed.includes:
-            yield _several("include", exposed.include_names, "Related records to send along.")
+        paths = self.surface.include_paths(exposed)
+        if paths:
+            yield _several("include", tuple(paths), "Related records to send along.")
         reachable = {exposed.type: exposed}
-        for path in sorted(exposed.includes):
-            current = exposed
-            for step in path:
-                current = self.surface.destination(current.spec.relationships[step])
-            reachable.setdefault(current.type, current)
+        for written, path in paths.items():
+            destination = self.surface.at(exposed, path)
+            reachable.setdefault(destination.type, destination)
+            source = self.surface.at(exposed, path[:-1])
+            if source.spec.relationships[path[-1]].to_many:
+                yield from self._of_included(destination, written)
         for each in reachable.values():
             if each.fields:
-                yield _several(f"fields[{each.type}]", each.fields, f"The fields of {each.type} to show.")
+                description = f"The fields of {each.type} to show."
+                yield _several(f"fields[{each.type}]", each.field_names, description)
+
+    def _of_included(self, exposed: Exposed, path: str) -> Iterator[dict[str, Any]]:
+        """What can be said about the related records of an include path."""
+        filters = self.filters[exposed]
+        name = f"filter_included[{path}]"
+        yield self._condition(name, exposed, f"Of {path} only those that meet this.")
+        terms = [sign + each for each in filters.sortable for sign in ("", "-")]
+        yield _several(f"sort_included[{path}]", terms, f"How {path} are sorted.")
+        page = exposed.spec.actions[PRIMARY_READ].page
+        yield from _pages(page, f"page_included[{path}]")
+
+    def _condition(self, name: str, exposed: Exposed, description: str) -> dict[str, Any]:
+        """A parameter that is a condition as JSON."""
+        schema = self._condition_schema(exposed)
+        content = {"application/json": {"schema": schema}}
+        return {
+            "name": name, "in": "query", "required": False, "description": description, "content": content,
+        }  # fmt: skip
+
+    def _condition_schema(self, exposed: Exposed) -> Schema:
+        known = f"{exposed.spec.name}Filter" in self.components.schemas
+        fields = {name: (each.type, each.operators) for name, each in self.filters[exposed].fields.items()}
+        made = self.components.filter(fields, exposed)
+        if not known:
+            for each in exposed.relationships.values():
+                destination = self.surface.destination(each)
+                if f"{destination.spec.name}Filter" not in self.components.schemas:
+                    self._condition_schema(destination)
+        return made
 
     def _listing(self, exposed: Exposed, page: Paging) -> Iterator[dict[str, Any]]:
-        filters = Filters(exposed)
+        filters = self.filters[exposed]
         terms = [sign + name for name in filters.sortable for sign in ("", "-")]
         yield _several("sort", terms, "Sort by these fields; `-` puts the largest first.")
-        yield _query("page[limit]", _limit(page), "The most records on a page.")
-        cursor: Schema = {"type": "string"}
-        yield _query("page[after]", cursor, "The cursor after which the page begins.")
-        yield _query("page[before]", cursor, "The cursor before which the page ends.")
-        yield _query("page[offset]", {"type": "integer", "minimum": 0}, "The position where it begins.")
-        yield _query("page[count]", {"type": "boolean"}, "Whether to count all records.")
+        yield from _pages(page, "page")
+        yield self._condition("filter", exposed, "A condition that the records must meet.")
         for each in filters.fields.values():
             yield from self._filters(each)
 
@@ -171,6 +247,16 @@ class _Writer:
                 made["schema"] = {"type": "array", "items": single}
             made.pop("description")
             yield made
+
+
+def _pages(page: Paging, name: str) -> Iterator[dict[str, Any]]:
+    yield _query(f"{name}[limit]", _limit(page), "The most records on a page.")
+    cursor: Schema = {"type": "string"}
+    yield _query(f"{name}[after]", cursor, "The cursor after which the page begins.")
+    yield _query(f"{name}[before]", cursor, "The cursor before which the page ends.")
+    position: Schema = {"type": "integer", "minimum": 0, "maximum": 10**9}
+    yield _query(f"{name}[offset]", position, "The position where it begins.")
+    yield _query(f"{name}[count]", {"type": "boolean"}, "Whether to count all records.")
 
 
 def _limit(page: Paging) -> Schema:

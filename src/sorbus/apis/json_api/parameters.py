@@ -9,39 +9,23 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sorbus.apis.json_api.filters import MOST_FILTERS, Filters
-from sorbus.apis.json_api.routes import PARAMETERS, RouteKind, RouteSpec
+from sorbus.apis.json_api.conditions import ConditionTree
+from sorbus.apis.json_api.filters import FilterBook
+from sorbus.apis.json_api.paging import FIRST_PAGE, Paging, paging_of
+from sorbus.apis.json_api.routes import OF_INCLUDED, PARAMETERS, RouteKind, RouteSpec
 from sorbus.apis.json_api.surface import Exposed, IncludePath, Surface
 from sorbus.apis.json_api.texts import input_value
-from sorbus.apis.json_api.views import NO_FIELD_SETS, FieldSets
+from sorbus.apis.json_api.views import NO_FIELD_SETS, FieldSets, Included
 from sorbus.errors.http import InvalidFields, InvalidInclude, InvalidParameter, QueryTooLong, UnknownParameter
-from sorbus.errors.inputs import InvalidPage
 from sorbus.expressions.build import Expr, Sort
 from sorbus.schema.actions import InputSpec
-from sorbus.schema.paging import Paging as PageRules
+from sorbus.schema.resource import PRIMARY_READ
 
 LONGEST_QUERY = 16_384
 MOST_PARAMETERS = 200
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _MEMBER = re.compile(r"\[([^\[\]]*)\]")
-_PAGE_MEMBERS = ("after", "before", "count", "limit", "offset")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paging:
-    """Which page of a list. `offset` asks for pages by position, else they go by cursor.
-
-    Attributes:
-        limit, count: None leaves it to the action.
-    """
-
-    limit: int | None = None
-    after: str | None = None
-    before: str | None = None
-    offset: int | None = None
-    count: bool | None = None
-    given: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,23 +33,36 @@ class Parameters:
     """The checked parameters of one request.
 
     Attributes:
+        compound: whether `include` was given, if only to say that nothing is.
+        included: what was said about the related records of an include path.
         inputs: the inputs of a read action.
     """
 
+    compound: bool = False
     includes: frozenset[IncludePath] = frozenset()
+    included: Mapping[IncludePath, Included] = MappingProxyType({})
     fields: FieldSets = NO_FIELD_SETS
     conditions: tuple[Expr[bool], ...] = ()
     sorts: tuple[Sort, ...] = ()
-    paging: Paging = field(default_factory=Paging)
+    paging: Paging = FIRST_PAGE
     inputs: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def shapes(self) -> bool:
         """Whether they change what is shown of a record."""
-        return bool(self.includes or self.fields)
+        return bool(self.compound or self.fields)
 
 
 NO_PARAMETERS = Parameters()
+
+
+@dataclass(slots=True)
+class _OfIncluded:
+    """What has been read about the related records of one path."""
+
+    tree: ConditionTree
+    sort: list[str] = field(default_factory=list[str])
+    page: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(slots=True)
@@ -76,26 +73,37 @@ class _Found:
     sort: list[str] = field(default_factory=list[str])
     fields: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     page: dict[str, str] = field(default_factory=dict[str, str])
-    conditions: list[Expr[bool]] = field(default_factory=list[Expr[bool]])
+    filter: ConditionTree = field(default_factory=lambda: ConditionTree("filter"))
     inputs: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    included: dict[str, _OfIncluded] = field(default_factory=dict[str, _OfIncluded])
+
+    def of(self, path: str) -> _OfIncluded:
+        """What has been read about a path."""
+        return self.included.setdefault(path, _OfIncluded(ConditionTree(f"filter_included[{path[:200]}]")))
 
 
 class ParameterReader:
     """Reads the parameters of one route; built once."""
 
-    def __init__(self, route: RouteSpec, surface: Surface, filters: Filters) -> None:
+    def __init__(self, route: RouteSpec, surface: Surface, filters: FilterBook) -> None:
         self.route = route
-        self.exposed: Exposed = route.exposed
+        self.exposed: Exposed = route.shown
         self.surface = surface
         self.filters = filters
         self.inputs: dict[str, InputSpec] = {}
+        names = route.exposed.names
         if route.kind is RouteKind.READ:
-            self.inputs = {each.name: each for each in route.action.public_inputs}
-        shown = route.kind not in {RouteKind.GENERIC, RouteKind.DESTROY}
-        self.known: set[str] = {"include", "fields"} if shown else set()
-        if route.kind.lists:
-            self.known.update(PARAMETERS)
-        self.allowed = (*sorted(self.known), *self.inputs)
+            self.inputs = {names.wire(each.name): each for each in route.action.public_inputs}
+        self.known: set[str] = set()
+        if (
+            route.kind not in {RouteKind.GENERIC, RouteKind.DESTROY, RouteKind.LINKAGE}
+            and not route.kind.links
+        ):
+            self.known = {"include", "fields", *OF_INCLUDED}
+        if route.lists:
+            self.known.update({"filter", "sort", "page"})
+        self.allowed = (*(each for each in (*PARAMETERS, *OF_INCLUDED) if each in self.known), *self.inputs)
+        self.paths = surface.include_paths(self.exposed)
 
     def read(self, query: bytes) -> Parameters:
         """The parameters in a query string.
@@ -110,13 +118,23 @@ class ParameterReader:
         found = _Found()
         for name, value in _pairs(query):
             self._take(found, name, value)
+        filters = self.filters[self.exposed]
+        includes = self._includes(found.include)
+        rules = self.route.action.page
+        if self.route.shown is not self.route.exposed:
+            rules = self.route.shown.spec.actions[PRIMARY_READ].page
         return Parameters(
-            includes=self._includes(found.include),
+            compound=bool(found.include),
+            includes=includes,
+            included=self._included(found.included, includes) if found.included else MappingProxyType({}),
             fields=self._fields(found.fields),
-            conditions=tuple(found.conditions),
-            sorts=self.filters.sorts(",".join(found.sort)),
-            paging=_paging(found.page, self.route.action.page) if found.page else NO_PARAMETERS.paging,
-            inputs={name: input_value(self.inputs[name].type, texts) for name, texts in found.inputs.items()},
+            conditions=found.filter.read(filters),
+            sorts=filters.sorts(",".join(found.sort)),
+            paging=paging_of(found.page, rules) if found.page else FIRST_PAGE,
+            inputs={
+                self.inputs[name].name: input_value(self.inputs[name].type, texts)
+                for name, texts in found.inputs.items()
+            },
         )
 
     def _take(self, found: _Found, written: str, value: str) -> None:
@@ -135,31 +153,58 @@ class ParameterReader:
                 found.fields.setdefault(kind, []).append(value)
             case ("page", [member]):
                 found.page[member] = value
-            case ("filter", [field_name]):
-                self._filter(found, field_name, "eq", value)
-            case ("filter", [field_name, operator]):
-                self._filter(found, field_name, operator, value)
+            case ("filter", names):
+                found.filter.add(names, value)
+            case ("filter_included", [path, *names]):
+                found.of(path).tree.add(names, value)
+            case ("sort_included", [path]):
+                found.of(path).sort.append(value)
+            case ("page_included", [path, member]):
+                found.of(path).page[member] = value
             case _ if not members and name in self.inputs:
                 found.inputs.setdefault(name, []).append(value)
             case _:
                 raise UnknownParameter(written, allowed=self.allowed)
-
-    def _filter(self, found: _Found, name: str, operator: str, value: str) -> None:
-        if len(found.conditions) >= MOST_FILTERS:
-            raise InvalidParameter("filter", problem=f"a request takes at most {MOST_FILTERS} filters")
-        found.conditions.append(self.filters.condition(name, operator, value))
 
     def _includes(self, written: list[str]) -> frozenset[IncludePath]:
         paths: set[IncludePath] = set()
         for text in ",".join(written).split(","):
             if not text:
                 continue
-            path = tuple(text.split("."))
-            if path not in self.exposed.includes:
-                allowed = self.exposed.include_names
-                raise InvalidInclude(self.exposed.spec.name, text, allowed=allowed)
+            path = self.paths.get(text)
+            if path is None:
+                raise InvalidInclude(self.exposed.spec.name, text, allowed=self.paths)
             paths.add(path)
         return frozenset(paths)
+
+    def _included(
+        self, given: Mapping[str, _OfIncluded], includes: frozenset[IncludePath]
+    ) -> Mapping[IncludePath, Included]:
+        """What was said about include paths, each of which leads to many records and is included."""
+        made: dict[IncludePath, Included] = {}
+        for written, each in given.items():
+            path = self.paths.get(written)
+            shown = {path[:length] for path in includes for length in range(1, len(path) + 1)}
+            if path is None or path not in shown:
+                raise InvalidInclude(
+                    self.exposed.spec.name,
+                    written,
+                    allowed=[name for name, one in self.paths.items() if one in shown],
+                )
+            source = self.surface.at(self.exposed, path[:-1])
+            if not source.spec.relationships[path[-1]].to_many:
+                problem = "it leads to one record, which is not filtered, sorted or paged"
+                raise InvalidParameter(f"filter_included[{written}]", problem=problem)
+            destination = self.surface.at(self.exposed, path)
+            filters = self.filters[destination]
+            rules = destination.spec.actions[PRIMARY_READ].page
+            page = paging_of(each.page, rules, parameter=f"page_included[{written}]") if each.page else None
+            made[path] = Included(
+                conditions=each.tree.read(filters),
+                sorts=filters.sorts(",".join(each.sort), f"sort_included[{written}]"),
+                page=page,
+            )
+        return made
 
     def _fields(self, written: Mapping[str, list[str]]) -> FieldSets:
         sets: dict[str, frozenset[str]] = {}
@@ -167,10 +212,13 @@ class ParameterReader:
             exposed = self.surface.by_type.get(kind)
             if exposed is None:
                 raise InvalidFields(kind, "", allowed=self.surface.by_type)
-            names = [each for each in ",".join(texts).split(",") if each]
-            for name in names:
-                if name not in exposed.fields:
-                    raise InvalidFields(kind, name, allowed=exposed.fields)
+            names: list[str] = []
+            for written_name in ",".join(texts).split(","):
+                own = exposed.names.own(written_name)
+                if written_name and own not in exposed.fields:
+                    raise InvalidFields(kind, written_name, allowed=exposed.field_names)
+                if own is not None:
+                    names.append(own)
             sets[kind] = frozenset(names)
         return sets
 
@@ -182,37 +230,3 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
         return parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError:
         raise QueryTooLong(LONGEST_QUERY) from None
-
-
-def _paging(given: Mapping[str, str], rules: PageRules) -> Paging:
-    for name in given:
-        if name not in _PAGE_MEMBERS:
-            allowed = [f"page[{each}]" for each in _PAGE_MEMBERS]
-            raise UnknownParameter(f"page[{name}]", allowed=allowed)
-    offset = _number(given, "offset", least=0, most=10**9) if "offset" in given else None
-    if offset is not None and ("after" in given or "before" in given):
-        raise InvalidPage("offset", offset, allowed="a cursor or `page[offset]`, not both")
-    if "after" in given and "before" in given:
-        raise InvalidPage(
-            "before", given["before"][:100], allowed="`page[after]` or `page[before]`, not both"
-        )
-    count = given.get("count")
-    if count not in {"true", "false", None}:
-        raise InvalidPage("count", str(count)[:100], allowed="true, false")
-    limit = _number(given, "limit", least=1, most=rules.largest) if "limit" in given else None
-    return Paging(
-        limit=limit,
-        after=given.get("after"),
-        before=given.get("before"),
-        offset=offset,
-        count=None if count is None else count == "true",
-        given=True,
-    )
-
-
-def _number(given: Mapping[str, str], name: str, *, least: int, most: int) -> int:
-    text = given[name]
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else -1
-    if not least <= number <= most:
-        raise InvalidPage(name, text[:100], allowed=f"{least} to {most}")
-    return number

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from sorbus.apis.json_api.linkages import Link, links_of
 from sorbus.apis.json_api.surface import Exposed, Surface, section_of
 from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.http import NotExposable, ReservedName
-from sorbus.resource.sections import JsonApi
+from sorbus.resource.sections import JsonApi, Linkage
 from sorbus.schema.actions import ActionKind, ActionSpec
+from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import PRIMARY_READ
 
 PARAMETERS = ("fields", "filter", "include", "page", "sort")
 """The query parameters that JSON:API gives a meaning to."""
+
+OF_INCLUDED = ("filter_included", "page_included", "sort_included")
+"""Ours, about the related records of an include path."""
 
 
 class RouteKind(StrEnum):
@@ -27,16 +32,26 @@ class RouteKind(StrEnum):
     UPDATE = "update"
     DESTROY = "destroy"
     GENERIC = "generic"
+    RELATED = "related"
+    LINKAGE = "linkage"
+    REPLACE = "replace"
+    ADD = "add"
+    REMOVE = "remove"
 
     @property
-    def lists(self) -> bool:
-        """Whether it answers with a list of records."""
-        return self in {RouteKind.INDEX, RouteKind.READ}
+    def links(self) -> bool:
+        """Whether it changes a relationship."""
+        return self in {RouteKind.REPLACE, RouteKind.ADD, RouteKind.REMOVE}
 
     @property
     def takes_body(self) -> bool:
         """Whether its inputs come in a document."""
-        return self in {RouteKind.CREATE, RouteKind.UPDATE, RouteKind.GENERIC, RouteKind.DESTROY}
+        return self.links or self in {
+            RouteKind.CREATE,
+            RouteKind.UPDATE,
+            RouteKind.GENERIC,
+            RouteKind.DESTROY,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +60,10 @@ class RouteSpec:
 
     Attributes:
         path: relative to where JSON:API is mounted; `{id}` stands for a record's key.
-        action: what it runs; the primary read for `get` and `index`.
+        action: what it runs; the primary read for `get`, `index` and what is related.
+        shown: the resource whose records it answers with; another than `exposed` for related records.
+        relationship: the one that it is about, or None.
+        links: the inputs that can be given by relationships, by relationship.
     """
 
     method: str
@@ -53,6 +71,16 @@ class RouteSpec:
     kind: RouteKind
     exposed: Exposed
     action: ActionSpec
+    shown: Exposed
+    relationship: RelationshipSpec | None = None
+    links: Mapping[str, Link] = field(default_factory=dict[str, Link])
+
+    @property
+    def lists(self) -> bool:
+        """Whether it answers with a list of records or identifiers."""
+        if self.kind in {RouteKind.RELATED, RouteKind.LINKAGE}:
+            return self.relationship is not None and self.relationship.to_many
+        return self.kind in {RouteKind.INDEX, RouteKind.READ}
 
     @property
     def member(self) -> bool:
@@ -62,6 +90,8 @@ class RouteSpec:
     @property
     def operation_id(self) -> str:
         """A name for the operation that is unique in the application."""
+        if self.relationship is not None:
+            return f"{self.exposed.spec.name}.{self.relationship.name}.{self.kind.value}"
         name = self.kind.value if self.action.name == PRIMARY_READ else self.action.name
         return f"{self.exposed.spec.name}.{name}"
 
@@ -78,7 +108,8 @@ def routes_of(surface: Surface) -> tuple[RouteSpec, ...]:
         section = section_of(exposed.spec)
         if section is not None:
             actions = list(_actions(exposed, section, errors))
-            found.extend(_routes(exposed, section, actions))
+            found.extend(_routes(surface, exposed, section, actions))
+            found.extend(_related_routes(surface, exposed, errors))
     errors.extend(_input_errors(found))
     if errors:
         raise DefinitionErrors(errors)
@@ -102,11 +133,21 @@ def _actions(exposed: Exposed, section: JsonApi, errors: list[DeclarationError])
             yield found
 
 
-def _routes(exposed: Exposed, section: JsonApi, actions: Iterable[ActionSpec]) -> Iterator[RouteSpec]:
+def _routes(
+    surface: Surface, exposed: Exposed, section: JsonApi, actions: Iterable[ActionSpec]
+) -> Iterator[RouteSpec]:
     spec = exposed.spec
 
     def route(method: str, suffix: str, kind: RouteKind, action: ActionSpec) -> RouteSpec:
-        return RouteSpec(method=method, path=exposed.path + suffix, kind=kind, exposed=exposed, action=action)
+        return RouteSpec(
+            method=method,
+            path=exposed.path + suffix,
+            kind=kind,
+            exposed=exposed,
+            action=action,
+            shown=exposed,
+            links=links_of(surface, exposed, action) if kind.takes_body else {},
+        )
 
     primary = spec.actions[PRIMARY_READ]
     if "index" in section.actions:
@@ -120,6 +161,73 @@ def _routes(exposed: Exposed, section: JsonApi, actions: Iterable[ActionSpec]) -
         if plain:
             unnamed.discard(action.kind)
         yield route(*_place(action, plain=plain), action)
+
+
+def _related_routes(
+    surface: Surface, exposed: Exposed, errors: list[DeclarationError]
+) -> Iterator[RouteSpec]:
+    """The routes about the relationships of a record, and about what they lead to."""
+    for name, linkage in exposed.related.items():
+        relationship = exposed.spec.relationships[name]
+        wire = exposed.names.wire(name)
+
+        def route(method: str, suffix: str, kind: RouteKind, action: ActionSpec) -> RouteSpec:
+            return RouteSpec(
+                method=method,
+                path=exposed.path + suffix,
+                kind=kind,
+                exposed=exposed,
+                action=action,
+                shown=surface.destination(relationship),  # noqa: B023  # called in this round of the loop
+                relationship=relationship,  # noqa: B023
+                links=links_of(surface, exposed, action) if kind.links else {},
+            )
+
+        primary = exposed.spec.actions[PRIMARY_READ]
+        yield route("GET", f"/{{id}}/{wire}", RouteKind.RELATED, primary)
+        yield route("GET", f"/{{id}}/relationships/{wire}", RouteKind.LINKAGE, primary)
+        for method, kind, action in _writes(exposed, linkage, errors):
+            made = route(method, f"/{{id}}/relationships/{wire}", kind, action)
+            problem = _link_problem(made)
+            if problem:
+                errors.append(NotExposable(exposed.spec.name, action.name, problem=problem))
+            else:
+                yield made
+
+
+def _writes(
+    exposed: Exposed, linkage: Linkage, errors: list[DeclarationError]
+) -> Iterator[tuple[str, RouteKind, ActionSpec]]:
+    spec = exposed.spec
+    ways = (
+        ("PATCH", RouteKind.REPLACE, linkage.replace),
+        ("POST", RouteKind.ADD, linkage.add),
+        ("DELETE", RouteKind.REMOVE, linkage.remove),
+    )
+    for method, kind, given in ways:
+        if given is None:
+            continue
+        found = spec.actions.get(given.name)
+        if found is None or found.kind is not ActionKind.UPDATE:
+            allowed = [each.name for each in spec.actions_of(ActionKind.UPDATE)]
+            problem = f"which is no update of `{spec.name}`"
+            errors.append(NotExposable(spec.name, given.name, problem=problem, allowed=allowed))
+        else:
+            yield method, kind, found
+
+
+def _link_problem(route: RouteSpec) -> str:
+    """Why an update cannot change a relationship; empty when it can."""
+    relationship = route.relationship
+    if relationship is None:
+        return ""
+    if not relationship.to_many and route.kind is not RouteKind.REPLACE:
+        return f"and `{relationship.name}` leads to one row, which can only be replaced"
+    link = route.links.get(relationship.name)
+    if link is None:
+        return f"which has no input that `{relationship.name}` follows by the keys of its rows"
+    others = [each.name for each in route.action.public_inputs if each.required and each is not link.input]
+    return f"which needs `{others[0]}` besides the keys of `{relationship.name}`" if others else ""
 
 
 def _place(action: ActionSpec, *, plain: bool) -> tuple[str, str, RouteKind]:
@@ -144,7 +252,8 @@ def _input_errors(routes: Iterable[RouteSpec]) -> Iterator[DeclarationError]:
     for route in routes:
         if route.kind is RouteKind.READ:
             for each in route.action.public_inputs:
-                if each.name in PARAMETERS:
+                reserved = (*PARAMETERS, *OF_INCLUDED)
+                if route.exposed.names.wire(each.name) in reserved:
                     yield ReservedName(
-                        route.exposed.spec.name, f"{route.action.name}({each.name})", reserved=PARAMETERS
+                        route.exposed.spec.name, f"{route.action.name}({each.name})", reserved=reserved
                     )

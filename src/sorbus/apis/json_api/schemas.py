@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sorbus.apis.json_api.linkages import Link
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.surface import Exposed, Surface
-from sorbus.schema.actions import InputSpec
-from sorbus.schema.fields import Cardinality, RelationshipSpec
+from sorbus.query.input_fields import MOST_ALTERNATIVES
+from sorbus.schema.fields import RelationshipSpec
 from sorbus.types.base import FieldType
 
 Schema = dict[str, Any]
@@ -119,7 +120,8 @@ class Components:
         """A free name for a definition, or the one that the same definition has."""
         base = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
         candidate, number = base, 1
-        taken = {"Errors", "JsonApi", "Page", *self.surface.exposed}
+        own = (f"{each}Filter" for each in self.surface.exposed)
+        taken = {"Errors", "JsonApi", "Page", *self.surface.exposed, *own}
         while candidate in taken or (
             candidate in self.schemas and self.schemas[candidate] != _relocated(schema, {name: candidate})
         ):
@@ -128,17 +130,22 @@ class Components:
         return candidate
 
     def _resource(self, exposed: Exposed) -> Schema:
-        attributes = {
-            name: self.of(each.type, each.description)
-            for name, each in (*exposed.attributes.items(), *exposed.derived.items())
-        }
+        hidden = exposed.spec.field_policies is not None
+        attributes: Schema = {}
+        for name, each in (*exposed.attributes.items(), *exposed.derived.items()):
+            made = self.of(each.type, each.description)
+            # What the actor may not see is null.
+            attributes[exposed.names.wire(name)] = _or_null(made) if hidden else made
         properties: Schema = {
             "type": {"const": exposed.type},
             "id": {"type": "string"},
             "attributes": closed(attributes),
         }
         if exposed.relationships:
-            shown = {name: self._relationship(each) for name, each in exposed.relationships.items()}
+            shown = {
+                exposed.names.wire(name): self._relationship(exposed, each)
+                for name, each in exposed.relationships.items()
+            }
             properties["relationships"] = closed(shown)
         if exposed.gettable:
             properties["links"] = closed({"self": {"type": "string"}}, required=["self"])
@@ -147,85 +154,133 @@ class Components:
             made["description"] = exposed.spec.description
         return made
 
-    def _relationship(self, spec: RelationshipSpec) -> Schema:
-        identifier = identifier_of(self.surface.destination(spec).type)
-        data: Schema = {"type": "array", "items": identifier}
-        if not spec.to_many:
-            data = {"oneOf": [identifier, {"type": "null"}]}
-        made = closed({"data": data}, required=["data"])
+    def _relationship(self, exposed: Exposed, spec: RelationshipSpec) -> Schema:
+        made = closed({"data": self._identifiers(spec)})
+        linked = exposed.linked(spec.name)
+        if linked:
+            link = {"type": "string"}
+            made["properties"]["links"] = closed(
+                {"self": link, "related": link}, required=["self", "related"]
+            )
+        made["required"] = ["links"] if linked else ["data"]
         if spec.to_many:
-            made["properties"]["meta"] = closed({"truncated": {"type": "boolean"}})
+            page: Schema = {**PAGE["properties"]["page"]}
+            cursor = {"type": "string", "description": "A cursor for `page_included`."}
+            page["properties"] = {**page["properties"], "after": cursor, "before": cursor}
+            truth = {"const": True}
+            made["properties"]["meta"] = closed({"truncated": truth, "filtered": truth, "page": page})
         if spec.description:
             made["description"] = spec.description
         return made
 
+    def _identifiers(self, spec: RelationshipSpec) -> Schema:
+        identifier = identifier_of(self.surface.destination(spec).type)
+        if spec.to_many:
+            return {"type": "array", "items": identifier}
+        return {"oneOf": [identifier, {"type": "null"}]}
+
     def request(self, route: RouteSpec) -> Schema:
         """The schema of the document that a route takes."""
-        inputs = route.action.public_inputs
-        linkable = {
-            each.source_attribute: each
-            for each in route.exposed.relationships.values()
-            if each.cardinality is Cardinality.BELONGS_TO and route.action.input(each.source_attribute)
-        }
+        wrapped = {"meta": {}, "jsonapi": {"type": "object"}}
+        if route.kind.links and route.relationship is not None:
+            data = self._linkage(route.links[route.relationship.name])
+            return closed({"data": data, **wrapped}, required=["data"])
+        names = route.exposed.names
+        client_id = route.exposed.spec.primary_key.name if route.kind is RouteKind.CREATE else ""
+        inputs = [each for each in route.action.public_inputs if each.name != client_id]
+        linkable = {link.input.name for link in route.links.values()}
         attributes = closed(
-            {each.name: self.of(each.type, each.description) for each in inputs},
-            required=[each.name for each in inputs if each.required and each.name not in linkable],
+            {names.wire(each.name): self.of(each.type, each.description) for each in inputs},
+            required=[
+                names.wire(each.name) for each in inputs if each.required and each.name not in linkable
+            ],
         )
         data = closed({"type": {"const": route.exposed.type}, "attributes": attributes, "meta": {}})
-        if route.member:
+        required = ["attributes"] if attributes.get("required") else []
+        key = route.action.input(client_id) if client_id else None
+        if route.kind is RouteKind.CREATE:
+            data["properties"]["lid"] = {"type": "string"}
+        if key is not None and key.public:
+            data["properties"]["id"] = self.of(key.type)
+            required += ["id"] if key.required else []
+        elif route.member:
             data["properties"]["id"] = {"type": "string"}
-        if attributes.get("required"):
-            data["required"] = ["attributes"]
-        if linkable:
+        if required:
+            data["required"] = required
+        if route.links:
             data["properties"]["relationships"] = closed(
-                {each.name: self._linkage(route, each) for each in linkable.values()}
+                {
+                    names.wire(name): closed({"data": self._linkage(each)}, required=["data"])
+                    for name, each in route.links.items()
+                }
             )
-            data["allOf"] = [_one_way(route, each) for each in linkable.values()]
-        return {"type": "object", "required": ["data"], "properties": {"data": data, "meta": {}}}
+            data["allOf"] = [_one_way(route, each) for each in route.links.values()]
+        return closed({"data": data, **wrapped}, required=["data"])
 
-    def _linkage(self, route: RouteSpec, spec: RelationshipSpec) -> Schema:
-        found = route.action.input(spec.source_attribute)
-        key = self.surface.destination(spec).spec.primary_key.type
-        identifier = identifier_of(self.surface.destination(spec).type, self.of(key))
-        nullable = found is not None and found.type.nullable
-        data = {"oneOf": [identifier, {"type": "null"}]} if nullable else identifier
-        return closed({"data": data}, required=["data"])
+    def _linkage(self, link: Link) -> Schema:
+        identifier = identifier_of(link.destination.type, _text_of(self.of(link.key)))
+        identifier["properties"]["meta"] = {"type": "object"}
+        if link.several:
+            return {"type": "array", "items": identifier}
+        return _or_null(identifier) if link.input.type.nullable else identifier
+
+    def filter(self, fields: Mapping[str, tuple[FieldType, tuple[str, ...]]], exposed: Exposed) -> Schema:
+        """A reference to the schema of a condition over a resource; it is made when it is asked for."""
+        name = f"{exposed.spec.name}Filter"
+        if name not in self.schemas:
+            self.schemas[name] = {}
+        itself = ref(name)
+        several: Schema = {"type": "array", "minItems": 1, "items": itself}
+        properties: Schema = {"and": several, "or": several, "not": itself}
+        for field_name, (kind, operators) in fields.items():
+            single = self.of(FieldType(annotation=kind.annotation))
+            made = closed({each: _operand(each, single) for each in operators})
+            properties[field_name] = {**made, "minProperties": 1}
+        for way, each in exposed.relationships.items():
+            properties[exposed.names.wire(way)] = ref(f"{self.surface.destination(each).spec.name}Filter")
+        self.schemas[name] = {**closed(properties), "minProperties": 1}
+        return itself
 
     def response(self, route: RouteSpec) -> Schema:
         """The schema of the document that a route answers with."""
         version = {"jsonapi": ref("JsonApi")}
-        resource = ref(route.exposed.spec.name)
+        resource = ref(route.shown.spec.name)
+        if route.relationship is not None and route.kind is not RouteKind.RELATED:
+            return self._linkage_response(route.relationship)
         shared: Schema = {**version}
-        included = self._included(route.exposed)
-        if included:
-            shared["included"] = {"type": "array", "items": included}
+        shared["included"] = {"type": "array", "items": self._included(route.shown)}
         if route.kind is RouteKind.GENERIC:
             answer: Schema = {"type": "null"}
             if route.action.returns is not None:
                 answer = self.of(route.action.returns)
             meta = closed({"result": answer}, required=["result"])
             return closed({**version, "meta": meta}, required=["meta"])
-        if route.kind.lists:
-            link = {"type": ["string", "null"]}
-            links = closed(dict.fromkeys(("self", "first", "prev", "next", "last"), link))
+        if route.lists:
+            links = _page_links()
             data: Schema = {"type": "array", "items": resource}
             return closed(
                 {**shared, "data": data, "links": links, "meta": ref("Page")}, required=["data", "links"]
             )
         links = closed({"self": {"type": "string"}})
         if route.kind is not RouteKind.GET:
+            # Nothing is related, or the actor may not read what they have written.
             resource = {"oneOf": [resource, {"type": "null"}]}
         return closed({**shared, "data": resource, "links": links}, required=["data"])
 
-    def _included(self, exposed: Exposed) -> Schema | None:
-        names: set[str] = set()
-        for path in exposed.includes:
-            current = exposed
-            for step in path:
-                current = self.surface.destination(current.spec.relationships[step])
-            names.add(current.spec.name)
+    def _linkage_response(self, spec: RelationshipSpec) -> Schema:
+        links = _page_links() if spec.to_many else closed({"self": {"type": "string"}})
+        links["properties"]["related"] = {"type": "string"}
+        links["required"] = ["self", "related"]
+        made = {"data": self._identifiers(spec), "links": links, "jsonapi": ref("JsonApi")}
+        if spec.to_many:
+            made["meta"] = ref("Page")
+        return closed(made, required=["data", "links"])
+
+    def _included(self, exposed: Exposed) -> Schema:
+        names = {self.surface.at(exposed, path).spec.name for path in exposed.includes}
         found = [ref(name) for name in sorted(names)]
-        return found[0] if len(found) == 1 else {"oneOf": found} if found else None
+        # Each of them has a type of its own; without any, the list is empty.
+        return found[0] if len(found) == 1 else {"anyOf": found} if found else {"not": {}}
 
 
 def identifier_of(kind: str, key: Schema | None = None) -> Schema:
@@ -233,16 +288,37 @@ def identifier_of(kind: str, key: Schema | None = None) -> Schema:
     return closed({"type": {"const": kind}, "id": key or {"type": "string"}}, required=["type", "id"])
 
 
-def _one_way(route: RouteSpec, spec: RelationshipSpec) -> Schema:
+def _page_links() -> Schema:
+    link = {"type": ["string", "null"]}
+    return closed(dict.fromkeys(("self", "first", "prev", "next", "last"), link), required=["self"])
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _operand(operator: str, single: Schema) -> Schema:
+    """What an operator compares with, in a condition as JSON."""
+    if operator == "is_nil":
+        return {"type": "boolean"}
+    return {"type": "array", "items": single, "maxItems": MOST_ALTERNATIVES} if operator == "in" else single
+
+
+def _text_of(schema: Schema) -> Schema:
+    """The schema of a key as the text that an identifier has."""
+    return schema if schema.get("type") == "string" or "$ref" in schema else {"type": "string"}
+
+
+def _one_way(route: RouteSpec, link: Link) -> Schema:
     """A key is given as an attribute or as a relationship; exactly one of them when it is required."""
-    name = spec.source_attribute
+    names = route.exposed.names
+    name = names.wire(link.input.name)
     as_attribute: Schema = {"required": ["attributes"], "properties": {"attributes": {"required": [name]}}}
     as_link: Schema = {
         "required": ["relationships"],
-        "properties": {"relationships": {"required": [spec.name]}},
+        "properties": {"relationships": {"required": [names.wire(link.relationship.name)]}},
     }
-    found: InputSpec | None = route.action.input(name)
-    if found is not None and found.required:
+    if link.input.required:
         return {"oneOf": [as_attribute, as_link]}
     return {"not": {"allOf": [as_attribute, as_link]}}
 

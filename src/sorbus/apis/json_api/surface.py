@@ -9,11 +9,12 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from sorbus.apis.json_api.names import Names
 from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.http import BadApiPath, DuplicatePath, NotExposable, ReservedName
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import JsonApi
-from sorbus.schema.fields import AggregateSpec, AttributeSpec, CalculationSpec, RelationshipSpec
+from sorbus.resource.sections import JsonApi, Linkage, NameStyle
+from sorbus.schema.fields import AggregateSpec, AttributeSpec, CalculationSpec, Cardinality, RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 RESERVED_FIELDS = ("id", "links", "meta", "relationships", "type")
@@ -38,6 +39,8 @@ class Exposed:
             are asked for.
         relationships: its public relationships to exposed resources.
         includes: the paths that may be included, each with its beginnings.
+        related: the relationships with routes of their own, by name.
+        names: how its names are spelled outside.
     """
 
     spec: ResourceSpec
@@ -48,6 +51,8 @@ class Exposed:
     derived: Mapping[str, DerivedSpec]
     relationships: Mapping[str, RelationshipSpec]
     includes: frozenset[IncludePath]
+    related: Mapping[str, Linkage]
+    names: Names
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
@@ -55,9 +60,13 @@ class Exposed:
         return (*self.attributes, *self.derived, *self.relationships)
 
     @cached_property
-    def include_names(self) -> tuple[str, ...]:
-        """The paths that may be included, as they are written in a request."""
-        return tuple(sorted(".".join(path) for path in self.includes))
+    def field_names(self) -> tuple[str, ...]:
+        """The same as they are written in a request."""
+        return tuple(map(self.names.wire, self.fields))
+
+    def linked(self, name: str) -> bool:
+        """Whether a relationship has routes of its own, to which its links lead."""
+        return name in self.related
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +83,32 @@ class Surface:
     def destination(self, relationship: RelationshipSpec) -> Exposed:
         """The exposed resource that a shown relationship leads to."""
         return self.exposed[relationship.destination]
+
+    def at(self, exposed: Exposed, path: IncludePath) -> Exposed:
+        """The resource at the end of an include path."""
+        for step in path:
+            exposed = self.destination(exposed.spec.relationships[step])
+        return exposed
+
+    def written(self, exposed: Exposed, path: IncludePath) -> str:
+        """An include path as it is written in a request."""
+        steps: list[str] = []
+        for step in path:
+            steps.append(exposed.names.wire(step))
+            exposed = self.destination(exposed.spec.relationships[step])
+        return ".".join(steps)
+
+    def include_paths(self, exposed: Exposed) -> Mapping[str, IncludePath]:
+        """The paths that may be included, by how they are written in a request."""
+        found = self._paths.get(exposed.spec.name)
+        if found is None:
+            paths = sorted((self.written(exposed, path), path) for path in exposed.includes)
+            found = self._paths[exposed.spec.name] = dict(paths)
+        return found
+
+    @cached_property
+    def _paths(self) -> dict[str, Mapping[str, IncludePath]]:
+        return {}
 
 
 def section_of(spec: ResourceSpec) -> JsonApi | None:
@@ -98,8 +133,19 @@ def surface_of(application: ApplicationSpec) -> Surface:
     for name, paths in written.items():
         for path in paths:
             shown.update(_on_the_way(application, application.resources[name], path))
+    related = {
+        name: dict(_related(application.resources[name], section, errors))
+        for name, section in sections.items()
+    }
+    for name, links in related.items():
+        shown.update(application.resources[name].relationships[each].destination for each in links)
+    styles: set[NameStyle] = {each.names for each in sections.values()}
+    # What has no section of its own follows the others, when they agree.
+    usual: NameStyle = next(iter(styles)) if len(styles) == 1 else "snake"
     exposed = {
-        name: _exposed(spec, sections.get(name), shown, sections, written.get(name, []))
+        name: _exposed(
+            spec, sections.get(name), shown, sections, written.get(name, []), related.get(name, {}), usual
+        )
         for name, spec in application.resources.items()
         if name in shown
     }
@@ -116,6 +162,8 @@ def _exposed(
     shown: Iterable[str],
     sections: Iterable[str],
     written: list[IncludePath],
+    related: Mapping[str, Linkage],
+    usual: NameStyle,
 ) -> Exposed:
     relationships = {
         name: each for name, each in spec.relationships.items() if each.public and each.destination in shown
@@ -142,7 +190,17 @@ def _exposed(
         ),
         relationships=MappingProxyType(relationships),
         includes=frozenset(includes),
+        related=MappingProxyType(dict(related)),
+        names=_names(spec, section.names if section is not None else usual),
     )
+
+
+def _names(spec: ResourceSpec, style: NameStyle) -> Names:
+    """The names of everything that may be spoken of: public fields and relationships, and inputs."""
+    fields = [name for name, each in spec.fields.items() if each.public]
+    ways = [name for name, each in spec.relationships.items() if each.public]
+    inputs = [each.name for action in spec.actions.values() for each in action.public_inputs]
+    return Names(dict.fromkeys((*fields, *ways, *inputs)), style)
 
 
 def _public[T: (AttributeSpec, CalculationSpec, AggregateSpec)](
@@ -182,6 +240,25 @@ def _written_includes(
                 yield path
 
 
+def _related(
+    spec: ResourceSpec, section: JsonApi, errors: list[DeclarationError]
+) -> Iterator[tuple[str, Linkage]]:
+    """The relationships with routes of their own, each checked."""
+    for each in section.related:
+        name = str(getattr(each.relationship, "name", each.relationship))
+        found = spec.relationships.get(name)
+        problem = ""
+        if found is None or not found.public:
+            problem = f"and it is no public relationship of `{spec.name}`"
+        elif found.cardinality is Cardinality.MANUAL:
+            problem = "which a function of its own reads, so that it cannot be sorted, filtered or paged"
+        if problem or found is None:
+            allowed = [one.name for one in spec.relationships.values() if one.public]
+            errors.append(NotExposable(spec.name, name, problem=problem, allowed=allowed))
+        else:
+            yield name, each
+
+
 def _include_path(written: Any) -> IncludePath:
     """A path from a relationship, a tuple of relationships, or a text such as `runs.results`."""
     if isinstance(written, Relationship):
@@ -201,8 +278,12 @@ def _on_the_way(application: ApplicationSpec, spec: ResourceSpec, path: IncludeP
 def _name_errors(exposed: Iterable[Exposed]) -> Iterator[DeclarationError]:
     for each in exposed:
         for name in each.fields:
-            if name in RESERVED_FIELDS:
+            if each.names.wire(name) in RESERVED_FIELDS:
                 yield ReservedName(each.spec.name, name, reserved=RESERVED_FIELDS)
+        for name, kept in each.names.collisions():
+            yield NotExposable(
+                each.spec.name, name, problem=f"which is spelled like `{kept}` in {each.names.style} case"
+            )
 
 
 def _path_errors(exposed: Iterable[Exposed]) -> Iterator[DeclarationError]:

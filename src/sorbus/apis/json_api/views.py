@@ -8,7 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, Encode, EncoderFactory
+from sorbus.apis.json_api.paging import Paging
+from sorbus.apis.json_api.related import in_one_order
 from sorbus.apis.json_api.surface import Exposed, IncludePath
+from sorbus.expressions.build import Expr, Sort
 from sorbus.query.query import LoadItem, Query
 from sorbus.resource.relationships import Relationship
 
@@ -19,6 +22,28 @@ NO_FIELD_SETS: FieldSets = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Included:
+    """What a request says about the related records of an include path.
+
+    Attributes:
+        page: the page of each record's related ones; None includes them all, up to a limit.
+    """
+
+    conditions: tuple[Expr[bool], ...] = ()
+    sorts: tuple[Sort, ...] = ()
+    page: Paging | None = None
+
+    def apply(self, query: Query[Any]) -> Query[Any]:
+        """The query with its conditions and order."""
+        if self.conditions:
+            query = query.where(*self.conditions)
+        return query.order_by(*self.sorts) if self.sorts else query
+
+
+ALL_RELATED = Included()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What a response shows of one resource.
 
@@ -26,12 +51,14 @@ class View:
         encode: from a loaded record to its resource object.
         children: the views of included relationships, by name.
         loads: what a query must load along.
+        compound: whether the document has `included`, even when nothing is.
     """
 
     exposed: Exposed
     encode: Encode
     children: Mapping[str, View]
     loads: tuple[LoadItem, ...]
+    compound: bool = False
 
     @property
     def plain(self) -> bool:
@@ -43,32 +70,58 @@ class View:
         return replace(query, loads=query.loads + self.loads) if self.loads else query
 
 
-def view_of(
-    encoders: EncoderFactory, exposed: Exposed, *, fields: FieldSets, includes: frozenset[IncludePath]
-) -> View:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewRequest:
+    """What a request says about what is shown."""
+
+    fields: FieldSets = NO_FIELD_SETS
+    includes: frozenset[IncludePath] = frozenset()
+    included: Mapping[IncludePath, Included] = MappingProxyType({})
+    compound: bool = False
+
+
+def view_of(encoders: EncoderFactory, exposed: Exposed, wanted: ViewRequest) -> View:
     """The view of a resource with its includes, from the top down."""
+    return replace(_view(encoders, exposed, wanted, wanted.includes, ()), compound=wanted.compound)
+
+
+def _view(
+    encoders: EncoderFactory,
+    exposed: Exposed,
+    wanted: ViewRequest,
+    includes: frozenset[IncludePath],
+    here: IncludePath,
+) -> View:
     heads = sorted({path[0] for path in includes})
     children: dict[str, View] = {}
-    shown = fields.get(exposed.type)
+    shown = wanted.fields.get(exposed.type)
     python = exposed.spec.python
     loads = [
         LoadItem(target=getattr(python, name))
         for name in exposed.derived
         if shown is not None and name in shown
     ]
+    filtered: set[str] = set()
     for name in heads:
         relationship = exposed.spec.relationships[name]
         beyond = frozenset(path[1:] for path in includes if path[0] == name and len(path) > 1)
         destination = encoders.surface.destination(relationship)
-        child = children[name] = view_of(encoders, destination, fields=fields, includes=beyond)
-        query: Query[Any] = child.apply(Query(resource=destination.spec.python))
+        child = children[name] = _view(encoders, destination, wanted, beyond, (*here, name))
+        said = wanted.included.get((*here, name), ALL_RELATED)
+        query: Query[Any] = said.apply(child.apply(Query(resource=destination.spec.python)))
+        if said.conditions:
+            filtered.add(name)
         if relationship.to_many:
-            query = query.limit(INCLUDED_LIMIT + 1)
+            if said.page is None:
+                query = query.limit(INCLUDED_LIMIT + 1)
+            else:
+                query = in_one_order(relationship, query, destination.spec.primary_key.name)
         target: Relationship[Any] = getattr(python, name)
-        loads.append(LoadItem(target=target, query=query))
+        page = None if said.page is None else said.page.nested
+        loads.append(LoadItem(target=target, query=query, page=page))
     return View(
         exposed=exposed,
-        encode=encoders.encoder(exposed, shown, frozenset(heads)),
+        encode=encoders.encoder(exposed, shown, frozenset(heads), frozenset(filtered)),
         children=MappingProxyType(children),
         loads=tuple(loads),
     )

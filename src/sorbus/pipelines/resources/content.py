@@ -10,6 +10,7 @@ from sorbus.pipelines.sources import SourceType
 from sorbus.resource import action, agg
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.graphql import GraphQL
+from sorbus.resource.mcp import Mcp
 from sorbus.resource.model import Resource
 from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
 from sorbus.resource.relationships import Many, has_many
@@ -57,3 +58,4 @@ class Content(Resource):
     policies = Policies(policy("any", authorize_if(actor_present())))
     json_api = JsonApi("/contents", "get", "index", ingest)
     graphql = GraphQL("get", "list", "connection", ingest)
+    mcp = Mcp("get", "list", ingest)

@@ -24,6 +24,7 @@ from sorbus.resource.actions import Arg
 from sorbus.resource.calculations import calculate
 from sorbus.resource.fields import Attr, attribute, timestamp, uuid_primary_key
 from sorbus.resource.graphql import GraphQL
+from sorbus.resource.mcp import Mcp
 from sorbus.resource.model import Resource
 from sorbus.resource.notifications import Notifications, publish
 from sorbus.resource.policies import Policies, actor_present, authorize_if, policy
@@ -61,6 +62,7 @@ class Result(Resource):
     policies = Policies(policy("read", authorize_if(actor_present())))
     json_api = JsonApi("/results", "get", "index", for_content)
     graphql = GraphQL("get", "list", "connection", for_content)
+    mcp = Mcp("get", "list", for_content)
 
 
 class Run(Resource):
@@ -448,6 +450,7 @@ class Run(Resource):
         queries=[compare],
         subscriptions={"runChanged": "run:{id}", "runsChanged": "runs"},
     )
+    mcp = Mcp("get", "list", start, cancel, pause, resume, retry, for_content)
 
 
 async def _is_there(run: Run, scope: Scope) -> bool:

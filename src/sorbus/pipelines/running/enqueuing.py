@@ -22,15 +22,29 @@ class Startable(Protocol):
     """What is known of a run before it has a job."""
 
     @property
-    def id(self) -> UUID: ...
+    def id(self) -> UUID:
+        """Its key."""
+        ...
+
     @property
-    def tenant(self) -> str: ...
+    def tenant(self) -> str:
+        """Whose it is."""
+        ...
+
     @property
-    def pipeline(self) -> str: ...
+    def pipeline(self) -> str:
+        """The name of its pipeline."""
+        ...
+
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """The version of that."""
+        ...
+
     @property
-    def definition_id(self) -> UUID | None: ...
+    def definition_id(self) -> UUID | None:
+        """The row that it was started from; None for a pipeline in code."""
+        ...
 
 
 async def definition_row(connection: Any, definition_id: UUID) -> Any:

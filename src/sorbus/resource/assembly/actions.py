@@ -13,7 +13,7 @@ from sorbus.errors.declaration import DeclarationError, MissingPart, WrongInput
 from sorbus.errors.hints import did_you_mean, listed
 from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
-from sorbus.resource.actions import Action, ArgumentMarker, PrivateMarker
+from sorbus.resource.actions import Action, ArgumentMarker, PrivateMarker, without_marks
 from sorbus.resource.assembly.bodies import misspelt_assignments
 from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.assembly.mistakes import noting
@@ -140,7 +140,7 @@ class ActionBuilder:
         public = PrivateMarker not in marks
         argument = ArgumentMarker in marks or not public
         if argument:
-            hint = get_args(hint)[0]
+            hint = without_marks(hint)
         kind = field_type(hint)
         if not action.kind.writes:
             return InputSpec(name=name, type=kind, attribute=False, default=default, public=public)

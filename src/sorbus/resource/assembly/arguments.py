@@ -12,7 +12,7 @@ from uuid import UUID
 from sorbus.errors.declaration import MissingPart, WrongCalculation, WrongInput
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.expr import Expr
-from sorbus.resource.actions import ArgumentMarker
+from sorbus.resource.actions import ArgumentMarker, without_marks
 from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.calculations import Calculation, Called
 from sorbus.schema.actions import InputSpec, Missing
@@ -65,7 +65,7 @@ class Signature:
         if hint is Missing.MARK:
             raise WrongInput(self.label, name, f"the argument `{name}` has no type.")
         if get_origin(hint) is Annotated and ArgumentMarker in get_args(hint)[1:]:
-            hint = get_args(hint)[0]
+            hint = without_marks(hint)
         default = Missing.MARK if parameter.default is parameter.empty else parameter.default
         return InputSpec(name=name, type=field_type(hint), attribute=False, default=default)
 

@@ -115,7 +115,7 @@ def test_includes_default_to_public_relationships_to_served_resources() -> None:
         json_api = JsonApi("/trees", "get")
 
     surface = surface_of(Sorbus(domains=[Domain("d", resources=[Leaf, Nest, Tree])]).spec)
-    assert surface.exposed["Tree"].include_names == ("leaves",)
+    assert tuple(surface.include_paths(surface.exposed["Tree"])) == ("leaves",)
     assert surface.exposed["Tree"].fields == ("leaves",)
     assert "Nest" not in surface.exposed
 

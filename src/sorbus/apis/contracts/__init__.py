@@ -1,0 +1,7 @@
+"""Contracts: what an interface promises its clients, compared with what it promised before."""
+
+from sorbus.apis.contracts.changes import Change, Severity, told
+from sorbus.apis.contracts.openapi import compare_openapi
+from sorbus.apis.contracts.schemas import Direction, SchemaComparison
+
+__all__ = ["Change", "Direction", "SchemaComparison", "Severity", "compare_openapi", "told"]

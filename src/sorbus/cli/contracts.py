@@ -1,0 +1,232 @@
+"""`sorbus contracts`: what the interfaces promise, kept in the repository and compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sorbus.apis.contracts import Change, Severity, compare_openapi, told
+from sorbus.cli.loading import app_option, load_application
+from sorbus.cli.main import reported
+from sorbus.errors.cli import ContractBroken, ContractDrift, NoContract
+from sorbus.resource.application import Sorbus
+
+FOLDER = Path("contracts")
+ACCEPTED = "accepted.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What one interface promises: how it is derived, and how two versions of it are compared.
+
+    Attributes:
+        file: its name in the folder.
+        derive: from the application to the bytes of the file; None when the application does not serve it.
+        compare: the changes between the bytes of an older version and of a newer one.
+    """
+
+    file: str
+    derive: Callable[[Sorbus], bytes | None]
+    compare: Callable[[bytes, bytes], Sequence[Change]]
+
+
+def _openapi(app: Sorbus) -> bytes | None:
+    from sorbus.apis.json_api import PREFIX, openapi_bytes, routes_of, surface_of
+
+    surface = surface_of(app.spec)
+    routes = routes_of(surface)
+    return openapi_bytes(surface, routes, title=app.name, prefix=PREFIX) + b"\n" if routes else None
+
+
+def _compare_openapi(old: bytes, new: bytes) -> Sequence[Change]:
+    return compare_openapi(json.loads(old), json.loads(new))
+
+
+CONTRACTS: tuple[Contract, ...] = (Contract(file="openapi.json", derive=_openapi, compare=_compare_openapi),)
+"""Every interface with a contract; further ones are added here."""
+
+
+class Folder:
+    """The files of the contracts: as they are, as they were at the last release, and what was accepted since."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.released = root / "released"
+
+    def committed(self, contract: Contract) -> bytes | None:
+        """The contract as it was last accepted."""
+        return _read(self.root / contract.file)
+
+    def frozen(self, contract: Contract) -> bytes | None:
+        """The contract of the last release; None when there was none."""
+        return _read(self.released / contract.file)
+
+    def accepted(self, contract: Contract) -> dict[str, str]:
+        """The breaking changes that were accepted since the last release, with the reasons."""
+        return self._all_accepted().get(contract.file, {})
+
+    def accept(self, contract: Contract, changes: Sequence[Change], why: str) -> None:
+        """Keep the reason for breaking changes."""
+        known = self._all_accepted()
+        kept = known.setdefault(contract.file, {})
+        kept.update({each.id: why for each in changes if each.id not in kept})
+        self._write(self.root / ACCEPTED, (json.dumps(known, indent=2, sort_keys=True) + "\n").encode())
+
+    def commit(self, contract: Contract, data: bytes) -> None:
+        """Write the contract as it is now."""
+        self._write(self.root / contract.file, data)
+
+    def freeze(self, contract: Contract, data: bytes) -> None:
+        """Write the contract of a release; what was accepted before is the past."""
+        self._write(self.released / contract.file, data)
+        known = {name: each for name, each in self._all_accepted().items() if name != contract.file}
+        if known:
+            self._write(self.root / ACCEPTED, (json.dumps(known, indent=2, sort_keys=True) + "\n").encode())
+        else:
+            (self.root / ACCEPTED).unlink(missing_ok=True)
+
+    def _all_accepted(self) -> dict[str, dict[str, str]]:
+        found = _read(self.root / ACCEPTED)
+        return json.loads(found) if found else {}
+
+    def _write(self, path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _derived(app: Sorbus) -> list[tuple[Contract, bytes]]:
+    found = [(each, each.derive(app)) for each in CONTRACTS]
+    return [(contract, data) for contract, data in found if data is not None]
+
+
+def breaking(folder: Folder, contract: Contract, data: bytes) -> list[Change]:
+    """The breaking changes since the last release that nobody has accepted."""
+    frozen = folder.frozen(contract)
+    if frozen is None:
+        return []
+    accepted = folder.accepted(contract)
+    changes = contract.compare(frozen, data)
+    return [each for each in changes if each.severity is Severity.BREAKING and each.id not in accepted]
+
+
+def folder_option[F: Callable[..., Any]](command: F) -> F:
+    """`--folder`, where the contracts are kept."""
+    return click.option(
+        "--folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=FOLDER,
+        show_default=True,
+        help="Where the contracts are kept.",
+    )(command)
+
+
+@click.group()
+def contracts() -> None:
+    """Keep what the interfaces promise in the repository, and see what changes."""
+
+
+@contracts.command()
+@folder_option
+@click.option("--json", "as_json", is_flag=True, help="Every change since the last release as JSON.")
+@app_option
+@reported
+def check(*, folder: Path, as_json: bool, app_name: str | None) -> None:
+    """Fail where the code no longer derives the committed contracts, or breaks those of the last release."""
+    place = Folder(folder)
+    derived = _derived(load_application(app_name))
+    shown = [line for contract, data in derived for line in _since_release(place, contract, data)]
+    if as_json:
+        click.echo(json.dumps(shown, indent=2))
+    for line in () if as_json else shown:
+        if line["severity"] == Severity.RISKY:
+            click.echo(f"risky: {line['where']}: {line['place']} {line['what']}", err=True)
+    for contract, data in derived:
+        _hold(place, contract, data)
+    if not as_json:
+        click.echo("The contracts are what the code derives, and break nothing of the last release.")
+
+
+def _since_release(place: Folder, contract: Contract, data: bytes) -> list[Mapping[str, str]]:
+    frozen = place.frozen(contract)
+    return [_as_data(contract, each) for each in contract.compare(frozen, data)] if frozen else []
+
+
+def _hold(place: Folder, contract: Contract, data: bytes) -> None:
+    """Hold a contract against the last release and what is committed.
+
+    Raises:
+        ContractBroken: it breaks clients of the release, and nobody has accepted that.
+        NoContract: none is committed.
+        ContractDrift: another one is.
+    """
+    broken = breaking(place, contract, data)
+    if broken:
+        raise ContractBroken(contract.file, told(broken))
+    committed = place.committed(contract)
+    if committed is None:
+        raise NoContract(str(place.root / contract.file))
+    if committed != data:
+        changes = told(contract.compare(committed, data))
+        raise ContractDrift(str(place.root / contract.file), changes)
+
+
+def _as_data(contract: Contract, change: Change) -> Mapping[str, str]:
+    return {
+        "contract": contract.file,
+        "severity": change.severity.value,
+        "where": change.where,
+        "place": change.place,
+        "what": change.what,
+        "whom": change.whom,
+    }
+
+
+@contracts.command()
+@folder_option
+@click.option("--breaking", "why", metavar="WHY", help="Accept breaking changes too, for this reason.")
+@app_option
+@reported
+def accept(*, folder: Path, why: str | None, app_name: str | None) -> None:
+    """Write the contracts as the code derives them now; breaking changes need a reason."""
+    place = Folder(folder)
+    derived = _derived(load_application(app_name))
+    for contract, data in derived:
+        broken = breaking(place, contract, data)
+        if broken and not why:
+            raise ContractBroken(contract.file, told(broken))
+    for contract, data in derived:
+        broken = breaking(place, contract, data)
+        if broken and why:
+            place.accept(contract, broken, why)
+        before = place.committed(contract)
+        place.commit(contract, data)
+        for line in told(contract.compare(before, data)) if before is not None else ():
+            click.echo(line)
+        click.echo(f"Wrote {folder / contract.file}.")
+
+
+@contracts.command()
+@folder_option
+@app_option
+@reported
+def freeze(*, folder: Path, app_name: str | None) -> None:
+    """Make the committed contracts those of a release, which later ones must not break."""
+    place = Folder(folder)
+    for contract, data in _derived(load_application(app_name)):
+        committed = place.committed(contract)
+        if committed is None:
+            raise NoContract(str(folder / contract.file))
+        if committed != data:
+            changes = told(contract.compare(committed, data))
+            raise ContractDrift(str(folder / contract.file), changes)
+        place.freeze(contract, data)
+        click.echo(f"Wrote {folder / 'released' / contract.file}.")
