@@ -167,13 +167,15 @@ async def test_new_makes_a_project_whose_application_can_be_inspected(shell: She
 async def test_the_graphql_schema_is_shown_written_and_compared(shell: Shell) -> None:
     shown = await shell.run("graphql")
     assert shown.code == 0, shown.err
-    assert "type Run {" in shown.out
+    assert "type Run implements Node {" in shown.out
     assert (await shell.run("graphql", "--output", "schema.graphql")).code == 0
     file = shell.folder / "schema.graphql"
     assert file.read_text() == shown.out
     same = await shell.run("graphql", "--check", "schema.graphql")
     assert (same.code, same.out) == (0, "schema.graphql is up to date.\n")
-    file.write_text(shown.out.replace("type Run {", "type Run {\n  speed: Int\n"))
+    file.write_text(
+        shown.out.replace("type Run implements Node {", "type Run implements Node {\n  speed: Int\n")
+    )
     broken = await shell.run("graphql", "--check", "schema.graphql")
     assert broken.code == 1
     assert "breaks clients: Field Run.speed was removed." in broken.out

@@ -143,7 +143,7 @@ async def _shown(
 ) -> dict[str, Any] | None:
     """What a subscriber is told of an event; None when that is nothing."""
     record: Any = None
-    values = {"kind": "LAGGED", "action": None, "id": None, "lost": None}
+    values: dict[str, str | int | None] = {"kind": "LAGGED", "action": None, "id": None, "lost": None}
     if isinstance(event, Lagged):
         values["lost"] = event.count
     else:
