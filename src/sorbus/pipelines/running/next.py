@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sorbus.pipelines.definition.graph import Frontier
@@ -19,13 +19,18 @@ class PlannedPipeline:
 
     Attributes:
         undoing: what undoes its stages, by the name of the stage.
+        batched: whether one of them works on many items at once.
     """
 
     pipeline: Pipeline
     stages: Mapping[str, PlannedStage]
     undoing: Mapping[str, PlannedStage]
+    batched: bool = field(init=False)
 
-    def fitting(self, busy: Iterable[Place], wanted: Sequence[Attempt]) -> int:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batched", any(each.batch is not None for each in self.stages.values()))
+
+    def fitting(self, busy: Collection[Place], wanted: Sequence[Attempt]) -> int:
         """How many of some attempts, from the first one on, may be under way beside others in one run.
 
         The items of a stage that works on many at once count as one for each call that they fill.
@@ -33,6 +38,8 @@ class PlannedPipeline:
         Args:
             busy: the places at which work is under way.
         """
+        if not self.batched:
+            return max(self.pipeline.side_by_side - len(busy), 0)
         counts = Counter(name for name, _ in busy)
         for place, each in enumerate(wanted):
             counts[each.planned.name] += 1
