@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from sorbus.cli.work import Report, Tally
+from sorbus.errors.flow import BacklogFull
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.states import RunState
@@ -43,6 +44,7 @@ class BarScreen:
             console=out,
         )
         self.bars: dict[tuple[str, str], TaskID] = {}
+        self.waited = False
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -69,6 +71,12 @@ class BarScreen:
             why = plain(f"at {event.stage}: {event.error}")
             self.progress.print(f"[red]A run of {plain(event.pipeline)} failed[/] {why}")
 
+    def waits(self, full: BacklogFull) -> None:
+        """Say, the first time, that files wait."""
+        if not self.waited:
+            self.waited = True
+            self.progress.print(f"[yellow]Waiting[/] {plain(waiting(full))}")
+
     def failure(self, failed: ItemFailed) -> None:
         """Say what could not be taken in."""
         self.progress.print(f"[yellow]Left out[/] {plain(f'{failed.where}: {failed.error}')}")
@@ -87,6 +95,7 @@ class LineScreen:
         self.out = out
         self.total = 0
         self.ended = 0
+        self.waited = False
 
     def __enter__(self) -> Self:
         return self
@@ -110,9 +119,20 @@ class LineScreen:
             if self.ended % _SAY_EVERY == 0 or self.ended == self.total:
                 self.out.print(f"{self.ended} of {self.total} runs finished", markup=False)
 
+    def waits(self, full: BacklogFull) -> None:
+        """Say, the first time, that files wait."""
+        if not self.waited:
+            self.waited = True
+            self.out.print(f"Waiting {waiting(full)}", markup=False)
+
     def failure(self, failed: ItemFailed) -> None:
         """Say what could not be taken in."""
         self.out.print(plain(f"Left out {failed.where}: {failed.error}"))
+
+
+def waiting(full: BacklogFull) -> str:
+    """What a command does where the application takes no further run for now."""
+    return f"for room: there are {full.limit} unfinished runs already. Files are taken in as runs end."
 
 
 def screen(out: Console) -> BarScreen | LineScreen:

@@ -8,14 +8,17 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
 from sorbus.errors.base import SorbusError
 from sorbus.errors.cli import NoPipelines, PathNotFound
+from sorbus.errors.flow import BacklogFull
 from sorbus.pipelines.component import Pipelines
 from sorbus.pipelines.definition.pipeline import Pipeline
+from sorbus.pipelines.feeding import when_free
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.states import OPEN_RUNS, RunState
@@ -80,6 +83,9 @@ class Screen(Protocol):
 
     def event(self, event: RunEvent) -> None:
         """A run took a step."""
+
+    def waits(self, full: BacklogFull) -> None:
+        """The application takes no further run for now; the next one waits."""
 
     def failure(self, failed: ItemFailed) -> None:
         """An item could not be taken in."""
@@ -234,19 +240,21 @@ async def _start(
         run, done = open_run, open_run.stages_done
     else:
         tally.started += 1
-        run, done = await _started(content, name, scope, wish), 0
+        run, done = await _started(content, name, scope, wish, screen), 0
     tally.runs[run.id] = name
     screen.started(run.id, parts.registry.current[name], done)
 
 
-async def _started(content: Content, name: str, scope: Scope, wish: Wish) -> Run:
-    return await Run.start(
+async def _started(content: Content, name: str, scope: Scope, wish: Wish, screen: Screen) -> Run:
+    start = partial(
+        Run.start,
         scope,
         content_id=content.id,
         pipeline=name,
         budget_usd=wish.budget_usd,
         budget_tokens=wish.budget_tokens,
     )
+    return await when_free(scope, start, waits=screen.waits)
 
 
 async def _wait(scope: Scope, tally: Tally, ended: dict[UUID, EventKind], wake: asyncio.Event) -> None:

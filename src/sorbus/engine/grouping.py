@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sorbus.changeset.outcome import OUTCOME
 from sorbus.data_layers.group_commit import GroupCommit
 from sorbus.engine.bulk.creates import BulkCreate, is_odd
 from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy
@@ -67,7 +68,9 @@ class Groups:
                 # Perhaps it is committed: to try again could write twice.
                 return [error for _ in calls]
             for call in calls:
-                call.result = None
+                call.result = call.session = None
+                # The record had the values of the changeset for its own, and more than belongs into the row.
+                call.changeset.changes.pop(OUTCOME, None)
             middle = len(calls) // 2
             return [*await self._written(calls[:middle]), *await self._written(calls[middle:])]
         return [None for _ in calls]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from types import MappingProxyType
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from sorbus.errors.database import (
     UniqueViolation,
     ValueNotStorable,
 )
+from sorbus.errors.flow import BacklogFull
 from sorbus.errors.graphql import TooManyStreams
 from sorbus.errors.http import (
     IdConflict,
@@ -76,6 +78,7 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         InvalidFilter: 400,
         InvalidPage: 400,
         TenantRequired: 400,
+        BacklogFull: 429,
         NoSuchRoute: 404,
         MethodNotAllowed: 405,
         NotAcceptable: 406,
@@ -119,6 +122,7 @@ class Fault:
     Attributes:
         id: what the server's log calls this occurrence; only of errors that are not the client's.
         path: where the fault lies, as `SorbusError.path` says it.
+        retry_after: seconds after which the client may try again; 0 when that would not help.
     """
 
     status: int
@@ -128,6 +132,7 @@ class Fault:
     hint: str = ""
     id: str = ""
     path: tuple[str | int, ...] = ()
+    retry_after: int = 0
 
 
 def status_of(kind: type[SorbusError]) -> int:
@@ -155,6 +160,7 @@ def fault_of(error: BaseException, *, where: str) -> Fault:
             title="The database cannot serve this now.",
             detail="The database cannot serve this now.",
             hint="Try again in a moment.",
+            retry_after=1,
         )
     if not isinstance(error, SorbusError) or status_of(type(error)) >= 500:
         return unforeseen(error, where=where)
@@ -173,6 +179,7 @@ def fault_of(error: BaseException, *, where: str) -> Fault:
         detail=detail[:1000],
         hint=hint[:500],
         path=error.path,
+        retry_after=ceil(error.retry_after) if isinstance(error, BacklogFull) else 0,
     )
 
 

@@ -37,7 +37,7 @@ def problem(fault: Fault) -> Reply:
 
 def retry_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     """When to come back, for faults that pass."""
-    return ((b"retry-after", b"1"),) if fault.status == 503 else ()
+    return ((b"retry-after", b"%d" % fault.retry_after),) if fault.retry_after else ()
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

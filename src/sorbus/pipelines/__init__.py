@@ -4,10 +4,13 @@ from sorbus.llm.budgets.resources import Budget, BudgetPeriod
 from sorbus.pipelines.application import PIPELINES, pipeline_application
 from sorbus.pipelines.builtin import BUILTIN, document_extraction, email_analysis
 from sorbus.pipelines.component import Pipelines
-from sorbus.pipelines.definition.given import Approval, StageContent, StageContext, StageFailure
+from sorbus.pipelines.definition.backlog import Backlog
+from sorbus.pipelines.definition.batch import Batch
+from sorbus.pipelines.definition.given import Approval, BatchContext, StageContent, StageContext, StageFailure
 from sorbus.pipelines.definition.limits import Limit, Rate, limit
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.definition.stages import Stage, approval, for_each, nested, pause, repeat, signal, stage
+from sorbus.pipelines.feeding import when_free
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.definition import Definition
 from sorbus.pipelines.resources.run import Result, Run
@@ -19,6 +22,9 @@ __all__ = [
     "BUILTIN",
     "PIPELINES",
     "Approval",
+    "Backlog",
+    "Batch",
+    "BatchContext",
     "Budget",
     "BudgetPeriod",
     "Content",
@@ -50,4 +56,5 @@ __all__ = [
     "repeat",
     "signal",
     "stage",
+    "when_free",
 ]

@@ -11,6 +11,7 @@ from sorbus.llm.calls import LlmCall
 from sorbus.llm.config import ModelConfig
 from sorbus.pipelines.builtin import BUILTIN, DocumentExtraction, EmailAnalysis
 from sorbus.pipelines.component import ClientFactory, Pipelines
+from sorbus.pipelines.definition.backlog import Backlog
 from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.definition.stages import AnyAction
@@ -48,6 +49,7 @@ def pipeline_application(
     blocks: Sequence[AnyAction] | None = None,
     concurrency: int = 8,
     limits: Sequence[Limit] = (),
+    backlog: Backlog | None = None,
     run_jobs: bool = True,
     job_options: dict[str, Any] | None = None,
     **options: Any,
@@ -62,13 +64,20 @@ def pipeline_application(
             `pipelines`.
         concurrency: how many runs this process advances at once.
         limits: how much work of stages may be under way, on all nodes together.
+        backlog: how many unfinished runs it takes, on all nodes together; None for any number.
         run_jobs: False makes a process that starts runs and leaves the work to others.
         job_options: options of `JobRunner`, such as `dead_after`.
         options: those of `Sorbus`.
     """
     jobs = Jobs(run=run_jobs, **(job_options or {}))
     parts = Pipelines(
-        pipelines, jobs=jobs, models=models, concurrency=concurrency, blocks=blocks, limits=limits
+        pipelines,
+        jobs=jobs,
+        models=models,
+        concurrency=concurrency,
+        blocks=blocks,
+        limits=limits,
+        backlog=backlog,
     )
     app = Sorbus(domains=[PIPELINES, *domains], components=[parts, jobs], **options)
     app.provide(Jobs, jobs)

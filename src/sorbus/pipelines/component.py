@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
 from sorbus.llm.config import ModelConfig
 from sorbus.llm.records import CallSink
+from sorbus.pipelines.definition.backlog import Backlog
 from sorbus.pipelines.definition.dynamic import definitions_in, pinned
 from sorbus.pipelines.definition.limits import Limit
 from sorbus.pipelines.definition.pipeline import DEFAULT_QUEUE, Pipeline
@@ -44,7 +45,9 @@ from sorbus.pipelines.resources.run import Run
 from sorbus.pipelines.resources.starting import Defined, Starter
 from sorbus.pipelines.resources.states import RunState
 from sorbus.pipelines.resources.waiting import LimitWait
+from sorbus.pipelines.running.admission import Admission
 from sorbus.pipelines.running.advance import Advancer
+from sorbus.pipelines.running.batching import Batcher
 from sorbus.pipelines.running.budgeting import budgeted_sink
 from sorbus.pipelines.running.enqueuing import (
     Startable,
@@ -91,6 +94,7 @@ class Pipelines(Starter):
             embedded local model.
         concurrency: how many runs this process advances at once.
         limits: how much work may be under way, on all nodes together; give the same ones to every node.
+        backlog: how many unfinished runs there may be before no further one is started; likewise.
 
     Raises:
         DuplicatePipeline: two definitions bear one name and one version.
@@ -106,11 +110,13 @@ class Pipelines(Starter):
         concurrency: int = 8,
         blocks: Sequence[AnyAction] | None = None,
         limits: Sequence[Limit] = (),
+        backlog: Backlog | None = None,
     ) -> None:
         self.registry = Registry(pipelines, blocks)
         self.jobs = jobs
         self.concurrency = concurrency
         self.limits = tuple(by_name(limits).values())
+        self.backlog = backlog
         self._given = models
         self._client: ModelClient | None = None
         self._app: Sorbus | None = None
@@ -122,6 +128,8 @@ class Pipelines(Starter):
         self._tasks: list[asyncio.Task[None]] = []
         self._observers: list[Observer] = []
         self._live: Live | None = None
+        self._admission: Admission | None = None
+        self._batcher: Batcher | None = None
         self._unknown: Counter[UUID] = Counter()
 
     def system_scripts(self) -> tuple[SystemScript, ...]:
@@ -149,6 +157,9 @@ class Pipelines(Starter):
         app.provide(ModelClient, client)
         app.provide(Starter, self)
         app.provide(Pipelines, self)
+        self._admission = None if self.backlog is None else Admission(self._pool, self.backlog)
+        self._batcher = Batcher(app, sink)
+        app.provide(Batcher, self._batcher)
         self._live = Live(
             lambda run_id, tenant, what: app.announce(Run, {"id": run_id}, action=what, tenant=tenant)
         )
@@ -178,24 +189,14 @@ class Pipelines(Starter):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        parents, self._parents = self._parents, None
-        if parents is not None:
-            await parents.close()
-        permits, self._permits = self._permits, None
-        if permits is not None:
-            await permits.close()
-        live, self._live = self._live, None
-        if live is not None:
-            await live.close()
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            await sink.close()
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        parts = (
+            self._parents, self._permits, self._live, self._batcher, self._client, self._sink, self._pool
+        )  # fmt: skip
+        self._parents = self._permits = self._live = self._batcher = None
+        self._client = self._sink = self._pool = self._admission = None
+        for part in parts:
+            if part is not None:
+                await part.close()
 
     def observe(self, observer: Observer) -> None:
         """Tell a function of every step of the runs in this process."""
@@ -290,6 +291,31 @@ class Pipelines(Starter):
         if found.retired_at is not None:
             raise NoSuchDefinition(definition_id, why="it is retired")
         return found
+
+    def refuse_early(self, tenant: Any) -> None:
+        """Refuse a run of a tenant where it is known that the backlog is full.
+
+        Raises:
+            BacklogFull: it is.
+        """
+        if self._admission is not None:
+            self._admission.refuse_early(tenant_key(tenant))
+
+    async def admit(self, runs: Sequence[Any]) -> None:
+        """Let new runs be started in the open transaction, or none of them.
+
+        Raises:
+            BacklogFull: the application has as much unfinished work as it takes.
+        """
+        if self._admission is not None and runs:
+            opened, _ = await self._in_transaction()
+            await self._admission.admit(opened, [each.tenant for each in runs])
+
+    async def waited[T](self, scope: Scope, start: Callable[[], Awaitable[T]]) -> T:
+        """Start a run as soon as the backlog has room for it."""
+        if self._admission is None or self._need_app().engine.transaction_of_task() is not None:
+            return await start()
+        return await self._admission.waited(tenant_key(scope.tenant), start)
 
     async def enqueue(self, runs: Sequence[Any]) -> None:
         """Write the stages and jobs of new runs into the open transaction, with one statement."""

@@ -9,7 +9,17 @@ from dataclasses import dataclass
 
 from sorbus import Domain, Policies, Resource, Scope, action, actor_present, authorize_if, policy
 from sorbus.jobs import Backoff
-from sorbus.pipelines import Pipeline, Stage, StageContent, StageContext, for_each, repeat, stage
+from sorbus.pipelines import (
+    Batch,
+    BatchContext,
+    Pipeline,
+    Stage,
+    StageContent,
+    StageContext,
+    for_each,
+    repeat,
+    stage,
+)
 
 SOON = Backoff(base=0.02, jitter=0.0)
 ITEMS = 5
@@ -41,13 +51,18 @@ def doomed(name: str) -> bool:
     return name.startswith("bad")
 
 
-async def _work(scope: Scope, content: StageContent) -> int:
-    at = scope.get(StageContext)
+async def _work(scope: Scope, content: StageContent, at: StageContext | None = None) -> int:
+    at = at or scope.get(StageContext)
     chance = random.Random(f"{content.text} {at.idempotency_key} {at.attempt}")
     await asyncio.sleep(chance.random() * scope.get(Pace).seconds)
     if doomed(at.stage) or (at.attempt == 1 and chance.random() < 0.2):
         raise RuntimeError("this attempt fails")
     return number_of(content.text, at.stage if at.item is None else f"{at.stage} {at.item}")
+
+
+async def _work_on_all(scope: Scope, content: list[StageContent]) -> list[int]:
+    places = zip(content, scope.get(BatchContext).items, strict=True)
+    return list(await asyncio.gather(*(_work(scope, text, at) for text, at in places)))
 
 
 class Chance(Resource):
@@ -65,6 +80,20 @@ class Chance(Resource):
     async def item(cls, scope: Scope, content: StageContent, item: int) -> int:
         """One item."""
         return item + await _work(scope, content)
+
+    @action.generic
+    @classmethod
+    async def many(cls, scope: Scope, content: list[StageContent]) -> list[Number]:
+        """As `once`, for many runs."""
+        values = await _work_on_all(scope, content)
+        return [Number(value, [value + place for place in range(ITEMS)]) for value in values]
+
+    @action.generic
+    @classmethod
+    async def items(cls, scope: Scope, content: list[StageContent], item: list[int]) -> list[int]:
+        """As `item`, for many."""
+        values = await _work_on_all(scope, content)
+        return [one + value for one, value in zip(item, values, strict=True)]
 
     @action.generic
     @classmethod
@@ -152,15 +181,24 @@ def random_pipeline(seed: int, *, queue: str = "pipelines") -> Pipeline:
             "attempts": 2,
             "backoff": SOON,
         }
+        batch = _batch(seed, each.name)
         if each.over is not None:
-            stages[each.name] = for_each(Chance.item, over=_parts(each.over), limit=3, **options)
+            work = Chance.item if batch is None else Chance.items
+            stages[each.name] = for_each(work, over=_parts(each.over), limit=3, batch=batch, **options)
         elif each.kind == "again":
             stages[each.name] = repeat(
                 Chance.again, until=lambda again: again.value >= ROUNDS - 1, at_most=ROUNDS, **options
             )
         else:
-            stages[each.name] = stage(Chance.once, **options)
+            work = Chance.once if batch is None else Chance.many
+            stages[each.name] = stage(work, batch=batch, **options)
     return Pipeline.graph(f"random-{seed}", stages=list(stages.values()), queue=queue)
+
+
+def _batch(seed: int, name: str) -> Batch | None:
+    """How the items of a stage are gathered, of every third one or so; the same in all processes."""
+    chance = random.Random(f"batch {seed} {name}")
+    return Batch(chance.choice((2, 4, 16)), within=0.03) if chance.random() < 0.4 else None
 
 
 def _parts(name: str) -> object:

@@ -221,10 +221,10 @@ WRONG = {
         [STEP, renamed("x", retries=3)], (1, "retries"), "Extra inputs are not permitted"
     ),
     "neither action nor wait": Wrong(
-        [{"name": "x"}], (0,), "a stage has an `action`, a `pause` or an `approval`"
+        [{"name": "x"}], (0,), "a stage has an `action`, a `pause`, an `approval` or a `nested` run"
     ),
     "action and pause": Wrong(
-        [renamed("x", pause=1)], (0,), "a stage has an `action`, a `pause` or an `approval`"
+        [renamed("x", pause=1)], (0,), "a stage has an `action`, a `pause`, an `approval` or a `nested` run"
     ),
     "map and loop": Wrong(
         [SPLIT, {**EACH, "repeat": {"until": {"each": {"eq": 1}}, "at_most": 2}}],

@@ -39,6 +39,7 @@ from sorbus.errors.declaration import (
     WrongTransition,
 )
 from sorbus.errors.extensions import ExtensionFailed, ExtensionOrder, MemberTaken, NoSuchPart
+from sorbus.errors.flow import BacklogFull, BatchAnswersWrong, StageNotBatched
 from sorbus.errors.framework import (
     AfterCommitFailed,
     CannotJoin,
@@ -405,6 +406,11 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
         ["read", "judge", "read"],
         drawing="read  <- judge   <-- here\njudge <- read",
     ),
+    StageNotBatched: lambda: StageNotBatched(
+        "reading", "embed", "item", "str", drawing="split\nembed <- split   <-- here"
+    ),
+    BatchAnswersWrong: lambda: BatchAnswersWrong("reading", "embed", items=1, answers=0),
+    BacklogFull: lambda: BacklogFull(limit=2000, tenant="acme"),
     RoundsUsedUp: lambda: RoundsUsedUp(
         "review", "improve", rounds=5, condition="path(improve, ['score']) > 0.8"
     ),

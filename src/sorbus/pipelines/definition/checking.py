@@ -6,8 +6,9 @@ import inspect
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_origin
 
+from sorbus.errors.flow import StageNotBatched
 from sorbus.errors.pipelines import (
     DuplicateStage,
     PipelineCycle,
@@ -82,6 +83,9 @@ class _Check:
 
     def result(self) -> tuple[Graph, Mapping[str, StagePlan]]:
         """The graph and the plans."""
+        for each in self.stages:
+            if each.batch is not None:
+                self._check_batched(each)
         vertices: dict[str, Vertex] = {}
         plans: dict[str, StagePlan] = {}
         for position, each in enumerate(self.stages):
@@ -100,6 +104,24 @@ class _Check:
 
     def _graph(self, vertices: Mapping[str, Vertex]) -> Graph:
         return Graph(self.pipeline, tuple(vertices.values()))
+
+    def _check_batched(self, stage: Stage) -> None:
+        for place in (*stage.needs, "return"):
+            found = _annotation(stage.action, place)
+            if get_origin(bare(found)) is not list:
+                # The types are not checked yet, so the edges are drawn by the names alone.
+                rough = {each.name: Vertex(name=each.name, edges=self._named(each)) for each in self.stages}
+                raise StageNotBatched(
+                    self.pipeline,
+                    stage.name,
+                    place,
+                    _shown(found),
+                    drawing=drawn(self._graph(rough), mark=stage.name),
+                )
+
+    def _named(self, stage: Stage) -> tuple[Edge, ...]:
+        names = [*(stage.source(need) for need in stage.needs), *stage.after]
+        return tuple(Edge(name) for name in dict.fromkeys(names) if name in self.gives and name != stage.name)
 
     def _earlier(self, stage: Stage) -> dict[str, Any]:
         """The outputs that a stage may look at: in a sequence, those of the stages written before it."""
@@ -185,7 +207,7 @@ class _Check:
                     self.pipeline, stage.name, parameter, allowed=stage.needs, mapped=True
                 )
         for need in stage.needs:
-            wanted, source = _annotation(stage.action, need), stage.source(need)
+            wanted, source = _of_one(stage, need), stage.source(need)
             if source == stage.name and isinstance(stage.work, Repeat):
                 self._fits(stage, need, wanted, self.gives[source], optional=True)
             elif need == FAILURE and need in special:
@@ -256,7 +278,7 @@ class _Check:
             return
         if ITEM not in stage.needs:
             raise UnknownStageInput(self.pipeline, stage.name, ITEM, allowed=stage.needs, wanted=True)
-        wanted = _annotation(stage.action, ITEM)
+        wanted = _of_one(stage, ITEM)
         known = isinstance(element, type) or hasattr(element, "__origin__")
         if known and element is not Any and wanted is not Any and bare(wanted) != bare(element):
             raise StageInputMismatch(
@@ -313,10 +335,16 @@ def _gives(stage: Stage) -> Any:
                 found if over is None else types.GenericAlias(list, (found | None if keep_going else found,))
             )
         case ForEach(keep_going=keep_going):
-            item: Any = _annotation(stage.action, "return")
+            item: Any = _of_one(stage, "return")
             return types.GenericAlias(list, (item | None if keep_going else item,))
         case _:
-            return _annotation(stage.action, "return")
+            return _of_one(stage, "return")
+
+
+def _of_one(stage: Stage, name: str) -> Any:
+    """The type that a parameter, or the answer, has for one item."""
+    found = _annotation(stage.action, name)
+    return found if stage.batch is None else element_of(found)
 
 
 def _annotation(action: AnyAction | None, name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sorbus.pipelines.definition.graph import Edge, EdgeKind, Graph, Vertex
@@ -70,6 +71,8 @@ def _stage(stage: Stage, vertex: Vertex) -> dict[str, Any]:
         data["version"] = stage.version
     if stage.reuse is not None:
         data["reuse"] = stage.reuse
+    if stage.batch is not None:
+        data["batch"] = asdict(stage.batch)
     return data | _work(stage)
 
 

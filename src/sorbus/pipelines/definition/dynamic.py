@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from sorbus.errors.base import FrameworkError
 from sorbus.errors.hints import did_you_mean, listed
 from sorbus.errors.pipelines import InvalidDefinition
+from sorbus.pipelines.definition.batch import Batch
 from sorbus.pipelines.definition.given import Approval
 from sorbus.pipelines.definition.pipeline import Pipeline
-from sorbus.pipelines.definition.stages import AnyAction, Stage
+from sorbus.pipelines.definition.stages import AnyAction, Stage, side_by_side
 from sorbus.pipelines.definition.work import Await, ForEach, Nested, Once, Pause, Repeat, Work
 
 MOST_STAGES = 200
@@ -30,11 +31,18 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class BatchData(_Data):
+    """The action works on many items at once."""
+
+    size: int = Field(ge=1, le=10_000)
+    within: float = Field(default=0.05, ge=0, le=60)
+
+
 class ForEachData(_Data):
     """The action runs for each item of a list."""
 
     over: str
-    limit: int = Field(default=8, ge=1, le=1000)
+    limit: int | None = Field(default=None, ge=1, le=1000)
     keep_going: bool = False
 
 
@@ -89,6 +97,7 @@ class StageData(_Data):
     undo: str | None = None
     version: int = Field(default=1, ge=1)
     reuse: bool | None = None
+    batch: BatchData | None = None
     for_each: ForEachData | None = None
     repeat: RepeatData | None = None
     pause: float | None = Field(default=None, gt=0)
@@ -265,6 +274,7 @@ def _stage(pipeline: str, data: StageData, place: int, offer: Offer) -> Stage:
             undo=None if data.undo is None else _block(pipeline, data.undo, (place, "undo"), blocks),
             version=data.version,
             reuse=data.reuse,
+            batch=_batch(data),
         )
     except FrameworkError as error:
         raise InvalidDefinition(pipeline, error.message, at=(place,), hint=error.hint) from error
@@ -277,6 +287,10 @@ def _block(pipeline: str, name: str, at: tuple[str | int, ...], blocks: Blocks) 
     return blocks[name]
 
 
+def _batch(data: StageData) -> Batch | None:
+    return None if data.batch is None else Batch(data.batch.size, within=data.batch.within)
+
+
 def _work(pipeline: str, data: StageData, place: int, offer: Offer) -> Work:
     if data.nested is not None:
         return Nested(
@@ -287,9 +301,8 @@ def _work(pipeline: str, data: StageData, place: int, offer: Offer) -> Work:
             keep_going=data.nested.keep_going,
         )
     if data.for_each is not None:
-        return ForEach(
-            over=data.for_each.over, limit=data.for_each.limit, keep_going=data.for_each.keep_going
-        )
+        most = side_by_side(_batch(data)) if data.for_each.limit is None else data.for_each.limit
+        return ForEach(over=data.for_each.over, limit=most, keep_going=data.for_each.keep_going)
     if data.repeat is not None:
         return Repeat(until=data.repeat.until, at_most=data.repeat.at_most, keep_last=data.repeat.keep_last)
     if data.pause is not None:

@@ -39,6 +39,34 @@ class StageContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchContext:
+    """What a stage that works on many items at once may ask its scope for: `scope.get(BatchContext)`.
+
+    All items are of one tenant and for one model; they may be of several runs, pipelines and stages.
+
+    Attributes:
+        items: the context of each item, in the order of the lists: with its run, its attempt and its idempotency key.
+    """
+
+    items: tuple[StageContext, ...]
+
+    @property
+    def tenant(self) -> str:
+        """The tenant of all of them."""
+        return self.items[0].tenant
+
+    @property
+    def run_id(self) -> UUID:
+        """The run on whose behalf the models are asked for all of them: that of the first."""
+        return self.items[0].run_id
+
+    @property
+    def stage(self) -> str:
+        """The stage of the first, as above."""
+        return self.items[0].stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageContent:
     """The content of a run, as its stages get it."""
 

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 
 from sorbus.errors.pipelines import BadStageOption
 from sorbus.jobs.backoff import Backoff
+from sorbus.pipelines.definition.batch import Batch
 from sorbus.pipelines.definition.given import Approval
 from sorbus.pipelines.definition.graph import Join
 from sorbus.pipelines.definition.work import (
@@ -45,6 +46,9 @@ type AnyAction = GenericAction[Any, Any]
 _LONGEST_NAME = 200
 # Ten years: a moment that dates can hold, whenever it is counted from.
 _LONGEST_WAIT = 10 * 366 * 86_400
+_LARGEST_BATCH = 10_000
+_LONGEST_GATHERING = 60.0
+_SIDE_BY_SIDE = 8
 DEFAULT_BACKOFF = Backoff(base=1.0, cap=300.0)
 
 
@@ -70,6 +74,7 @@ class Stage:
         version: a mark of what the action does; raise it when that changes, so that no earlier output is reused.
         reuse: whether another run may take its output instead of doing it again. None: unless its action is one with
             `transaction=True`, or asks for its idempotency key.
+        batch: its action works on many items at once: of many runs, and of its list. None: on one.
     """
 
     name: str
@@ -88,6 +93,7 @@ class Stage:
     undo: AnyAction | None = None
     version: int = 1
     reuse: bool | None = None
+    batch: Batch | None = None
 
     def __post_init__(self) -> None:
         fits = bool(self.name) and "." not in self.name and len(self.name) <= _LONGEST_NAME
@@ -105,6 +111,8 @@ class Stage:
             "None or False, where it waits or can be undone",
             not (bound and self.reuse),
         )
+        if self.batch is not None:
+            self._check_batch(self.batch)
         if self.timeout is not None:
             _check(self.name, "timeout", self.timeout, "more than 0 seconds, or None", self.timeout > 0)
         if isinstance(self.join, int):
@@ -122,6 +130,13 @@ class Stage:
                 _check(self.name, "within", within, allowed, 0 < within <= _LONGEST_WAIT)
             case _:
                 pass
+
+    def _check_batch(self, batch: Batch) -> None:
+        _check(self.name, "batch", batch, "None, where it waits", self.action is not None)
+        _check(self.name, "batch.size", batch.size, "1 to 10000", 1 <= batch.size <= _LARGEST_BATCH)
+        allowed = f"0 to {_LONGEST_GATHERING:g} seconds"
+        _check(self.name, "batch.within", batch.within, allowed, 0 <= batch.within <= _LONGEST_GATHERING)
+        _check(self.name, "batch.at_once", batch.at_once, "1 or more", batch.at_once >= 1)
 
     @property
     def waits(self) -> bool:
@@ -181,6 +196,7 @@ def stage(
     undo: AnyAction | None = None,
     version: int = 1,
     reuse: bool | None = None,
+    batch: Batch | None = None,
     work: Work = ONCE,
 ) -> Stage:
     """A stage of a pipeline; its name is the action's unless given. The options are those of `Stage`.
@@ -205,6 +221,7 @@ def stage(
         undo=undo,
         version=version,
         reuse=reuse,
+        batch=batch,
     )
 
 
@@ -225,6 +242,7 @@ class StageOptions(TypedDict, total=False):
     undo: AnyAction | None
     version: int
     reuse: bool | None
+    batch: Batch | None
 
 
 class WaitOptions(TypedDict, total=False):
@@ -241,7 +259,7 @@ def for_each(
     action: AnyAction,
     *,
     over: Where,
-    limit: int = 8,
+    limit: int | None = None,
     keep_going: bool = False,
     **options: Unpack[StageOptions],
 ) -> Stage:
@@ -251,11 +269,17 @@ def for_each(
 
     Args:
         over: where the list is: `lambda split: split.parts`.
-        limit: how many items run side by side.
+        limit: how many items run side by side; by default 8, and 8 times as many as one call takes with a `batch`.
         keep_going: an item that fails for good is None in the list, instead of failing the stage.
         options: those of `stage`.
     """
-    return stage(action, work=ForEach(over=over, limit=limit, keep_going=keep_going), **options)
+    most = side_by_side(options.get("batch")) if limit is None else limit
+    return stage(action, work=ForEach(over=over, limit=most, keep_going=keep_going), **options)
+
+
+def side_by_side(batch: Batch | None) -> int:
+    """How many items of a list run side by side where nothing is said about it."""
+    return _SIDE_BY_SIDE if batch is None else _SIDE_BY_SIDE * batch.size
 
 
 def repeat(

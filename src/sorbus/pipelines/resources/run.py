@@ -189,6 +189,8 @@ class Run(Resource):
         """
         self.version = scope.get(Starter).version_of(pipeline)
         self.input = scope.get(Starter).check_input(pipeline, self.version, input)
+        if idempotency_key is None:
+            scope.get(Starter).refuse_early(scope.tenant)
         note_asked(
             self,
             "start",
@@ -324,6 +326,7 @@ class Run(Resource):
     async def _begin(runs: Sequence[Run], scopes: Sequence[Scope]) -> None:
         new = [each for each in runs if not is_repeated(each)]
         if new:
+            await scopes[0].get(Starter).admit([each for each in new if each.parent_id is None])
             await scopes[0].get(Starter).enqueue(new)
         for each in new:
             if each.budget_usd is not None or each.budget_tokens is not None:

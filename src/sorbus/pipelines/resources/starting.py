@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,26 @@ class Starter:
         Raises:
             InvalidInput: it is not of the type that the pipeline declares.
         """
+        raise PipelinesNotStarted
+
+    def refuse_early(self, tenant: Any) -> None:
+        """Refuse a run of a tenant where it is known that the backlog is full.
+
+        Raises:
+            BacklogFull: it is.
+        """
+        raise PipelinesNotStarted
+
+    async def admit(self, runs: Sequence[Any]) -> None:
+        """Let new runs be started in the open transaction, or none of them.
+
+        Raises:
+            BacklogFull: the application has as much unfinished work as it takes.
+        """
+        raise PipelinesNotStarted
+
+    async def waited[T](self, scope: Scope, start: Callable[[], Awaitable[T]]) -> T:
+        """Start a run as soon as the backlog has room for it."""
         raise PipelinesNotStarted
 
     async def enqueue(self, runs: Sequence[Any]) -> None:

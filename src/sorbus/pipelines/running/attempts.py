@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,14 +12,17 @@ from pydantic import TypeAdapter
 from sorbus.data_layers.postgres.json_codec import storable
 from sorbus.errors.base import Kind, SorbusError, UnknownError
 from sorbus.errors.database import DatabaseUnavailable
-from sorbus.errors.pipelines import StageOutputTooLarge, StageTimedOut
+from sorbus.errors.pipelines import StageOutputTooLarge
 from sorbus.llm.client import ModelClient
+from sorbus.pipelines.definition.batch import Batch
 from sorbus.pipelines.definition.checking import StagePlan
 from sorbus.pipelines.definition.given import StageContext, StageFailure
 from sorbus.pipelines.definition.limits import Apart, Limit
 from sorbus.pipelines.definition.stages import CONTENT, FAILURE, INPUT, ITEM, AnyAction, Stage, parameters
 from sorbus.pipelines.definition.work import Once, Work
 from sorbus.pipelines.resources.states import StageState
+from sorbus.pipelines.running.batching import Batcher, BatchKey, Entry
+from sorbus.pipelines.running.bounds import bounded
 from sorbus.pipelines.running.progress import Progress
 from sorbus.pipelines.running.store import Change, encoded_size
 from sorbus.schema.actions import ActionSpec
@@ -42,6 +44,7 @@ class PlannedStage:
         work, delay: those of the stage; what undoes it runs once and at once.
         dump: from the action's answer to plain data.
         limits: those that count attempts at it.
+        batch: how its items are gathered; None for an action that works on one.
     """
 
     name: str
@@ -52,6 +55,7 @@ class PlannedStage:
     needs: tuple[str, ...]
     dump: Callable[[Any], Any]
     limits: tuple[Limit, ...] = ()
+    batch: Batch | None = None
 
     @property
     def stage(self) -> Stage:
@@ -85,6 +89,7 @@ def planned_stage(
         needs=() if action is None else parameters(action),
         dump=dump,
         limits=() if action is None else tuple(each for each in limits if not each.on or action in each.on),
+        batch=None if undo else stage.batch,
     )
 
 
@@ -130,7 +135,8 @@ async def attempted(app: Sorbus, progress: Progress, attempt: Attempt) -> Change
         item=attempt.index,
     )
     try:
-        output = planned.dump(await _run(app, progress, attempt, context))
+        run = _run if planned.batch is None else _run_with_others
+        output = await run(app, progress, attempt, context)
         _check_output(output, progress.pipeline, planned.name)
     except DatabaseUnavailable:
         raise
@@ -156,20 +162,37 @@ async def _run(app: Sorbus, progress: Progress, attempt: Attempt, context: Stage
     if progress.model is not None:
         scope = scope.with_service(ModelClient, scope.get(ModelClient).using(progress.model))
     inputs = {need: input_of(progress, attempt, need) for need in planned.needs}
-    limit = asyncio.timeout(stage.timeout)
-    try:
-        async with limit:
-            return await planned.action(scope, **inputs)
-    except TimeoutError as error:
-        if limit.expired() and stage.timeout is not None:
-            raise StageTimedOut(progress.pipeline, planned.name, stage.timeout) from error
-        raise
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        # Nobody cancelled this run: something that the stage waited for was cancelled.
-        raise UnknownError("The stage ended with a CancelledError of its own.") from error
+    answer = await bounded(
+        planned.action(scope, **inputs),
+        pipeline=progress.pipeline,
+        stage=planned.name,
+        seconds=stage.timeout,
+    )
+    return planned.dump(answer)
+
+
+async def _run_with_others(app: Sorbus, progress: Progress, attempt: Attempt, context: StageContext) -> Any:
+    """The same for a stage whose action works on many items at once."""
+    planned = attempt.planned
+    assert planned.action is not None, "a stage without an action is never attempted"
+    assert planned.batch is not None, "it is called for such stages only"
+    payer = progress.payer_id or progress.id
+    key = BatchKey(
+        action=planned.action,
+        batch=planned.batch,
+        tenant=progress.tenant,
+        model=progress.model,
+        payer=payer if progress.own_budget else None,
+        timeout=planned.stage.timeout,
+    )
+    entry = Entry(
+        progress=progress,
+        context=context,
+        inputs={need: input_of(progress, attempt, need) for need in planned.needs},
+        last=attempt.failed + 1 >= planned.stage.attempts,
+        dump=planned.dump,
+    )
+    return await app.system_scope(tenant=progress.tenant).get(Batcher).answer(key, entry)
 
 
 def input_of(progress: Progress, attempt: Attempt, need: str) -> Any:

@@ -254,13 +254,16 @@ class Conductor:
 
     async def _admitted(self, wanted: Sequence[Attempt]) -> list[Attempt]:
         """Those for which there is room in this run, and that hold what the limits ask for."""
-        room = max(self.planned.pipeline.side_by_side - len(self._running), 0)
         left = [each for each in wanted if (each.planned.name, each.index) not in self._blocked]
         if not any(each.planned.limits for each in left):
-            return left[:room]
+            return left[: self.planned.fitting(self._running.values(), left)]
         admitted: list[Attempt] = []
-        while left and len(admitted) < room:
-            asking, left = left[: room - len(admitted)], left[room - len(admitted) :]
+        while left:
+            busy = [*self._running.values(), *((each.planned.name, each.index) for each in admitted)]
+            room = self.planned.fitting(busy, left)
+            if not room:
+                break
+            asking, left = left[:room], left[room:]
             answers = await asyncio.gather(*(self._permitted(each) for each in asking))
             admitted += [each for each, answer in zip(asking, answers, strict=True) if answer]
         return admitted

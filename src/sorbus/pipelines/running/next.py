@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sorbus.pipelines.definition.graph import Frontier
 from sorbus.pipelines.definition.pipeline import Pipeline
 from sorbus.pipelines.running.attempts import Attempt, PlannedStage
-from sorbus.pipelines.running.looking import Birth
+from sorbus.pipelines.running.looking import Birth, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,40 @@ class PlannedPipeline:
 
     Attributes:
         undoing: what undoes its stages, by the name of the stage.
+        batched: whether one of them works on many items at once.
     """
 
     pipeline: Pipeline
     stages: Mapping[str, PlannedStage]
     undoing: Mapping[str, PlannedStage]
+    batched: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batched", any(each.batch is not None for each in self.stages.values()))
+
+    def fitting(self, busy: Collection[Place], wanted: Sequence[Attempt]) -> int:
+        """How many of some attempts, from the first one on, may be under way beside others in one run.
+
+        The items of a stage that works on many at once count as one for each call that they fill.
+
+        Args:
+            busy: the places at which work is under way.
+        """
+        if not self.batched:
+            return max(self.pipeline.side_by_side - len(busy), 0)
+        counts = Counter(name for name, _ in busy)
+        for place, each in enumerate(wanted):
+            counts[each.planned.name] += 1
+            if (
+                sum(-(-count // self._together(name)) for name, count in counts.items())
+                > self.pipeline.side_by_side
+            ):
+                return place
+        return len(wanted)
+
+    def _together(self, name: str) -> int:
+        planned = self.stages.get(name)
+        return 1 if planned is None or planned.batch is None else planned.batch.size
 
 
 class Refused(Exception):

@@ -75,6 +75,7 @@ class Progress:
         reuse: whether it takes outputs of earlier runs.
         fresh: whether nobody has had it in hand before, so that there can be no earlier model calls to replay.
         budgeted: whether a budget of its own or of its tenant held when it was looked at.
+        own_budget: whether that was one of its own, or of the outermost run around it.
         signals: how many signals it had when it was looked at.
         paused: whether nothing is to start.
         looked_at: the time at which it was looked at, by the clock of the database.
@@ -95,6 +96,7 @@ class Progress:
     reuse: bool
     fresh: bool
     budgeted: bool
+    own_budget: bool
     signals: int
     paused: bool
     content: StageContent

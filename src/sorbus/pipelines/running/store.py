@@ -349,6 +349,7 @@ def _progress(row: Any) -> Progress:
         reuse=bool(row["reuse"]),
         fresh=row["fresh"],
         budgeted=row["budgeted"],
+        own_budget=row["own_budget"],
         signals=row["signals"],
         paused=row["paused"],
         parent_id=row["parent_id"],

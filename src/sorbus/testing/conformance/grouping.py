@@ -123,6 +123,16 @@ class Grouping(Behaviour):
         assert [outcome_of(each) for each in made] == [UpsertOutcome.UPDATED, UpsertOutcome.INSERTED]
         assert await codes(here) == ["a", "b"]
 
+    async def test_a_hook_that_fails_for_one_upsert_undoes_that_one_only(self, here: Tenant) -> None:
+        await Trunk.post(here.scope, code="a", weight=2)
+        names = ["a", "b", "cursed", "d"]
+        made = await asyncio.gather(
+            *(Trunk.post_again(here.scope, code=name, weight=5) for name in names), return_exceptions=True
+        )
+        assert [type(each) for each in made] == [Trunk, Trunk, LookupError, Trunk]
+        assert outcome_of(made[0]) is UpsertOutcome.UPDATED
+        assert await codes(here) == ["a", "b", "d"]
+
     async def test_inside_a_transaction_a_call_belongs_to_it(self, here: Tenant) -> None:
         async def broken() -> None:
             async with here.app.transaction():

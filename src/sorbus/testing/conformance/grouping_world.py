@@ -59,6 +59,12 @@ class Trunk(OfOrg):
             if trunk.code.startswith("cursed"):
                 raise LookupError(trunk.code)
 
+    @post_again.after_writes
+    @staticmethod
+    async def _check(trunks: Sequence[Trunk], scopes: Sequence[Scope]) -> None:
+        if any(each.code.startswith("cursed") for each in trunks):
+            raise LookupError("cursed")
+
     @post.after_commit
     def _posted(self, scope: Scope) -> None:
         scope.get(Visits).add(f"posted {self.code}")

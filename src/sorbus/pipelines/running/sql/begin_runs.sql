@@ -19,11 +19,14 @@ begun AS (
 )
 SELECT clock_timestamp() AS looked_at, b.id, b.tenant, b.pipeline, b.version, b.definition_id, b.model, b.reuse, b.parent_id, b.payer_id, b.input, b.signals, b.paused, b.fresh,
        -- The budget of a run bears its id.
-       EXISTS (SELECT FROM llm_budgets AS g WHERE g.id = coalesce(b.payer_id, b.id))
-       OR EXISTS (SELECT FROM llm_budgets AS g WHERE g.run_id IS NULL AND g.tenant = b.tenant) AS budgeted,
+       own.budget AS own_budget,
+       own.budget OR EXISTS (SELECT FROM llm_budgets AS g WHERE g.run_id IS NULL AND g.tenant = b.tenant) AS budgeted,
        c.id AS content_id, c.source_type, c.title, c.text, c.metadata, s.stages, t.items, h.children
 FROM begun AS b
 JOIN contents AS c ON c.id = b.content_id
+CROSS JOIN LATERAL (
+    SELECT EXISTS (SELECT FROM llm_budgets AS g WHERE g.id = coalesce(b.payer_id, b.id)) AS budget
+) AS own
 CROSS JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(s.name, s.state, s.attempt, s.output, s.wake_at, s.given_at IS NOT NULL, s.error)
                      ORDER BY s.finished_at, s.position) AS stages
