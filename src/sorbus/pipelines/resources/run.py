@@ -436,20 +436,8 @@ class Run(Resource):
         includes=[content, definition, stages, items, result, budget],
     )
     graphql = GraphQL(
-        "get",
-        "list",
-        "connection",
-        start,
-        start_from,
-        replay,
-        fork,
-        raise_budget,
-        cancel,
-        pause,
-        resume,
-        give,
-        retry,
-        for_content,
+        *("get", "list", "connection", start, start_from, replay, fork, raise_budget, cancel, pause, resume),
+        *(give, retry, for_content),
         queries=[compare],
         subscriptions={"runChanged": "run:{id}", "runsChanged": "runs"},
     )
