@@ -19,14 +19,14 @@ from sorbus.http.faults import Fault, title_of
 from sorbus.schema.actions import ActionSpec
 from sorbus.schema.resource import ResourceSpec
 
-_ABOUT_INPUTS = (NoSuchInput, Required, InvalidInput, AlreadyTaken, RelatedMissing, Rejected)
+ABOUT_INPUTS = (NoSuchInput, Required, InvalidInput, AlreadyTaken, RelatedMissing, Rejected)
 
 
 def seen(fault: Fault, error: BaseException, spec: ResourceSpec, action: ActionSpec) -> Fault:
     """The fault of an action without what only the declaration's author may know."""
     if isinstance(error, WrongState):
         return _state(fault, spec, action)
-    if isinstance(error, _ABOUT_INPUTS) and len(fault.path) > 1:
+    if isinstance(error, ABOUT_INPUTS) and len(fault.path) > 1:
         return _input(fault, error, spec, action)
     return fault
 

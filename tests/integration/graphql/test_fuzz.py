@@ -17,9 +17,10 @@ from tests.integration.graphql.test_reading import say
 
 from sorbus import Sorbus
 from sorbus.apis.graphql import Limits, schema_of, sdl, surface_of
-from sorbus.apis.graphql.answering import Answerer, to_json
+from sorbus.apis.graphql.answering import Answerer
 from sorbus.apis.graphql.documents import Documents
 from sorbus.apis.graphql.requests import Asked
+from sorbus.types.showing import to_json
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -211,7 +211,7 @@ def test_what_interfaces_show_is_taken_back(name: str, value: Any) -> None:
         or (isinstance(values["it"], float) and values["it"] - values["it"] != 0)
     ):
         return
-    from sorbus.apis.json_api.encoding import to_json
+    from sorbus.types.showing import to_json
 
     shown = msgspec.json.decode(to_json({"it": kind.shown(values["it"])}))
     again, errors = CASTERS[name].cast(shown)

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from graphql import GraphQLSchema, OperationDefinitionNode, get_variable_values
 from graphql.execution import VariableValues
 from graphql.language import DirectiveNode, VariableNode, Visitor, visit
-from pydantic_core import to_jsonable_python
 
 from sorbus.apis.graphql.documents import Document, Documents, locations
 from sorbus.apis.graphql.faults import of_field, whole_request
@@ -20,26 +18,8 @@ from sorbus.apis.graphql.requests import Asked
 from sorbus.errors.graphql import GraphqlInvalid, MalformedGraphqlRequest, QueryTooLarge
 from sorbus.errors.http import MethodNotAllowed
 from sorbus.scope import Scope
-from sorbus.types.hidden import HIDDEN
-from sorbus.types.rules import ON_CLASS
-from sorbus.types.rules import shown as shown_value
 
 _MOST_COMPILED = 32
-
-
-def _other(value: Any) -> Any:
-    """What msgspec does not know: what the client may not see is null; our own types, and what Pydantic knows."""
-    if value is HIDDEN:
-        return None
-    return shown_value(value) if hasattr(value, ON_CLASS) else to_jsonable_python(value)
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_other)
-
-
-def to_json(document: Any) -> bytes:
-    """A response as bytes."""
-    return _encoder.encode(document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from sorbus.apis.graphql.answering import Answerer, Response, refused, to_json
+from sorbus.apis.graphql.answering import Answerer, Response, refused
 from sorbus.apis.graphql.documents import Documents
 from sorbus.apis.graphql.limits import Limits
 from sorbus.apis.graphql.requests import (
@@ -37,6 +37,7 @@ from sorbus.http.callers import scope_of
 from sorbus.http.replies import Header, Reply
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope, tenant_key
+from sorbus.types.showing import to_json
 
 PATH = "/graphql"
 """Where GraphQL is served."""

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from sorbus.apis.graphql.answering import to_json
+from sorbus.types.showing import to_json
 
 
 @dataclass(slots=True, kw_only=True)

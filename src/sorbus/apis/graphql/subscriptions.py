@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from sorbus.apis.graphql.answering import Answerer, Prepared, Response, refused, to_json
+from sorbus.apis.graphql.answering import Answerer, Prepared, Response, refused
 from sorbus.apis.graphql.compiling import TYPE_NAME
 from sorbus.apis.graphql.faults import of_field
 from sorbus.apis.graphql.operations import Runner, TopField
@@ -20,6 +20,7 @@ from sorbus.errors.graphql import MalformedGraphqlRequest
 from sorbus.errors.inputs import InvalidInput
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope, tenant_key
+from sorbus.types.showing import to_json
 
 ShareKey = Callable[[Scope], Hashable | None]
 """What a caller sees like others: the same value for those who may see the same."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, page_meta, to_json
+from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, page_meta
 from sorbus.apis.json_api.paging import Paging
 from sorbus.apis.json_api.related import Source, in_one_order, related_page, related_record
 from sorbus.apis.json_api.views import View
@@ -21,6 +21,7 @@ from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.scope import Scope
 from sorbus.types.hidden import HIDDEN
+from sorbus.types.showing import to_json
 
 VERSION = {"version": "1.1"}
 _POSITION = ("page[after]", "page[before]", "page[offset]")

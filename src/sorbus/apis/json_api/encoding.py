@@ -7,15 +7,10 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import msgspec
-from pydantic_core import to_jsonable_python
-
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.query.page import Page
 from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.types.hidden import HIDDEN
-from sorbus.types.rules import ON_CLASS
-from sorbus.types.rules import shown as shown_value
 
 INCLUDED_LIMIT = 1000
 """The most related records that are included for each record; of more, the relationship says `truncated`."""
@@ -24,20 +19,7 @@ Encode = Callable[[Any], dict[str, Any]]
 """From a record to its resource object."""
 
 
-def _other(value: Any) -> Any:
-    """What msgspec does not know: what the client may not see is null; our own types, and what Pydantic knows."""
-    if value is HIDDEN:
-        return None
-    return shown_value(value) if hasattr(value, ON_CLASS) else to_jsonable_python(value)
-
-
-_encoder = msgspec.json.Encoder(enc_hook=_other)
 _SAFE_IN_PATHS = (UUID, int)
-
-
-def to_json(document: Any) -> bytes:
-    """A document as bytes; also of values that only Pydantic knows how to write."""
-    return _encoder.encode(document)
 
 
 class EncoderFactory:

@@ -9,31 +9,22 @@ from typing import Any
 
 from sorbus.apis.json_api.bodies import Given
 from sorbus.apis.json_api.documents import VERSION
-from sorbus.apis.json_api.encoding import to_json
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
-from sorbus.errors.base import Invalid
-from sorbus.errors.hints import listed
 from sorbus.errors.http import ChangeNotServed, MethodNotAllowed
 from sorbus.errors.inputs import (
-    AlreadyTaken,
     InvalidAction,
-    InvalidInput,
     NoSuchInput,
-    Rejected,
-    RelatedMissing,
-    Required,
-    WrongState,
 )
-from sorbus.http.faults import Fault, fault_of, title_of
+from sorbus.http.faults import Fault, fault_of
 from sorbus.http.problems import retry_headers
 from sorbus.http.replies import Header, Reply
-from sorbus.schema.resource import ResourceSpec
+from sorbus.http.seen import ABOUT_INPUTS, seen
+from sorbus.types.showing import to_json
 
 MOST_ERRORS = 64
 """The most error objects in one document."""
 
-_ABOUT_INPUTS = (NoSuchInput, Required, InvalidInput, AlreadyTaken, RelatedMissing, Rejected)
 _NOBODY: Mapping[str, Given] = MappingProxyType({})
 
 
@@ -126,56 +117,13 @@ def _seen(fault: Fault, error: BaseException, route: RouteSpec | None) -> Fault:
     """The fault without what only the declaration's author may know: private attributes and their values."""
     if route is None:
         return fault
-    if isinstance(error, WrongState):
-        return _seen_state(fault, route)
-    if isinstance(error, _ABOUT_INPUTS) and len(fault.path) > 1:
-        return _seen_input(fault, error, route)
-    return fault
-
-
-def _seen_state(fault: Fault, route: RouteSpec) -> Fault:
-    """A wrong state, without the record's state when that is private."""
-    transition = route.action.transition
-    if transition is not None and route.exposed.spec.attributes[transition.attribute].public:
-        # Not every action that is possible is one that is served.
-        return replace(fault, path=(), hint="")
-    detail = f"The record is not in a state from which {route.action.label} starts."
-    return replace(fault, detail=detail, path=(), hint="")
-
-
-def _seen_input(fault: Fault, error: Invalid, route: RouteSpec) -> Fault:
-    """A fault about an input, or about a private attribute that the action itself has set."""
-    spec, label = route.exposed.spec, route.action.label
-    inputs = {each.name for each in route.action.public_inputs}
-    if isinstance(error, AlreadyTaken):
-        at = next((name for name in error.names if name in inputs), fault.path[1])
-        fault = replace(fault, detail=_taken(error, spec, inputs, label), path=("input", at))
-    if not route.kind.takes_body and fault.status == 422:
-        # What stands in the query string is part of the request's address, not of its content.
-        fault = replace(fault, status=400)
-    name = str(fault.path[1])
-    if isinstance(error, NoSuchInput) and fault.path[0] == "input":
-        # The engine's own sentence has the names of the declaration.
-        names = route.exposed.names
-        told = NoSuchInput(label, name, allowed=map(names.wire, sorted(inputs)))
-        return replace(fault, detail=told.message, hint=told.hint)
-    if isinstance(error, NoSuchInput) or name in inputs:
-        return fault
-    if _is_public(spec, name) or isinstance(error, AlreadyTaken | Rejected):
-        return replace(fault, path=())
-    return replace(fault, detail=title_of(type(error)), hint="", path=())
-
-
-def _taken(error: AlreadyTaken, spec: ResourceSpec, inputs: set[str], label: str) -> str:
-    """The sentence of a taken identity, naming what the client may know of it."""
-    shown = [name for name in error.names if name in inputs or _is_public(spec, name)]
-    message = next(
-        (each.message for each in spec.identities.values() if each.keys == error.names),
-        "has already been taken",
-    )
-    return f"{label}: {listed(shown, none='the record')} {message}."
-
-
-def _is_public(spec: ResourceSpec, name: str) -> bool:
-    found = spec.attributes.get(name)
-    return found is not None and found.public
+    if isinstance(error, ABOUT_INPUTS) and len(fault.path) > 1:
+        if not route.kind.takes_body and fault.status == 422:
+            # What stands in the query string is part of the request's address, not of its content.
+            fault = replace(fault, status=400)
+        if isinstance(error, NoSuchInput) and fault.path[0] == "input":
+            # The engine's own sentence has the names of the declaration.
+            allowed = [route.exposed.names.wire(each.name) for each in route.action.public_inputs]
+            told = NoSuchInput(route.action.label, str(fault.path[1]), allowed=sorted(allowed))
+            return replace(fault, detail=told.message, hint=told.hint)
+    return seen(fault, error, route.exposed.spec, route.action)

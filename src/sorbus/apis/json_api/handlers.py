@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from sorbus.apis.json_api.bodies import BodyReader, Given, Inputs
 from sorbus.apis.json_api.documents import VERSION, Documents, Links
-from sorbus.apis.json_api.encoding import EncoderFactory, to_json
+from sorbus.apis.json_api.encoding import EncoderFactory
 from sorbus.apis.json_api.filters import FilterBook
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
 from sorbus.apis.json_api.parameters import ParameterReader, Parameters
@@ -25,6 +25,7 @@ from sorbus.errors.inputs import NotFound
 from sorbus.http.replies import Header, Reply
 from sorbus.query.query import Query
 from sorbus.scope import Scope
+from sorbus.types.showing import to_json
 
 _VARY: tuple[Header, ...] = ((b"vary", b"accept"),)
 _MEDIA_TYPE = MEDIA_TYPE.encode()

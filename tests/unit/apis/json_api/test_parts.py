@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sorbus.apis.json_api.documents import Links
-from sorbus.apis.json_api.encoding import to_json
 from sorbus.apis.json_api.negotiation import check_accept, check_content_type
 from sorbus.apis.json_api.texts import TextCast, input_value
 from sorbus.errors import http as http_errors
@@ -27,6 +26,7 @@ from sorbus.errors.inputs import InvalidAnswer, NotFound, Rejected
 from sorbus.http.faults import STATUSES, fault_of, status_of
 from sorbus.query.input_fields import operators_for
 from sorbus.types.base import FieldType, field_type
+from sorbus.types.showing import to_json
 
 PAGES = Path(__file__).parents[4] / "docs" / "errors"
 
