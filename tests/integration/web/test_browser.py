@@ -101,7 +101,7 @@ async def test_a_run_gets_on_before_the_eyes_and_is_approved_without_loading_the
         assert done.result is not None
         assert done.result.data["ship"] == {"text": "shipped for Ann"}
         # The page may be told of the run's end before the answer to its form is shown.
-        await page.wait_for_selector("#notice:text-is('approve has got its value.')")
+        await page.wait_for_selector("#notice p:text-is('approve has got its value.')")
         assert await is_marked(page)
         assert wrong == []
 
@@ -120,7 +120,7 @@ async def test_what_is_done_in_one_tab_shows_in_the_other_ones(url: str, browser
         await mark(table)
         await page.click("#run-head button:text-is('Cancel')")
         await page.wait_for_selector("#run-head.s-cancelled")
-        await page.wait_for_selector("#notice:text-is('The run was cancelled.')")
+        await page.wait_for_selector("#notice p:text-is('The run was cancelled.')")
         # A tab behind another one gives its stream up, and catches up when it is looked at.
         await table.bring_to_front()
         await table.wait_for_selector(f"#run-{run.id}.s-cancelled")
