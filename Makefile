@@ -35,7 +35,7 @@ serve: $(RUNTIME) ## Web, jobs and embedded PostgreSQL in one process, until Ctr
 	$(BIN)/sorbus serve $(if $(PORT),--port $(PORT))
 
 test: $(DEV) ## Every test, the guides included (ARGS="-k name" passes options on)
-	$(BIN)/python -m pytest -q -n 4 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal $(ARGS)
 
 check: $(DEV) ## Format, lint, types, import rules
 	$(BIN)/ruff format --check src tests bench examples tools

@@ -22,7 +22,8 @@ jobs AS (
            jsonb_build_object('tenant', r.tenant), p.priority, 'available'
     FROM runs AS r
     JOIN pipelines AS p ON p.pipeline = r.pipeline
-    JOIN contents AS c ON c.id = r.content_id AND c.tenant = r.tenant
+    -- Not a join: it would be planned for a hundred runs, and one alone would pay for a look at the whole table.
+    WHERE (SELECT c.tenant FROM contents AS c WHERE c.id = r.content_id) = r.tenant
     ORDER BY r.id
     RETURNING id
 )
