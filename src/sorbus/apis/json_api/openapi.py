@@ -11,13 +11,14 @@ import msgspec
 from sorbus.apis.json_api.filters import FilterBook, TextField
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
-from sorbus.apis.json_api.schemas import Components, Schema, ref
+from sorbus.apis.json_api.schemas import Components, filter_name, ref
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.apis.json_api.uploads import DOCUMENT, is_list_of_files, is_upload, takes_files
 from sorbus.http.multipart import MULTIPART
 from sorbus.schema.paging import Paging
 from sorbus.schema.resource import PRIMARY_READ
 from sorbus.types.base import FieldType
+from sorbus.types.json_schemas import Schema
 
 _REFUSALS = {
     400: "The request cannot be understood.",
@@ -215,13 +216,13 @@ class _Writer:
         }  # fmt: skip
 
     def _condition_schema(self, exposed: Exposed) -> Schema:
-        known = f"{exposed.spec.name}Filter" in self.components.schemas
+        known = filter_name(exposed.spec.name) in self.components.schemas
         fields = {name: (each.type, each.operators) for name, each in self.filters[exposed].fields.items()}
         made = self.components.filter(fields, exposed)
         if not known:
             for each in exposed.relationships.values():
                 destination = self.surface.destination(each)
-                if f"{destination.spec.name}Filter" not in self.components.schemas:
+                if filter_name(destination.spec.name) not in self.components.schemas:
                     self._condition_schema(destination)
         return made
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from sorbus.apis.json_api.linkages import Link
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.surface import Exposed, Surface
-from sorbus.query.input_fields import MOST_ALTERNATIVES
+from sorbus.query.input_schemas import logic_schemas, operators_schema
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.types.base import FieldType
+from sorbus.types.json_schemas import NOTHING, Definitions, Schema, closed, or_null
 
-Schema = dict[str, Any]
-
-_DEFINITION = "#/$defs/"
 _COMPONENT = "#/components/schemas/"
 
 ERROR: Schema = {
@@ -81,53 +77,28 @@ def ref(name: str) -> Schema:
     return {"$ref": _COMPONENT + name}
 
 
-def closed(properties: Mapping[str, Any], *, required: Iterable[str] = ()) -> Schema:
-    """An object with these members and no others."""
-    made: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
-    names = list(required)
-    if names:
-        made["required"] = names
-    return made
-
-
 class Components:
     """The shared schemas of a description, each under a name of its own."""
 
     def __init__(self, surface: Surface) -> None:
         self.surface = surface
-        self.schemas: dict[str, Schema] = {"Errors": ERROR, "JsonApi": JSON_API, "Page": PAGE}
-        for each in surface.exposed.values():
-            self.schemas[each.spec.name] = {}
+        resources = [each.spec.name for each in surface.exposed.values()]
+        self._definitions = Definitions(
+            {"Errors": ERROR, "JsonApi": JSON_API, "Page": PAGE, **{name: {} for name in resources}},
+            prefix=_COMPONENT,
+            taken=map(filter_name, resources),
+        )
+        self.schemas = self._definitions.schemas
         for each in surface.exposed.values():
             self.schemas[each.spec.name] = self._resource(each)
 
     def of(self, kind: FieldType, description: str = "") -> Schema:
         """The schema of a type; its definitions become components."""
-        schema = kind.json_schema()
-        definitions: dict[str, Schema] = schema.pop("$defs", {})
-        names = {name: self._named(name, each) for name, each in definitions.items()}
-        for name, each in definitions.items():
-            self.schemas[names[name]] = _relocated(each, names)
-        made: Schema = _relocated(schema, names)
-        made.pop("title", None)
-        if not description:
-            return made
-        if "$ref" in made:
+        made = self._definitions.of(kind)
+        if description and "$ref" in made:
+            # Tools that have not left OpenAPI 3.0 pass over what stands beside a reference.
             return {"allOf": [made], "description": description}
-        return {**made, "description": description}
-
-    def _named(self, name: str, schema: Schema) -> str:
-        """A free name for a definition, or the one that the same definition has."""
-        base = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-        candidate, number = base, 1
-        own = (f"{each}Filter" for each in self.surface.exposed)
-        taken = {"Errors", "JsonApi", "Page", *self.surface.exposed, *own}
-        while candidate in taken or (
-            candidate in self.schemas and self.schemas[candidate] != _relocated(schema, {name: candidate})
-        ):
-            number += 1
-            candidate = f"{base}{number}"
-        return candidate
+        return {**made, "description": description} if description else made
 
     def _resource(self, exposed: Exposed) -> Schema:
         hidden = exposed.spec.field_policies is not None
@@ -135,7 +106,7 @@ class Components:
         for name, each in (*exposed.attributes.items(), *exposed.derived.items()):
             made = self.of(each.type, each.description)
             # What the actor may not see is null.
-            attributes[exposed.names.wire(name)] = _or_null(made) if hidden else made
+            attributes[exposed.names.wire(name)] = or_null(made) if hidden else made
         properties: Schema = {
             "type": {"const": exposed.type},
             "id": {"type": "string"},
@@ -222,22 +193,20 @@ class Components:
         identifier["properties"]["meta"] = {"type": "object"}
         if link.several:
             return {"type": "array", "items": identifier}
-        return _or_null(identifier) if link.input.type.nullable else identifier
+        return or_null(identifier) if link.input.type.nullable else identifier
 
     def filter(self, fields: Mapping[str, tuple[FieldType, tuple[str, ...]]], exposed: Exposed) -> Schema:
         """A reference to the schema of a condition over a resource; it is made when it is asked for."""
-        name = f"{exposed.spec.name}Filter"
+        name = filter_name(exposed.spec.name)
         if name not in self.schemas:
             self.schemas[name] = {}
         itself = ref(name)
-        several: Schema = {"type": "array", "minItems": 1, "items": itself}
-        properties: Schema = {"and": several, "or": several, "not": itself}
+        properties = logic_schemas(itself)
         for field_name, (kind, operators) in fields.items():
             single = self.of(FieldType(annotation=kind.annotation))
-            made = closed({each: _operand(each, single) for each in operators})
-            properties[field_name] = {**made, "minProperties": 1}
+            properties[field_name] = operators_schema(operators, single)
         for way, each in exposed.relationships.items():
-            properties[exposed.names.wire(way)] = ref(f"{self.surface.destination(each).spec.name}Filter")
+            properties[exposed.names.wire(way)] = ref(filter_name(self.surface.destination(each).spec.name))
         self.schemas[name] = {**closed(properties), "minProperties": 1}
         return itself
 
@@ -250,7 +219,7 @@ class Components:
         shared: Schema = {**version}
         shared["included"] = {"type": "array", "items": self._included(route.shown)}
         if route.kind is RouteKind.GENERIC:
-            answer: Schema = {"type": "null"}
+            answer = NOTHING
             if route.action.returns is not None:
                 answer = self.of(route.action.returns)
             meta = closed({"result": answer}, required=["result"])
@@ -264,7 +233,7 @@ class Components:
         links = closed({"self": {"type": "string"}})
         if route.kind is not RouteKind.GET:
             # Nothing is related, or the actor may not read what they have written.
-            resource = {"oneOf": [resource, {"type": "null"}]}
+            resource = {"oneOf": [resource, NOTHING]}
         return closed({**shared, "data": resource, "links": links}, required=["data"])
 
     def _linkage_response(self, spec: RelationshipSpec) -> Schema:
@@ -293,15 +262,9 @@ def _page_links() -> Schema:
     return closed(dict.fromkeys(("self", "first", "prev", "next", "last"), link), required=["self"])
 
 
-def _or_null(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _operand(operator: str, single: Schema) -> Schema:
-    """What an operator compares with, in a condition as JSON."""
-    if operator == "is_nil":
-        return {"type": "boolean"}
-    return {"type": "array", "items": single, "maxItems": MOST_ALTERNATIVES} if operator == "in" else single
+def filter_name(resource: str) -> str:
+    """The component of a condition over a resource."""
+    return f"{resource}Filter"
 
 
 def _text_of(schema: Schema) -> Schema:
@@ -321,19 +284,3 @@ def _one_way(route: RouteSpec, link: Link) -> Schema:
     if link.input.required:
         return {"oneOf": [as_attribute, as_link]}
     return {"not": {"allOf": [as_attribute, as_link]}}
-
-
-def _relocated(schema: Any, names: Mapping[str, str]) -> Any:
-    """The schema with its references pointing to components."""
-    if isinstance(schema, dict):
-        made: dict[str, Any] = {}
-        for name, value in schema.items():  # pyright: ignore[reportUnknownVariableType]
-            if name == "$ref" and isinstance(value, str) and value.startswith(_DEFINITION):
-                target = value.removeprefix(_DEFINITION)
-                made[name] = _COMPONENT + names.get(target, target)
-            else:
-                made[str(name)] = _relocated(value, names)  # pyright: ignore[reportUnknownArgumentType]
-        return made
-    if isinstance(schema, list):
-        return [_relocated(each, names) for each in schema]  # pyright: ignore[reportUnknownVariableType]
-    return schema

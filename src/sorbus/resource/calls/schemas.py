@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any, cast
 
-from sorbus.query.input_fields import MOST_ALTERNATIVES, InputField
+from sorbus.query.input_fields import InputField
+from sorbus.query.input_schemas import logic_schemas, operators_schema
 from sorbus.query.inputs import MOST_SORTS, InputReader
 from sorbus.resource.calls.arguments import key_argument, list_arguments
 from sorbus.resource.calls.call import Call, CallKind
@@ -15,59 +15,9 @@ from sorbus.resource.calls.records import Records
 from sorbus.schema.actions import UNCHANGED, InputSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType
+from sorbus.types.json_schemas import NOTHING, Definitions, Schema, closed, or_null
 
-Schema = dict[str, Any]
-
-_DEFINITION = "#/$defs/"
 _FILTER = "Filter"
-_NOTHING: Schema = {"type": "null"}
-
-
-class Definitions:
-    """The definitions that one schema refers to, each under a name of its own."""
-
-    def __init__(self) -> None:
-        self.schemas: dict[str, Schema] = {}
-        self._written: dict[str, Schema] = {_FILTER: {}}
-
-    def of(self, kind: FieldType, description: str = "") -> Schema:
-        """The schema of a type; what it defines is gathered here."""
-        schema = kind.json_schema()
-        inner: dict[str, Schema] = schema.pop("$defs", {})
-        names = {name: self._free(name, each) for name, each in inner.items()}
-        for name, each in inner.items():
-            self._written[names[name]] = each
-            self.schemas[names[name]] = _renamed(each, names)
-        made: Schema = _renamed(schema, names)
-        made.pop("title", None)
-        return {**made, "description": description} if description else made
-
-    def _free(self, name: str, schema: Schema) -> str:
-        """A free name, or the one that the same definition has."""
-        candidate, number = name, 1
-        while candidate in self._written and self._written[candidate] != schema:
-            number += 1
-            candidate = f"{name}{number}"
-        return candidate
-
-    def shared(self, name: str, schema: Schema) -> Schema:
-        """A reference to a schema that is written once, however often it is needed: models pay for each word."""
-        candidate, number = name, 1
-        while self.schemas.setdefault(candidate, schema) != schema:
-            number += 1
-            candidate = f"{name}{number}"
-        return {"$ref": _DEFINITION + candidate}
-
-    def around(self, schema: Schema) -> Schema:
-        """A schema with the definitions that it needs."""
-        return {**schema, "$defs": self.schemas} if self.schemas else schema
-
-
-def closed(properties: Mapping[str, Any], *, required: Iterable[str] = ()) -> Schema:
-    """An object with these members and no others."""
-    names = list(required)
-    made: Schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
-    return {**made, "required": names} if names else made
 
 
 def input_schema(call: Call, reader: InputReader) -> Schema:
@@ -76,7 +26,7 @@ def input_schema(call: Call, reader: InputReader) -> Schema:
     Args:
         reader: tells which fields may be filtered and sorted by.
     """
-    definitions = Definitions()
+    definitions = Definitions(taken=(_FILTER,))
     properties: Schema = {}
     required: list[str] = []
     key = key_argument(call)
@@ -119,7 +69,7 @@ def _controls(call: Call, definitions: Definitions, reader: InputReader) -> Sche
     wanted = list_arguments(call)
     if "filter" in wanted:
         definitions.schemas[_FILTER] = _filter(call.spec, definitions, reader.filterable(call.spec))
-        made["filter"] = {"$ref": _DEFINITION + _FILTER}
+        made["filter"] = definitions.ref(_FILTER)
     sortable = list(reader.sortable(call.spec))
     terms = [f"{sign}{name}" for name in sortable for sign in ("", "-")]
     if terms:
@@ -155,14 +105,12 @@ def _paging(call: Call) -> Schema:
 
 def _filter(spec: ResourceSpec, definitions: Definitions, fields: Mapping[str, InputField]) -> Schema:
     """The schema of a condition: a map of fields, each with a map of operators."""
-    itself: Schema = {"$ref": _DEFINITION + _FILTER}
-    several: Schema = {"type": "array", "minItems": 1, "items": itself}
-    properties: Schema = {"and": several, "or": several, "not": itself}
+    properties = logic_schemas(definitions.ref(_FILTER))
     for name, field in fields.items():
         single = definitions.of(FieldType(annotation=field.type.annotation))
-        operators = {each: _operand(each, single) for each in field.operators}
         kind = re.sub(r"\W+", "_", field.type.describe().removesuffix(" | None"))
-        properties[name] = definitions.shared(f"on_{kind}", {**closed(operators), "minProperties": 1})
+        # Written once, however many fields have the type: models pay for each word.
+        properties[name] = definitions.shared(f"on_{kind}", operators_schema(field.operators, single))
     for each in spec.relationships.values():
         if each.public:
             about = f"A condition that a related {each.destination} meets; {{}} asks whether there is one."
@@ -171,21 +119,13 @@ def _filter(spec: ResourceSpec, definitions: Definitions, fields: Mapping[str, I
     return {**closed(properties), "description": description}
 
 
-def _operand(operator: str, single: Schema) -> Schema:
-    if operator == "is_nil":
-        return {"type": "boolean"}
-    if operator == "in":
-        return {"type": "array", "items": single, "maxItems": MOST_ALTERNATIVES}
-    return single
-
-
 def output_schema(call: Call, records: Records) -> Schema:
     """The schema of a call's answer."""
     definitions = Definitions()
     match call.kind:
         case CallKind.GENERIC:
             returns = call.action.returns
-            answer = _NOTHING if returns is None else definitions.of(returns)
+            answer = NOTHING if returns is None else definitions.of(returns)
             made = closed({"result": answer}, required=["result"])
         case CallKind.DESTROY:
             key = call.spec.primary_key
@@ -206,7 +146,7 @@ def _record(records: Records, definitions: Definitions) -> Schema:
     for name, each in (*records.shown.items(), *records.derived.items()):
         made = definitions.of(each.type, each.description)
         # What the actor may not see is null.
-        properties[name] = {"anyOf": [made, _NOTHING]} if records.hides else made
+        properties[name] = or_null(made) if records.hides else made
     return closed(properties, required=[records.key.name, *records.shown])
 
 
@@ -226,23 +166,3 @@ def _page_schema() -> Schema:
         },
         required=["limit", "has_next", "has_previous"],
     )
-
-
-def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
-    """The schema with its references to the names that its definitions have got."""
-    if isinstance(schema, dict):
-        members = cast("dict[str, Any]", schema)
-        return {
-            name: _reference(value, names)
-            if name == "$ref" and isinstance(value, str)
-            else _renamed(value, names)
-            for name, value in members.items()
-        }
-    if isinstance(schema, list):
-        return [_renamed(each, names) for each in schema]  # pyright: ignore[reportUnknownVariableType]
-    return schema
-
-
-def _reference(value: str, names: Mapping[str, str]) -> str:
-    target = value.removeprefix(_DEFINITION)
-    return _DEFINITION + names.get(target, target) if value.startswith(_DEFINITION) else value
