@@ -9,7 +9,7 @@ import click
 
 from sorbus.cli.run import LOCAL
 from sorbus.errors.cli import NoSuchResourceName
-from sorbus.errors.inputs import NotFound
+from sorbus.query.keys import key_of
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope
 
@@ -44,9 +44,5 @@ async def caller(app: Sorbus, actor: str, tenant: str) -> Scope:
     spec = app.spec.resources.get(resource)
     if spec is None:
         raise NoSuchResourceName(resource, allowed=app.spec.resources)
-    try:
-        value = spec.primary_key.type.adapter.validate_strings(key)
-    except ValueError:
-        raise NotFound(resource, key[:100]) from None
-    record = await app.engine.get(spec.python, app.system_scope(tenant=kept), value)
+    record = await app.engine.get(spec.python, app.system_scope(tenant=kept), key_of(spec, key))
     return app.scope(actor=record, tenant=kept)

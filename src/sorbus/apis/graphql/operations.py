@@ -28,8 +28,8 @@ from sorbus.apis.graphql.plans import Arguments, Encode, Filling, Given, Plan, a
 from sorbus.apis.graphql.surface import Root, RootKind
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import InvalidPage, NotFound
+from sorbus.query.keys import key_of, with_key
 from sorbus.query.query import Query
-from sorbus.schema.resource import ResourceSpec
 from sorbus.scope import Scope
 
 _SCHEMA = ("__schema", "__type")
@@ -248,13 +248,11 @@ class Runner:
     async def _by_key(self, plan: Plan, text: str) -> Any:
         """The record with a key, with what the selection shows; None when there is none."""
         spec = plan.exposed.spec
-        key = _key(spec, text)
-        if key is None:
+        try:
+            key = key_of(spec, text)
+        except NotFound:
             return None
-        python: Any = spec.python
-        query: Query[Any] = Query(
-            resource=python, scope=self.scope, conditions=(getattr(python, spec.primary_key.name) == key,)
-        )
+        query = with_key(spec, key, self.scope)
         record = await plan.fill(query, self.filling, 1).one_or_none()
         if record is not None:
             await plan.load_rest([record], self.scope, self.filling)
@@ -358,10 +356,11 @@ class Runner:
                 record = await runtime.create(root.declared, scope, values, ())
                 return await self._written(field_, root, record)
             case RootKind.UPDATE:
-                record = await runtime.update(root.declared, scope, self._needed(root, given), values, ())
+                key = key_of(root.exposed.spec, given["id"])
+                record = await runtime.update(root.declared, scope, key, values, ())
                 return await self._written(field_, root, record)
             case RootKind.DESTROY:
-                key = self._needed(root, given)
+                key = key_of(root.exposed.spec, given["id"])
                 shown = None
                 if field_.plan is not None and not field_.plan.plain:
                     # Afterwards nothing leads anywhere from it.
@@ -370,12 +369,6 @@ class Runner:
                 return record if field_.plan is None or field_.plan.plain else shown
             case _:
                 return await runtime.generic(root.declared, scope, values, ())
-
-    def _needed(self, root: Root, given: Given) -> Any:
-        key = _key(root.exposed.spec, given["id"])
-        if key is None:
-            raise NotFound(root.exposed.spec.name, str(given["id"])[:100])
-        return key
 
     async def _written(self, field_: TopField, root: Root, record: Any) -> Any:
         """The record that an action has answered with, or as it is read when more is shown of it."""
@@ -389,15 +382,6 @@ class Runner:
         except (Forbidden, NotFound):
             # It is written, though the actor may not read it: the mutation has succeeded all the same.
             return None
-
-
-def _key(spec: ResourceSpec, text: str) -> Any:
-    """A key in its declared type; None when the text can be no key."""
-    try:
-        kind = spec.primary_key.type
-        return kind.adapter.validate_strings(text if text.isprintable() else "")
-    except ValueError:
-        return None
 
 
 def _answered(root: Root, answer: Any, encode: Encode | None) -> Any:

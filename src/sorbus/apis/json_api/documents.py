@@ -17,6 +17,7 @@ from sorbus.apis.json_api.related import Source, in_one_order, related_page, rel
 from sorbus.apis.json_api.views import View
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import InvalidCursor, InvalidPage, NotFound
+from sorbus.query.keys import with_key
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.scope import Scope
@@ -106,9 +107,7 @@ class RecordDocuments:
         runtime = scope.need_runtime()
         if view.plain:
             return await runtime.get(spec.python, scope, key)
-        field: Any = getattr(spec.python, spec.primary_key.name)
-        query: Query[Any] = Query(resource=spec.python, scope=scope, conditions=(field == key,))
-        return await view.apply(query).one()
+        return await view.apply(with_key(spec, key, scope)).one()
 
     async def listing(
         self, view: View, scope: Scope, query: Query[Any], *, paging: Paging, links: Links

@@ -23,6 +23,7 @@ from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import NotFound
 from sorbus.http.replies import Header, Reply
+from sorbus.query.keys import key_of
 from sorbus.query.query import Query
 from sorbus.scope import Scope
 from sorbus.types.showing import to_json
@@ -255,7 +256,6 @@ class _Parts:
         self.uploads = UploadReader(route)
         self.encoders = handlers.encoders
         self.default = view_of(self.encoders, route.shown, ViewRequest())
-        self._key_of = spec.primary_key.type.adapter.validate_strings
 
     def view(self, parameters: Parameters) -> View:
         """The view that the parameters ask for."""
@@ -275,11 +275,7 @@ class _Parts:
         Raises:
             NotFound: it can be no key.
         """
-        text = call.key or ""
-        try:
-            return self._key_of(text if text.isprintable() else "")
-        except ValueError:
-            raise NotFound(self.route.exposed.spec.name, text[:100]) from None
+        return key_of(self.route.exposed.spec, call.key or "")
 
     def inputs(self, call: Call) -> Inputs:
         """The inputs in the body; what was given by relationships is noted on the call, for its errors."""

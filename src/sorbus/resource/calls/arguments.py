@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sorbus.errors.base import Invalid
-from sorbus.errors.inputs import InvalidAction, InvalidInput, InvalidPage, NoSuchInput, NotFound, Required
+from sorbus.errors.inputs import InvalidAction, InvalidInput, InvalidPage, NoSuchInput, Required
+from sorbus.query.keys import key_of
 from sorbus.resource.calls.call import LIST_ARGUMENTS, Call
 from sorbus.resource.calls.records import Records
 
@@ -92,12 +93,7 @@ def read_arguments(call: Call, records: Records, given: Mapping[str, Any]) -> Gi
 
 def _key(call: Call, value: Any) -> Any:
     """The key in its declared type. It is always one plain value, so that nobody can ask a question with it."""
-    resource, kind = call.spec.name, call.spec.primary_key.type
-    text = value if isinstance(value, str) else str(value) if type(value) is int else ""
-    try:
-        return kind.adapter.validate_strings(text if text.isprintable() else "")
-    except ValueError:
-        raise NotFound(resource, text[:LONGEST_NAME] or None) from None
+    return key_of(call.spec, value if isinstance(value, str) else str(value) if type(value) is int else "")
 
 
 def _listing(call: Call, records: Records, given: Mapping[str, Any]) -> Listing:

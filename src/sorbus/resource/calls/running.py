@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sorbus.errors.inputs import InvalidPage
+from sorbus.query.keys import with_key
 from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.resource.calls.arguments import Listing, read_arguments
@@ -52,10 +53,7 @@ async def run_call(call: Call, records: Records, scope: Scope, given: Mapping[st
 async def _get(call: Call, records: Records, scope: Scope, key: Any, listing: Listing) -> dict[str, Any]:
     if not listing.load:
         return records.plain(await scope.need_runtime().get(call.spec.python, scope, key))
-    field: Any = getattr(call.spec.python, call.spec.primary_key.name)
-    query: Query[Any] = Query(
-        resource=call.spec.python, scope=scope, conditions=(field == key,), loads=records.loads(listing.load)
-    )
+    query = replace(with_key(call.spec, key, scope), loads=records.loads(listing.load))
     return records.plain(await query.one(), listing.load)
 
 
