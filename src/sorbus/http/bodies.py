@@ -1,10 +1,13 @@
-"""Reading the body of a request, never more of it than is allowed."""
+"""Reading the body of a request, never more of it than is allowed, and what it says as JSON."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 from starlette.types import Receive, Scope
 
-from sorbus.errors.http import PayloadTooLarge
+from sorbus.errors.http import MalformedBody, PayloadTooLarge
 
 
 class ClientGone(Exception):
@@ -15,6 +18,21 @@ def header(scope: Scope, name: bytes) -> str:
     """The value of a request header, or an empty string; repeated ones are joined by commas."""
     found = [value for key, value in scope["headers"] if key == name]
     return b", ".join(found).decode("latin-1")
+
+
+def json_of(body: bytes) -> Any:
+    """A body as JSON.
+
+    Raises:
+        MalformedBody: it is none.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        text = str(error)
+        raise MalformedBody(text[:1].lower() + text[1:]) from None
+    except RecursionError:
+        raise MalformedBody("it is nested too deeply") from None
 
 
 async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:

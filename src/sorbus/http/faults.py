@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
@@ -47,6 +47,7 @@ from sorbus.errors.http import (
 )
 from sorbus.errors.inputs import (
     AlreadyTaken,
+    InvalidAction,
     InvalidAnswer,
     InvalidCursor,
     InvalidFilter,
@@ -58,6 +59,9 @@ from sorbus.errors.inputs import (
 from sorbus.errors.pipelines import IdempotencyKeyReused, UnknownPipelineVersion
 
 log = structlog.get_logger(__name__)
+
+MOST_ERRORS = 64
+"""The most errors in one answer."""
 
 STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
     {
@@ -144,6 +148,11 @@ def title_of(kind: type[SorbusError]) -> str:
     """One sentence about an error class; the same for each occurrence."""
     text = (kind.__doc__ or kind.code).strip()
     return text.split("\n", maxsplit=1)[0]
+
+
+def causes_of(error: BaseException) -> Sequence[BaseException]:
+    """What an answer tells of one by one: the mistakes in a refused action, no more than anybody reads."""
+    return error.errors[:MOST_ERRORS] if isinstance(error, InvalidAction) else (error,)
 
 
 def fault_of(error: BaseException, *, where: str) -> Fault:

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sorbus.errors.http import MethodNotAllowed, NoSuchRoute
+from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute
 from sorbus.http.faults import Fault, fault_of
 from sorbus.http.replies import PROBLEM, Reply
 
@@ -38,6 +38,12 @@ def problem(fault: Fault) -> Reply:
 def retry_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     """When to come back, for faults that pass."""
     return ((b"retry-after", b"%d" % fault.retry_after),) if fault.retry_after else ()
+
+
+def allow_headers(error: BaseException) -> tuple[tuple[bytes, bytes], ...]:
+    """The methods that are taken, where one was refused."""
+    refused = isinstance(error, MethodNotAllowed | ChangeNotServed)
+    return ((b"allow", ", ".join(error.allowed).encode()),) if refused else ()
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

@@ -34,6 +34,7 @@ from sorbus.errors.http import MethodNotAllowed
 from sorbus.http.application import HttpSettings, Interface
 from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
+from sorbus.http.problems import allow_headers
 from sorbus.http.replies import Header, Reply
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope, tenant_key
@@ -129,14 +130,11 @@ class GraphqlApplication:
 
     def _refused(self, error: BaseException, kind: bytes, *, where: str) -> Reply:
         response = refused(error, where=where)
-        headers = _VARY
-        if isinstance(error, MethodNotAllowed):
-            headers = (*_VARY, (b"allow", ", ".join(error.allowed).encode()))
         return Reply(
             status=response.status,
             body=to_json(response.document),
             media_type=PLAIN if kind == EVENTS else kind,
-            headers=headers,
+            headers=(*_VARY, *allow_headers(error)),
         )
 
 

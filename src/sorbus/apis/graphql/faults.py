@@ -11,11 +11,9 @@ from graphql import GraphQLError
 from sorbus.apis.graphql.documents import locations
 from sorbus.apis.graphql.surface import Root, camel
 from sorbus.errors.graphql import GraphqlInvalid, GraphqlSyntax, PersistedQueryNotFound
-from sorbus.errors.inputs import InvalidAction, InvalidCursor
-from sorbus.http.faults import Fault, fault_of
+from sorbus.errors.inputs import InvalidCursor
+from sorbus.http.faults import MOST_ERRORS, Fault, causes_of, fault_of
 from sorbus.http.seen import seen
-
-MOST_ERRORS = 64
 
 ErrorObject = dict[str, Any]
 
@@ -89,7 +87,7 @@ def action_errors(error: BaseException, root: Root, *, where: str) -> list[dict[
 
 def faults_of(error: BaseException, root: Root | None, *, where: str) -> list[Fault]:
     """What a client may know of an error, cause by cause."""
-    errors = error.errors[:MOST_ERRORS] if isinstance(error, InvalidAction) else (error,)
+    errors = causes_of(error)
     faults = [fault_of(each, where=where) for each in errors]
     if root is None:
         return faults

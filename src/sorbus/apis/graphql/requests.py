@@ -12,7 +12,8 @@ import msgspec
 
 from sorbus.apis.graphql.limits import Limits
 from sorbus.errors.graphql import BatchRefused, MalformedGraphqlRequest
-from sorbus.errors.http import MalformedBody, NotAcceptable, QueryTooLong, UnsupportedMediaType
+from sorbus.errors.http import NotAcceptable, QueryTooLong, UnsupportedMediaType
+from sorbus.http.bodies import json_of
 
 RESPONSE = b"application/graphql-response+json"
 PLAIN = b"application/json"
@@ -48,13 +49,7 @@ def from_body(body: bytes, limits: Limits) -> Asked | list[Asked]:
         MalformedGraphqlRequest: it is no request.
         BatchRefused: there are more requests than are taken at once.
     """
-    try:
-        found: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        text = str(error)
-        raise MalformedBody(text[:1].lower() + text[1:]) from None
-    except RecursionError:
-        raise MalformedBody("it is nested too deeply") from None
+    found = json_of(body)
     if isinstance(found, list):
         several: list[Any] = found  # pyright: ignore[reportUnknownVariableType]
         if not 0 < len(several) <= limits.batch:

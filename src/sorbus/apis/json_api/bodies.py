@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
 
-import msgspec
-
 from sorbus.apis.json_api.linkages import Link
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
-from sorbus.errors.http import ClientIdRefused, IdConflict, InvalidDocument, MalformedBody, TypeConflict
+from sorbus.errors.http import ClientIdRefused, IdConflict, InvalidDocument, TypeConflict
 from sorbus.errors.inputs import NoSuchInput
+from sorbus.http.bodies import json_of
 
 MOST_UNKNOWN = 16
 """The most unknown attributes that are reported one by one."""
@@ -219,7 +218,7 @@ def _typed(text: str, link: Link) -> Any:
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    found = _decoded(body)
+    found = json_of(body)
     if not isinstance(found, dict):
         raise InvalidDocument("it is no object")
     return cast("dict[str, Any]", found)
@@ -230,16 +229,6 @@ def _primary(document: dict[str, Any]) -> Any:
     if "data" not in document:
         raise InvalidDocument('it has no `data`; it looks like {"data": {"attributes": {…}}}')
     return document["data"]
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        text = str(error)
-        raise MalformedBody(text[:1].lower() + text[1:]) from None
-    except RecursionError:
-        raise MalformedBody("it is nested too deeply") from None
 
 
 def _object(value: Any, at: At) -> dict[str, Any]:

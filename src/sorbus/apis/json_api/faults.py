@@ -11,19 +11,12 @@ from sorbus.apis.json_api.bodies import Given
 from sorbus.apis.json_api.documents import VERSION
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
-from sorbus.errors.http import ChangeNotServed, MethodNotAllowed
-from sorbus.errors.inputs import (
-    InvalidAction,
-    NoSuchInput,
-)
-from sorbus.http.faults import Fault, fault_of
-from sorbus.http.problems import retry_headers
+from sorbus.errors.inputs import NoSuchInput
+from sorbus.http.faults import Fault, causes_of, fault_of
+from sorbus.http.problems import allow_headers, retry_headers
 from sorbus.http.replies import Header, Reply
 from sorbus.http.seen import ABOUT_INPUTS, seen
 from sorbus.types.showing import to_json
-
-MOST_ERRORS = 64
-"""The most error objects in one document."""
 
 _NOBODY: Mapping[str, Given] = MappingProxyType({})
 
@@ -42,12 +35,9 @@ def error_reply(
         route: the route, when one was found.
         linked: the inputs that were given by relationships, with their names.
     """
-    errors = error.errors[:MOST_ERRORS] if isinstance(error, InvalidAction) else (error,)
-    faults = [_seen(fault_of(each, where=where), each, route) for each in errors]
+    faults = [_seen(fault_of(each, where=where), each, route) for each in causes_of(error)]
     status = _common_status(faults)
-    headers: tuple[Header, ...] = ((b"vary", b"accept"), *retry_headers(faults[0]))
-    if isinstance(error, MethodNotAllowed | ChangeNotServed):
-        headers += ((b"allow", ", ".join(error.allowed).encode()),)
+    headers: tuple[Header, ...] = ((b"vary", b"accept"), *retry_headers(faults[0]), *allow_headers(error))
     document = {"errors": [_error_object(each, route, linked) for each in faults], "jsonapi": VERSION}
     return Reply(status=status, body=to_json(document), media_type=MEDIA_TYPE.encode(), headers=headers)
 

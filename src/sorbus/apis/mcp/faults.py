@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sorbus.errors.inputs import InvalidAction
-from sorbus.http.faults import Fault, fault_of
+from sorbus.http.faults import Fault, causes_of, fault_of
 from sorbus.http.seen import seen
 from sorbus.resource.calls import Call, key_argument, list_arguments
 from sorbus.types.showing import to_json
 
-MOST_ERRORS = 64
 ERRORS_META = "sorbus/errors"
 """Where in `_meta` of a refused call its errors stand as data."""
 
@@ -29,8 +27,7 @@ def refused(error: BaseException, call: Call) -> dict[str, Any]:
 
 def _faults(error: BaseException, call: Call) -> list[Fault]:
     where = f"mcp {call.label}"
-    errors = error.errors[:MOST_ERRORS] if isinstance(error, InvalidAction) else (error,)
-    return [_seen(fault_of(each, where=where), each, call) for each in errors]
+    return [_seen(fault_of(each, where=where), each, call) for each in causes_of(error)]
 
 
 def _seen(fault: Fault, error: BaseException, call: Call) -> Fault:
