@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sorbus.apis.contracts.changes import Change, Severity
-from sorbus.apis.contracts.schemas import Difference, Direction, SchemaComparison
+from sorbus.apis.contracts.schemas import Difference, Direction, SchemaComparison, referred
 
 Document = Mapping[str, Any]
 
@@ -194,7 +194,4 @@ def _at(document: Document, part_of: Any) -> Any:
     """A parameter or response, or the component that it refers to."""
     if part_of is None or "$ref" not in part_of:
         return part_of
-    found: Any = document
-    for part in str(part_of["$ref"]).removeprefix("#/").split("/"):
-        found = found.get(part, {})
-    return found
+    return referred(document, str(part_of["$ref"]))

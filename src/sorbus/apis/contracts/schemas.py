@@ -167,7 +167,7 @@ def _resolved(document: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     for _ in range(DEEPEST):
         whole: list[Any] = found.get("allOf", [])
         if "$ref" in found:
-            inner = _at(document, str(found["$ref"]))
+            inner = referred(document, str(found["$ref"]))
         elif len(whole) == 1:
             inner = cast("dict[str, Any]", whole[0])
         else:
@@ -176,7 +176,7 @@ def _resolved(document: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     return found
 
 
-def _at(document: Mapping[str, Any], reference: str) -> dict[str, Any]:
+def referred(document: Mapping[str, Any], reference: str) -> dict[str, Any]:
     """What a reference inside a document points to."""
     node: Any = document
     for part in reference.removeprefix("#/").split("/"):
