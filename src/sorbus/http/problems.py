@@ -42,8 +42,9 @@ def retry_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
 
 def allow_headers(error: BaseException) -> tuple[tuple[bytes, bytes], ...]:
     """The methods that are taken, where one was refused."""
-    refused = isinstance(error, MethodNotAllowed | ChangeNotServed)
-    return ((b"allow", ", ".join(error.allowed).encode()),) if refused else ()
+    if not isinstance(error, MethodNotAllowed | ChangeNotServed):
+        return ()
+    return ((b"allow", ", ".join(error.allowed).encode()),)
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:

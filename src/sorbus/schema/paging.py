@@ -10,6 +10,8 @@ from sorbus.errors.inputs import InvalidPage
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 1000
+FURTHEST = 10**9
+"""The furthest position at which a page may be asked for from outside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

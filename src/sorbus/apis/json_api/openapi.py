@@ -15,7 +15,7 @@ from sorbus.apis.json_api.schemas import Components, filter_name, ref
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.apis.json_api.uploads import DOCUMENT, is_list_of_files, is_upload, takes_files
 from sorbus.http.multipart import MULTIPART
-from sorbus.schema.paging import Paging
+from sorbus.schema.paging import FURTHEST, Paging
 from sorbus.schema.resource import PRIMARY_READ
 from sorbus.types.base import FieldType
 from sorbus.types.json_schemas import Schema
@@ -255,7 +255,7 @@ def _pages(page: Paging, name: str) -> Iterator[dict[str, Any]]:
     cursor: Schema = {"type": "string"}
     yield _query(f"{name}[after]", cursor, "The cursor after which the page begins.")
     yield _query(f"{name}[before]", cursor, "The cursor before which the page ends.")
-    position: Schema = {"type": "integer", "minimum": 0, "maximum": 10**9}
+    position: Schema = {"type": "integer", "minimum": 0, "maximum": FURTHEST}
     yield _query(f"{name}[offset]", position, "The position where it begins.")
     yield _query(f"{name}[count]", {"type": "boolean"}, "Whether to count all records.")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sorbus.errors.http import UnknownParameter
 from sorbus.errors.inputs import InvalidPage
 from sorbus.query.query import NestedPage
+from sorbus.schema.paging import FURTHEST
 from sorbus.schema.paging import Paging as PageRules
 
 PAGE_MEMBERS = ("after", "before", "count", "limit", "offset")
@@ -50,7 +51,7 @@ def paging_of(given: Mapping[str, str], rules: PageRules, *, parameter: str = "p
         if name not in PAGE_MEMBERS:
             allowed = [f"{parameter}[{each}]" for each in PAGE_MEMBERS]
             raise UnknownParameter(f"{parameter}[{name[:100]}]", allowed=allowed)
-    offset = _number(given, "offset", parameter, least=0, most=10**9) if "offset" in given else None
+    offset = _number(given, "offset", parameter, least=0, most=FURTHEST) if "offset" in given else None
     if offset is not None and ("after" in given or "before" in given):
         raise _refused(parameter, "offset", offset, allowed=f"a cursor or `{parameter}[offset]`, not both")
     if "after" in given and "before" in given:

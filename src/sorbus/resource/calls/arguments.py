@@ -11,10 +11,10 @@ from sorbus.errors.inputs import InvalidAction, InvalidInput, InvalidPage, NoSuc
 from sorbus.query.keys import key_of
 from sorbus.resource.calls.call import LIST_ARGUMENTS, Call
 from sorbus.resource.calls.records import Records
+from sorbus.schema.paging import FURTHEST
 
 LONGEST_NAME = 100
 MOST_UNKNOWN = 16
-FURTHEST = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
