@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 
 from sorbus.errors.cli import PathNotFound, UnreadableValue
 from sorbus.types.base import FieldType
+from sorbus.types.texts import from_text, item_of, takes_several
 
-_MANY = (list, tuple, set, frozenset)
 _OPENERS = ("{", "[", '"')
 
 
@@ -27,11 +26,10 @@ def value_of(name: str, kind: FieldType, texts: tuple[str, ...]) -> Any:
         UnreadableValue: it is no text, or a structure is not given as JSON.
     """
     read = [read_text(name, each) for each in texts]
-    if kind.python in _MANY:
+    if takes_several(kind):
         if len(read) == 1 and read[0].lstrip().startswith("["):
             return json_of(name, read[0])
-        items = get_args(kind.annotation)
-        item = FieldType(annotation=items[0]) if items else None
+        item = item_of(kind)
         return [each if item is None else _cast(name, item, each) for each in read]
     return _cast(name, kind, read[-1])
 
@@ -41,10 +39,7 @@ def _cast(name: str, kind: FieldType, text: str) -> Any:
         return None
     if kind.sql == "jsonb" or kind.embeds:
         return json_of(name, text) if text.lstrip().startswith(_OPENERS) else _plain(text)
-    try:
-        return FieldType(annotation=kind.annotation).adapter.validate_strings(text)
-    except ValidationError:
-        return text
+    return from_text(kind, text)
 
 
 def _plain(text: str) -> Any:

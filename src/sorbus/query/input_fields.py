@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sorbus.expressions.build import Expr
+from sorbus.schema.fields import AggregateSpec, AttributeSpec, CalculationSpec
 from sorbus.types.base import FieldType
 
 if TYPE_CHECKING:
@@ -66,6 +67,14 @@ def operators_for(kind: FieldType) -> tuple[str, ...]:
     if kind.choices or kind.sql == "boolean":
         return _EQUALITY
     return (*_EQUALITY, *_ORDER, *(_TEXT if kind.sql in {"text", "citext"} else ()))
+
+
+def computable(field: AttributeSpec | CalculationSpec | AggregateSpec) -> bool:
+    """Whether a statement can ask for a field by its name.
+
+    A calculation in Python has no value before the row is here, one with arguments none without them.
+    """
+    return not isinstance(field, CalculationSpec) or field.node is not None
 
 
 @dataclass(frozen=True, kw_only=True)

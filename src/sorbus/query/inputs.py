@@ -12,8 +12,8 @@ from typing import Any, Protocol, cast
 
 from sorbus.errors.inputs import InvalidFilter
 from sorbus.expressions.build import Built, ExistsExpr, Expr, Related, Sort, Untrusted
-from sorbus.query.input_fields import MOST_ALTERNATIVES, OPERATORS, InputField
-from sorbus.schema.fields import CalculationSpec, RelationshipSpec
+from sorbus.query.input_fields import MOST_ALTERNATIVES, OPERATORS, InputField, computable
+from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.scope import Scope
 
@@ -21,7 +21,7 @@ MOST_CONDITIONS = 100
 DEEPEST = 8
 MOST_SORTS = 8
 LONGEST_SORT = 1_000
-_LOGIC = ("and", "or", "not")
+LOGIC = ("and", "or", "not")
 
 Path = tuple[str | int, ...]
 
@@ -93,7 +93,7 @@ class InputReader:
             found = {
                 name: InputField(name=name, type=each.type, expression=getattr(spec.python, name))
                 for name, each in spec.fields.items()
-                if each.public and getattr(each, use, True) and _computable(each)
+                if each.public and getattr(each, use, True) and computable(each)
             }
             if use == "sortable":
                 found = {name: each for name, each in found.items() if each.sortable}
@@ -136,12 +136,7 @@ class InputReader:
         refused = partial(_sort_refused, spec.name)
         if not isinstance(given, str) or len(given) > LONGEST_SORT:
             raise refused("sort", allowed=(), problem="a sort term is a short text")
-        term = given.strip()
-        sign = next((each for each in ("--", "++", "-", "+") if term.startswith(each)), "")
-        names = term[len(sign) :].split(".")
-        expression = self._sorted_by(spec, names, refused)
-        nulls = {"--": False, "++": True}.get(sign)
-        return Sort(Untrusted(expression), descending=sign.startswith("-"), nulls_first=nulls)
+        return sort_of(given.strip(), lambda names: self._sorted_by(spec, names, refused))
 
     def _sorted_by(
         self, spec: ResourceSpec, names: Sequence[str], refused: Callable[..., InvalidFilter]
@@ -164,9 +159,16 @@ class InputReader:
         return fields[name].expression
 
 
-def _computable(field: Any) -> bool:
-    """A calculation in Python has no value before the row is here, one with arguments none without them."""
-    return not isinstance(field, CalculationSpec) or field.node is not None
+def sort_of(term: str, read: Callable[[list[str]], Expr[Any]]) -> Sort:
+    """A sort term: `-` before the name means descending, `++` nulls first, `--` descending with nulls last.
+
+    Args:
+        read: makes the expression from the names between the dots.
+    """
+    sign = next((each for each in ("--", "++", "-", "+") if term.startswith(each)), "")
+    nulls = {"--": False, "++": True}.get(sign)
+    expression = read(term.removeprefix(sign).split("."))
+    return Sort(Untrusted(expression), descending=sign.startswith("-"), nulls_first=nulls)
 
 
 class _ConditionReader:
@@ -198,7 +200,7 @@ class _ConditionReader:
             raise _refused(spec.name, "filter", path, allowed=(), problem=problem)
 
     def _member(self, spec: ResourceSpec, name: str, inner: Any, path: Path, *, depth: int) -> Expr[bool]:
-        if name in _LOGIC:
+        if name in LOGIC:
             return self._logic(spec, name, inner, path, depth=depth)
         fields = self.reader.filterable(spec)
         if name in fields:
@@ -206,7 +208,7 @@ class _ConditionReader:
         ways = {each.name: each for each in spec.relationships.values() if each.public}
         if name in ways:
             return self._related(spec, ways[name], inner, path, depth=depth)
-        raise _refused(spec.name, name, path, allowed=[*fields, *ways, *_LOGIC])
+        raise _refused(spec.name, name, path, allowed=[*fields, *ways, *LOGIC])
 
     def _logic(self, spec: ResourceSpec, name: str, inner: Any, path: Path, *, depth: int) -> Expr[bool]:
         if name == "not":

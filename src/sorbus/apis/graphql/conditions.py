@@ -20,8 +20,9 @@ from graphql import (
 from sorbus.apis.graphql.scalars import ID
 from sorbus.apis.graphql.surface import Exposed, Surface, camel, upper_camel
 from sorbus.apis.graphql.types import Types
-from sorbus.query.input_fields import has_order, operators_for
-from sorbus.schema.fields import CalculationSpec, Cardinality
+from sorbus.query.input_fields import computable, has_order, operators_for
+from sorbus.query.inputs import LOGIC
+from sorbus.schema.fields import Cardinality
 from sorbus.schema.resource import FieldSpec
 from sorbus.types.base import FieldType
 
@@ -36,8 +37,6 @@ ORDERS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The sign of each order in a sort term; unless said otherwise nulls come last, and first when descending."""
-
-_LOGIC = ("and", "or", "not")
 
 
 class Conditions:
@@ -75,13 +74,13 @@ class Conditions:
             "not": GraphQLInputField(itself, description="This does not hold."),
         }
         for outside, name, each in _fields(exposed):
-            if outside not in _LOGIC and getattr(each, "filterable", True) and _computable(each):
+            if outside not in LOGIC and getattr(each, "filterable", True) and computable(each):
                 hint = exposed.type + upper_camel(name)
                 operators = self.operators(each.type, key=exposed.is_key(name), hint=hint)
                 found[outside] = GraphQLInputField(operators, out_name=name)
         for outside, way in exposed.relationships.items():
             # No statement can follow what a function finds.
-            if outside not in _LOGIC and way.cardinality is not Cardinality.MANUAL:
+            if outside not in LOGIC and way.cardinality is not Cardinality.MANUAL:
                 far = self.filter(self.surface.destination(way))
                 text = "A related record meets this; `{}` asks whether there is one."
                 found[outside] = GraphQLInputField(far, out_name=way.name, description=text)
@@ -116,7 +115,7 @@ class Conditions:
         values = {
             own.upper(): GraphQLEnumValue(own, description=each.description or None)
             for _, own, each in _fields(exposed)
-            if getattr(each, "sortable", True) and _computable(each) and has_order(each.type)
+            if getattr(each, "sortable", True) and computable(each) and has_order(each.type)
         }
         if not values:
             return None
@@ -140,10 +139,6 @@ def _fields(exposed: Exposed) -> list[tuple[str, str, FieldSpec]]:
     key = exposed.spec.primary_key
     found: list[tuple[str, str, FieldSpec]] = [("id", key.name, key)] if key.public else []
     return found + [(outside, each.name, each) for outside, each in exposed.fields.items()]
-
-
-def _computable(field: FieldSpec) -> bool:
-    return not isinstance(field, CalculationSpec) or field.node is not None
 
 
 def _operator(name: str, value: Any) -> GraphQLInputField:

@@ -13,16 +13,14 @@ from typing import Any, cast
 import msgspec
 
 from sorbus.apis.json_api.filters import Filters, refused
-from sorbus.apis.json_api.texts import TextCast
 from sorbus.errors.http import InvalidParameter
 from sorbus.expressions.build import Built, ExistsExpr, Expr, Untrusted
 from sorbus.query.input_fields import InputField
-from sorbus.query.inputs import DEEPEST, comparison
+from sorbus.query.inputs import DEEPEST, LOGIC, comparison
 from sorbus.types.base import FieldType
 
 MOST_FILTERS = 24
-_LOGIC = ("and", "or", "not")
-_TRUTH = TextCast(FieldType(annotation=bool))
+_TRUTH = FieldType(annotation=bool)
 
 
 @dataclass(slots=True)
@@ -129,14 +127,14 @@ class _Reader:
             at = (*names, name)
             if name in filters.fields:
                 yield from self._field(filters, name, inner, at)
-            elif name in _LOGIC:
+            elif name in LOGIC:
                 yield self._logic(filters, name, inner, at, depth=depth)
             elif name in filters.ways:
                 way = filters.ways[name]
                 far = self._all(way.filters, inner, at, depth=depth + 1)
                 yield ExistsExpr(way.expression, partial(_same, far))
             else:
-                allowed = [*filters.fields, *filters.ways, *_LOGIC]
+                allowed = [*filters.fields, *filters.ways, *LOGIC]
                 raise refused(filters.resource, name[:100], self._path(at), allowed=allowed)
 
     def _all(self, filters: Filters, part: Part, names: tuple[str, ...], *, depth: int) -> Expr[bool]:
@@ -204,7 +202,7 @@ def _from_text(operator: str, text: str) -> Any:
         return text.split(",")
     if operator == "is_nil":
         try:
-            return _TRUTH(text)
+            return _TRUTH.adapter.validate_strings(text)
         except ValueError:
             return text
     return text

@@ -12,21 +12,16 @@ from functools import cached_property
 from typing import Any
 
 from sorbus.apis.json_api.surface import Exposed, Surface
-from sorbus.apis.json_api.texts import TextCast
 from sorbus.errors.inputs import InvalidFilter
-from sorbus.expressions.build import Expr, Related, Sort, Untrusted
-from sorbus.query.input_fields import InputField, storable
-from sorbus.query.inputs import DEEPEST, MOST_SORTS
-from sorbus.schema.fields import CalculationSpec, RelationshipSpec
+from sorbus.expressions.build import Expr, Related, Sort
+from sorbus.query.input_fields import InputField, computable, storable
+from sorbus.query.inputs import DEEPEST, MOST_SORTS, sort_of
+from sorbus.schema.fields import RelationshipSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextField(InputField):
     """A field whose values come as texts."""
-
-    @cached_property
-    def _cast(self) -> TextCast:
-        return TextCast(self.type)
 
     def cast(self, value: Any) -> Any:
         """The value of a text.
@@ -34,7 +29,7 @@ class TextField(InputField):
         Raises:
             ValueError: it is none of the field's type.
         """
-        return storable(self._cast(value), self.type)
+        return storable(self._adapter.validate_strings(value), self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +54,7 @@ class Filters:
         python = exposed.spec.python
         self._add(python, "id", exposed.spec.primary_key)
         for name, each in (*exposed.attributes.items(), *exposed.derived.items()):
-            # A calculation in Python has no value before the row is here.
-            if not isinstance(each, CalculationSpec) or each.node is not None:
+            if computable(each):
                 self._add(python, exposed.names.wire(name), each)
         self.sortable = tuple(self._sortable)
 
@@ -99,10 +93,7 @@ class Filters:
         return tuple(self._sort(each, parameter) for each in names)
 
     def _sort(self, term: str, parameter: str) -> Sort:
-        sign = next((each for each in ("--", "++", "-", "+") if term.startswith(each)), "")
-        expression = self._sorted_by(term.removeprefix(sign).split("."), parameter)
-        nulls = {"--": False, "++": True}.get(sign)
-        return Sort(Untrusted(expression), descending=sign.startswith("-"), nulls_first=nulls)
+        return sort_of(term, lambda names: self._sorted_by(names, parameter))
 
     def _sorted_by(self, names: list[str], parameter: str) -> Expr[Any]:
         name, *beyond = names
