@@ -12,6 +12,7 @@ from sorbus.expressions.lowering import Lowerer
 from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr
 from sorbus.resource.sections import Section
+from sorbus.resource.spelling import words
 from sorbus.schema.resource import ResourceSpec
 
 WORDS = ("get", "list")
@@ -51,7 +52,7 @@ class Mcp(Section):
 
     def name_for(self, spec: ResourceSpec) -> str:
         """What the tools and resources of its resource begin with."""
-        return self.name or _snake(spec.name)
+        return self.name or words(spec.name)
 
     def check(self, spec: ResourceSpec, lowerer: Lowerer) -> Iterator[DeclarationError]:
         """What is listed and is no action, names that are none, and a title that is not public."""
@@ -78,7 +79,3 @@ class Mcp(Section):
         tool = f"{self.name_for(spec)}_{word}"
         if not _NAME.fullmatch(tool) or len(tool) > LONGEST_TOOL_NAME:
             yield BadToolName(spec.name, tool, longest=LONGEST_TOOL_NAME)
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -13,6 +13,7 @@ from sorbus.expressions.nodes import Node
 from sorbus.resource.actions import Action
 from sorbus.resource.effects import Work
 from sorbus.resource.fields import Attr
+from sorbus.resource.spelling import NameStyle
 from sorbus.schema.actions import ActionSpec
 from sorbus.schema.resource import ResourceSpec
 
@@ -199,10 +200,6 @@ def linkage(
         remove: the update that ends the relationship with some rows (`DELETE`).
     """
     return Linkage(relationship=relationship, replace=replace, add=add, remove=remove)
-
-
-NameStyle = Literal["snake", "camel", "dash"]
-"""How names are spelled outside: `due_at`, `dueAt` or `due-at`."""
 
 
 class JsonApi(Section):

@@ -18,10 +18,11 @@ from graphql import (
 )
 
 from sorbus.apis.graphql.scalars import ID
-from sorbus.apis.graphql.surface import Exposed, Surface, camel, upper_camel
+from sorbus.apis.graphql.surface import Exposed, Surface
 from sorbus.apis.graphql.types import Types
 from sorbus.query.input_fields import computable, has_order, operators_for
 from sorbus.query.inputs import LOGIC
+from sorbus.resource.spelling import camel, upper_camel
 from sorbus.schema.fields import Cardinality
 from sorbus.schema.resource import FieldSpec
 from sorbus.types.base import FieldType

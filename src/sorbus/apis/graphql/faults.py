@@ -9,11 +9,12 @@ from typing import Any
 from graphql import GraphQLError
 
 from sorbus.apis.graphql.documents import locations
-from sorbus.apis.graphql.surface import Root, camel
+from sorbus.apis.graphql.surface import Root
 from sorbus.errors.graphql import GraphqlInvalid, GraphqlSyntax, PersistedQueryNotFound
 from sorbus.errors.inputs import InvalidCursor
 from sorbus.http.faults import MOST_ERRORS, Fault, causes_of, fault_of
 from sorbus.http.seen import seen
+from sorbus.resource.spelling import camel
 
 ErrorObject = dict[str, Any]
 

@@ -33,12 +33,13 @@ from sorbus.apis.graphql.bindings import KEY, Fetch, Related, Top, Value
 from sorbus.apis.graphql.conditions import Conditions
 from sorbus.apis.graphql.nodes import NODE, NODE_ID, node_id
 from sorbus.apis.graphql.scalars import ID
-from sorbus.apis.graphql.surface import Exposed, Root, RootKind, Surface, camel, surface_of, upper_camel
+from sorbus.apis.graphql.surface import Exposed, Root, RootKind, Surface, surface_of
 from sorbus.apis.graphql.types import Types
 from sorbus.errors.declaration import DefinitionErrors
 from sorbus.errors.graphql import BadGraphqlName, MalformedContract
 from sorbus.expressions.nodes import AggregateKind
 from sorbus.resource.application import Sorbus
+from sorbus.resource.spelling import camel, upper_camel
 from sorbus.schema.actions import InputSpec
 from sorbus.schema.fields import AggregateSpec, AttributeSpec, CalculationSpec, Cardinality, RelationshipSpec
 from sorbus.schema.paging import Paging

@@ -15,24 +15,13 @@ from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.graphql import BadGraphqlName
 from sorbus.expressions.nodes import TRUE
 from sorbus.resource.graphql import GraphQL
+from sorbus.resource.spelling import camel, upper_camel
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import Cardinality, IdentitySpec, RelationshipSpec
 from sorbus.schema.policies import Effect, FieldPolicySpec
 from sorbus.schema.resource import PRIMARY_READ, ApplicationSpec, FieldSpec, ResourceSpec
 
 _NAME = re.compile(r"(?!__)[_A-Za-z][_0-9A-Za-z]*")
-
-
-def camel(name: str) -> str:
-    """A Python name as GraphQL spells it: `title_length` is `titleLength`."""
-    first, *rest = name.split("_")
-    return first + "".join(each[:1].upper() + each[1:] for each in rest)
-
-
-def upper_camel(name: str) -> str:
-    """The same as the beginning of a type's name: `write_note` is `WriteNote`."""
-    found = camel(name)
-    return found[:1].upper() + found[1:]
 
 
 def _plural(name: str) -> str:

@@ -25,8 +25,8 @@ from graphql import (
 
 from sorbus.apis.graphql.bindings import KEY, Choice, Part
 from sorbus.apis.graphql.scalars import BIG_INT, JSON, SCALARS
-from sorbus.apis.graphql.surface import camel, upper_camel
 from sorbus.resource.embedded import EmbeddedRule
+from sorbus.resource.spelling import camel, upper_camel
 from sorbus.schema.actions import ActionKind, InputSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType, field_type

@@ -6,21 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from sorbus.resource.sections import NameStyle
+from sorbus.resource.spelling import NameStyle, spelled
 
 _QUOTED = re.compile(r"`([a-z_][a-z0-9_]*)`")
-
-
-def spelled(name: str, style: NameStyle) -> str:
-    """A declared name as it is spelled outside: `due_at` is `dueAt` or `due-at`."""
-    match style:
-        case "camel":
-            head, *rest = name.split("_")
-            return head + "".join(each[:1].upper() + each[1:] for each in rest)
-        case "dash":
-            return name.replace("_", "-")
-        case "snake":
-            return name
 
 
 class Names:

@@ -13,7 +13,8 @@ from sorbus.apis.json_api.names import Names
 from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.http import BadApiPath, DuplicatePath, NotExposable, ReservedName
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import JsonApi, Linkage, NameStyle
+from sorbus.resource.sections import JsonApi, Linkage
+from sorbus.resource.spelling import NameStyle, words
 from sorbus.schema.fields import AggregateSpec, AttributeSpec, CalculationSpec, Cardinality, RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
@@ -175,7 +176,7 @@ def _exposed(
     attributes = _public(spec.attributes, besides=spec.primary_key.name)
     return Exposed(
         spec=spec,
-        type=path.rpartition("/")[2] or _kebab(spec.name),
+        type=path.rpartition("/")[2] or words(spec.name, "-"),
         path=path,
         gettable=section is not None and "get" in section.actions,
         attributes=MappingProxyType(
@@ -214,10 +215,6 @@ def _public[T: (AttributeSpec, CalculationSpec, AggregateSpec)](
             if each.public and name != besides and not (isinstance(each, CalculationSpec) and not each.plain)
         }
     )
-
-
-def _kebab(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
 
 
 def _written_includes(

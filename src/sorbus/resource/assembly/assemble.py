@@ -36,7 +36,7 @@ from sorbus.resource.assembly.tenancy import (
     tenancy_spec,
     with_tenancy,
 )
-from sorbus.resource.assembly.ways import join_up, snake_case
+from sorbus.resource.assembly.ways import join_up
 from sorbus.resource.calculations import Calc
 from sorbus.resource.changes import items_for
 from sorbus.resource.domain import Domain
@@ -44,6 +44,7 @@ from sorbus.resource.fields import Attr, is_attribute
 from sorbus.resource.policies import FieldPolicies, Policies
 from sorbus.resource.relationships import Relationship
 from sorbus.resource.sections import Identities, Section, Storage
+from sorbus.resource.spelling import words
 from sorbus.resource.tenancy import AnyTenancy, ManageTenants
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
@@ -246,4 +247,4 @@ class _Assembly:
 
 
 def _table(cls: type[Any], storage: Storage | None) -> str:
-    return storage.table if storage and storage.table else snake_case(cls.__name__)
+    return storage.table if storage and storage.table else words(cls.__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from sorbus.expressions.nodes import Call, Node, Ordering, Ref, conjunction
 from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.fields import Attr, is_attribute
 from sorbus.resource.relationships import Far, Order, Relationship, is_relationship
+from sorbus.resource.spelling import words
 from sorbus.schema.fields import (
     Cardinality,
     JoinSpec,
@@ -29,11 +29,6 @@ from sorbus.schema.tenancy import share_tenants
 from sorbus.schema.ways import Relationships, keyed_order, segments
 
 _KEYLESS = frozenset({Cardinality.THROUGH, Cardinality.UNRELATED, Cardinality.MANUAL})
-
-
-def snake_case(name: str) -> str:
-    """`LlmCall` as `llm_call`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 class RelationshipBuilder:
@@ -99,7 +94,7 @@ class RelationshipBuilder:
         self, name: str, member: Relationship[Any], destination: type[Any]
     ) -> tuple[str, str, JoinSpec | None]:
         options = member.options
-        own = f"{snake_case(self.cls.__name__)}_id"
+        own = f"{words(self.cls.__name__)}_id"
         if member.cardinality in _KEYLESS:
             return self.keys[self.cls], self.keys[destination], None
         if member.cardinality is Cardinality.BELONGS_TO:
@@ -115,9 +110,7 @@ class RelationshipBuilder:
         join = JoinSpec(
             resource=between.__name__,
             source_attribute=self._far(between, options.via, own, name),
-            destination_attribute=self._far(
-                between, options.to, f"{snake_case(destination.__name__)}_id", name
-            ),
+            destination_attribute=self._far(between, options.to, f"{words(destination.__name__)}_id", name),
             where=self._where(options.join_where, (self.cls, between)),
             carried=options.carries_join,
         )
