@@ -24,7 +24,7 @@ from sorbus.policies.rows import DICT_ROW
 from sorbus.query.query import Query
 from sorbus.resource.actions import Action, UpdateAction
 from sorbus.resource.assembly.mistakes import noting
-from sorbus.resource.sections import Section
+from sorbus.resource.sections import Section, section_of
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.scope import Scope, tenant_key
@@ -225,8 +225,8 @@ class TriggerRunner:
 
 def _planned(app: Sorbus) -> Iterator[PlannedTrigger]:
     for spec in app.spec.resources.values():
-        section = spec.sections.get(Triggers.section_name)
-        if isinstance(section, Triggers):
+        section = section_of(spec, Triggers)
+        if section is not None:
             lowerer = Lowerer(app.engine.planner.catalog, (spec.python,))
             for each in section.triggers:
                 yield PlannedTrigger(each, spec, each.where.lower(lowerer))

@@ -13,6 +13,7 @@ from sorbus.engine.notify import Channel, Hub
 from sorbus.engine.publishing import install
 from sorbus.expressions.lowering import Lowerer
 from sorbus.resource.notifications import Notifications, publications_of
+from sorbus.resource.sections import section_of
 from sorbus.schema.resource import ApplicationSpec
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def _carriers(layers: Mapping[str, DataLayer], *, keep: timedelta) -> tuple[Cour
 
 
 def _sections(application: ApplicationSpec) -> list[Notifications]:
-    sections = (spec.sections.get(Notifications.section_name) for spec in application.resources.values())
-    return [each for each in sections if isinstance(each, Notifications) and each.durable]
+    sections = (section_of(spec, Notifications) for spec in application.resources.values())
+    return [each for each in sections if each is not None and each.durable]
 
 
 def longest(application: ApplicationSpec) -> timedelta:

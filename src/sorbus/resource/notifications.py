@@ -15,7 +15,7 @@ from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Aggregated, Exists, Node, Ref, walk
 from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr
-from sorbus.resource.sections import ActionType, Section
+from sorbus.resource.sections import ActionType, Section, section_of
 from sorbus.schema.actions import ActionKind
 from sorbus.schema.resource import ResourceSpec
 
@@ -120,8 +120,8 @@ def publications_of(spec: ResourceSpec, lowerer: Lowerer) -> Publications | None
     """What a resource publishes, ready to be published; None when it has no such section."""
     from sorbus.engine.publishing import Publication, Publications
 
-    section = spec.sections.get(Notifications.section_name)
-    if not isinstance(section, Notifications):
+    section = section_of(spec, Notifications)
+    if section is None:
         return None
     label = f"{spec.name}.notifications"
     publications: list[Publication] = [
@@ -265,7 +265,7 @@ def _leaves_row(node: Node, spec: ResourceSpec) -> bool:
 
 def templates_of(spec: ResourceSpec) -> tuple[Template, ...]:
     """The topics that a resource publishes to."""
-    section = spec.sections.get(Notifications.section_name)
-    if not isinstance(section, Notifications):
+    section = section_of(spec, Notifications)
+    if section is None:
         return ()
     return tuple(parse_template(each.topic, where=spec.name) for each in section.publications)

@@ -102,6 +102,12 @@ class Section:
         return None
 
 
+def section_of[S: Section](spec: ResourceSpec, kind: type[S]) -> S | None:
+    """The section of a kind that a resource has; None when it has none."""
+    found = spec.sections.get(kind.section_name)
+    return found if isinstance(found, kind) else None
+
+
 class Storage(Section):
     """Where the rows live."""
 

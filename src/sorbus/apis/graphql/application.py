@@ -28,7 +28,7 @@ from sorbus.apis.graphql.requests import (
 from sorbus.apis.graphql.schema import schema_of
 from sorbus.apis.graphql.streams import Streams
 from sorbus.apis.graphql.subscriptions import ShareKey, Subscriber
-from sorbus.apis.graphql.surface import section_of, surface_of
+from sorbus.apis.graphql.surface import surface_of
 from sorbus.errors.base import SorbusError
 from sorbus.errors.http import MethodNotAllowed
 from sorbus.http.application import HttpSettings, Interface
@@ -37,6 +37,8 @@ from sorbus.http.callers import scope_of
 from sorbus.http.problems import allow_headers
 from sorbus.http.replies import Header, Reply
 from sorbus.resource.application import Sorbus
+from sorbus.resource.graphql import GraphQL
+from sorbus.resource.sections import section_of
 from sorbus.scope import Scope, tenant_key
 from sorbus.types.showing import to_json
 
@@ -216,4 +218,4 @@ graphql_api: Interface = GraphqlInterface()
 
 def has_graphql(app: Sorbus) -> bool:
     """Whether a resource of an application has a `graphql` section."""
-    return any(section_of(spec) is not None for spec in app.spec.resources.values())
+    return any(section_of(spec, GraphQL) is not None for spec in app.spec.resources.values())

@@ -15,6 +15,7 @@ from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.graphql import BadGraphqlName
 from sorbus.expressions.nodes import TRUE
 from sorbus.resource.graphql import GraphQL
+from sorbus.resource.sections import section_of
 from sorbus.resource.spelling import camel, upper_camel
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import Cardinality, IdentitySpec, RelationshipSpec
@@ -136,12 +137,6 @@ class Surface:
         return self.exposed[relationship.destination]
 
 
-def section_of(spec: ResourceSpec) -> GraphQL | None:
-    """The `graphql` section of a resource."""
-    found = spec.sections.get(GraphQL.section_name)
-    return found if isinstance(found, GraphQL) else None
-
-
 def surface_of(application: ApplicationSpec) -> Surface:
     """What GraphQL shows of an application.
 
@@ -149,7 +144,9 @@ def surface_of(application: ApplicationSpec) -> Surface:
         DefinitionErrors: names cannot be, or are given twice; every mistake is listed.
     """
     errors: list[DeclarationError] = []
-    sections = {spec.name: found for spec in application.resources.values() if (found := section_of(spec))}
+    sections = {
+        spec.name: found for spec in application.resources.values() if (found := section_of(spec, GraphQL))
+    }
     exposed = {
         name: _exposed(application.resources[name], section, sections, errors)
         for name, section in sections.items()

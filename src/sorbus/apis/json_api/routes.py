@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sorbus.apis.json_api.linkages import Link, links_of
-from sorbus.apis.json_api.surface import Exposed, Surface, section_of
+from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.http import NotExposable, ReservedName
-from sorbus.resource.sections import JsonApi, Linkage
+from sorbus.resource.sections import JsonApi, Linkage, section_of
 from sorbus.schema.actions import ActionKind, ActionSpec
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import PRIMARY_READ
@@ -105,7 +105,7 @@ def routes_of(surface: Surface) -> tuple[RouteSpec, ...]:
     errors: list[DeclarationError] = []
     found: list[RouteSpec] = []
     for exposed in surface.exposed.values():
-        section = section_of(exposed.spec)
+        section = section_of(exposed.spec, JsonApi)
         if section is not None:
             actions = list(_actions(exposed, section, errors))
             found.extend(_routes(surface, exposed, section, actions))

@@ -13,7 +13,7 @@ from sorbus.apis.json_api.names import Names
 from sorbus.errors.declaration import DeclarationError, DefinitionErrors
 from sorbus.errors.http import BadApiPath, DuplicatePath, NotExposable, ReservedName
 from sorbus.resource.relationships import Relationship
-from sorbus.resource.sections import JsonApi, Linkage
+from sorbus.resource.sections import JsonApi, Linkage, section_of
 from sorbus.resource.spelling import NameStyle, words
 from sorbus.schema.fields import AggregateSpec, AttributeSpec, CalculationSpec, Cardinality, RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
@@ -112,12 +112,6 @@ class Surface:
         return {}
 
 
-def section_of(spec: ResourceSpec) -> JsonApi | None:
-    """The `json_api` section of a resource."""
-    found = spec.sections.get(JsonApi.section_name)
-    return found if isinstance(found, JsonApi) else None
-
-
 def surface_of(application: ApplicationSpec) -> Surface:
     """What JSON:API shows of an application.
 
@@ -125,7 +119,9 @@ def surface_of(application: ApplicationSpec) -> Surface:
         DefinitionErrors: the sections have mistakes; all of them are listed.
     """
     errors: list[DeclarationError] = []
-    sections = {spec.name: found for spec in application.resources.values() if (found := section_of(spec))}
+    sections = {
+        spec.name: found for spec in application.resources.values() if (found := section_of(spec, JsonApi))
+    }
     written = {
         name: list(_written_includes(application, application.resources[name], section, errors))
         for name, section in sections.items()
@@ -287,7 +283,7 @@ def _path_errors(exposed: Iterable[Exposed]) -> Iterator[DeclarationError]:
     paths: dict[str, Exposed] = {}
     types: dict[str, Exposed] = {}
     for each in exposed:
-        if section_of(each.spec) is not None and not _PATH.fullmatch(each.path):
+        if section_of(each.spec, JsonApi) is not None and not _PATH.fullmatch(each.path):
             yield BadApiPath(each.spec.name, each.path)
             continue
         if each.path and (first := paths.setdefault(each.path, each)) is not each:

@@ -28,7 +28,6 @@ from sorbus.apis.mcp.protocol import (
     request_of,
 )
 from sorbus.apis.mcp.server import McpServer, server_of
-from sorbus.apis.mcp.tools import section_of
 from sorbus.errors.http import MethodNotAllowed
 from sorbus.http.application import HttpSettings, Interface
 from sorbus.http.bodies import ClientGone, header, read_body
@@ -37,6 +36,8 @@ from sorbus.http.faults import fault_of
 from sorbus.http.problems import allow_headers, retry_headers
 from sorbus.http.replies import Header, Reply
 from sorbus.resource.application import Sorbus
+from sorbus.resource.mcp import Mcp
+from sorbus.resource.sections import section_of
 from sorbus.scope import Scope
 from sorbus.types.showing import to_json
 
@@ -173,4 +174,4 @@ mcp_api: Interface = McpInterface()
 
 def has_mcp(app: Sorbus) -> bool:
     """Whether a resource of an application has an `mcp` section."""
-    return any(section_of(spec) is not None for spec in app.spec.resources.values())
+    return any(section_of(spec, Mcp) is not None for spec in app.spec.resources.values())

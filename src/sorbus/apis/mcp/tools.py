@@ -14,6 +14,7 @@ from sorbus.errors.mcp import DuplicateTool
 from sorbus.query.inputs import InputReader
 from sorbus.resource.calls import Call, CallKind, Records, calls_of, input_schema, output_schema
 from sorbus.resource.mcp import Mcp
+from sorbus.resource.sections import section_of
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.scope import Scope
 from sorbus.types.showing import to_json
@@ -68,12 +69,6 @@ class Tools:
         return (each for each in self.tools.values() if each.visible(scope))
 
 
-def section_of(spec: ResourceSpec) -> Mcp | None:
-    """The `mcp` section of a resource."""
-    found = spec.sections.get(Mcp.section_name)
-    return found if isinstance(found, Mcp) else None
-
-
 def tools_of(application: ApplicationSpec) -> Tools:
     """The tools and resources of an application.
 
@@ -86,7 +81,7 @@ def tools_of(application: ApplicationSpec) -> Tools:
     kinds: dict[str, Kind] = {}
     owners: dict[str, str] = {}
     for spec in application.resources.values():
-        section = section_of(spec)
+        section = section_of(spec, Mcp)
         if section is None:
             continue
         prefix = section.name_for(spec)
