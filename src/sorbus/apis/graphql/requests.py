@@ -14,11 +14,19 @@ from sorbus.apis.graphql.limits import Limits
 from sorbus.errors.graphql import BatchRefused, MalformedGraphqlRequest
 from sorbus.errors.http import NotAcceptable, QueryTooLong, UnsupportedMediaType
 from sorbus.http.bodies import json_of
+from sorbus.http.media_types import JSON, accepted, media_type_of
 
 RESPONSE = b"application/graphql-response+json"
-PLAIN = b"application/json"
+PLAIN = JSON.encode()
 EVENTS = b"text/event-stream"
 
+_OFFERED = {
+    RESPONSE.decode(): RESPONSE,
+    JSON: PLAIN,
+    EVENTS.decode(): EVENTS,
+    "application/*": RESPONSE,
+    "*/*": RESPONSE,
+}
 _MEMBERS = ("query", "operationName", "variables", "extensions")
 _LONGEST_NAME = 200
 _MOST_MEMBERS = 20
@@ -140,30 +148,11 @@ def media_type(accept: str) -> bytes:
 @lru_cache(maxsize=256)
 def _media_type(accept: str) -> bytes | None:
     best: tuple[float, int, bytes] | None = None
-    for place, item in enumerate(accept.split(",")):
-        kind, *parameters = item.split(";")
-        weight = _weight(parameters)
-        offered = {
-            RESPONSE.decode(): RESPONSE,
-            PLAIN.decode(): PLAIN,
-            EVENTS.decode(): EVENTS,
-            "application/*": RESPONSE,
-            "*/*": RESPONSE,
-        }.get(kind.strip().lower())
-        if offered is not None and weight > 0 and (best is None or (weight, -place) > best[:2]):
-            best = (weight, -place, offered)
+    for place, wanted in enumerate(accepted(accept)):
+        offered = _OFFERED.get(wanted.kind)
+        if offered is not None and (best is None or (wanted.weight, -place) > best[:2]):
+            best = (wanted.weight, -place, offered)
     return best[2] if best else None
-
-
-def _weight(parameters: list[str]) -> float:
-    for each in parameters:
-        name, _, value = each.partition("=")
-        if name.strip().lower() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
 
 
 def check_content_type(given: str) -> None:
@@ -172,8 +161,5 @@ def check_content_type(given: str) -> None:
     Raises:
         UnsupportedMediaType: it is not.
     """
-    kind, *parameters = given.split(";")
-    charset = next((each for each in parameters if each.strip().lower().startswith("charset=")), "")
-    plain = charset.partition("=")[2].strip().strip('"').lower() in {"", "utf-8", "utf8"}
-    if kind.strip().lower() != PLAIN.decode() or not plain:
-        raise UnsupportedMediaType(given, allowed=[PLAIN.decode()])
+    if not media_type_of(given).is_json:
+        raise UnsupportedMediaType(given, allowed=[JSON])

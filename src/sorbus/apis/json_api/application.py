@@ -26,6 +26,7 @@ from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute
 from sorbus.http.application import HttpSettings
 from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
+from sorbus.http.media_types import media_type_of
 from sorbus.http.multipart import MULTIPART, check_not_from_elsewhere
 from sorbus.http.replies import Reply
 from sorbus.resource.application import Sorbus
@@ -158,7 +159,7 @@ def _check_type(scope: AsgiScope, route: RouteSpec) -> str:
         CrossOrigin: it is a form that a page from elsewhere sends.
     """
     given = header(scope, b"content-type")
-    if not takes_files(route) or given.partition(";")[0].strip().lower() != MULTIPART:
+    if not takes_files(route) or media_type_of(given).kind != MULTIPART:
         check_content_type(given)
         return ""
     check_not_from_elsewhere(

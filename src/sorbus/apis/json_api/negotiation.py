@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from sorbus.errors.http import NotAcceptable, UnsupportedMediaType
+from sorbus.http.media_types import JSON, MediaType, accepted, media_type_of
 
 MEDIA_TYPE = "application/vnd.api+json"
-_PLAIN = "application/json"
-_READ = (MEDIA_TYPE, _PLAIN)
+_READ = (MEDIA_TYPE, JSON)
 
 
 def check_accept(accept: str) -> None:
@@ -35,40 +35,19 @@ def check_content_type(given: str) -> None:
 
 @lru_cache(maxsize=256)
 def _acceptable(accept: str) -> bool:
-    return any(map(_takes, accept.split(",")))
+    return any(map(_offered, accepted(accept)))
 
 
-def _takes(item: str) -> bool:
-    kind, parameters = _split(item)
-    weight = parameters.pop("q", "1")
-    if _is_zero(weight):
-        return False
-    if kind in {"*/*", "application/*", _PLAIN}:
-        return True
+def _offered(wanted: MediaType) -> bool:
     # An instance with `ext`, or with parameters of its own, asks for what is not offered.
-    return kind == MEDIA_TYPE and parameters.keys() <= {"profile"}
+    return wanted.kind in {"*/*", "application/*", JSON} or _is_document(wanted)
 
 
 @lru_cache(maxsize=256)
 def _readable(given: str) -> bool:
-    kind, parameters = _split(given)
-    if kind == _PLAIN:
-        return parameters.get("charset", "utf-8").lower() in {"utf-8", "utf8"}
-    return kind == MEDIA_TYPE and parameters.keys() <= {"profile"}
+    found = media_type_of(given)
+    return found.is_json or _is_document(found)
 
 
-def _split(item: str) -> tuple[str, dict[str, str]]:
-    kind, *rest = item.split(";")
-    parameters: dict[str, str] = {}
-    for each in rest:
-        name, _, value = each.partition("=")
-        if name.strip():
-            parameters[name.strip().lower()] = value.strip().strip('"')
-    return kind.strip().lower(), parameters
-
-
-def _is_zero(weight: str) -> bool:
-    try:
-        return float(weight) == 0
-    except ValueError:
-        return False
+def _is_document(found: MediaType) -> bool:
+    return found.kind == MEDIA_TYPE and found.parameters.keys() <= {"profile"}

@@ -11,8 +11,8 @@ from starlette.types import Scope as AsgiScope
 from sorbus.apis.mcp.protocol import HEADER_MISMATCH, MODERN_VERSIONS, Request, RpcError, check_version
 from sorbus.errors.http import NotAcceptable, UnsupportedMediaType
 from sorbus.http.bodies import header
+from sorbus.http.media_types import JSON, accepted, media_type_of
 
-JSON = "application/json"
 VERSION_HEADER = b"mcp-protocol-version"
 METHOD_HEADER = b"mcp-method"
 NAME_HEADER = b"mcp-name"
@@ -29,14 +29,10 @@ def check_media_types(*, accept: str, content_type: str) -> None:
         UnsupportedMediaType: something else comes in; a browser asks before it sends JSON across sites.
         NotAcceptable: JSON may not go out.
     """
-    if _kind(content_type) != JSON:
+    if not media_type_of(content_type).is_json:
         raise UnsupportedMediaType(content_type, allowed=(JSON,))
-    if accept and not {_kind(each) for each in accept.split(",")} & {JSON, "application/*", "*/*"}:
+    if accept and not {each.kind for each in accepted(accept)} & {JSON, "application/*", "*/*"}:
         raise NotAcceptable(accept, offered=JSON)
-
-
-def _kind(media_type: str) -> str:
-    return media_type.partition(";")[0].strip().lower()
 
 
 def check_headers(scope: AsgiScope, request: Request) -> None:
