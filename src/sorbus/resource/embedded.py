@@ -15,6 +15,7 @@ from sorbus.schema.actions import ActionKind
 from sorbus.schema.fields import AttributeSpec, DefaultKind
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.codecs import Codec, json_codec
+from sorbus.types.json_schemas import inlined
 from sorbus.types.limits import Limits
 from sorbus.types.rules import TypeRule, teach
 
@@ -95,23 +96,20 @@ class EmbeddedRule(TypeRule["Embedded"]):
             return whole  # a document inside one of its own kind
         self._describing = True
         try:
-            definitions: dict[str, Any] = {}
-            properties: dict[str, Any] = {}
-            for each in self.spec.attributes.values():
-                if each.public:
-                    properties[each.name] = _described(each, definitions)
+            properties = {
+                each.name: _described(each) for each in self.spec.attributes.values() if each.public
+            }
         finally:
             self._describing = False
         whole |= {"properties": properties, "additionalProperties": False}
         if self.spec.description:
             whole["description"] = self.spec.description
-        return {**whole, "$defs": definitions} if definitions else whole
+        return whole
 
 
-def _described(attribute_: AttributeSpec, definitions: dict[str, Any]) -> dict[str, Any]:
-    schema = attribute_.type.json_schema()
-    definitions.update(schema.pop("$defs", {}))
-    if attribute_.description and "$ref" not in schema:
+def _described(attribute_: AttributeSpec) -> dict[str, Any]:
+    schema = inlined(attribute_.type.json_schema())
+    if attribute_.description:
         schema["description"] = attribute_.description
     return schema
 

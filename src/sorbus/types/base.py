@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 from sorbus.types import storing
 from sorbus.types.binary import FROM_BASE64
 from sorbus.types.codecs import Codec, adapter_for, codec_of, mentions_bytes
+from sorbus.types.json_schemas import inlined
 from sorbus.types.limits import Constraints, Limits
 from sorbus.types.names import (
     bare,
@@ -246,7 +247,7 @@ def _ruled(annotation: Any, rule: TypeRule[Any], limits: Limits) -> Any:
     if rule.limited is not None:
         return Annotated[rule.limited, *limits, AfterValidator(rule.cast)]
     check = AfterValidator(lambda value: rule.constrain(value, limits))
-    return Annotated[annotation, check, _Shown(rule.json_schema(limits))]
+    return Annotated[annotation, check, _Shown(inlined(rule.json_schema(limits)))]
 
 
 class _Shown:

@@ -35,6 +35,32 @@ def or_null(schema: Schema) -> Schema:
     return {"anyOf": [schema, NOTHING]}
 
 
+def inlined(schema: Schema) -> Schema:
+    """The schema with its definitions in place of the references to them, as a part of another must be.
+
+    Of a definition inside itself only the type is said.
+    """
+    rest = {name: each for name, each in schema.items() if name != _DEFINITIONS}
+    made: Schema = _inlined(rest, schema.get(_DEFINITIONS, {}), ())
+    return made
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Schema], within: tuple[str, ...]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(each, definitions, within) for each in cast("Sequence[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    members = cast("dict[str, Any]", schema)
+    target = _target("$ref", members.get("$ref"))
+    if not target:
+        return {name: _inlined(each, definitions, within) for name, each in members.items()}
+    beside = {name: _inlined(each, definitions, within) for name, each in members.items() if name != "$ref"}
+    found = definitions.get(target, {})
+    if target in within:
+        return {**{name: found[name] for name in ("title", "type") if name in found}, **beside}
+    return {**_inlined(found, definitions, (*within, target)), **beside}
+
+
 class Definitions:
     """The definitions that several schemas refer to, each under a name of its own.
 

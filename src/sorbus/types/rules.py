@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeGuard, TypeVar, get_args, get_origin
 
 from sorbus.errors.declaration import MissingPart
+from sorbus.types.json_schemas import inlined
 from sorbus.types.limits import Limits
 
 T = TypeVar("T")
@@ -125,7 +126,8 @@ class TypeRule(Generic[T]):
         """What lets Pydantic show the rule's own JSON Schema; for `core_schema`."""
 
         def show(schema: Any, handler: Any) -> Any:
-            return self.json_schema(Limits()) or handler(schema)
+            # Pydantic knows no definitions but its own.
+            return inlined(self.json_schema(Limits())) or handler(schema)
 
         return {"pydantic_js_functions": [show]}
 

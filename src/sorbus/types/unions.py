@@ -10,6 +10,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from sorbus.errors.declaration import MissingPart
 from sorbus.errors.hints import did_you_mean, listed
 from sorbus.types.codecs import Codec, Convert, adapter_for, json_codec
+from sorbus.types.json_schemas import inlined
 from sorbus.types.limits import Limits
 from sorbus.types.names import bare, is_union, python_class, type_name
 from sorbus.types.rules import TypeRule
@@ -237,7 +238,7 @@ class TaggedUnion(TypeRule[Any]):
         del limits
         shown: list[dict[str, Any]] = []
         for tag, member in self.members.items():
-            schema = adapter_for(member.annotation).json_schema()
+            schema = inlined(adapter_for(member.annotation).json_schema())
             mark = {"const": tag, "type": "string"}
             if member.flat:
                 properties = {
@@ -255,11 +256,7 @@ class TaggedUnion(TypeRule[Any]):
                         "additionalProperties": False,
                     }
                 )
-        definitions: dict[str, Any] = {}
-        for each in shown:
-            definitions.update(each.pop("$defs", {}))
-        whole: dict[str, Any] = {"oneOf": shown}
-        return {**whole, "$defs": definitions} if definitions else whole
+        return {"oneOf": shown}
 
 
 @dataclass(frozen=True, slots=True)
