@@ -15,8 +15,8 @@ class MediaType:
 
     Attributes:
         kind: type and subtype in small letters.
-        parameters: by their names in small letters, without `q`.
-        weight: how much a client wants it; 0 means not at all.
+        parameters: by their names in small letters.
+        weight: how much a client wants it, where it stands in an `Accept`.
     """
 
     kind: str
@@ -30,21 +30,23 @@ class MediaType:
 
 
 def media_type_of(text: str) -> MediaType:
-    """The media type in a `Content-Type`, or in one item of an `Accept`."""
+    """The media type in a `Content-Type`."""
     kind, *rest = text.split(";")
     parameters: dict[str, str] = {}
     for each in rest:
         name, _, value = each.partition("=")
         if name.strip():
             parameters[name.strip().lower()] = value.strip().strip('"')
-    weight = _weight(parameters.pop("q", "1"))
-    return MediaType(kind.strip().lower(), parameters, weight)
+    return MediaType(kind.strip().lower(), parameters)
 
 
 def accepted(accept: str) -> Iterator[MediaType]:
-    """What an `Accept` lists and does not refuse, in its order."""
-    found = map(media_type_of, accept.split(","))
-    return (each for each in found if each.weight > 0)
+    """What an `Accept` lists and does not refuse, in its order; `q` is the weight, and no parameter."""
+    for each in map(media_type_of, accept.split(",")):
+        weight = _weight(each.parameters.get("q", "1"))
+        if weight > 0:
+            own = {name: value for name, value in each.parameters.items() if name != "q"}
+            yield MediaType(each.kind, own, weight)
 
 
 def _weight(text: str) -> float:
