@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from typing import Any
+
+from sorbus.types.opaque import opaque, opened
 
 NODE = "Node"
 NODE_ID = "nodeId"
@@ -18,15 +18,9 @@ def node_id(kind: str) -> Callable[[Any], str]:
     Args:
         kind: the name of its type.
     """
-    return lambda key: base64.urlsafe_b64encode(f"{kind}:{key}".encode()).decode()
+    return lambda key: opaque(kind, str(key))
 
 
 def parts_of(text: str) -> tuple[str, str] | None:
     """The type and the key in a node id; None when it is none."""
-    if len(text) > _LONGEST:
-        return None
-    try:
-        kind, colon, key = base64.urlsafe_b64decode(text.encode()).decode().partition(":")
-    except (binascii.Error, UnicodeError, ValueError):
-        return None
-    return (kind, key) if colon else None
+    return opened(text, longest=_LONGEST)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from sorbus.apis.mcp.protocol import INVALID_PARAMS, RpcError
+from sorbus.types.opaque import opaque, opened
 
 LONGEST = 4_000
-_BETWEEN = "\n"
 
 
 def cursor_of(name: str, position: str = "") -> str:
     """The cursor of a place."""
-    return base64.urlsafe_b64encode(f"{name}{_BETWEEN}{position}".encode()).decode()
+    return opaque(name, position)
 
 
 def read_cursor(cursor: str) -> tuple[str, str]:
@@ -22,11 +19,7 @@ def read_cursor(cursor: str) -> tuple[str, str]:
     Raises:
         RpcError: it is none.
     """
-    try:
-        decoded = base64.urlsafe_b64decode(cursor[:LONGEST]).decode()
-        name, between, position = decoded.partition(_BETWEEN)
-    except (ValueError, binascii.Error):
-        name, between, position = "", "", ""
-    if not between:
+    place = opened(cursor, longest=LONGEST)
+    if place is None:
         raise RpcError(INVALID_PARAMS, "Invalid params: the cursor is none of an earlier page.")
-    return name, position
+    return place
