@@ -113,18 +113,23 @@ class _Comparison:
                 severity=Severity.BREAKING, where=where, what="needs a body now",
                 whom=f"{senders} without one",
             )  # fmt: skip
+        yield from self._contents(where, old, new, Direction.SENT, whom=senders)
+        for kind in new.get("content", {}).keys() - old.get("content", {}).keys():
+            yield Change(severity=Severity.COMPATIBLE, where=where, what=f"takes {kind} too")
+
+    def _contents(
+        self, where: str, old: Document, new: Document, direction: Direction, *, whom: str
+    ) -> Iterator[Change]:
+        """What has become of the media types of a body."""
         for kind, content in old.get("content", {}).items():
             other = new.get("content", {}).get(kind)
             if other is None:
-                what = f"takes no {kind} any more"
-                yield Change(severity=Severity.BREAKING, where=where, what=what, whom=senders)
+                sent = direction is Direction.SENT
+                what = f"takes no {kind} any more" if sent else f"answers no more with {kind}"
+                yield Change(severity=Severity.BREAKING, where=where, what=what, whom=whom)
                 continue
-            compared = self.schemas.compare(
-                content.get("schema", {}), other.get("schema", {}), Direction.SENT
-            )
-            yield from (_change(where, each, senders) for each in compared)
-        for kind in new.get("content", {}).keys() - old.get("content", {}).keys():
-            yield Change(severity=Severity.COMPATIBLE, where=where, what=f"takes {kind} too")
+            compared = self.schemas.compare(content.get("schema", {}), other.get("schema", {}), direction)
+            yield from (_change(where, each, whom) for each in compared)
 
     def _responses(self, where: str, old: Document, new: Document) -> Iterator[Change]:
         readers = f"clients that read the answers of {where}"
@@ -136,16 +141,7 @@ class _Comparison:
                 what = f"answers no more with {status}"
                 yield Change(severity=Severity.BREAKING, where=where, what=what, whom=readers)
                 continue
-            for kind, content in _at(self.old, response).get("content", {}).items():
-                shown = other.get("content", {}).get(kind)
-                if shown is None:
-                    what = f"answers no more with {kind}"
-                    yield Change(severity=Severity.BREAKING, where=where, what=what, whom=readers)
-                    continue
-                compared = self.schemas.compare(
-                    content.get("schema", {}), shown.get("schema", {}), Direction.SHOWN
-                )
-                yield from (_change(where, each, readers) for each in compared)
+            yield from self._contents(where, _at(self.old, response), other, Direction.SHOWN, whom=readers)
         for status in new.keys() - old.keys():
             severity = Severity.RISKY if status.startswith("2") else Severity.COMPATIBLE
             yield Change(severity=severity, where=where, what=f"may answer with {status}")
