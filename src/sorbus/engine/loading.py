@@ -208,7 +208,7 @@ async def _load_pages(
     destination = reader.planner.application.destination(relationship)
     rules = reader.pages.rules(inner, destination)
     size, counted = rules.limit_of(page.limit), rules.count_of(page.count)
-    if inner.take is not None or inner.skip is not None:
+    if inner.cut:
         raise InvalidPage("limit", inner.take, allowed="a query without a limit of its own")
     query = inner.limit(size + 1)
     place: Place | None = None

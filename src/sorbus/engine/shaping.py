@@ -147,7 +147,7 @@ class Shaper:
             query = replace(query, take=None, skip=None)
         values: list[Any] = []
         lowerer = Lowerer(self.catalog, (spec.python,), values)
-        cut = query.take is not None or query.skip is not None
+        cut = query.cut
         ordered = cut or bool(query.distinct_on)
         rows = self._rows(query, spec, lowerer, values, ordered=ordered)
         summaries = tuple(self._summary(each, query, spec, lowerer) for each in totals)
@@ -177,7 +177,7 @@ class Shaper:
         """Whether there is a row: the key of any, unsorted."""
         values: list[Any] = []
         lowerer = Lowerer(self.catalog, (spec.python,), values)
-        cut = query.take is not None or query.skip is not None
+        cut = query.cut
         query = whole(query) if cut else query
         rows = self._rows(replace(query, take=1), spec, lowerer, values, ordered=False)
         return Lowered(replace(rows, value=Ref(spec.primary_key.name)), values)
@@ -213,7 +213,7 @@ class Shaper:
 
     def _part(self, query: Query[Any], spec: ResourceSpec, lowerer: Lowerer, values: list[Any]) -> Shape:
         """One side of a combination. Its action's inputs become values: every side has its own."""
-        cut = query.take is not None or query.skip is not None
+        cut = query.cut
         shape = self._rows(query, spec, lowerer, values, ordered=cut)
         inputs: list[tuple[str, int]] = []
         for name in sorted(query.inputs):
@@ -256,7 +256,7 @@ class Shaper:
 
 def whole(query: Query[Any]) -> Query[Any]:
     """A query whose rows can be paged: one with a limit or offset of its own becomes a set of rows first."""
-    if query.take is None and query.skip is None:
+    if not query.cut:
         return query
     found: Query[Any] = Query(resource=query.resource, scope=query.scope, parts=((None, query),))
     return replace(

@@ -165,6 +165,11 @@ class Query(Generic[R_co]):
         page = NestedPage(limit=limit, after=after, before=before, offset=offset, count=count)
         return self._with(loads=(*self.loads, LoadItem(target=relationship, query=query, page=page)))
 
+    @property
+    def cut(self) -> bool:
+        """Whether it says itself how many rows there are, by a limit or an offset."""
+        return self.take is not None or self.skip is not None
+
     def limit(self, count: int) -> Self:
         """At most `count` rows.
 

@@ -307,7 +307,7 @@ class Runner:
             return None
         asked_for = page_of(given, root.action.page)
         query = self._query(root, given)
-        if query.take is not None or query.skip is not None:
+        if query.cut:
             raise InvalidPage("first", asked_for.limit, allowed="nothing; this list has no pages")
         size = root.action.page.limit_of(asked_for.limit)
         found = await plan.fill(query, self.filling, size).page(

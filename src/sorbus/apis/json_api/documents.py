@@ -114,7 +114,7 @@ class RecordDocuments:
     ) -> bytes:
         """See `Documents.listing`."""
         query = view.apply(query)
-        if query.take is not None or query.skip is not None:
+        if query.cut:
             # The action has said how many rows there are; pages would undo that.
             if paging.given:
                 raise InvalidPage("limit", paging.limit, allowed="nothing; this list has no pages")

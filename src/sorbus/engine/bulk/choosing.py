@@ -64,7 +64,7 @@ def plan_for_query(call: ActionCall, query: Query[Any], options: BulkOptions) ->
 
 
 def _bounded(query: Query[Any]) -> str:
-    if query.take is not None or query.skip is not None:
+    if query.cut:
         return "the query takes a part of its rows, which must be chosen first"
     if query.locking is not None:
         return "the query locks its rows first"

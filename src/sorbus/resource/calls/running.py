@@ -64,7 +64,7 @@ async def _list(records: Records, query: Query[Any], scope: Scope, listing: List
         query = query.sort_input(listing.sort)
     if listing.load:
         query = replace(query, loads=query.loads + records.loads(listing.load))
-    if query.take is not None or query.skip is not None:
+    if query.cut:
         # The action has said how many rows there are; pages would undo that.
         if listing.paged:
             raise InvalidPage("limit", listing.limit, allowed="nothing; this list has no pages")
