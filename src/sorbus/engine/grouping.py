@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sorbus.changeset.outcome import OUTCOME
 from sorbus.data_layers.group_commit import GroupCommit
 from sorbus.engine.bulk.creates import BulkCreate, is_odd
 from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy
-from sorbus.engine.lifecycle import ActionCall, Step, alone
+from sorbus.engine.lifecycle import ActionCall, Step, after, alone
 from sorbus.errors.database import DatabaseUnavailable
+from sorbus.errors.framework import AfterCommitFailed
 from sorbus.expressions.nodes import TRUE
 from sorbus.scope import tenant_key
 
@@ -22,6 +26,20 @@ _OPTIONS = BulkOptions()
 _PLAN = BulkPlan(strategy=Strategy.BATCHES, reason="its calls are written in groups")
 
 
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A call that waits for its group.
+
+    Attributes:
+        left: whether its caller was cancelled.
+        written: whether it is committed.
+    """
+
+    call: ActionCall
+    left: bool = False
+    written: bool = False
+
+
 class Groups:
     """The calls of one action that are outside any transaction.
 
@@ -31,7 +49,8 @@ class Groups:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._calls: GroupCommit[ActionCall, Exception | None] = GroupCommit(self._written, largest=_LARGEST)
+        self._calls: GroupCommit[_Entry, Exception | None] = GroupCommit(self._answers, largest=_LARGEST)
+        self._telling: set[asyncio.Task[None]] = set()
 
     def take(self, call: ActionCall) -> bool:
         """Whether a call can be written with others: it needs nothing but its row and the hooks of the group."""
@@ -47,12 +66,38 @@ class Groups:
     async def write(self, call: ActionCall) -> None:
         """Write a call with those that wait; it is committed when this returns.
 
+        A caller that is cancelled takes its call back, unless that is being written: then it is committed, and whoever
+        is to be told of it is.
+
         Raises:
             SorbusError: as the call alone would.
         """
-        error = await self._calls.submit(call)
+        entry = _Entry(call)
+        try:
+            error = await self._calls.submit(entry)
+        except asyncio.CancelledError:
+            entry.left = True
+            self._tell(entry)
+            raise
         if error is not None:
             raise error
+
+    async def _answers(self, entries: list[_Entry]) -> list[Exception | None]:
+        """Write a group without those whose callers have gone."""
+        staying = [each for each in entries if not each.left]
+        found = await self._written([each.call for each in staying]) if staying else []
+        errors = dict(zip(staying, found, strict=True))
+        for each in staying:
+            each.written = errors[each] is None
+            self._tell(each)
+        return [errors.get(each) for each in entries]
+
+    def _tell(self, entry: _Entry) -> None:
+        """Take the steps after the commit for a caller that has gone."""
+        if entry.left and entry.written:
+            task = asyncio.get_running_loop().create_task(_told(entry.call), name="sorbus-groups-told")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     async def _written(self, calls: list[ActionCall]) -> list[Exception | None]:
         if len(calls) == 1:
@@ -88,7 +133,7 @@ class Groups:
         if trace:
             trace(Step.BEGIN)
             trace(Step.WRITE)
-        await run.write(session, _ordered(calls))
+        await run.write_plain(session, _ordered(calls))
         for call in calls:
             call.session = session
         for step, runner in run.tail:
@@ -124,6 +169,11 @@ async def _step(runner: Any, calls: list[ActionCall]) -> None:
             tenants.setdefault(tenant_key(call.scope.tenant), []).append(call)
         for part in tenants.values():
             await many(part)
+
+
+async def _told(call: ActionCall) -> None:
+    with suppress(AfterCommitFailed):  # it is logged
+        await after(call)
 
 
 async def _error_of(call: ActionCall) -> Exception | None:

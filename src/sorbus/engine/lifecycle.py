@@ -202,13 +202,13 @@ async def take(call: ActionCall) -> Any:
     outer = engine.transaction_of_task()
     if outer is not None:
         await _join(outer, call, trace)
-        outer.on_commit.append(lambda: _after(call, trace))
+        outer.on_commit.append(lambda: after(call))
         return call.result
     if plan.groups is not None and plan.groups.take(call):
         await plan.groups.write(call)
     else:
         await alone(call)
-    await _after(call, trace)
+    await after(call)
     return call.result
 
 
@@ -271,9 +271,15 @@ async def _inside(call: ActionCall, trace: Any) -> None:
         await call.alongside(call)
 
 
-async def _after(call: ActionCall, trace: Any) -> None:
+async def after(call: ActionCall) -> None:
+    """The steps after the commit.
+
+    Raises:
+        AfterCommitFailed: some failed.
+    """
     if not call.plan.after and not call.after:
         return
+    trace = call.engine.trace
     steps = [partial(_step, call, step, runner, trace) for step, runner in call.plan.after]
     await run_after_commit([*steps, *call.after])
 

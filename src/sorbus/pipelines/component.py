@@ -231,9 +231,9 @@ class Pipelines(Starter):
         found = self.registry.pipelines.get((pipeline, version))
         if found is None or found.input is None:
             if value is not None:
-                raise InvalidInput("Run.start", "input", problem="This pipeline takes no input.")
+                raise InvalidInput("Run", "input", problem="This pipeline takes no input.")
             return None
-        return typed(found.input, value, "Run.start", ("input",))
+        return typed(found.input, value, "Run", ("input",))
 
     def version_of(self, pipeline: str) -> int:
         """The current version of a pipeline.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.integration.pipelines.helpers import application, ended, row, start
+from tests.integration.pipelines.helpers import application, ended, ingest, row, start
+from tests.integration.pipelines.shapes import Doing, Shapes, data, me, over, shaped
 from tests.integration.pipelines.workshop import Hands, Piece, workshop
 
 from sorbus.errors.inputs import InvalidInput, NotFound
 from sorbus.errors.pipelines import BadFork
-from sorbus.pipelines import Run, RunState, StageContext
+from sorbus.pipelines import Pipeline, Run, RunState, StageContext, stage
 
 
 async def done(app: Any, **inputs: Any) -> Run:
@@ -50,6 +51,21 @@ async def test_a_fork_may_put_an_earlier_output_in_other_words(url: str) -> None
     assert found.result.data["paint"] == {"text": "brass, paint"}
     assert [(each.stage, each.same) for each in sides] == [("cut", True), ("glue", False), ("paint", False)]
     assert sides[1].right == {"state": "done", "output": {"text": "brass"}}
+
+
+async def test_a_fork_may_have_another_input_for_what_it_does_anew(url: str) -> None:
+    doing = Doing()
+    twice = Pipeline("twice", input=str, stages=[stage(Shapes.shout), stage(Shapes.shout, name="again")])
+    async with shaped(url, doing, twice) as app:
+        content = await ingest(me(app), "one")
+        first = await Run.start(me(app), content_id=content.id, pipeline="twice", input="a")
+        await over(me(app), first)
+        fork = await Run.fork(me(app), forked_from=first.id, fork_stage="again", input="b")
+        same = await Run.fork(me(app), forked_from=first.id, fork_stage="again")
+        assert data(await over(me(app), fork)) == {"shout": "A", "again": "B"}
+        assert data(await over(me(app), same)) == {"shout": "A", "again": "A"}
+        with pytest.raises(InvalidInput):
+            await Run.fork(me(app), forked_from=first.id, fork_stage="again", input=["b"])
 
 
 async def test_a_failed_run_is_forked_where_it_failed(url: str) -> None:

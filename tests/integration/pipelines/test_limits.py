@@ -29,7 +29,6 @@ from tests.integration.pipelines.shapes import (
     reaches,
     shaped,
     stage_is,
-    states,
 )
 from tests.integration.pipelines.test_random_graphs import check, unfinished, worker
 from tests.integration.pipelines.test_random_graphs import started as graphs_started
@@ -345,7 +344,8 @@ async def test_a_value_is_heard_while_a_long_stage_runs_beside(url: str) -> None
         await gate.came.wait()
         await give(me(web), run)
         await stage_is(me(app), run, "ship", DONE)
-        assert states(await reaches(me(app), run, RunState.RUNNING))["slow"] is StageState.RUNNING
+        await stage_is(me(app), run, "slow", StageState.RUNNING)
+        assert (await row(me(app), run)).state is RunState.RUNNING
         gate.opened.set()
         await over(me(app), run)
 

@@ -100,10 +100,14 @@ class BulkCreate(BulkRun):
         plain = [call for call in calls if not is_odd(call)] if odd else calls
         for call in odd:
             await self._insert_alone(session, call)
-        for _, group in groupby(plain, key=_alike):
-            await self._insert(session, list(group))
+        await self.write_plain(session, plain)
         written = [call for call in calls if call.result is not None]
         return [call for call in written if not self._is_skipped(call)]
+
+    async def write_plain(self, session: Any, calls: list[ActionCall]) -> None:
+        """Write prepared rows of which none is odd."""
+        for _, group in groupby(calls, key=_alike):
+            await self._insert(session, list(group))
 
     def _is_skipped(self, call: ActionCall) -> bool:
         skipped = call.result.__dict__.get(OUTCOME) is UpsertOutcome.SKIPPED

@@ -8,15 +8,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sorbus.data_layers.postgres.faults import translate
+from sorbus.data_layers.postgres.patience import patient
 from sorbus.data_layers.postgres.pool import Pool
-from sorbus.errors.database import DatabaseUnavailable, Deadlock
 from sorbus.errors.llm import BudgetExceeded
 from sorbus.jobs.processes import ProcessId, is_gone
 from sorbus.llm.budgets.needs import Need
 from sorbus.llm.budgets.sql import sql
-
-_DEADLOCKS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,21 +119,12 @@ class BudgetStore:
                 await connection.execute(sql("count_budget"), row["id"], None)
 
     async def _fetch(self, name: str, *args: Any) -> Sequence[Any]:
-        for left in reversed(range(_DEADLOCKS)):
-            try:
-                async with self.pool.connection() as connection:
-                    return await connection.fetch(sql(name), *args)
-            except TimeoutError as error:
-                raise DatabaseUnavailable("a statement was not answered in time") from error
-            except Exception as error:
-                known = translate(error)
-                # Somebody's transaction may lock two budgets in another order; the statement did nothing then.
-                if isinstance(known, Deadlock) and left:
-                    continue
-                if known is None:
-                    raise
-                raise known from error
-        raise AssertionError("the last attempt answers or raises")
+        async def work() -> Sequence[Any]:
+            async with self.pool.connection() as connection:
+                return await connection.fetch(sql(name), *args)
+
+        # Somebody's transaction may lock two budgets in another order.
+        return await patient(work)
 
 
 def _process(row: Any) -> ProcessId:

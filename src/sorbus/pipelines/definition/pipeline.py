@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import UUID
@@ -39,6 +39,7 @@ class Pipeline:
         fingerprints: whether all its runs leave what others need to reuse their outputs; those that reuse do anyway.
 
     Attributes:
+        first_states: the states that the stages of a new run have.
         plan: the graph that the stages make.
         plans: what each stage needs to run, by name.
 
@@ -67,6 +68,7 @@ class Pipeline:
     output: str = field(default="", kw_only=True)
     fingerprints: bool = field(default=False, kw_only=True)
     definition_id: UUID | None = field(default=None, kw_only=True)
+    first_states: tuple[StageState, ...] = field(init=False, repr=False, compare=False)
     plan: Graph = field(init=False, repr=False, compare=False)
     plans: Mapping[str, StagePlan] = field(init=False, repr=False, compare=False)
 
@@ -80,6 +82,7 @@ class Pipeline:
         object.__setattr__(self, "stages", stages)
         object.__setattr__(self, "plan", graph)
         object.__setattr__(self, "plans", plans)
+        object.__setattr__(self, "first_states", tuple(_first_states(stages, graph)))
         if self.output and self.output not in plans:
             raise UnknownStage(self.name, "output", self.output, allowed=plans)
         object.__setattr__(self, "output", self.output or stages[-1].name)
@@ -121,15 +124,6 @@ class Pipeline:
         found = [each.pipeline for each in works if isinstance(each.pipeline, Pipeline)]
         return tuple({id(one): one for each in found for one in (each, *each.inner)}.values())
 
-    @property
-    def first_states(self) -> list[StageState]:
-        """The states that the stages of a new run have."""
-        roots = {each.name for each in self.plan.vertices if not each.edges}
-        return [
-            StageState.READY if each.name in roots and not each.waits else StageState.WAITING
-            for each in self.stages
-        ]
-
     def stage(self, name: str) -> Stage | None:
         """The stage of a name."""
         return next((each for each in self.stages if each.name == name), None)
@@ -141,3 +135,9 @@ class Pipeline:
     def to_data(self) -> dict[str, Any]:
         """The definition as plain data, as its row holds it."""
         return to_data(self.stages, self.plan)
+
+
+def _first_states(stages: Sequence[Stage], graph: Graph) -> Iterator[StageState]:
+    roots = {each.name for each in graph.vertices if not each.edges}
+    for each in stages:
+        yield StageState.READY if each.name in roots and not each.waits else StageState.WAITING

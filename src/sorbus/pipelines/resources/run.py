@@ -7,13 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sorbus.errors.pipelines import InnerRunHasNoBudget, NoSuchDefinition, NothingToReuse
+from sorbus.errors.pipelines import InnerRunHasNoBudget
 from sorbus.llm.budgets.resources import Accounts, Budget
 from sorbus.llm.calls import LlmCall
 from sorbus.pipelines.resources.comparing import StageComparison, compared
 from sorbus.pipelines.resources.content import Content
 from sorbus.pipelines.resources.definition import Definition
 from sorbus.pipelines.resources.idempotency import is_repeated, note_asked
+from sorbus.pipelines.resources.replaying import as_it_is_now, check_reusable
 from sorbus.pipelines.resources.stages import StageItem, StageRun
 from sorbus.pipelines.resources.starting import Starter
 from sorbus.pipelines.resources.states import OPEN_RUNS, OPEN_STAGES, RunState, StageState
@@ -32,7 +33,7 @@ from sorbus.resource.relationships import Many, One, belongs_to, has_many, has_o
 from sorbus.resource.sections import Identities, JsonApi, Postgres, identity
 from sorbus.resource.tenancy import Tenancy
 from sorbus.schema.actions import UNCHANGED
-from sorbus.scope import Scope, tenant_key
+from sorbus.scope import Scope
 from sorbus.types.json import Json
 
 
@@ -260,9 +261,9 @@ class Run(Resource):
         self.reuse = True
         if not await _is_there(self, scope):
             other = await Run.get(scope, replay_of)
-            await _check_reusable(scope, other)
+            await check_reusable(scope, other)
             self.content_id, self.model = other.content_id, model or other.model
-            self.pipeline, self.version, self.definition_id = await _as_it_is_now(scope, other, definition_id)
+            self.pipeline, self.version, self.definition_id = await as_it_is_now(scope, other, definition_id)
             if self.definition_id is None:
                 # By a type that may be another one by now.
                 self.input = scope.get(Starter).check_input(self.pipeline, self.version, other.input)
@@ -275,20 +276,34 @@ class Run(Resource):
         fork_stage: str,
         fork_outputs: dict[str, Json] = {},  # noqa: B006  # a signature is read, never run
         model: str | None = None,
+        input: Json | None = None,
         budget_usd: Decimal | None = None,
         budget_tokens: int | None = None,
         idempotency_key: str | None = None,
     ) -> None:
         """Run a pipeline once more from one of its stages on, with what the other run has found before it.
 
-        Outputs of earlier stages may be given in other words, and another model; the other run stays as it is.
+        Outputs of earlier stages may be given in other words, another input for the stages that are done anew, and
+        another model; the other run stays as it is.
         """
-        note_asked(self, "fork", other=forked_from, stage=fork_stage, outputs=fork_outputs, model=model)
+        note_asked(
+            self,
+            "fork",
+            other=forked_from,
+            stage=fork_stage,
+            outputs=fork_outputs,
+            model=model,
+            input=input,
+        )
         if not await _is_there(self, scope):
             other = await Run.get(scope, forked_from)
             await scope.get(Starter).forkable(other, fork_stage, fork_outputs)
             self.content_id, self.pipeline, self.version = other.content_id, other.pipeline, other.version
-            self.definition_id, self.input = other.definition_id, other.input
+            self.definition_id = other.definition_id
+            if input is None:
+                self.input = other.input
+            else:
+                self.input = scope.get(Starter).check_input(self.pipeline, self.version, input)
 
     @fork.after_write
     async def _enqueue_fork(self, scope: Scope) -> None:
@@ -452,38 +467,3 @@ async def _is_there(run: Run, scope: Scope) -> bool:
     if earlier is not None:
         run.content_id, run.pipeline, run.version = earlier.content_id, earlier.pipeline, earlier.version
     return earlier is not None
-
-
-async def _check_reusable(scope: Scope, run: Run) -> None:
-    """See that a run has left something that another one can find.
-
-    Raises:
-        NothingToReuse: it has not.
-    """
-    stages = StageRun.query(scope).where(StageRun.run_id == run.id, ~StageRun.fingerprint.is_null())
-    items = StageItem.query(scope).where(StageItem.run_id == run.id, ~StageItem.fingerprint.is_null())
-    if not await stages.exists() and not await items.exists():
-        raise NothingToReuse(run.id, run.pipeline)
-
-
-async def _as_it_is_now(scope: Scope, run: Run, definition_id: UUID | None) -> tuple[str, int, UUID | None]:
-    """The pipeline, version and definition by which a run is replayed.
-
-    Raises:
-        NoSuchPipeline, NoSuchDefinition: there is none any more.
-    """
-    starter = scope.get(Starter)
-    if definition_id is None and run.definition_id is None:
-        return run.pipeline, starter.version_of(run.pipeline), None
-    if definition_id is None:
-        versions = Definition.query(scope).where(
-            Definition.name == run.pipeline,
-            Definition.owner == tenant_key(scope.tenant),
-            Definition.retired_at.is_null(),
-        )
-        latest = await versions.order_by(Definition.version.desc()).first()
-        if latest is None:
-            raise NoSuchDefinition(run.pipeline, why="all versions of it are retired")
-        definition_id = latest.id
-    found = await starter.startable(scope, definition_id)
-    return found.name, found.version, found.id

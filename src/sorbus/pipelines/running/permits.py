@@ -14,11 +14,12 @@ from uuid import UUID
 
 from sorbus.data_layers.group_commit import GroupCommit
 from sorbus.data_layers.postgres.json_codec import encode_json
+from sorbus.data_layers.postgres.patience import patient
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.base import SorbusError
 from sorbus.errors.pipelines import BadLimit
 from sorbus.pipelines.definition.limits import Gate, Limit
-from sorbus.pipelines.running.patience import fetched, patient
+from sorbus.pipelines.running.patience import fetched
 from sorbus.pipelines.running.sql import sql
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import pytest
 from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.inputs import AlreadyTaken, InvalidAction
-from sorbus.testing.conformance.grouping_world import Trunk
+from sorbus.testing.conformance.grouping_world import Hold, Trunk
 from sorbus.testing.conformance.world import Behaviour, Tenant, only
 
 
@@ -147,10 +147,29 @@ class Grouping(Behaviour):
             await Trunk.post(here.scope, code="c")
         assert await codes(here) == ["b", "c"]
 
-    async def test_who_gives_up_takes_nobody_along(self, here: Tenant) -> None:
+    async def test_who_gives_up_before_its_group_is_written_takes_its_call_back(self, here: Tenant) -> None:
+        hold = Hold()
+        here.app.provide(Hold, hold)
+        first = asyncio.create_task(Trunk.post(here.scope, code="held"))
+        await hold.came.wait()
         calls = [asyncio.create_task(Trunk.post(here.scope, code=name)) for name in "abc"]
         await asyncio.sleep(0)
         calls[1].cancel()
+        hold.opened.set()
+        outcomes = await asyncio.gather(first, *calls, return_exceptions=True)
+        assert [type(each) for each in outcomes] == [Trunk, Trunk, asyncio.CancelledError, Trunk]
+        assert await codes(here) == ["a", "c", "held"]
+        assert "posted b" not in here.visits.names
+
+    async def test_what_is_being_written_is_told_although_its_caller_has_gone(self, here: Tenant) -> None:
+        hold = Hold()
+        here.app.provide(Hold, hold)
+        calls = [asyncio.create_task(Trunk.post(here.scope, code=name)) for name in ("a", "held", "c")]
+        await hold.came.wait()
+        calls[1].cancel()
+        hold.opened.set()
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        assert isinstance(outcomes[1], asyncio.CancelledError)
-        assert {"a", "c"} <= set(await codes(here))
+        assert [type(each) for each in outcomes] == [Trunk, asyncio.CancelledError, Trunk]
+        assert await codes(here) == ["a", "c", "held"]
+        async with asyncio.timeout(5):
+            await hold.told.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -23,6 +24,20 @@ from sorbus import (
 )
 from sorbus.testing.conformance.of_org import OfOrg
 from sorbus.testing.conformance.people import Person, Visits
+
+
+class Hold:
+    """A service at which groups with a held trunk wait."""
+
+    def __init__(self) -> None:
+        self.came = asyncio.Event()
+        self.opened = asyncio.Event()
+        self.told = asyncio.Event()
+
+    async def go_on(self) -> None:
+        """Wait until it is opened."""
+        self.came.set()
+        await self.opened.wait()
 
 
 class Trunk(OfOrg):
@@ -54,6 +69,8 @@ class Trunk(OfOrg):
     @staticmethod
     async def _note(trunks: Sequence[Trunk], scopes: Sequence[Scope]) -> None:
         scopes[0].get(Visits).add(",".join(each.code for each in trunks))
+        if any(each.code.startswith("held") for each in trunks):
+            await scopes[0].get(Hold).go_on()
         for trunk, scope in zip(trunks, scopes, strict=True):
             assert str(trunk.org_id) == str(scope.tenant)
             if trunk.code.startswith("cursed"):
@@ -68,6 +85,8 @@ class Trunk(OfOrg):
     @post.after_commit
     def _posted(self, scope: Scope) -> None:
         scope.get(Visits).add(f"posted {self.code}")
+        if self.code.startswith("held"):
+            scope.get(Hold).told.set()
 
     storage = Postgres("suite_trunks")
     identities = Identities(code=identity(code))
