@@ -161,3 +161,20 @@ async def test_budgets_over_http(pg18_url: str, tmp_path: Path) -> None:
                 {"limit_tokens": None},
             )
             assert (changed["limit_tokens"], changed["limit_usd"]) == (None, "10")
+
+
+async def test_the_demo_is_served_with_its_own_name_and_nothing_beside_it(
+    pg18_url: str, tmp_path: Path
+) -> None:
+    async with ModelServer() as model:
+        async with serving(pg18_url, tmp_path, "--demo", "--model", model.model) as (base, _):
+            async with aiohttp.ClientSession(base) as http, http.get("/runs") as reply:
+                assert reply.status == 200
+                assert "sorbus_demo" in await reply.text()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sorbus.cli.main", "serve", "--demo", "--app", "nothing:app",
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, told = await process.communicate()
+    assert process.returncode == 2
+    assert "leave out `--app` or `--demo`" in told.decode()
