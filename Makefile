@@ -31,8 +31,8 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 demo: $(RUNTIME) ## Real mails through a durable pipeline with a small local model (REPORT=file.json writes the figures)
 	$(BIN)/sorbus demo $(if $(REPORT),--report $(REPORT)) $(if $(MODEL),--model $(MODEL))
 
-serve: $(RUNTIME) ## Web, jobs and embedded PostgreSQL in one process, until Ctrl-C
-	$(BIN)/sorbus serve $(if $(PORT),--port $(PORT))
+serve: $(RUNTIME) ## Web, jobs and embedded PostgreSQL in one process, until Ctrl-C (DEMO=1 with the runs of the demo)
+	$(BIN)/sorbus serve $(if $(PORT),--port $(PORT)) $(if $(DEMO),--demo)
 
 test: $(DEV) ## Every test, the guides included (ARGS="-k name" passes options on)
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal $(ARGS)

@@ -39,6 +39,7 @@ def demo(*, report_file: Path | None, model: str | None) -> None:
     if report_file is not None:
         report_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         out.print(f"Figures written to {report_file}.", markup=False)
+    out.print("See them on live pages: `sorbus serve --demo` (or `make serve DEMO=1`).", markup=False)
     if figures["runs_failed"]:
         raise SystemExit(1)
 

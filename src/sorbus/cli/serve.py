@@ -6,6 +6,7 @@ import asyncio
 
 import click
 
+from sorbus.cli.demo import demo_application
 from sorbus.cli.loading import app_option, jobs_of, load_application
 from sorbus.cli.long_lived import settle
 from sorbus.cli.main import reported
@@ -32,6 +33,9 @@ from sorbus.resource.application import Sorbus
     type=click.FloatRange(0),
     help="Seconds that requests and jobs get to end after that; jobs that do not are put back.",
 )
+@click.option(
+    "--demo", is_flag=True, help="Serve the application of `sorbus demo`, with the runs that it has made."
+)
 @app_option
 @reported
 def serve(
@@ -42,6 +46,7 @@ def serve(
     no_jobs: bool,
     drain: float,
     grace: float,
+    demo: bool,
     app_name: str | None,
 ) -> None:
     """Serve the application until Ctrl-C.
@@ -49,7 +54,12 @@ def serve(
     Requests from this machine act as the local user; all others are refused, until the application says who calls
     by an `http` function of its own (see the guide to JSON:API).
     """
-    app = load_application(app_name, models=model or "local:default", run_jobs=not no_jobs)
+    if demo and app_name is not None:
+        raise click.UsageError("`--demo` serves an application of its own; leave out `--app` or `--demo`.")
+    if demo:
+        app = demo_application(model)
+    else:
+        app = load_application(app_name, models=model or "local:default", run_jobs=not no_jobs)
     jobs = jobs_of(app)
     if jobs is not None:
         jobs.configure(run=not no_jobs and jobs.runs, grace=grace)

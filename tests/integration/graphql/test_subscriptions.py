@@ -68,8 +68,6 @@ async def listening(api: Client, query: str, **variables: Any) -> AsyncIterator[
     async with api.session.post(f"{api.url}/graphql", data=body, headers=headers) as reply:
         assert reply.status == 200, await reply.text()
         assert reply.headers["content-type"].startswith("text/event-stream")
-        # When the headers are here, the server has begun to listen only a moment later.
-        await asyncio.sleep(0.15)
         yield Stream(reply)
 
 
@@ -203,7 +201,6 @@ class TestResuming:
             headers["last-event-id"] = after
         body = json.dumps({"query": self.QUERY})
         async with api.session.post(f"{api.url}/graphql", data=body, headers=headers) as reply:
-            await asyncio.sleep(0.15)
 
             async def told() -> tuple[str, str]:
                 async with asyncio.timeout(SECONDS):
@@ -367,7 +364,6 @@ class TestEnds:
                         "content-type": "application/json",
                     },
                 )
-                await asyncio.sleep(0.1)
             assert (await opened.content.read()).endswith(b"event: complete\ndata:\n\n")
 
     async def test_a_stream_ends_when_the_caller_is_somebody_else(

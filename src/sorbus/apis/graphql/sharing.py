@@ -32,6 +32,10 @@ class Told:
         return self._body
 
 
+LISTENING = Told(document={})
+"""Says that nothing is missed from now on; it is the first of a subscription, and never sent."""
+
+
 @dataclass(slots=True, eq=False)
 class Reader:
     """One of those who are told, with a bounded memory of what it has not read yet."""
@@ -61,14 +65,22 @@ class Share:
 
     def __init__(self, source: AsyncGenerator[Told], forget: Callable[[Share], None]) -> None:
         self.readers: set[Reader] = set()
+        self._listens = False
         self._source = source
         self._forget = forget
         self.task = asyncio.get_running_loop().create_task(self._run(), name="sorbus-graphql-share")
+
+    def join(self, reader: Reader) -> None:
+        """One more reader; it is told at once where the source listens already."""
+        self.readers.add(reader)
+        if self._listens:
+            reader.put(LISTENING)
 
     async def _run(self) -> None:
         try:
             async with aclosing(self._source) as source:
                 async for told in source:
+                    self._listens = self._listens or told is LISTENING
                     for each in tuple(self.readers):
                         each.put(told)
         finally:
@@ -101,7 +113,7 @@ class Shares:
         if share is None:
             share = self.open[key] = Share(source(), lambda ended: self._forget(key, ended))
         reader = Reader(most)
-        share.readers.add(reader)
+        share.join(reader)
         try:
             while True:
                 if reader.lost:

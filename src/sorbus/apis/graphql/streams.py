@@ -9,7 +9,7 @@ from time import monotonic
 
 from starlette.types import Receive, Send
 
-from sorbus.apis.graphql.sharing import Told
+from sorbus.apis.graphql.sharing import LISTENING, Told
 from sorbus.errors.graphql import TooManyStreams
 from sorbus.http.closing import Closing
 
@@ -64,6 +64,8 @@ class Streams:
     ) -> None:
         """Send responses until there are no more, the client goes, or the caller is not who it was any more.
 
+        The head of the reply goes out when the server listens: a client that has it misses nothing.
+
         Args:
             still: whether the caller is still who it was; asked at every heartbeat.
         """
@@ -73,9 +75,9 @@ class Streams:
         try:
             # A client that is gone shows itself as an error of its connection, too.
             with suppress(OSError):
-                await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-                await self._send(answers, send, stop, still)
-                await send({"type": "http.response.body", "body": _COMPLETE, "more_body": False})
+                out = _Out(send)
+                await self._send(answers, out, stop, still)
+                await out.write(_COMPLETE, more=False)
         finally:
             self.open.discard(stop)
             gone.cancel()
@@ -84,7 +86,7 @@ class Streams:
     async def _send(
         self,
         answers: AsyncGenerator[Told],
-        send: Send,
+        out: _Out,
         stop: asyncio.Event,
         still: Callable[[], Awaitable[bool]],
     ) -> None:
@@ -105,7 +107,7 @@ class Streams:
                         told = coming.result()
                         if told is None:
                             return
-                        await send({"type": "http.response.body", "body": _next(told), "more_body": True})
+                        await out.write(b"" if told is LISTENING else _next(told))
                         coming = asyncio.create_task(anext(answers, None))
                     if monotonic() >= ends:
                         return
@@ -113,11 +115,26 @@ class Streams:
                         if not await still():
                             return
                         asked = monotonic()
-                        await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
+                        await out.write(b":\n\n")
             finally:
                 for task in (coming, stopped):
                     task.cancel()
                 await asyncio.gather(coming, stopped, return_exceptions=True)
+
+
+class _Out:
+    """The reply to a client; its head goes out with the first that is written."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._begun = False
+
+    async def write(self, body: bytes, *, more: bool = True) -> None:
+        """Write some bytes, or the head alone."""
+        if not self._begun:
+            self._begun = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 def _next(told: Told) -> bytes:

@@ -11,7 +11,7 @@ from sorbus.apis.graphql.compiling import TYPE_NAME
 from sorbus.apis.graphql.faults import of_field
 from sorbus.apis.graphql.operations import Runner, TopField
 from sorbus.apis.graphql.requests import Asked
-from sorbus.apis.graphql.sharing import Shares, Told
+from sorbus.apis.graphql.sharing import LISTENING, Shares, Told
 from sorbus.apis.graphql.surface import Root
 from sorbus.engine.notifications import Lagged, Notification
 from sorbus.engine.topics import topic
@@ -50,6 +50,8 @@ class Subscriber:
         self, asked: Asked, scope: Scope, *, after: int | None, where: str
     ) -> AsyncGenerator[Told]:
         """The responses to a request, one after the other; no error leaves it.
+
+        A subscription begins with `LISTENING`, unless it cannot be.
 
         Args:
             after: the position of the last event that was dealt with.
@@ -102,6 +104,7 @@ class Subscriber:
         known = await self._known(root, values, scope)
         listening = self.app.subscribe(name, scope, after=after, records=True, known=known, backlog=BACKLOG)
         async with listening as events:
+            yield LISTENING
             async for event in events:
                 # Each event has what one request has: its values are counted anew.
                 runner = Runner(scope, prepared.variables, prepared.raw, most=self.answerer.limits.complexity)
