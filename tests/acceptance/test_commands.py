@@ -164,23 +164,32 @@ async def test_new_makes_a_project_whose_application_can_be_inspected(shell: She
     assert (again.code, "exists and is not empty" in again.err) == (1, True)
 
 
-async def test_the_graphql_schema_is_shown_written_and_compared(shell: Shell) -> None:
+async def test_the_graphql_schema_is_shown_and_written(shell: Shell) -> None:
     shown = await shell.run("graphql")
     assert shown.code == 0, shown.err
     assert "type Run implements Node {" in shown.out
     assert (await shell.run("graphql", "--output", "schema.graphql")).code == 0
-    file = shell.folder / "schema.graphql"
-    assert file.read_text() == shown.out
-    same = await shell.run("graphql", "--check", "schema.graphql")
-    assert (same.code, same.out) == (0, "schema.graphql is up to date.\n")
-    file.write_text(
-        shown.out.replace("type Run implements Node {", "type Run implements Node {\n  speed: Int\n")
-    )
-    broken = await shell.run("graphql", "--check", "schema.graphql")
+    assert (shell.folder / "schema.graphql").read_text() == shown.out
+
+
+async def test_the_contracts_of_all_interfaces_are_kept_and_compared(shell: Shell) -> None:
+    assert (await shell.run("contracts", "accept")).code == 0
+    folder = shell.folder / "contracts"
+    assert sorted(each.name for each in folder.iterdir()) == ["mcp.json", "openapi.json", "schema.graphql"]
+    assert (await shell.run("contracts", "check")).code == 0
+    assert (await shell.run("contracts", "freeze")).code == 0
+    sdl, tools = folder / "released" / "schema.graphql", folder / "released" / "mcp.json"
+    kept = sdl.read_text()
+    sdl.write_text(kept.replace("type Run implements Node {", "type Run implements Node {\n  speed: Int\n"))
+    broken = await shell.run("contracts", "check")
     assert broken.code == 1
-    assert "breaks clients: Field Run.speed was removed." in broken.out
-    file.write_text("no schema")
-    wrong = await shell.run("graphql", "--check", "schema.graphql")
+    assert "breaking: GraphQL: Field Run.speed was removed" in broken.err
+    sdl.write_text(kept)
+    tools.write_text(tools.read_text().replace('"name": "run_start"', '"name": "run_begin"'))
+    broken = await shell.run("contracts", "check")
+    assert "breaking: tool run_begin: is removed (for models and programs that call run_begin)" in broken.err
+    sdl.write_text("no schema")
+    wrong = await shell.run("contracts", "check")
     assert wrong.code == 1
     assert "holds no GraphQL schema" in wrong.err
     assert "Traceback" not in wrong.err

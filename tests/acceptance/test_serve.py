@@ -49,6 +49,23 @@ async def post(
         return reply.status, await reply.json(content_type=None)
 
 
+async def look(http: aiohttp.ClientSession, path: str) -> Any:
+    async with http.get(path) as reply:
+        found = await reply.json(content_type=None)
+        assert reply.status == 200, found
+        return found
+
+
+async def over(http: aiohttp.ClientSession, run: str, query: str) -> Any:
+    """A run when it has ended, asked for again and again, as a stranger can."""
+    async with asyncio.timeout(90):
+        while True:
+            found = await look(http, f"/api/runs/{run}?{query}")
+            if found["data"]["attributes"]["state"] not in {"pending", "running"}:
+                return found
+            await asyncio.sleep(0.1)
+
+
 async def test_content_run_and_result_over_http_and_a_clean_end(pg18_url: str, tmp_path: Path) -> None:
     async with ModelServer() as model, serving(pg18_url, tmp_path, "--model", model.model) as (base, process):
         async with aiohttp.ClientSession(base) as http:
@@ -69,13 +86,7 @@ async def test_content_run_and_result_over_http_and_a_clean_end(pg18_url: str, t
                 http, "/api/runs", "runs", {"content_id": key, "pipeline": "email_analysis"}
             )
             assert status == 201, run
-            async with asyncio.timeout(90):
-                while True:
-                    async with http.get(f"/api/runs/{run['data']['id']}?include=result,stages") as reply:
-                        found = await reply.json(content_type=None)
-                    if found["data"]["attributes"]["state"] not in {"pending", "running"}:
-                        break
-                    await asyncio.sleep(0.1)
+            found = await over(http, run["data"]["id"], "include=result,stages")
             assert found["data"]["attributes"]["state"] == "completed", found
             kinds = [each["type"] for each in found["included"]]
             assert sorted(kinds) == ["results", "stage-runs", "stage-runs", "stage-runs"]
@@ -103,20 +114,6 @@ async def patch(
 
 
 async def test_budgets_over_http(pg18_url: str, tmp_path: Path) -> None:
-    async def look(http: aiohttp.ClientSession, path: str) -> Any:
-        async with http.get(path) as reply:
-            found = await reply.json(content_type=None)
-            assert reply.status == 200, found
-            return found
-
-    async def over(http: aiohttp.ClientSession, run: str) -> Any:
-        async with asyncio.timeout(90):
-            while True:
-                found = await look(http, f"/api/runs/{run}?include=budget&{FIGURES}")
-                if found["data"]["attributes"]["state"] not in {"pending", "running"}:
-                    return found
-                await asyncio.sleep(0.1)
-
     async with ModelServer() as model, serving(pg18_url, tmp_path, "--model", model.model) as (base, _):
         async with aiohttp.ClientSession(base) as http:
             status, made = await post(
@@ -134,7 +131,7 @@ async def test_budgets_over_http(pg18_url: str, tmp_path: Path) -> None:
             status, run = await post(http, "/api/runs", "runs", wanted)
             assert status == 201, run
             key = run["data"]["id"]
-            found = await over(http, key)
+            found = await over(http, key, f"include=budget&{FIGURES}")
             assert found["data"]["attributes"]["error"]["code"] == "budget-exceeded"
             assert (found["included"][0]["type"], found["included"][0]["attributes"]["limit_tokens"]) == (
                 "budgets",
@@ -144,7 +141,7 @@ async def test_budgets_over_http(pg18_url: str, tmp_path: Path) -> None:
             assert raised["budget_tokens"] == 100000
             status, again = await post(http, f"/api/runs/{key}/retry", "runs", {})
             assert status == 200, again
-            found = await over(http, key)
+            found = await over(http, key, f"include=budget&{FIGURES}")
             assert found["data"]["attributes"]["state"] == "completed", found
             own = found["included"][0]["attributes"]
             assert own["spent_tokens"] > 0
@@ -161,3 +158,20 @@ async def test_budgets_over_http(pg18_url: str, tmp_path: Path) -> None:
                 {"limit_tokens": None},
             )
             assert (changed["limit_tokens"], changed["limit_usd"]) == (None, "10")
+
+
+async def test_the_demo_is_served_with_its_own_name_and_nothing_beside_it(
+    pg18_url: str, tmp_path: Path
+) -> None:
+    async with ModelServer() as model:
+        async with serving(pg18_url, tmp_path, "--demo", "--model", model.model) as (base, _):
+            async with aiohttp.ClientSession(base) as http, http.get("/runs") as reply:
+                assert reply.status == 200
+                assert "sorbus_demo" in await reply.text()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sorbus.cli.main", "serve", "--demo", "--app", "nothing:app",
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, told = await process.communicate()
+    assert process.returncode == 2
+    assert "leave out `--app` or `--demo`" in told.decode()

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from sorbus.apis.contracts import Change, Severity, compare_openapi, told
+from sorbus.apis.contracts import Change, Severity, compare_openapi, compare_sdl, compare_tools, told
 from sorbus.cli.loading import app_option, load_application
 from sorbus.cli.main import reported
 from sorbus.errors.cli import ContractBroken, ContractDrift, NoContract
@@ -47,8 +47,36 @@ def _compare_openapi(old: bytes, new: bytes) -> Sequence[Change]:
     return compare_openapi(json.loads(old), json.loads(new))
 
 
-CONTRACTS: tuple[Contract, ...] = (Contract(file="openapi.json", derive=_openapi, compare=_compare_openapi),)
-"""Every interface with a contract; further ones are added here."""
+def _sdl(app: Sorbus) -> bytes | None:
+    from sorbus.apis.graphql import has_graphql, sdl
+
+    return sdl(app).encode() if has_graphql(app) else None
+
+
+def _compare_sdl(old: bytes, new: bytes) -> Sequence[Change]:
+    return compare_sdl(old.decode(), new.decode())
+
+
+def _tools(app: Sorbus) -> bytes | None:
+    from sorbus.apis.mcp import has_mcp, tools_of
+
+    if not has_mcp(app):
+        return None
+    found = tools_of(app.spec).tools.values()
+    listed = [json.loads(bytes(each.listed)) for each in sorted(found, key=lambda each: each.name)]
+    return json.dumps(listed, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _compare_tools(old: bytes, new: bytes) -> Sequence[Change]:
+    return compare_tools(json.loads(old), json.loads(new))
+
+
+CONTRACTS: tuple[Contract, ...] = (
+    Contract(file="openapi.json", derive=_openapi, compare=_compare_openapi),
+    Contract(file="schema.graphql", derive=_sdl, compare=_compare_sdl),
+    Contract(file="mcp.json", derive=_tools, compare=_compare_tools),
+)
+"""Every interface with a contract."""
 
 
 class Folder:

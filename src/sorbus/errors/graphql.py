@@ -151,5 +151,5 @@ class MalformedContract(Invalid):
     def __init__(self, problem: str) -> None:
         super().__init__(
             f"The file holds no GraphQL schema: {problem[:300]}",
-            hint="Write one with `sorbus graphql --output FILE`.",
+            hint="Write one with `sorbus contracts accept`.",
         )

@@ -21,6 +21,9 @@ from sorbus.http import http_app, serving
 
 BODY_LIMIT = 200_000
 
+# What is asserted there for many tests is shown in full, too.
+pytest.register_assert_rewrite("tests.integration.json_api.documents")
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def served(pg18: Databases) -> AsyncIterator[tuple[Sorbus, str]]:

@@ -168,3 +168,14 @@ SELECT id, state::text AS state, attempt::int AS attempt, meta, errors, args ->>
 FROM oban_jobs WHERE worker = 'pipelines.advance' ORDER BY id
 """
 """Every job of a run, oldest first."""
+
+COUNTS = """
+SELECT (SELECT count(*) FROM pipeline_runs) AS runs, (SELECT count(*) FROM stage_runs) AS stages,
+       (SELECT count(*) FROM oban_jobs) AS jobs, (SELECT count(*) FROM results) AS results
+"""
+
+
+async def counts(conn: Any) -> tuple[int, ...]:
+    """How many runs, stages, jobs and results there are."""
+    found = await conn.fetchrow(COUNTS)
+    return tuple(found.values())

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tests.integration.pipelines.helpers import application
+from tests.integration.pipelines.helpers import TENANT, application, ended, error_of, ingest
 
 from sorbus import Domain, Policies, Resource, Scope, Sorbus, action, actor_present, authorize_if, policy
 from sorbus.jobs import Backoff
 from sorbus.llm import CallSink, ModelClient, ModelConfig, PriceTable, Retries
-from sorbus.pipelines import Pipeline, StageContent, StageContext, for_each, nested, stage
+from sorbus.pipelines import Budget, Pipeline, Run, StageContent, StageContext, for_each, nested, stage
 from sorbus.testing.model_server import ModelServer, Reply
 
 ANSWER = 10
@@ -23,6 +23,9 @@ COST = Decimal(64 + 16 + 2 + ANSWER)
 
 FULL = Reply(tokens_in=int(COST) - ANSWER, tokens_out=ANSWER)
 """An answer that costs as much as it may."""
+
+FIGURES = (Budget.spent_usd, Budget.spent_tokens, Budget.left_usd, Budget.left_tokens)
+"""What a budget says of itself when it is loaded."""
 
 SOON = Backoff(base=0.05, jitter=0.0)
 
@@ -124,3 +127,40 @@ def spending(url: str, server: ModelServer, **options: Any) -> Sorbus:
         **options,
     }
     return application(url, **given)
+
+
+def me(app: Sorbus, tenant: str = TENANT) -> Scope:
+    """My scope in a tenant."""
+    return app.scope(actor="me", tenant=tenant)
+
+
+async def begin(
+    scope: Scope, text: str, *, name: str = "one", pipeline: str = "spend", **options: Any
+) -> Run:
+    """A run over some questions."""
+    content = await ingest(scope, name, text=text)
+    return await Run.start(scope, content_id=content.id, pipeline=pipeline, **options)
+
+
+async def finish(scope: Scope, *runs: Run) -> list[Run]:
+    """The runs when they are over."""
+    found = await ended(scope, [run.id for run in runs])
+    return [found[run.id] for run in runs]
+
+
+async def figures(scope: Scope) -> list[dict[str, Any]]:
+    """What the tenant's own budgets say."""
+    found = await Budget.query(scope).where(Budget.run_id.is_null()).order_by(Budget.id).load(*FIGURES).all()
+    return [
+        {
+            "spent": (each.spent_usd, each.spent_tokens),
+            "reserved": (each.reserved_usd, each.reserved_tokens),
+            "left": (each.left_usd, each.left_tokens),
+        }
+        for each in found
+    ]
+
+
+def codes(runs: list[Run]) -> list[str]:
+    """How runs ended: their states, or the codes of their errors."""
+    return sorted(run.state.value if run.error is None else error_of(run)["code"] for run in runs)

@@ -35,7 +35,8 @@ from sorbus.cli.work import Wish, work
 from sorbus.errors.base import Invalid
 from sorbus.errors.flow import BacklogFull, BadBacklog
 from sorbus.http import http_app, serving
-from sorbus.pipelines import Backlog, Pipeline, Run, RunState, nested, stage, when_free
+from sorbus.pipelines import Backlog, Content, Pipeline, Run, RunState, nested, stage, when_free
+from sorbus.pipelines.running.admission import STANDS_FOR
 from sorbus.pipelines.running.sql import sql
 
 ONE = Pipeline("one", stages=[stage(Shapes.step, attempts=1)])
@@ -61,11 +62,23 @@ async def fill(app: Sorbus, count: int, *, tenant: str = "local", key: str = "")
     return made, refused
 
 
+async def counted_anew() -> None:
+    """Let so much time pass that whoever asks next counts the runs once more."""
+    await asyncio.sleep(STANDS_FOR)
+
+
+async def in_time(app: Sorbus, content: Content, *, pipeline: str = "one") -> Run:
+    """A run that is started as soon as there is room for it, which must be soon."""
+    return await when_free(
+        me(app), lambda: Run.start(me(app), content_id=content.id, pipeline=pipeline), within=10.0
+    )
+
+
 async def test_beyond_the_backlog_no_run_is_started_and_nothing_is_left_of_it(url: str, conn: Any) -> None:
     async with web(url, Backlog(10)) as app:
         made, refused = await fill(app, 14)
         assert (len(made), refused) == (10, 4)
-        await asyncio.sleep(0.3)
+        await counted_anew()
         content = await ingest(me(app), "more")
         with pytest.raises(BacklogFull, match="has 10 unfinished runs, which is all it may have") as caught:
             await Run.start(me(app), content_id=content.id, pipeline="one")
@@ -103,9 +116,9 @@ async def test_what_is_rolled_back_makes_room_again(url: str, conn: Any) -> None
                 for _ in range(4):
                     await Run.start(me(app), content_id=content.id, pipeline="one")
                 raise Invalid("back")
-        await asyncio.sleep(0.3)
-        made, refused = await fill(app, 5)
-    assert (len(made), refused) == (4, 1)
+        await in_time(app, content)
+        made, refused = await fill(app, 4)
+    assert (len(made), refused) == (3, 1)
 
 
 async def test_runs_in_an_open_transaction_take_their_room(url: str) -> None:
@@ -122,7 +135,7 @@ async def test_runs_in_an_open_transaction_take_their_room(url: str) -> None:
 
         task = asyncio.create_task(hold())
         await inside.wait()
-        await asyncio.sleep(0.3)  # until they would have to be counted again
+        await counted_anew()
         made, refused = await fill(app, 3)
         go.set()
         await task
@@ -160,8 +173,7 @@ async def test_a_run_that_ends_makes_room(url: str) -> None:
         assert (len(made), refused) == (2, 1)
         gate.opened.set()
         await ended(me(app), [each.id for each in made])
-        await asyncio.sleep(0.3)
-        assert len((await fill(app, 1))[0]) == 1
+        await in_time(app, await ingest(me(app), "more"))
 
 
 async def test_runs_inside_others_and_retries_are_never_refused(url: str) -> None:
@@ -172,9 +184,7 @@ async def test_runs_inside_others_and_retries_are_never_refused(url: str) -> Non
     async with shaped(url, doing, broken, outer, shout, backlog=Backlog(1)) as app:
         failed = await over(me(app), (await fill(app, 1))[0][0])
         assert failed.state is RunState.FAILED
-        await asyncio.sleep(0.3)
-        content = await ingest(me(app), "words", text="a b c d e")
-        run = await Run.start(me(app), content_id=content.id, pipeline="outer")
+        run = await in_time(app, await ingest(me(app), "words", text="a b c d e"), pipeline="outer")
         await failed.retry(me(app))
         assert data(await over(me(app), run))["shout"] == list("ABCDE")
         assert (await over(me(app), failed)).state is RunState.COMPLETED
@@ -196,9 +206,7 @@ async def test_who_waits_for_somebody_or_is_paused_takes_no_room(url: str) -> No
         content = await ingest(me(app), "one")
         asks = await Run.start(me(app), content_id=content.id, pipeline="asking")
         await reaches(me(app), asks, RunState.WAITING)
-        await asyncio.sleep(0.3)
-        other = await Run.start(me(app), content_id=content.id, pipeline="one")
-        await over(me(app), other)
+        await over(me(app), await in_time(app, content))
         await give(me(app), asks)
         assert (await over(me(app), asks)).state is RunState.COMPLETED
 

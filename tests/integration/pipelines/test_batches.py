@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.integration.pipelines.batches import Called, Calls, Many, batched, mapped, poisoned, whole
 from tests.integration.pipelines.helpers import ended, error_of, ingest, start, until
-from tests.integration.pipelines.shapes import committed_twice, data, items_of, me, over, reaches
+from tests.integration.pipelines.shapes import committed_twice, data, items_of, me, no_job_left, over, reaches
 
 from sorbus import Sorbus
 from sorbus.errors.llm import ModelUnavailable
@@ -26,6 +26,16 @@ async def started(app: Sorbus, count: int, *, pipeline: str = "whole", tenant: s
     return list(
         await asyncio.gather(*(Run.start(scope, content_id=each.id, pipeline=pipeline) for each in contents))
     )
+
+
+async def left(conn: Any, run: Run) -> None:
+    """Wait until the job of a cancelled run has come to its end, and so has left whatever it waited in."""
+    state = "SELECT state::text FROM oban_jobs WHERE args ->> 'run_id' = $1"
+
+    async def at_its_end() -> bool:
+        return await conn.fetchval(state, str(run.id)) == "cancelled"
+
+    await until(at_its_end)
 
 
 async def test_items_of_many_runs_share_calls_and_each_is_committed_for_itself(url: str, conn: Any) -> None:
@@ -151,7 +161,7 @@ async def test_an_outage_counts_for_all_and_no_item_fails_for_good_by_the_call_o
 async def test_a_call_that_takes_too_long_is_made_for_each_item_alone(url: str) -> None:
     async def behave(called: Called) -> None:
         if "w1" in called.texts:
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()
 
     calls = Calls(behave=behave)
     pipeline = mapped(Batch(4, within=0.05), timeout=0.4, attempts=1, keep_going=True)
@@ -194,7 +204,9 @@ async def test_runs_with_budgets_of_their_own_share_no_call_with_others(url: str
     assert {paying.id} in together
 
 
-async def test_a_run_that_is_cancelled_leaves_its_batch_and_the_others_are_answered(url: str) -> None:
+async def test_a_run_that_is_cancelled_leaves_its_batch_and_the_others_are_answered(
+    url: str, conn: Any
+) -> None:
     opened, came = asyncio.Event(), asyncio.Event()
 
     async def behave(called: Called) -> None:
@@ -206,7 +218,7 @@ async def test_a_run_that_is_cancelled_leaves_its_batch_and_the_others_are_answe
         runs = await started(app, 3)
         await came.wait()
         await (await Run.get(me(app), runs[1].id)).cancel(me(app))
-        await asyncio.sleep(0.5)
+        await left(conn, runs[1])
         opened.set()
         found = [await over(me(app), each) for each in runs]
     assert [each.state.value for each in found] == ["completed", "cancelled", "completed"]
@@ -219,7 +231,7 @@ async def test_a_call_for_which_nobody_waits_any_more_is_ended(url: str) -> None
     async def behave(called: Called) -> None:
         came.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             over_.set()
 
@@ -232,7 +244,7 @@ async def test_a_call_for_which_nobody_waits_any_more_is_ended(url: str) -> None
             await over_.wait()
 
 
-async def test_a_run_that_is_cancelled_while_its_item_waits_is_in_no_call(url: str) -> None:
+async def test_a_run_that_is_cancelled_while_its_item_waits_is_in_no_call(url: str, conn: Any) -> None:
     calls = Calls()
     async with batched(url, calls, whole(Batch(2, within=30.0))) as app:
         first, second, third = [
@@ -243,14 +255,16 @@ async def test_a_run_that_is_cancelled_while_its_item_waits_is_in_no_call(url: s
         await reaches(me(app), third, RunState.RUNNING)
         await (await Run.get(me(app), third.id)).cancel(me(app))
         assert (await over(me(app), third)).state is RunState.CANCELLED
-        await asyncio.sleep(0.5)
+        await left(conn, third)
         pair = await started(app, 2)
         await ended(me(app), [each.id for each in pair])
     assert calls.sizes == [2, 2]
     assert third.id not in {each.run_id for call in calls.made for each in call.contexts}
 
 
-async def test_a_run_that_is_paused_keeps_what_is_under_way_and_starts_nothing_else(url: str) -> None:
+async def test_a_run_that_is_paused_keeps_what_is_under_way_and_starts_nothing_else(
+    url: str, conn: Any
+) -> None:
     opened, came = asyncio.Event(), asyncio.Event()
 
     async def behave(called: Called) -> None:
@@ -270,8 +284,7 @@ async def test_a_run_that_is_paused_keeps_what_is_under_way_and_starts_nothing_e
         await came.wait()
         await (await Run.get(me(app), run.id)).pause(me(app))
         opened.set()
-        await until(lambda: not calls.inside)
-        await asyncio.sleep(0.3)
+        await no_job_left(conn)
         assert len(calls.made) == 1
         await (await Run.get(me(app), run.id)).resume(me(app))
         assert data(await over(me(app), run)) == {"shout": "T", "again": "T"}

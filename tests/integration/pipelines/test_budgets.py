@@ -1,51 +1,34 @@
-"""Budgets of runs and tenants: reserved before each call, settled with its record, given back otherwise."""
+"""Budgets of runs and tenants: what was answered is spent, and what does not fit any more is refused."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.pipelines.helpers import TENANT, ended, error_of, ingest, until
+from tests.integration.pipelines.helpers import TENANT, error_of, until
 from tests.integration.pipelines.shapes import over
-from tests.integration.pipelines.spender import COST, FULL, models, spending
+from tests.integration.pipelines.spender import (
+    COST,
+    FIGURES,
+    FULL,
+    begin,
+    codes,
+    figures,
+    finish,
+    me,
+    models,
+    spending,
+)
 
-from sorbus import Scope, Sorbus
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.inputs import InvalidAction, NotFound, Rejected
 from sorbus.errors.pipelines import InnerRunHasNoBudget
 from sorbus.llm import PriceTable
-from sorbus.llm.budgets import keeper
 from sorbus.llm.budgets.keeper import BudgetKeeper
 from sorbus.pipelines import Budget, BudgetPeriod, Run, RunState, StageItem, StageState
 from sorbus.testing.model_server import ModelServer, Reply
-
-ROOT = Path(__file__).parents[3]
-FIGURES = (Budget.spent_usd, Budget.spent_tokens, Budget.left_usd, Budget.left_tokens)
-
-
-def me(app: Sorbus, tenant: str = TENANT) -> Scope:
-    return app.scope(actor="me", tenant=tenant)
-
-
-async def begin(
-    scope: Scope, text: str, *, name: str = "one", pipeline: str = "spend", **options: Any
-) -> Run:
-    """A run over some questions."""
-    content = await ingest(scope, name, text=text)
-    return await Run.start(scope, content_id=content.id, pipeline=pipeline, **options)
-
-
-async def finish(scope: Scope, *runs: Run) -> list[Run]:
-    """The runs when they are over."""
-    found = await ended(scope, [run.id for run in runs])
-    return [found[run.id] for run in runs]
 
 
 async def test_a_run_that_keeps_to_its_budget_completes_and_its_budget_says_what_it_spent(
@@ -108,24 +91,6 @@ async def test_runs_inside_a_run_spend_from_its_budget(url: str, conn: Any) -> N
         assert paid >= 3
 
 
-async def figures(scope: Scope) -> list[dict[str, Any]]:
-    """What the tenant's own budgets say."""
-    found = await Budget.query(scope).where(Budget.run_id.is_null()).order_by(Budget.id).load(*FIGURES).all()
-    return [
-        {
-            "spent": (each.spent_usd, each.spent_tokens),
-            "reserved": (each.reserved_usd, each.reserved_tokens),
-            "left": (each.left_usd, each.left_tokens),
-        }
-        for each in found
-    ]
-
-
-def codes(runs: list[Run]) -> list[str]:
-    """How runs ended: their states, or the codes of their errors."""
-    return sorted(run.state.value if run.error is None else error_of(run)["code"] for run in runs)
-
-
 async def test_what_fits_a_tenants_budget_succeeds_on_two_nodes_and_nothing_else(url: str, conn: Any) -> None:
     """Fifty questions at once, on two nodes, against a budget for ten: ten are asked."""
     async with (
@@ -150,22 +115,6 @@ async def test_what_fits_a_tenants_budget_succeeds_on_two_nodes_and_nothing_else
         assert await conn.fetchval("SELECT count(*) FROM llm_reservations") == 0
         nodes = {run.id: run for run in answered}
         assert len(nodes) >= 5
-
-
-async def test_a_call_waits_for_what_others_have_reserved_and_do_not_need(url: str) -> None:
-    """Each call may cost much and costs little: none of them is refused, though only one fits at a time."""
-    async with (
-        ModelServer(default=Reply(tokens_in=1, tokens_out=1, delay=0.02)) as server,
-        spending(url, server) as app,
-    ):
-        scope = me(app)
-        await Budget.set(scope, limit_tokens=int(COST) + 40)
-        runs = [await begin(scope, "aa\nbb", name=f"{at}") for at in range(6)]
-        assert codes(await finish(scope, *runs)) == ["completed"] * 6
-        assert len(server.seen) == 18
-        assert await figures(scope) == [
-            {"spent": (36, 36), "reserved": (0, 0), "left": (None, int(COST) + 4)}
-        ]
 
 
 async def test_failures_retries_and_repairs_pay_for_what_was_answered_only(url: str) -> None:
@@ -340,56 +289,6 @@ async def test_a_limit_that_is_not_named_stays_and_null_lifts_one(url: str) -> N
             await mine.change(scope, limit_tokens=None)
 
 
-async def test_replayed_answers_reserve_and_cost_nothing(url: str) -> None:
-    async with ModelServer(default=FULL) as server, spending(url, server) as app:
-        scope = me(app)
-        run = await begin(scope, "aa\nbb\ncc", budget_usd=2 * COST)
-        (run,) = await finish(scope, run)
-        assert (error_of(run)["code"], len(server.seen)) == ("budget-exceeded", 2)
-        run = await run.retry(
-            scope
-        )  # with the same budget: two answers are there, the third is refused again
-        (run,) = await finish(scope, run)
-        assert (error_of(run)["code"], len(server.seen)) == ("budget-exceeded", 2)
-        run = await run.raise_budget(scope, budget_usd=4 * COST)
-        (run,) = await finish(scope, await run.retry(scope))
-        assert (run.state, len(server.seen)) == (RunState.COMPLETED, 4)
-
-
-async def test_a_cancelled_run_gives_back_what_it_had_reserved(url: str, conn: Any) -> None:
-    async with ModelServer(default=Reply(never=True)) as server, spending(url, server) as app:
-        scope = me(app)
-        await Budget.set(scope, limit_usd=5 * COST)
-        run = await begin(scope, "aa", budget_usd=COST)
-        await until(lambda: server.seen)
-        held = await conn.fetch("SELECT usd, tokens, cardinality(budgets) AS budgets FROM llm_reservations")
-        assert [tuple(each) for each in held] == [(COST, COST, 2)]
-        assert (await figures(scope))[0]["reserved"] == (COST, COST)
-        await run.cancel(scope)
-
-        async def given_back() -> bool:
-            return not await conn.fetchval("SELECT count(*) FROM llm_reservations")
-
-        await until(given_back)
-        assert [(each["reserved"], each["spent"]) for each in await figures(scope)] == [((0, 0), (0, 0))]
-
-
-async def test_what_cannot_be_recorded_is_given_back_all_the_same(url: str, conn: Any) -> None:
-    """The calls cannot be written for a while: what they had reserved does not stay reserved for ever."""
-    async with ModelServer(default=FULL) as server, spending(url, server) as app:
-        scope = me(app)
-        await conn.execute("ALTER TABLE llm_calls ADD CONSTRAINT closed CHECK (false) NOT VALID")
-        run = await begin(scope, "aa", budget_usd=2 * COST)
-        (run,) = await finish(scope, run)
-        assert (run.state, await conn.fetchval("SELECT count(*) FROM llm_reservations")) == (
-            RunState.FAILED,
-            0,
-        )
-        await conn.execute("ALTER TABLE llm_calls DROP CONSTRAINT closed")
-        (run,) = await finish(scope, await run.retry(scope))
-        assert run.state is RunState.COMPLETED
-
-
 async def test_a_budget_cannot_be_set_without_a_limit_and_a_runs_is_changed_by_the_run_only(url: str) -> None:
     async with ModelServer(default=FULL) as server, spending(url, server) as app:
         scope = me(app)
@@ -417,69 +316,6 @@ async def test_a_fork_has_a_budget_of_its_own(url: str) -> None:
         free = await Run.fork(scope, forked_from=run.id, fork_stage="second")
         assert codes(await finish(scope, free)) == ["completed"]
         assert await Budget.of_run(scope, run_id=free.id).all() == []
-
-
-@contextmanager
-def worker(url: str, model: str, what: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that spends; killed at the end."""
-    command = [sys.executable, "-m", "tests.integration.pipelines.spend_worker", url, model, what]
-    with subprocess.Popen(command, cwd=ROOT) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-@pytest.mark.parametrize("what", ["jobs", "calls"])
-async def test_what_a_killed_process_has_reserved_is_given_back_and_not_before(
-    url: str, conn: Any, what: str
-) -> None:
-    async def reserved() -> int:
-        return int(await conn.fetchval("SELECT count(*) FROM llm_reservations"))
-
-    async with ModelServer(default=Reply(never=True)) as server:
-        async with spending(url, server, run_jobs=False) as app:
-            scope = me(app)
-            await Budget.set(scope, limit_usd=2 * COST)
-            run = await begin(scope, "aa") if what == "jobs" else None
-        with worker(url, server.model, what) as process:
-            await until(reserved, seconds=60)
-            async with spending(url, server, run_jobs=False) as app:
-                found = app.service(BudgetKeeper)
-                assert found is not None
-                assert await found.sweep() == 0  # it lives
-            process.kill()
-            process.wait()
-        assert await reserved() == 1
-        server.default = FULL
-        async with spending(url, server) as app:
-            scope = me(app)
-            if run is None:
-                run = await begin(scope, "aa")
-            # It needs all that the budget has, so also what the killed process holds.
-            (run,) = await finish(scope, run)
-            assert (run.state, run.error) == (RunState.COMPLETED, None)
-            assert await figures(scope) == [
-                {"spent": (2 * COST, 2 * COST), "reserved": (0, 0), "left": (0, None)}
-            ]
-
-
-async def test_a_call_does_not_wait_for_ever_for_what_others_have_reserved(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keeper, "PATIENCE", 0.3)
-    async with ModelServer(default=Reply(never=True)) as server, spending(url, server) as app:
-        scope = me(app)
-        await Budget.set(scope, limit_usd=COST + 1)
-        first = await begin(scope, "aa")
-        await until(lambda: server.seen)
-        (second,) = await finish(scope, await begin(scope, "bb", name="two"))
-        assert (
-            f"of ${COST + 1} $0 are spent and ${COST} reserved by calls under way"
-            in error_of(second)["message"]
-        )
-        assert len(server.seen) == 1
-        await first.cancel(scope)
 
 
 async def test_calls_that_a_run_makes_side_by_side_and_streams_share_its_budget(url: str) -> None:

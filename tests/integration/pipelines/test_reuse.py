@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.integration.pipelines.helpers import application, ended, ingest, row
+from tests.integration.pipelines.helpers import application, ended, row
 from tests.integration.pipelines.shapes import (
     Doing,
     committed_twice,
@@ -24,15 +21,25 @@ from tests.integration.pipelines.shapes import (
     stage_of,
     states,
 )
-from tests.integration.pipelines.thrift import THRIFT, Thrift, each, grow, join, read, thrift, thrifty
+from tests.integration.pipelines.thrift import (
+    THRIFT,
+    Thrift,
+    done,
+    each,
+    grow,
+    join,
+    mail,
+    read,
+    thrift,
+    thrifty,
+)
 
 from sorbus import Domain, Policies, Resource, Scope, Sorbus, action, actor_present, authorize_if, policy
 from sorbus.errors.base import Invalid
 from sorbus.errors.inputs import NotFound
-from sorbus.errors.pipelines import BadStageOption, NothingToReuse
+from sorbus.errors.pipelines import BadStageOption
 from sorbus.pipelines import (
     Content,
-    Definition,
     Pipeline,
     Rate,
     Run,
@@ -46,20 +53,7 @@ from sorbus.pipelines import (
 )
 from sorbus.pipelines.running.sql import sql
 
-ROOT = Path(__file__).parents[3]
-WORKER = Path(__file__).parent / "thrift.py"
 ALL = ["read", "each", "each", "each", "join"]
-
-
-async def mail(scope: Scope, name: str = "one", text: str = "a b c") -> Content:
-    """Some content."""
-    return await ingest(scope, name, text=text)
-
-
-async def done(scope: Scope, content: Content, *, reuse: bool | None = True, **inputs: Any) -> Run:
-    """One run to its end."""
-    run = await Run.start(scope, content_id=content.id, pipeline="thrift", reuse=reuse, **inputs)
-    return await over(scope, run)
 
 
 def sources(run: Run) -> dict[str, UUID | None]:
@@ -375,83 +369,6 @@ async def test_erased_outputs_and_runs_are_not_reused(url: str, conn: Any) -> No
     assert data(third) == data(second) == data(first)
 
 
-async def test_a_run_that_is_replayed_by_a_new_version_pays_for_what_is_new(url: str, conn: Any) -> None:
-    doing = Doing()
-    async with thrifty(url, doing) as app:
-        content = await mail(me(app))
-        first = await done(me(app), content, model="scripted:other")
-    new = Pipeline.graph("thrift", stages=[read, each, join, stage(Thrift.ask)], version=2)
-    async with thrifty(url, doing, thrift(), new) as app:
-        scope = me(app)
-        doing.seen.clear()
-        second = await over(scope, await Run.replay(scope, replay_of=first.id))
-        calls = {each.model for each in second.llm_calls}
-    assert doing.stages == ["ask"]
-    assert (second.version, second.replay_of, second.reuse, second.model) == (
-        2,
-        first.id,
-        True,
-        "scripted:other",
-    )
-    assert calls == {"other"}
-
-
-async def test_a_replay_of_a_definition_takes_its_latest_version(url: str) -> None:
-    doing = Doing()
-    stages: list[dict[str, Any]] = [
-        {"name": "read", "action": "Thrift.read"},
-        {"name": "each", "action": "Thrift.each", "for_each": {"over": "read.parts"}},
-    ]
-    async with thrifty(url, doing, thrift(stage(Thrift.send))) as app:
-        scope = me(app)
-        content = await mail(scope)
-        made = await Definition.define(scope, name="mine", stages=stages)
-        run = await over(
-            scope, await Run.start_from(scope, content_id=content.id, definition_id=made.id, reuse=True)
-        )
-        last = await Definition.define(
-            scope, name="mine", stages=[*stages, {"name": "join", "action": "Thrift.join"}]
-        )
-        doing.seen.clear()
-        again = await over(scope, await Run.replay(scope, replay_of=run.id))
-        assert doing.stages == ["join"]
-        assert (again.version, again.definition_id) == (2, last.id)
-        await last.retire(scope)
-        back = await over(scope, await Run.replay(scope, replay_of=again.id))
-        chosen = await over(scope, await Run.replay(scope, replay_of=run.id, definition_id=made.id))
-        raised = await Definition.define(
-            scope, name="mine", stages=[{**stages[0], "version": 2}, {**stages[1], "reuse": False}]
-        )
-        doing.seen.clear()
-        await over(scope, await Run.replay(scope, replay_of=run.id))
-    assert (back.version, chosen.version, raised.version) == (1, 1, 3)
-    assert doing.stages == ["read", "each", "each", "each"]
-
-
-async def test_a_run_that_has_left_nothing_cannot_be_replayed(url: str, conn: Any) -> None:
-    async with thrifty(url, Doing()) as app:
-        scope = me(app)
-        run = await done(scope, await mail(scope), reuse=None)
-        with pytest.raises(NothingToReuse) as caught:
-            await Run.replay(scope, replay_of=run.id)
-    assert caught.value.path == ("input", "replay_of")
-    assert await conn.fetchval("SELECT count(*) FROM pipeline_runs") == 1
-
-
-async def test_a_fork_and_its_edits_are_not_taken_for_what_the_stage_gives(url: str) -> None:
-    doing = Doing()
-    async with thrifty(url, doing) as app:
-        scope = me(app)
-        content = await mail(scope)
-        first = await done(scope, content)
-        fork = await Run.fork(
-            scope, forked_from=first.id, fork_stage="join", fork_outputs={"each": ["x", "y", "z"]}
-        )
-        assert data(await over(scope, fork))["join"] == {"text": "x y z"}
-        second = await done(scope, content)
-    assert data(second) == data(first)
-
-
 async def test_what_is_reused_counts_for_no_limit_and_a_paused_run_takes_nothing(url: str, conn: Any) -> None:
     doing = Doing()
     few = limit("few", rate=Rate(6, 3600.0))
@@ -488,101 +405,6 @@ async def test_they_are_looked_for_by_indexes_in_which_only_they_stand(url: str,
         assert found["indexdef"].endswith("WHERE (NOT (fingerprint IS NULL))"), found["indexdef"]
         assert f"using {found['indexname']} on {table}" in plan, plan
     assert "Seq Scan" not in plan
-
-
-async def test_many_runs_at_once_reuse_each_what_was_there(url: str, conn: Any) -> None:
-    doing = Doing()
-    async with thrifty(url, doing) as app:
-        scope = me(app)
-        contents = [await mail(scope, f"mail {number}", f"a b c{number}") for number in range(6)]
-        first = [await done(scope, each) for each in contents]
-        doing.seen.clear()
-        rows = [{"content_id": each.id, "pipeline": "thrift", "reuse": True} for each in contents * 3]
-        made = (await Run.start.bulk(scope, rows, returning=True)).records
-        assert made is not None
-        found = await ended(scope, [each.id for each in made])
-    assert doing.stages == []
-    wanted = {each.content_id: data(each) for each in first}
-    assert len(found) == 18
-    assert all(data(run) == wanted[run.content_id] for run in found.values())
-    assert await committed_twice(conn) == []
-
-
-@pytest.mark.parametrize("hanging", ["join", "x"], ids=["stage", "item"])
-async def test_a_killed_process_loses_nothing_that_was_reused(url: str, conn: Any, hanging: str) -> None:
-    doing = Doing()
-    async with thrifty(url, doing) as app:
-        content = await mail(me(app), text="a b")
-        await done(me(app), content)
-        content = await mail(me(app), text="a x b")
-    async with thrifty(url, doing, run_jobs=False) as app:
-        run = await Run.start(me(app), content_id=content.id, pipeline="thrift", reuse=True)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(WORKER),
-        url,
-        hanging,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-        env=_environment(),
-    )
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(60):
-            assert await process.stdout.readline() == b"hangs\n"
-            # The item before and the item behind are reused, and committed before the hanging one is reached.
-            await _committed(conn, run.id, 3 if hanging == "join" else 2)
-    finally:
-        process.kill()
-        await process.wait()
-    before = await conn.fetch("SELECT id, reused_from, output FROM stage_items WHERE run_id = $1", run.id)
-    doing.given.clear()
-    async with thrifty(url, doing) as app:
-        found = await over(me(app), run, seconds=60)
-        items = await items_of(me(app), found)
-    assert doing.given == [["A", "X", "B"]] if hanging == "join" else ["x", ["A", "X", "B"]]
-    assert data(found)["join"] == {"text": "A X B"}
-    assert [each.reused_from is None for each in items] == [False, True, False]
-    kept = {each.id: each.reused_from for each in items}
-    assert all(kept[row["id"]] == row["reused_from"] for row in before)
-    assert await committed_twice(conn) == []
-
-
-async def test_what_an_unfinished_run_has_committed_serves_others_when_its_process_was_killed(
-    url: str, conn: Any
-) -> None:
-    doing = Doing()
-    async with thrifty(url, doing, run_jobs=False) as app:
-        content = await mail(me(app))
-        first = await Run.start(me(app), content_id=content.id, pipeline="thrift", reuse=True)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(WORKER), url, "join", stdout=asyncio.subprocess.PIPE, cwd=ROOT, env=_environment()
-    )
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(60):
-            assert await process.stdout.readline() == b"hangs\n"
-    finally:
-        process.kill()
-        await process.wait()
-    async with thrifty(url, doing) as app:
-        second = await done(me(app), content)
-        assert doing.times("join") == 1
-        taken = await over(me(app), first, seconds=60)
-    assert doing.stages == ["join"]
-    assert data(taken) == data(second)
-
-
-async def _committed(conn: Any, run_id: UUID, items: int) -> None:
-    while (
-        await conn.fetchval("SELECT count(*) FROM stage_items WHERE run_id = $1 AND state = 'done'", run_id)
-        < items
-    ):
-        await asyncio.sleep(0.02)
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
 
 
 class Inputs(Resource):

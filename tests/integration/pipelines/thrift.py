@@ -9,12 +9,22 @@ import asyncio
 import sys
 from typing import Any
 
-from tests.integration.pipelines.helpers import application
-from tests.integration.pipelines.shapes import SOON, Doing, Split, Word
+from tests.integration.pipelines.helpers import application, ingest
+from tests.integration.pipelines.shapes import SOON, Doing, Split, Word, over
 
 from sorbus import Domain, Policies, Resource, Scope, Sorbus, action, actor_present, authorize_if, policy
 from sorbus.llm.client import ModelClient
-from sorbus.pipelines import Pipeline, StageContent, StageContext, StageFailure, for_each, repeat, stage
+from sorbus.pipelines import (
+    Content,
+    Pipeline,
+    Run,
+    StageContent,
+    StageContext,
+    StageFailure,
+    for_each,
+    repeat,
+    stage,
+)
 
 LIFETIME = 90.0
 
@@ -115,6 +125,17 @@ def thrifty(url: str, doing: Doing, *pipelines: Pipeline, **options: Any) -> Sor
     return application(
         url, domains=[THRIFT], pipelines=pipelines or (thrift(),), services={Doing: doing}, **options
     )
+
+
+async def mail(scope: Scope, name: str = "one", text: str = "a b c") -> Content:
+    """Some content."""
+    return await ingest(scope, name, text=text)
+
+
+async def done(scope: Scope, content: Content, *, reuse: bool | None = True, **inputs: Any) -> Run:
+    """One run to its end."""
+    run = await Run.start(scope, content_id=content.id, pipeline="thrift", reuse=reuse, **inputs)
+    return await over(scope, run)
 
 
 async def main(url: str, hanging: str) -> None:

@@ -2,19 +2,17 @@
 
 from sorbus.apis.graphql.application import PATH, GraphqlInterface, graphql_api, has_graphql
 from sorbus.apis.graphql.limits import Limits
-from sorbus.apis.graphql.schema import Change, changes_between, schema_of, sdl
+from sorbus.apis.graphql.schema import schema_of, sdl
 from sorbus.apis.graphql.surface import Exposed, Root, RootKind, Surface, surface_of
 
 __all__ = [
     "PATH",
-    "Change",
     "Exposed",
     "GraphqlInterface",
     "Limits",
     "Root",
     "RootKind",
     "Surface",
-    "changes_between",
     "graphql_api",
     "has_graphql",
     "schema_of",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
@@ -11,7 +10,6 @@ from graphql import (
     GraphQLBoolean,
     GraphQLEnumType,
     GraphQLEnumValue,
-    GraphQLError,
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
@@ -22,9 +20,6 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLString,
-    build_schema,
-    find_breaking_changes,
-    find_dangerous_changes,
     print_schema,
     validate_schema,
 )
@@ -36,7 +31,7 @@ from sorbus.apis.graphql.scalars import ID
 from sorbus.apis.graphql.surface import Exposed, Root, RootKind, Surface, surface_of
 from sorbus.apis.graphql.types import Types
 from sorbus.errors.declaration import DefinitionErrors
-from sorbus.errors.graphql import BadGraphqlName, MalformedContract
+from sorbus.errors.graphql import BadGraphqlName
 from sorbus.expressions.nodes import AggregateKind
 from sorbus.resource.application import Sorbus
 from sorbus.resource.spelling import camel, upper_camel
@@ -69,38 +64,6 @@ def sdl(app: Sorbus) -> str:
         DefinitionErrors: the `graphql` sections have mistakes; all of them are listed.
     """
     return print_schema(schema_of(surface_of(app.spec))) + "\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A difference between two schemas that clients may notice.
-
-    Attributes:
-        breaks: whether a document that was valid may be so no more.
-    """
-
-    description: str
-    breaks: bool
-
-
-def changes_between(before: str, after: str) -> tuple[Change, ...]:
-    """What clients of one schema may notice when it becomes another, the worst first.
-
-    Args:
-        before, after: in the schema definition language.
-
-    Raises:
-        MalformedContract: `before` is no schema.
-    """
-    try:
-        old, new = build_schema(before), build_schema(after)
-    except (GraphQLError, TypeError) as error:
-        raise MalformedContract(str(error)) from None
-    breaking = [Change(description=each.description, breaks=True) for each in find_breaking_changes(old, new)]
-    surprising = [
-        Change(description=each.description, breaks=False) for each in find_dangerous_changes(old, new)
-    ]
-    return (*breaking, *surprising)
 
 
 def schema_of(surface: Surface) -> GraphQLSchema:

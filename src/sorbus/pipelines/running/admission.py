@@ -19,7 +19,7 @@ from sorbus.errors.flow import BacklogFull
 from sorbus.pipelines.definition.backlog import Backlog
 from sorbus.pipelines.running.patience import fetched
 
-_STANDS_FOR = 0.25
+STANDS_FOR = 0.25
 """Seconds after which the runs are counted again, if anybody asks."""
 
 _SHARE = 8
@@ -86,7 +86,7 @@ class Admission:
 
     @property
     def _stands(self) -> bool:
-        return time.monotonic() - self._counted_at < _STANDS_FOR
+        return time.monotonic() - self._counted_at < STANDS_FOR
 
     def _room(self, tenant: str | None, *, at_count: bool = False) -> int:
         """How many runs there is room for, in all or of a tenant: now, or when they were counted."""

@@ -27,12 +27,12 @@ from sorbus import (
     publish,
     uuid_primary_key,
 )
-from sorbus.apis.graphql import Limits, changes_between, schema_of, sdl, surface_of
+from sorbus.apis.graphql import Limits, schema_of, sdl, surface_of
 from sorbus.apis.graphql.documents import Documents, digest
 from sorbus.apis.graphql.limits import Measure
 from sorbus.apis.graphql.requests import from_query
 from sorbus.errors.declaration import DefinitionErrors
-from sorbus.errors.graphql import GraphqlInvalid, MalformedContract, PersistedQueryNotFound, QueryTooLarge
+from sorbus.errors.graphql import GraphqlInvalid, PersistedQueryNotFound, QueryTooLarge
 from sorbus.errors.http import QueryTooLong
 
 # The resources here are about schemas alone.
@@ -251,22 +251,6 @@ class TestMistakes:
             graphql = GraphQL("get")
 
         assert "leaves" not in schema(Tree, Leaf)
-
-
-class TestChanges:
-    BEFORE = "type Query { a(x: Int): String b: Int }"
-
-    def test_what_breaks_clients_is_told_first(self) -> None:
-        found = changes_between(self.BEFORE, "type Query { a(x: Int, y: Int!): String c: Int }")
-        assert [each.breaks for each in found] == [True, True]
-        assert any("b was removed" in each.description for each in found)
-
-    def test_what_is_new_breaks_nobody(self) -> None:
-        assert changes_between(self.BEFORE, "type Query { a(x: Int): String b: Int c: Int }") == ()
-
-    def test_a_file_without_a_schema_is_told(self) -> None:
-        with pytest.raises(MalformedContract):
-            changes_between("typo Query", self.BEFORE)
 
 
 class TestDocuments:
