@@ -1,0 +1,49 @@
+"""Templates: a read may answer with texts that the data layer writes of each row, instead of with records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The value of a field as JSON; null where the actor may not see it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A key between two texts; `null` without one.
+
+    Attributes:
+        name: the attribute that holds it: a UUID or a whole number.
+        behind: a relationship that it leads to; the key counts as missing where that is hidden.
+    """
+
+    before: str
+    name: str
+    after: str
+    behind: str = ""
+
+
+Template = tuple[str | Shown | Keyed, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Templates:
+    """What a read answers with for each row: its key, the keys that lead on from it, and texts.
+
+    Plans are kept for the object, not for what is in it: make it once and use it often.
+
+    Attributes:
+        starts: relationships; for each the value by which related rows are loaded, null where it may not be followed.
+    """
+
+    texts: tuple[Template, ...]
+    starts: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The fields that stand in the texts."""
+        return frozenset(part.name for text in self.texts for part in text if not isinstance(part, str))
