@@ -129,8 +129,11 @@ def _written(
         _start(seen, conditions, start_of(application, spec, spec.relationships[name]), name)
         for name in templates.starts
     )
-    select, outputs, marks, front = _paged(read, (seen[spec.primary_key.name], *starts))
     texts = tuple(tuple(_parts(each, seen, conditions)) for each in templates.texts)
+    if templates.gathered:
+        gathered = replace(read.rows, outputs=(), texts=texts, gathered=True)
+        return ReadPlan(layer, layer.compile(gathered), _picker((*range(1, 2 + len(texts)),)))
+    select, outputs, marks, front = _paged(read, (seen[spec.primary_key.name], *starts))
     first = front + len(outputs)
     places = (*range(front, front + 1 + len(templates.starts)), *range(first, first + len(texts)))
     executable = layer.compile(replace(select, outputs=outputs, texts=texts))

@@ -124,6 +124,8 @@ class Select:
         earlier: whether each row says if there are rows that `seek` has left out in front.
         given: the attributes of one row that is looked at instead of those of the table; what it leaves out is null.
         texts: what is written of each row; only for layers that write JSON.
+        gathered: with `related`, whether the texts of all rows of a source row are put together, with commas between
+            them. A row of the answer is then the key of a source row, the number of its rows, and the texts.
 
     A row of the answer is the key of its source row (with `related`), `total`, `earlier`, the outputs, then the texts.
     With `related` and one of the two, a source row without related rows answers with nulls as outputs.
@@ -144,6 +146,7 @@ class Select:
     earlier: bool = False
     given: tuple[tuple[str, Node], ...] | None = None
     texts: tuple[Text, ...] = ()
+    gathered: bool = False
 
     @property
     def cut(self) -> bool:

@@ -38,10 +38,13 @@ class Templates:
 
     Attributes:
         starts: relationships; for each the value by which related rows are loaded, null where it may not be followed.
+        gathered: of related rows, whether those of one source row come together: their number, then each text of all
+            of them with commas between.
     """
 
     texts: tuple[Template, ...]
     starts: tuple[str, ...] = ()
+    gathered: bool = False
 
     @property
     def names(self) -> frozenset[str]:

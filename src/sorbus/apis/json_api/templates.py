@@ -24,10 +24,13 @@ class Writing:
     Attributes:
         templates: the texts of one; between two of them stands what is known of a loaded relationship.
         slots: the relationships that stand there.
+        gathered: the identifiers, and the objects, of all that belong to one record; None where relationships are
+            loaded along.
     """
 
     templates: Templates
     slots: tuple[str, ...]
+    gathered: Templates | None
 
 
 class TemplateFactory:
@@ -72,7 +75,15 @@ class TemplateFactory:
         if not all(map(_bare, keys)):
             return None
         texts = tuple(_texts(self._parts(exposed, fields, shown, loaded)))
-        return Writing(Templates(texts, tuple(sorted(loaded))), slots)
+        gathered: Templates | None = None
+        if not loaded:
+            identifier = (
+                f'{{"type":{_json(exposed.type)},"id":"',
+                Keyed("", exposed.spec.primary_key.name, ""),
+                '"}',
+            )
+            gathered = Templates((identifier, *texts), gathered=True)
+        return Writing(Templates(texts, tuple(sorted(loaded))), slots, gathered)
 
     def _parts(
         self,

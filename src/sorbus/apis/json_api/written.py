@@ -14,7 +14,7 @@ from sorbus.apis.json_api.views import View
 from sorbus.query.keys import with_key
 from sorbus.query.query import Query
 from sorbus.query.templates import Templates
-from sorbus.schema.fields import Cardinality
+from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.scope import Scope
 from sorbus.types.showing import to_json
 
@@ -32,13 +32,15 @@ class _Level:
     Attributes:
         groups: for each included relationship the related rows by the key that leads to them; None where the actor
             may see none.
-        children: the levels behind them.
+        gathered: for some of them the identifiers and the objects of all related rows instead, as one text each.
+        children: the levels behind the others.
     """
 
     view: View
     writing: Writing
     rows: Sequence[Row]
     groups: dict[str, dict[Any, list[Row]] | None] = field(default_factory=dict[str, Any])
+    gathered: dict[str, dict[Any, tuple[str, str]]] = field(default_factory=dict[str, Any])
     children: dict[str, _Level] = field(default_factory=dict[str, "_Level"])
 
     def texts(self) -> list[str]:
@@ -58,33 +60,56 @@ class _Level:
 
     def _linkage(self, name: str) -> Callable[[Any], str]:
         """What a relationship object says, by the key that leads on; of a hidden relationship nothing."""
+        many = self.view.exposed.spec.relationships[name].to_many
+        filtered = ('"filtered":true',) if self.view.included[name].conditions else ()
+        if name in self.gathered:
+            return _together(self.gathered[name], filtered)
         groups = self.groups[name]
         before = f'{{"type":{to_json(self.children[name].view.exposed.type).decode()},"id":"'
-        if not self.view.exposed.spec.relationships[name].to_many:
+        if not many:
 
             def one(start: Any) -> str:
                 found = groups.get(start) if groups is not None else None
                 return f'"data":{before}{found[0][0]}"}}' if found else '"data":null'
 
             return one
-        filtered = ('"filtered":true',) if self.view.included[name].conditions else ()
 
-        def many(start: Any) -> str:
+        def several(start: Any) -> str:
             if start is None or groups is None:
                 return '"data":[]'
             found = groups.get(start, ())
             data = ",".join([f'{before}{row[0]}"}}' for row in found[:INCLUDED_LIMIT]])
-            about = (*filtered, '"truncated":true') if len(found) > INCLUDED_LIMIT else filtered
-            meta = f',"meta":{{{",".join(about)}}}' if about else ""
-            return f'"data":[{data}]{meta}'
+            return _list(data, (*filtered, '"truncated":true') if len(found) > INCLUDED_LIMIT else filtered)
 
-        return many
+        return several
 
-    def below(self) -> Iterator[_Level]:
-        """Every level behind this one, from the top down."""
-        for each in self.children.values():
-            yield each
-            yield from each.below()
+    def included(self) -> Iterator[tuple[str, Any, str]]:
+        """The resource objects behind this level, each with its type and key, or those of one row together."""
+        for place, name in enumerate(self.writing.templates.starts, 1):
+            together = self.gathered.get(name)
+            if together is not None:
+                kind, starts = f"all {name}", dict.fromkeys(row[place] for row in self.rows)
+                yield from ((kind, start, together[start][1]) for start in starts if start in together)
+                continue
+            child = self.children[name]
+            kind = child.view.exposed.type
+            yield from ((kind, row[0], text) for row, text in zip(child.rows, child.texts(), strict=True))
+            yield from child.included()
+
+
+def _list(data: str, about: Sequence[str]) -> str:
+    meta = f',"meta":{{{",".join(about)}}}' if about else ""
+    return f'"data":[{data}]{meta}'
+
+
+def _together(gathered: dict[Any, tuple[str, str]], about: Sequence[str]) -> Callable[[Any], str]:
+    """What a relationship object says whose related rows came as one text."""
+
+    def several(start: Any) -> str:
+        found = gathered.get(start)
+        return _list("" if found is None else found[0], () if start is None else about)
+
+    return several
 
 
 class WrittenDocuments(RecordDocuments):
@@ -100,7 +125,7 @@ class WrittenDocuments(RecordDocuments):
         writing = self._writing(view, query, scope) if view.related else None
         if writing is None:
             return await super().single(view, scope, key, itself=itself)
-        level = await _level(view, writing, [await _asked(view, writing, query).one()], scope)
+        level = await _level(view, writing, [await _asked(view, writing, query).one()], scope, _alone(view))
         (text,) = level.texts()
         links = {"self": itself} if itself else None
         return _document(level, text, links)
@@ -113,13 +138,13 @@ class WrittenDocuments(RecordDocuments):
         if writing is None:
             return await super().listing(view, scope, query, paging=paging, links=links)
         rows, page = await listed(_asked(view, writing, query), scope, paging)
-        level = await _level(view, writing, rows, scope)
+        level = await _level(view, writing, rows, scope, _alone(view))
         around, meta = about_list(page, links)
         return _document(level, f"[{','.join(level.texts())}]", around, meta)
 
     def _writing(self, view: View, query: Query[Any], scope: Scope) -> Writing | None:
         """How the rows of a query are written for a view; None where records are needed."""
-        if query.parts or not _once(view, {}):
+        if query.parts or not all(map(_alike, _by_type(view).values())):
             return None
         return view.writing if self._writes(view, query, scope) else None
 
@@ -144,45 +169,110 @@ class WrittenDocuments(RecordDocuments):
         )
 
 
-def _once(view: View, known: dict[str, View]) -> bool:
-    """Whether each record looks the same wherever it stands: nothing that is shown differently comes twice."""
-    there = known.setdefault(view.exposed.type, view)
-    if there is not view and (view.children or there.children or there.writing is not view.writing):
-        return False
-    return all(_once(each, known) for each in view.children.values())
+def _views(view: View) -> Iterator[View]:
+    yield view
+    for each in view.children.values():
+        yield from _views(each)
+
+
+def _by_type(view: View) -> dict[str, list[View]]:
+    """All views of a document by their types."""
+    found: dict[str, list[View]] = {}
+    for each in _views(view):
+        found.setdefault(each.exposed.type, []).append(each)
+    return found
+
+
+def _alone(view: View) -> frozenset[str]:
+    """The types that come in one place of a document only."""
+    return frozenset(kind for kind, views in _by_type(view).items() if len(views) == 1)
+
+
+def _alike(views: Sequence[View]) -> bool:
+    """Whether a record looks the same in each of the views of its type."""
+    first = views[0]
+    return len(views) == 1 or all(not each.children and each.writing is first.writing for each in views)
 
 
 def _asked(view: View, writing: Writing, query: Query[Any]) -> Query[Any]:
     return replace(query, loads=query.loads + view.derived, templates=writing.templates)
 
 
-async def _level(view: View, writing: Writing, rows: Sequence[Row], scope: Scope) -> _Level:
-    """Rows with everything that is included below them, one statement for each relationship."""
+async def _level(
+    view: View, writing: Writing, rows: Sequence[Row], scope: Scope, alone: frozenset[str]
+) -> _Level:
+    """Rows with everything that is included below them, one statement for each relationship.
+
+    Args:
+        alone: the types that come in one place of the document only.
+    """
     level = _Level(view, writing, rows)
-    spec = view.exposed.spec
     for place, ((name, child), item) in enumerate(
         zip(view.children.items(), view.related, strict=True), start=1
     ):
         inner = child.writing
         assert inner is not None
-        groups: dict[Any, list[Row]] | None = {}
-        if rows:
-            keys = list(dict.fromkeys(row[place] for row in rows if row[place] is not None))
-            query = _asked(child, inner, replace(item.query, loads=()))
-            relationship = spec.relationships[name]
-            found = await scope.need_runtime().related_texts(spec.python, relationship, query, keys, scope)
-            groups = None if found is None else _grouped(found)
+        way = _Way(view, name, replace(item.query, loads=child.derived), scope)
+        keys = list(dict.fromkeys(row[place] for row in rows if row[place] is not None))
+        if rows and inner.gathered is not None and child.exposed.type in alone and way.from_one:
+            together = await way.gathered(inner.gathered, keys)
+            if together is not None:
+                level.gathered[name] = together
+                continue
+        groups = await way.groups(inner.templates, keys) if rows else {}
         level.groups[name] = groups
         related = _distinct(rows, place, groups) if groups else ()
-        level.children[name] = await _level(child, inner, related, scope)
+        level.children[name] = await _level(child, inner, related, scope, alone)
     return level
 
 
-def _grouped(found: Sequence[tuple[Any, Row]]) -> dict[Any, list[Row]]:
-    groups: dict[Any, list[Row]] = {}
-    for start, row in found:
-        groups.setdefault(start, []).append(row)
-    return groups
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What leads from one level to the next."""
+
+    view: View
+    name: str
+    query: Query[Any]
+    scope: Scope
+
+    @property
+    def relationship(self) -> RelationshipSpec:
+        """The relationship."""
+        return self.view.exposed.spec.relationships[self.name]
+
+    @property
+    def from_one(self) -> bool:
+        """Whether a related row belongs to the rows of one key only, which may have several such."""
+        way = self.relationship
+        plain = way.where is None and way.join is None and not way.path
+        return plain and way.cardinality is Cardinality.HAS_MANY
+
+    async def _texts(self, templates: Templates, keys: list[Any]) -> list[tuple[Any, Row]] | None:
+        found: list[tuple[Any, Row]] | None = await self.scope.need_runtime().related_texts(
+            self.view.exposed.spec.python,
+            self.relationship,
+            replace(self.query, templates=templates),
+            keys,
+            self.scope,
+        )
+        return found
+
+    async def groups(self, templates: Templates, keys: list[Any]) -> dict[Any, list[Row]] | None:
+        """The related rows by the keys that lead to them; None where the actor may see none."""
+        found = await self._texts(templates, keys)
+        if found is None:
+            return None
+        groups: dict[Any, list[Row]] = {}
+        for start, row in found:
+            groups.setdefault(start, []).append(row)
+        return groups
+
+    async def gathered(self, templates: Templates, keys: list[Any]) -> dict[Any, tuple[str, str]] | None:
+        """The identifiers and objects behind each key; None where there are too many, or the actor may see none."""
+        found = await self._texts(templates, keys)
+        if found is None or any(number > INCLUDED_LIMIT for _, (number, _, _) in found):
+            return None
+        return {start: (identifiers, objects) for start, (_, identifiers, objects) in found}
 
 
 def _distinct(rows: Sequence[Row], place: int, groups: dict[Any, list[Row]]) -> list[Row]:
@@ -209,8 +299,6 @@ def _document(level: _Level, data: str, links: Any, meta: dict[str, Any] | None 
 def _included(level: _Level) -> list[str]:
     """The included resource objects, each once, whichever ways lead to it."""
     found: dict[tuple[str, Any], str] = {}
-    for each in level.below():
-        kind = each.view.exposed.type
-        for row, text in zip(each.rows, each.texts(), strict=True):
-            found.setdefault((kind, row[0]), text)
+    for kind, key, text in level.included():
+        found.setdefault((kind, key), text)
     return list(found.values())

@@ -122,6 +122,8 @@ class SelectWriter:
         related = statement.related
         if related is None:
             return self._plain(statement)
+        if statement.gathered:
+            return self._gathered(statement, related)
         if statement.cut or statement.distinct or statement.total or statement.earlier:
             return self._each(statement, related)
         rows = self.rows(statement, Link(related, Keys(array=self._array(related))))
@@ -168,6 +170,23 @@ class SelectWriter:
         return (
             f"SELECT {', '.join(columns)} FROM unnest({keys}) {source} (k) "
             f"{join} LATERAL ({inner}) {alias}{on}"
+        )
+
+    def _gathered(self, statement: Select, related: Related) -> str:
+        """One row for each source row that has related ones, with their texts put together."""
+        keys = self._array(related)
+        source, alias, each = self.compiler.alias(), self.compiler.alias(), self.compiler.alias()
+        rows = self.rows(statement, Link(related, Keys(one=f"{source}.k")))
+        self._seek(statement, rows)
+        texts = [f"{self._text(text)} AS c{place}" for place, text in enumerate(statement.texts)]
+        inner = f"SELECT {', '.join(texts)} {rows.clause}" + self._ending(statement, rows)
+        self.compiler.frames.pop()
+        # An aggregate without groups takes its rows as they come, in the order of the query below it.
+        together = [f"string_agg({each}.c{place}, ',') AS c{place}" for place in range(len(texts))]
+        columns = [f"{source}.k", f"{alias}.n", *(f"{alias}.c{place}" for place in range(len(texts)))]
+        return (
+            f"SELECT {', '.join(columns)} FROM unnest({keys}) {source} (k) CROSS JOIN LATERAL "
+            f"(SELECT count(*) AS n, {', '.join(together)} FROM ({inner}) {each}) {alias} WHERE {alias}.n > 0"
         )
 
     def _about(self, statement: Select, link: Link | None) -> list[str]:
