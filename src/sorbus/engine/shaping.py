@@ -23,6 +23,8 @@ from sorbus.query.totals import Total
 from sorbus.schema.fields import CalculationSpec, Cardinality
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
+_LARGEST_CACHE = 2000
+
 
 class Lowered:
     """A query as a shape and its values."""
@@ -102,6 +104,7 @@ class Shaper:
         self.application = application
         self.catalog = EngineCatalog(application)
         self.inputs = InputReader(application)
+        self._attributes: dict[Templates, tuple[str, ...]] = {}
 
     def lower(
         self, query: Query[Any], spec: ResourceSpec, *, otherwise: tuple[Ordering, ...] = ()
@@ -261,9 +264,15 @@ class Shaper:
 
     def _written(self, templates: Templates, spec: ResourceSpec) -> tuple[str, ...]:
         """The attributes that texts are made of, as they are declared; the key is always one."""
+        known = self._attributes.get(templates)
+        if known is not None:
+            return known
         wanted = {spec.primary_key.name, *templates.names}
         wanted |= {start_of(self.application, spec, spec.relationships[name]) for name in templates.starts}
-        return tuple(name for name in spec.attributes if name in wanted)
+        if len(self._attributes) >= _LARGEST_CACHE:
+            self._attributes.clear()
+        found = self._attributes[templates] = tuple(name for name in spec.attributes if name in wanted)
+        return found
 
 
 def whole(query: Query[Any]) -> Query[Any]:

@@ -189,6 +189,10 @@ class Query(Generic[R_co]):
         """
         return self._with(skip=_number("offset", count))
 
+    def written(self, templates: Templates, *loads: LoadItem) -> Query[Any]:
+        """The same rows as texts instead of records, for interfaces; `loads` are the derived fields in them."""
+        return self._with(templates=templates, loads=loads)
+
     def lock(self, mode: LockModeName = "update", wait: Literal[True] | LockWaitName = True) -> Self:
         """Lock the rows until the end of the transaction.
 

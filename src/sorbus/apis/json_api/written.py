@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from sorbus.apis.json_api.documents import VERSION, Links, RecordDocuments, about_list, listed
@@ -50,6 +50,9 @@ class _Level:
         if not slots:
             return [row[first] for row in self.rows]
         linkages = [(1 + starts.index(name), self._linkage(name)) for name in slots]
+        if len(linkages) == 1:
+            ((start, linkage),) = linkages
+            return [f"{row[first]}{linkage(row[start])}{row[first + 1]}" for row in self.rows]
         found: list[str] = []
         for row in self.rows:
             pieces: list[str] = [row[first]]
@@ -125,7 +128,9 @@ class WrittenDocuments(RecordDocuments):
         writing = self._writing(view, query, scope) if view.related else None
         if writing is None:
             return await super().single(view, scope, key, itself=itself)
-        level = await _level(view, writing, [await _asked(view, writing, query).one()], scope, _alone(view))
+        level = await _level(
+            view, writing, [await query.written(writing.templates, *view.derived).one()], scope, _alone(view)
+        )
         (text,) = level.texts()
         links = {"self": itself} if itself else None
         return _document(level, text, links)
@@ -137,7 +142,8 @@ class WrittenDocuments(RecordDocuments):
         writing = self._writing(view, query, scope)
         if writing is None:
             return await super().listing(view, scope, query, paging=paging, links=links)
-        rows, page = await listed(_asked(view, writing, query), scope, paging)
+        query = query.written(writing.templates, *query.loads, *view.derived)
+        rows, page = await listed(query, scope, paging)
         level = await _level(view, writing, rows, scope, _alone(view))
         around, meta = about_list(page, links)
         return _document(level, f"[{','.join(level.texts())}]", around, meta)
@@ -194,10 +200,6 @@ def _alike(views: Sequence[View]) -> bool:
     return len(views) == 1 or all(not each.children and each.writing is first.writing for each in views)
 
 
-def _asked(view: View, writing: Writing, query: Query[Any]) -> Query[Any]:
-    return replace(query, loads=query.loads + view.derived, templates=writing.templates)
-
-
 async def _level(
     view: View, writing: Writing, rows: Sequence[Row], scope: Scope, alone: frozenset[str]
 ) -> _Level:
@@ -212,7 +214,7 @@ async def _level(
     ):
         inner = child.writing
         assert inner is not None
-        way = _Way(view, name, replace(item.query, loads=child.derived), scope)
+        way = _Way(view, name, child, item.query, scope)
         keys = list(dict.fromkeys(row[place] for row in rows if row[place] is not None))
         if rows and inner.gathered is not None and child.exposed.type in alone and way.from_one:
             together = await way.gathered(inner.gathered, keys)
@@ -232,6 +234,7 @@ class _Way:
 
     view: View
     name: str
+    child: View
     query: Query[Any]
     scope: Scope
 
@@ -251,7 +254,7 @@ class _Way:
         found: list[tuple[Any, Row]] | None = await self.scope.need_runtime().related_texts(
             self.view.exposed.spec.python,
             self.relationship,
-            replace(self.query, templates=templates),
+            self.query.written(templates, *self.child.derived),
             keys,
             self.scope,
         )
