@@ -17,8 +17,9 @@ from sorbus.engine.ways import start_of
 from sorbus.errors.framework import CannotJudge
 from sorbus.expressions.nodes import FALSE, NULL, TRUE, Call, Node, Ordering, Ref
 from sorbus.policies.fields import EVERYTHING, Conditions
-from sorbus.query.statements import Filled, Output, Select
-from sorbus.query.templates import Shown, Template, Templates
+from sorbus.query.statements import Chosen as ChosenText
+from sorbus.query.statements import Filled, Output, Select, TextPart
+from sorbus.query.templates import Chosen, Shown, Template, Templates
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 
@@ -149,13 +150,16 @@ def _start(seen: dict[str, Output], conditions: Conditions, name: str, relations
     return replace(output, name="", node=Call("if", (condition, output.node, NULL)))
 
 
-def _parts(template: Template, seen: dict[str, Output], conditions: Conditions) -> Iterator[Any]:
+def _parts(template: Template, seen: dict[str, Output], conditions: Conditions) -> Iterator[TextPart]:
     """The parts of a text; what is always hidden is null for good."""
     for part in template:
         if isinstance(part, str):
             yield part
         elif isinstance(part, Shown):
             yield seen.get(part.name, "null")
+        elif isinstance(part, Chosen):
+            output = seen.get(part.name)
+            yield "null" if output is None else ChosenText(output=output, cases=part.cases)
         elif part.name not in seen or conditions.get(part.behind) == FALSE:
             yield "null"
         else:

@@ -191,7 +191,7 @@ class Query(Generic[R_co]):
 
     def written(self, templates: Templates, *loads: LoadItem) -> Query[Any]:
         """The same rows as texts instead of records, for interfaces; `loads` are the derived fields in them."""
-        return self._with(templates=templates, loads=loads)
+        return self._with(templates=templates, loads=loads, only=None)
 
     def lock(self, mode: LockModeName = "update", wait: Literal[True] | LockWaitName = True) -> Self:
         """Lock the rows until the end of the transaction.

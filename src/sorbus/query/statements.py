@@ -33,7 +33,16 @@ class Filled:
     after: str
 
 
-Text = tuple[str | Output | Filled, ...]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A text for each value that an output may have; `null` for any other."""
+
+    output: Output
+    cases: tuple[tuple[str | int, str], ...]
+
+
+TextPart = str | Output | Filled | Chosen
+Text = tuple[TextPart, ...]
 """A text that a data layer writes of each row: texts as they are, and values as JSON."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -27,7 +28,20 @@ class Keyed:
     behind: str = ""
 
 
-Template = tuple[str | Shown | Keyed, ...]
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A JSON text for each value that a field may have; null for any other.
+
+    Attributes:
+        cases: stored values, which are texts or whole numbers, each with its JSON.
+    """
+
+    name: str
+    cases: tuple[tuple[str | int, str], ...]
+
+
+Part = str | Shown | Keyed | Chosen
+Template = tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,3 +64,17 @@ class Templates:
     def names(self) -> frozenset[str]:
         """The fields that stand in the texts."""
         return frozenset(part.name for text in self.texts for part in text if not isinstance(part, str))
+
+
+def texts_of(parts: Iterable[Part | None]) -> tuple[Template, ...]:
+    """The texts between gaps (None), with neighbouring pieces made one."""
+    texts: list[list[Part]] = [[]]
+    for part in parts:
+        text = texts[-1]
+        if part is None:
+            texts.append([])
+        elif isinstance(part, str) and text and isinstance(text[-1], str):
+            text[-1] += part
+        elif part != "":
+            text.append(part)
+    return tuple(map(tuple, texts))

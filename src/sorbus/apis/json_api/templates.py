@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sorbus.apis.json_api.surface import Exposed, Surface
-from sorbus.query.templates import Keyed, Shown, Template, Templates
+from sorbus.query.templates import Keyed, Part, Shown, Templates, texts_of
 from sorbus.schema.fields import AttributeSpec, Cardinality, RelationshipSpec
 from sorbus.types.showing import to_json
 
 _LARGEST_CACHE = 1000
-
-Part = str | Shown | Keyed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +71,7 @@ class TemplateFactory:
         ]
         if not all(map(_bare, keys)):
             return None
-        texts = tuple(_texts(self._parts(exposed, fields, shown, loaded)))
+        texts = texts_of(self._parts(exposed, fields, shown, loaded))
         gathered: Templates | None = None
         if not loaded:
             identifier = (
@@ -149,17 +146,3 @@ def _bare(key: AttributeSpec) -> bool:
 
 def _json(text: str) -> str:
     return to_json(text).decode()
-
-
-def _texts(parts: Iterator[Part | None]) -> Iterator[Template]:
-    """The texts between the gaps, with neighbouring pieces made one."""
-    text: list[Any] = []
-    for part in parts:
-        if part is None:
-            yield tuple(text)
-            text = []
-        elif isinstance(part, str) and text and isinstance(text[-1], str):
-            text[-1] += part
-        elif part != "":
-            text.append(part)
-    yield tuple(text)

@@ -107,3 +107,12 @@ def or_null(text: str) -> str:
 def between(before: str, text: str, after: str) -> str:
     """A value between two texts, null where it is missing."""
     return or_null(f"{literal(before)} || {text} || {literal(after)}")
+
+
+def chosen(text: str, cases: tuple[tuple[str | int, str], ...]) -> str:
+    """The text that belongs to a value; null for one that is not among them."""
+    whens = " ".join(
+        f"WHEN {literal(value) if isinstance(value, str) else value} THEN {literal(shown)}"
+        for value, shown in cases
+    )
+    return f"(CASE {text} {whens} END)"

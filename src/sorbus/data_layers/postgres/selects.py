@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from sorbus.data_layers.postgres.compiler import SqlCompiler
 from sorbus.data_layers.postgres.frames import Frame, literal, quote
 from sorbus.data_layers.postgres.joins import Joins, Keys, Reached
-from sorbus.data_layers.postgres.json_texts import between, concatenated, json_of, once, or_null
+from sorbus.data_layers.postgres.json_texts import between, chosen, concatenated, json_of, once, or_null
 from sorbus.data_layers.postgres.writes import output_cast, table_name
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.nodes import Call, Const, Ref
 from sorbus.query.statements import (
+    Chosen,
     Combined,
     CombineKind,
     Filled,
@@ -22,6 +23,7 @@ from sorbus.query.statements import (
     Related,
     Select,
     Text,
+    TextPart,
 )
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
@@ -93,12 +95,14 @@ class SelectWriter:
     def _text(self, parts: Text) -> str:
         return concatenated([self._part(each) for each in parts])
 
-    def _part(self, part: str | Output | Filled) -> str:
+    def _part(self, part: TextPart) -> str:
         match part:
             case str():
                 return literal(part)
             case Filled(before=before, output=output, after=after):
                 return between(before, self._output(output), after)
+            case Chosen(output=output, cases=cases):
+                return or_null(chosen(self._output(output), cases))
             case Output():
                 return or_null(self._json(part))
 
