@@ -162,7 +162,7 @@ def _fields(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _take_over(cls: type[Resource], inherited: dict[str, Any], own: dict[str, Any]) -> None:
-    """Give a class fields and actions of its own for those that its bases declare: who names one means this resource."""
+    """Give a class fields and actions of its own for those of its bases: who names one means this resource."""
     for name, member in inherited.items():
         if isinstance(member, Action | Field) and name not in own:
             mine = copy(member)
