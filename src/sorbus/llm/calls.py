@@ -98,7 +98,7 @@ class DatabaseSink:
 
     Args:
         pool: connections to the database that holds the rows.
-        default_tenant: the tenant of calls that belong to no run.
+        default_tenant: the tenant of calls that belong to no run and name none.
         signs: under which name this process reserves; by default one of its own.
     """
 
@@ -152,7 +152,8 @@ class DatabaseSink:
             BudgetExceeded: a budget has not enough left.
         """
         paid = replace(need, run=self._payer(need.run))
-        return await self.budgets.reserve(paid, self._tenant(need.run), key=self._key(need.run))
+        tenant = self._tenant(need.run, need.tenant)
+        return await self.budgets.reserve(paid, tenant, key=self._key(need.run, tenant))
 
     async def release(self, call: UUID) -> None:
         """Give back what was reserved for a call that was not recorded."""
@@ -161,25 +162,25 @@ class DatabaseSink:
     async def record(self, record: CallRecord) -> None:
         """Write a record; it is committed when this returns."""
         run = record.run_id
-        await self._writes.submit(_Write(record, self._tenant(run), self._payer(run)))
+        await self._writes.submit(_Write(record, self._tenant(run, record.tenant), self._payer(run)))
 
     async def close(self) -> None:
         """Sign off; the pool stays open."""
         await self.budgets.close()
 
-    def _tenant(self, run: UUID | None) -> str:
+    def _tenant(self, run: UUID | None, told: str | None) -> str:
         known = None if run is None else self._runs.get(run)
-        return self.default_tenant if known is None else known.tenant
+        return (told or self.default_tenant) if known is None else known.tenant
 
     def _payer(self, run: UUID | None) -> UUID | None:
         """The run whose budget holds for a call."""
         known = None if run is None else self._runs.get(run)
         return run if known is None or known.payer is None else known.payer
 
-    def _key(self, run: UUID | None) -> UUID | str | None:
+    def _key(self, run: UUID | None, tenant: str) -> UUID | str | None:
         """Under what it is known whether a budget holds; nothing is kept of a run that is not worked on here."""
         if run is None:
-            return self.default_tenant
+            return tenant
         return run if run in self._runs else None
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
@@ -238,7 +239,7 @@ class DatabaseSink:
         ]
         budgeted = await self._budgeted(encode_json(rows).decode(), items)
         for each in items:
-            if (key := self._key(each.record.run_id)) is not None:
+            if (key := self._key(each.record.run_id, each.tenant)) is not None:
                 self.budgets.learn(key, budgeted=each.record.id in budgeted)
         return [None] * len(items)
 
@@ -246,7 +247,8 @@ class DatabaseSink:
         """Write calls; which of them some budget holds for."""
         records = [each.record for each in items]
         payers = {each.payer for each in items if each.payer is not None}
-        if all(self.budgets.is_unbudgeted(record.id, self._key(record.run_id)) for record in records):
+        keys = {each.record.id: self._key(each.record.run_id, each.tenant) for each in items}
+        if all(self.budgets.is_unbudgeted(call, key) for call, key in keys.items()):
             tenants = {each.tenant for each in items}
             if not (await self._fetch("insert_calls", rows, list(tenants), list(payers)))[0]["budgeted"]:
                 return frozenset()
