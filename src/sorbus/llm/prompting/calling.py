@@ -48,7 +48,7 @@ def wanted(call: ToolCall, *, turn: int, place: int) -> Wanted:
         # Nine letters and digits: there are servers that take nothing else.
         id=f"call{turn:03d}{place:02d}",
         name=_UNUSUAL.sub("_", call.name)[:_LONGEST_NAME] or "_",
-        arguments="{}" if given is None else call.arguments,
+        arguments=call.arguments if given else "{}",
     )
     return Wanted(call=fit, given=given)
 
@@ -57,7 +57,7 @@ def _object(arguments: str) -> Mapping[str, Any] | None:
     if len(arguments) > LONGEST_ARGUMENTS:
         return None
     try:
-        found: dict[str, Any] = msgspec.json.decode(arguments or "{}", type=dict[str, Any])
+        found: dict[str, Any] = msgspec.json.decode(arguments.strip() or "{}", type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     return found

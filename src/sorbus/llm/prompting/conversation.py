@@ -53,8 +53,9 @@ class Conversation:
             SorbusError: as `ModelClient.generate_object`.
         """
         seconds = self.options.timeout
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as limit:
+            async with limit:
                 return await self._answer()
         except TimeoutError as error:
             if seconds is None or not limit.expired():

@@ -83,7 +83,7 @@ def _plain(turn: Message) -> Message:
 def _simple(schema: Schema) -> Schema:
     """A schema of arguments as a grammar can follow it: without what refers to itself, such as a filter."""
     definitions: Mapping[str, Schema] = schema.get("$defs", {})
-    endless = {name for name in definitions if _reaches(name, name, definitions, set())}
+    endless = {name for name in definitions if name in _needed(definitions[name], definitions)}
 
     def simple(node: Any) -> Any:
         if isinstance(node, list):
@@ -92,30 +92,29 @@ def _simple(schema: Schema) -> Schema:
             return node
         made: Schema = {}
         for key, value in cast("Schema", node).items():
-            if key in ("properties", "$defs"):
-                kept = {
-                    name: each
-                    for name, each in value.items()
-                    if not (name in endless if key == "$defs" else _refers(each) & endless)
+            if key == "properties":
+                made[key] = {
+                    name: simple(each) for name, each in value.items() if not _refers(each) & endless
                 }
-                made[key] = {name: simple(each) for name, each in kept.items()}
             elif key not in _LOOSE:
                 made[key] = simple(value)
+        if "properties" in made and "required" in made:
+            made["required"] = [each for each in made["required"] if each in made["properties"]]
         return made
 
-    found: Schema = simple(schema)
+    found: Schema = simple({name: each for name, each in schema.items() if name != "$defs"})
+    needed = _needed(found, definitions)
+    return {**found, "$defs": {name: simple(definitions[name]) for name in needed}} if needed else found
+
+
+def _needed(node: Any, definitions: Mapping[str, Schema]) -> set[str]:
+    """The names of all definitions that a schema refers to, over others too."""
+    found: set[str] = set()
+    waiting = _refers(node)
+    while waiting := waiting - found:
+        found |= waiting
+        waiting = set[str]().union(*(_refers(definitions.get(each, {})) for each in waiting))
     return found
-
-
-def _reaches(name: str, target: str, definitions: Mapping[str, Schema], seen: set[str]) -> bool:
-    for each in _refers(definitions.get(name, {})):
-        if each == target:
-            return True
-        if each not in seen:
-            seen.add(each)
-            if _reaches(each, target, definitions, seen):
-                return True
-    return False
 
 
 def _refers(node: Any) -> set[str]:
