@@ -109,7 +109,8 @@ class DatabaseSink:
         self.default_tenant = default_tenant
         self.budgets = BudgetKeeper(BudgetStore(pool), signs or SignsOfLife(pool.url))
         self._runs: dict[UUID, _InHand] = {}
-        self._fresh: set[UUID] = set()
+        # What was recorded of a run that nobody had worked on before: only that can be found again.
+        self._fresh: dict[UUID, set[tuple[str, str | None]]] = {}
         self._writes: GroupCommit[_Write, None] = GroupCommit(self._write)
 
     def enter(
@@ -130,14 +131,14 @@ class DatabaseSink:
         """
         self.budgets.learn(run, budgeted=budgeted)
         if fresh:
-            self._fresh.add(run)
+            self._fresh.setdefault(run, set())
         else:
-            self._fresh.discard(run)
+            self._fresh.pop(run, None)
         self._runs.setdefault(run, _InHand(tenant, payer)).holders += 1
 
     def leave(self, run: UUID) -> None:
         """Forget a run, once for each time it was entered."""
-        self._fresh.discard(run)
+        self._fresh.pop(run, None)
         known = self._runs.get(run)
         if known is not None and known.holders > 1:
             known.holders -= 1
@@ -162,6 +163,8 @@ class DatabaseSink:
     async def record(self, record: CallRecord) -> None:
         """Write a record; it is committed when this returns."""
         run = record.run_id
+        if run is not None and (recorded := self._fresh.get(run)) is not None:
+            recorded.add((record.request_hash, record.stage))
         await self._writes.submit(_Write(record, self._tenant(run, record.tenant), self._payer(run)))
 
     async def close(self) -> None:
@@ -185,7 +188,8 @@ class DatabaseSink:
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
         """The newest answered record of that request in that run and stage."""
-        if run_id in self._fresh:
+        recorded = self._fresh.get(run_id)
+        if recorded is not None and (request_hash, stage) not in recorded:
             return None
         rows = await self._fetch("find_call", run_id, stage, request_hash)
         if not rows:
