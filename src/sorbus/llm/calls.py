@@ -40,7 +40,10 @@ class LlmCall(Resource):
         default=None,
         description="The run from whose budget it is paid, where that is another one: the outermost around its run.",
     )
-    stage: Attr[str | None] = attribute(public=True, description="The stage on whose behalf it was made.")
+    stage: Attr[str | None] = attribute(
+        public=True,
+        description="The stage on whose behalf it was made, or the prompted action outside of any.",
+    )
     kind: Attr[CallKind] = attribute(public=True)
     provider: Attr[str] = attribute(public=True)
     model: Attr[str] = attribute(public=True)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any, Self, overload
 from uuid import UUID
 
-from sorbus.errors.base import FrameworkError, SorbusError
-from sorbus.errors.llm import AllModelsFailed, AnswerInvalid, ModelError, PromptTooLong
+from sorbus.errors.base import FrameworkError
+from sorbus.errors.llm import AnswerInvalid
 from sorbus.llm.answers import Classified, ObjectAnswer, TextAnswer, ToolTurn
 from sorbus.llm.classify import Labels, LabelVectors, choice_of, classification_prompt, dump, load
 from sorbus.llm.config import ModelConfig, ModelRef, Retries
@@ -23,7 +23,7 @@ from sorbus.llm.providers.base import BoundsAnswers, Completion, Piece, Provider
 from sorbus.llm.providers.registry import Providers
 from sorbus.llm.questions import Question, heard, repaired, said, unfit
 from sorbus.llm.records import CallSink, CallStatus
-from sorbus.llm.retrying import Attempts, retrying
+from sorbus.llm.retrying import Attempts, first_answer, retrying
 from sorbus.llm.schemas import Returns, problems, returns_of
 from sorbus.llm.store import ModelStore
 from sorbus.llm.streaming import OpenStream
@@ -220,7 +220,7 @@ class ModelClient:
     ) -> ToolTurn | ObjectAnswer[Any]:
         """One turn of a conversation with tools: what the model wants called, or a value of a declared type, checked.
 
-        Nothing is called here. Prompted actions are made of such turns.
+        Nothing is called here.
 
         Args:
             messages: the whole conversation, with earlier calls and their results.
@@ -332,15 +332,7 @@ class ModelClient:
     async def _chain[R](self, model: str | None, ask: Callable[[ModelRef], Awaitable[R]]) -> R:
         names = [model or self.config.model]
         names += [name for name in self.config.fallbacks if name not in names]
-        failed: list[tuple[str, SorbusError]] = []
-        for name in names:
-            try:
-                return await ask(ModelRef.parse(name))
-            except (ModelError, FrameworkError, PromptTooLong) as error:
-                if len(names) == 1:
-                    raise
-                failed.append((name, error))
-        raise AllModelsFailed(failed) from failed[-1][1]
+        return await first_answer(names, lambda name: ask(ModelRef.parse(name)))
 
     async def _text(self, ref: ModelRef, question: Question) -> TextAnswer:
         provider = self._providers.get(ref)
@@ -371,7 +363,8 @@ class ModelClient:
                 except ValueError as error:
                     refused = unfit(request, wanted, completion, error)
                     await booking.write(replace(outcome, status=CallStatus.INVALID, error=refused))
-                    request = repaired(request, refused.answer, refused.problems)
+                    # As its record will tell it: a later attempt must find the answer to this very question.
+                    request = repaired(request, completion.text, problems(error))
                 else:
                     record = await booking.write(outcome)
                     return ObjectAnswer(value=value, call=record, repaired=repair)

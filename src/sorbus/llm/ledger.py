@@ -24,9 +24,10 @@ _log = logging.getLogger("sorbus.llm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """On whose behalf a call is made; a scope hands out that of a stage: `scope.services.get(Origin)`.
+    """On whose behalf a call is made. The scope of a stage has that of the stage among its services.
 
     Attributes:
+        stage: the stage's name; the label of a prompted action that runs in none.
         tenant: whose call it is when it is made for no run; a run's own is known by the sink.
     """
 

@@ -21,6 +21,7 @@ from tests.integration.prompting.office import TRIAGE, Said, Triage, scripted
 from sorbus import (
     Attr,
     Domain,
+    Identities,
     JsonApi,
     Mcp,
     Policies,
@@ -34,6 +35,7 @@ from sorbus import (
     actor_present,
     attribute,
     authorize_if,
+    identity,
     policy,
     uuid_primary_key,
 )
@@ -84,6 +86,7 @@ class Parcel(Resource):
 
     storage = Postgres("prompting_parcels")
     tenancy = Tenancy(org)
+    identities = Identities(number=identity(number))
     json_api = JsonApi("/parcels", sort)
     policies = Policies(policy(["read", "create", "generic"], authorize_if(actor_present())))
 
@@ -196,7 +199,7 @@ async def test_over_json_api_with_its_rows_in_the_ledger(opened: Opened) -> None
     assert answered["meta"]["result"] == {"queue": "orders", "note": "n"}
     rows = await calls(opened)
     assert [(each.run_id, each.stage, each.status.value, each.tokens_in) for each in rows] == [
-        (None, None, "ok", 10)
+        (None, "Parcel.sort", "ok", 10)
     ] * 2
     assert json.loads(rows[0].response)["calls"][0]["name"] == "parcel_find"
     assert rows[1].request["messages"][-1]["role"] == "tool"
@@ -259,3 +262,14 @@ async def test_a_stage_that_is_tried_again_pays_only_for_what_is_missing(opened:
     asked = [len(each.messages) for each in opened.model.requests]
     assert asked == [2, 4, 4]
     assert opened.model.requests[1] == opened.model.requests[2]
+
+
+async def test_in_a_transaction_a_refused_tool_is_undone_alone(opened: Opened) -> None:
+    twice = calling(*[("parcel_send", {"number": each}) for each in ("1", "1", "2")])
+    scope = opened.scope()
+    opened.say(twice, TRIAGE)
+    async with opened.app.transaction():
+        await Desk.triage(scope, text="x")
+    results = [each.content for each in opened.model.requests[-1].messages if each.role == "tool"]
+    assert ["errors" in each for each in results] == [False, True, False]
+    assert sorted(each.number for each in await Parcel.query(scope).all()) == ["1", "2"]

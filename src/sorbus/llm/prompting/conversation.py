@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sorbus.errors.prompting import PromptedTimeout
 from sorbus.llm.answers import ObjectAnswer, ToolTurn
 from sorbus.llm.client import ModelClient
-from sorbus.llm.ledger import NOBODY, Origin
+from sorbus.llm.ledger import Origin
 from sorbus.llm.messages import Message, ToolCall
 from sorbus.llm.prompting.calling import malformed, result_of, shortened, unknown, wanted
 from sorbus.llm.prompting.nesting import Nesting
@@ -39,7 +38,7 @@ class Conversation:
         self.options = plan.options
         self.scope = scope
         self.client = scope.get(ModelClient)
-        self.origin = origin_of(scope)
+        self.origin = origin_of(scope, plan.action.label)
         self.messages = list(messages)
         self.nesting = Nesting.within(scope, plan.action.label, calls=plan.options.max_calls)
         limit = plan.options.result_bytes
@@ -109,10 +108,10 @@ class Conversation:
             self.messages.append(Message("tool", text, answers=each.call.id))
 
 
-def origin_of(scope: Scope) -> Origin:
-    """On whose behalf a scope's calls to models are made: of a stage, or else of its tenant."""
-    known: Origin = scope.services.get(Origin, NOBODY)
-    if known.run is not None or scope.tenant is None:
+def origin_of(scope: Scope, action: str) -> Origin:
+    """On whose behalf an action's calls to models are made: of a stage, or else of its tenant and itself."""
+    known: Origin | None = scope.services.get(Origin)
+    if known is not None:
         return known
-    tenant = tenant_key(scope.tenant)
-    return known if tenant is None else replace(known, tenant=str(tenant))
+    tenant = None if scope.tenant is None else tenant_key(scope.tenant)
+    return Origin(stage=action, tenant=None if tenant is None else str(tenant))

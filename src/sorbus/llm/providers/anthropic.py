@@ -13,7 +13,7 @@ import msgspec
 from sorbus.errors.llm import CannotEmbed, ModelUnavailable, RateLimited, StreamCut
 from sorbus.llm.messages import Message, ModelRequest, Schema, ToolCall
 from sorbus.llm.providers.base import ANSWER, ANSWERING, Completion, Embedding, Piece
-from sorbus.llm.providers.http import HttpTransport
+from sorbus.llm.providers.http import HttpTransport, decoded
 from sorbus.llm.records import Usage
 
 ANTHROPIC_URL = "https://api.anthropic.com"
@@ -96,7 +96,7 @@ class AnthropicProvider:
         content = await self._transport.post(
             "/v1/messages", self._body(request), model=request.name, timeout=timeout
         )
-        answer = _decode(content, _Answer, model=request.name)
+        answer = decoded(content, _Answer, model=request.name)
         return Completion(
             text="".join(
                 _text(block)
@@ -120,7 +120,7 @@ class AnthropicProvider:
             self._transport.events("/v1/messages", body, model=request.name, timeout=timeout)
         ) as events:
             async for raw in events:
-                event = _decode(raw.data.encode(), _Event, model=request.name)
+                event = decoded(raw.data.encode(), _Event, model=request.name)
                 match event.type:
                     case "message_start":
                         tokens_in = event.message.usage.tokens_in
@@ -208,10 +208,3 @@ def _fault(fault: _Fault, model: str) -> Exception:
     if fault.type == "rate_limit_error":
         return RateLimited(model)
     return ModelUnavailable(model, reason=f"{fault.type}: {fault.message}")
-
-
-def _decode[T](content: bytes, into: type[T], *, model: str) -> T:
-    try:
-        return msgspec.json.decode(content, type=into)
-    except msgspec.MsgspecError as error:
-        raise ModelUnavailable(model, reason=f"it answered with malformed JSON ({error})") from error

@@ -14,7 +14,7 @@ import msgspec
 from sorbus.errors.llm import ModelUnavailable, StreamCut
 from sorbus.llm.messages import Message, ModelRequest, Tool, ToolCall
 from sorbus.llm.providers.base import ANSWER, ANSWERING, Completion, Embedding, Piece
-from sorbus.llm.providers.http import HttpTransport
+from sorbus.llm.providers.http import HttpTransport, decoded
 from sorbus.llm.records import Usage
 from sorbus.llm.schemas import strict
 
@@ -99,7 +99,7 @@ class OpenAiProvider:
         content = await self._transport.post(
             "/chat/completions", self._body(request), model=request.name, timeout=timeout
         )
-        answer = _decode(content, _Answer, model=request.name)
+        answer = decoded(content, _Answer, model=request.name)
         if not answer.choices:
             raise ModelUnavailable(request.name, reason="the answer holds no choice")
         choice = answer.choices[0]
@@ -128,7 +128,7 @@ class OpenAiProvider:
                 if event.data == "[DONE]":
                     finished = True
                     break
-                answer = _decode(event.data.encode(), _Answer, model=request.name)
+                answer = decoded(event.data.encode(), _Answer, model=request.name)
                 if answer.error is not None:
                     raise ModelUnavailable(request.name, reason=f"the stream says {answer.error}")
                 text = "".join(choice.delta.content or "" for choice in answer.choices)
@@ -145,7 +145,7 @@ class OpenAiProvider:
         content = await self._transport.post(
             "/embeddings", {"model": model, "input": list(texts)}, model=name, timeout=timeout
         )
-        answer = _decode(content, _Vectors, model=name)
+        answer = decoded(content, _Vectors, model=name)
         rows = sorted(answer.data, key=lambda row: row.index)
         if len(rows) != len(texts):
             raise ModelUnavailable(name, reason=f"{len(rows)} vectors came back for {len(texts)} texts")
@@ -196,10 +196,3 @@ def _message(turn: Message) -> dict[str, Any]:
     if turn.answers:
         said["tool_call_id"] = turn.answers
     return said
-
-
-def _decode[T](content: bytes, into: type[T], *, model: str) -> T:
-    try:
-        return msgspec.json.decode(content, type=into)
-    except msgspec.MsgspecError as error:
-        raise ModelUnavailable(model, reason=f"it answered with malformed JSON ({error})") from error
