@@ -21,6 +21,7 @@ from tests.integration.prompting.office import TRIAGE, Said, Triage, scripted
 from sorbus import (
     Attr,
     Domain,
+    GraphQL,
     Identities,
     JsonApi,
     Mcp,
@@ -39,6 +40,7 @@ from sorbus import (
     policy,
     uuid_primary_key,
 )
+from sorbus.apis.graphql import graphql_api
 from sorbus.apis.json_api import json_api
 from sorbus.apis.mcp import McpInterface
 from sorbus.errors.llm import BudgetExceeded, ModelUnavailable
@@ -88,6 +90,7 @@ class Parcel(Resource):
     tenancy = Tenancy(org)
     identities = Identities(number=identity(number))
     json_api = JsonApi("/parcels", sort)
+    graphql = GraphQL("get", sort)
     policies = Policies(policy(["read", "create", "generic"], authorize_if(actor_present())))
 
 
@@ -204,6 +207,19 @@ async def test_over_json_api_with_its_rows_in_the_ledger(opened: Opened) -> None
     assert json.loads(rows[0].response)["calls"][0]["name"] == "parcel_find"
     assert rows[1].request["messages"][-1]["role"] == "tool"
     assert await calls(opened, "globex") == []
+
+
+async def test_over_graphql(opened: Opened) -> None:
+    opened.say(FIND, TRIAGE, "no JSON")
+    query = 'mutation { sortParcel(input: {text: "17?"}) { result { queue note } errors { code } } }'
+    answers = []
+    async with served(opened, graphql_api) as url, aiohttp.ClientSession(headers=WHO) as session:
+        for _ in range(2):
+            async with session.post(f"{url}/graphql", json={"query": query}) as response:
+                answers.append(await response.json(content_type=None))
+    assert answers[0] == {"data": {"sortParcel": {"result": {"queue": "ORDERS", "note": "n"}, "errors": []}}}
+    assert "internal-error" in json.dumps(answers[1])
+    assert "no JSON" not in json.dumps(answers[1])
 
 
 async def test_a_tenants_budget_holds_for_it(opened: Opened) -> None:
