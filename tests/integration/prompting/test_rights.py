@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from tests.integration.prompting.office import SECRET, TRIAGE, Chief, Clerk, Letter, Order, office
@@ -107,3 +109,24 @@ async def test_without_a_tenant_the_tools_that_need_one_are_not_offered() -> Non
         await Letter.triage(opened.app.scope(actor=Clerk("ada")), text="x")
         assert opened.offered() == []
         assert opened.sink.records[0].tenant is None
+
+
+async def test_the_system_may_do_everything_and_gives_its_tools_an_actor_by_a_scope() -> None:
+    async with office(TRIAGE) as opened:
+        system = opened.app.system_scope(tenant="acme")
+        await Letter.triage(system, text="x")
+        await Letter.triage(replace(system, actor=Clerk("robot"), authorize=True), text="x")
+        assert ["order_shred" in opened.offered(each) for each in (0, 1)] == [True, False]
+
+
+async def test_many_at_once_do_not_hear_each_other() -> None:
+    def says(request: ModelRequest) -> str | Completion:
+        results = [each.content for each in request.messages if each.role == "tool"]
+        weight = json.loads(request.messages[1].content)["text"]
+        if not results:
+            return calling(("order_weigh", {"kilograms": int(weight)}))
+        return json.dumps({"queue": "orders", "note": f"{weight}: {results}"})
+
+    async with office(says) as opened:
+        found = await asyncio.gather(*(Letter.triage(opened.scope, text=str(each)) for each in range(50)))
+    assert [each.note for each in found] == [f"{each}: ['{{\"result\":{3 * each}}}']" for each in range(50)]
