@@ -199,6 +199,13 @@ class Letter(Resource):
         return prompt(text)
 
     @action.generic
+    @prompted(model="scripted:better", max_tokens=50, temperature=0.5)
+    @classmethod
+    async def named(cls, scope: Scope) -> Mood:
+        """Say how you feel."""
+        return prompt()
+
+    @action.generic
     @prompted(tools=[Order.wait], timeout=0.2)
     @classmethod
     async def hurried(cls, scope: Scope) -> str:

@@ -357,3 +357,10 @@ async def test_every_question_is_a_record_with_the_tenant_and_what_was_said() ->
     assert "order_find" in first.request["tools"]
     assert second.request is not None
     assert "order_find" in second.request["messages"][2]["content"]
+
+
+async def test_it_may_name_a_model_of_its_own() -> None:
+    async with office('{"value": "good"}') as opened:
+        await Letter.named(opened.scope)
+        (request,) = opened.model.requests
+    assert (request.name, request.max_tokens, request.temperature) == ("scripted:better", 50, 0.5)

@@ -59,7 +59,8 @@ async def test_openai(server: ModelServer, model: str) -> None:
     names = [each["function"]["name"] for each in first["tools"]]
     assert (names[0], names[-1], first["tool_choice"]) == ("order_get", "answer", "required")
     assert "response_format" not in first
-    assert first["tools"][-1]["function"]["strict"]
+    # What only OpenAI itself knows is said to nobody else.
+    assert first["tools"][-1]["function"].get("strict") is (True if model == "openai" else None)
     *_, assistant, found, weighed = second["messages"]
     assert [each["function"]["name"] for each in assistant["tool_calls"]] == ["order_find", "order_weigh"]
     assert assistant["content"] is None

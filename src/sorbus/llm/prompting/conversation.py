@@ -37,7 +37,8 @@ class Conversation:
         self.plan = plan
         self.options = plan.options
         self.scope = scope
-        self.client = scope.get(ModelClient)
+        client, model = scope.get(ModelClient), plan.options.model
+        self.client = client if model is None else client.using(model)
         self.origin = origin_of(scope, plan.action.label)
         self.messages = list(messages)
         self.nesting = Nesting.within(scope, plan.action.label, calls=plan.options.max_calls)
@@ -82,7 +83,6 @@ class Conversation:
             self.messages,
             returns=self.plan.returns,
             tools=[each.offer for each in offered.values()],
-            model=self.options.model,
             max_tokens=self.options.max_tokens,
             temperature=self.options.temperature,
             origin=self.origin,

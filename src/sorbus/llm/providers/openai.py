@@ -166,15 +166,16 @@ class OpenAiProvider:
             body["temperature"] = request.temperature
         if request.schema is not None:
             tight = strict(request.schema) if self._hosted else request.schema
-            form = {"name": ANSWER, "strict": tight is not None}
+            schema, is_strict = tight or request.schema, tight is not None
             if request.tools:
                 # Many servers know either a form of answers or tools, so that the answer is a tool here.
-                about = {**form, "description": ANSWERING, "parameters": tight or request.schema}
-                body["tools"] = [{"type": "function", "function": about}]
-                body["tool_choice"] = "required"
+                answer = _tool(Tool(name=ANSWER, description=ANSWERING, schema=schema))
+                if self._hosted:
+                    answer["function"]["strict"] = is_strict
+                body["tools"], body["tool_choice"] = [answer], "required"
             else:
-                schema = {**form, "schema": tight or request.schema}
-                body["response_format"] = {"type": "json_schema", "json_schema": schema}
+                form = {"name": ANSWER, "strict": is_strict, "schema": schema}
+                body["response_format"] = {"type": "json_schema", "json_schema": form}
         if request.tools:
             body["tools"] = [*map(_tool, request.tools), *body.get("tools", ())]
         return body
