@@ -137,7 +137,7 @@ class Letter(Resource):
         ],
         max_turns=3,
         max_calls=12,
-        timeout=5,
+        timeout=60,
     )  # fmt: skip
     @classmethod
     async def triage(cls, scope: Scope, text: str, private: PrivateArg[str] = SECRET) -> Triage:
