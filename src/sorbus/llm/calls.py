@@ -79,10 +79,16 @@ def _sql(name: str) -> str:
 
 @dataclass(slots=True)
 class _InHand:
-    """A run that this process works on."""
+    """A run that this process works on.
+
+    Attributes:
+        recorded: the calls, by request and stage, of one that nobody has worked on before; no others can be found again.
+            None where there may be others.
+    """
 
     tenant: str
     payer: UUID | None
+    recorded: set[tuple[str, str | None]] | None
     holders: int = 0
 
 
@@ -112,8 +118,6 @@ class DatabaseSink:
         self.default_tenant = default_tenant
         self.budgets = BudgetKeeper(BudgetStore(pool), signs or SignsOfLife(pool.url))
         self._runs: dict[UUID, _InHand] = {}
-        # What was recorded of a run that nobody had worked on before: only that can be found again.
-        self._fresh: dict[UUID, set[tuple[str, str | None]]] = {}
         self._writes: GroupCommit[_Write, None] = GroupCommit(self._write)
 
     def enter(
@@ -133,15 +137,13 @@ class DatabaseSink:
             budgeted: whether a budget was seen for it at this moment.
         """
         self.budgets.learn(run, budgeted=budgeted)
-        if fresh:
-            self._fresh.setdefault(run, set())
-        else:
-            self._fresh.pop(run, None)
-        self._runs.setdefault(run, _InHand(tenant, payer)).holders += 1
+        known = self._runs.setdefault(run, _InHand(tenant, payer, set() if fresh else None))
+        known.holders += 1
+        if not fresh:
+            known.recorded = None
 
     def leave(self, run: UUID) -> None:
         """Forget a run, once for each time it was entered."""
-        self._fresh.pop(run, None)
         known = self._runs.get(run)
         if known is not None and known.holders > 1:
             known.holders -= 1
@@ -166,8 +168,9 @@ class DatabaseSink:
     async def record(self, record: CallRecord) -> None:
         """Write a record; it is committed when this returns."""
         run = record.run_id
-        if run is not None and (recorded := self._fresh.get(run)) is not None:
-            recorded.add((record.request_hash, record.stage))
+        known = None if run is None else self._runs.get(run)
+        if known is not None and known.recorded is not None:
+            known.recorded.add((record.request_hash, record.stage))
         await self._writes.submit(_Write(record, self._tenant(run, record.tenant), self._payer(run)))
 
     async def close(self) -> None:
@@ -191,8 +194,8 @@ class DatabaseSink:
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
         """The newest answered record of that request in that run and stage."""
-        recorded = self._fresh.get(run_id)
-        if recorded is not None and (request_hash, stage) not in recorded:
+        known = self._runs.get(run_id)
+        if known is not None and known.recorded is not None and (request_hash, stage) not in known.recorded:
             return None
         rows = await self._fetch("find_call", run_id, stage, request_hash)
         if not rows:
