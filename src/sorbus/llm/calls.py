@@ -82,7 +82,7 @@ class _InHand:
     """A run that this process works on.
 
     Attributes:
-        recorded: the calls, by request and stage, of one that nobody has worked on before; no others can be found again.
+        recorded: the calls, by request and stage, of one that nobody has worked on before; no others can be found.
             None where there may be others.
     """
 
