@@ -258,5 +258,9 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
         "check": "changing tries to 3",
     },
     "wrong-actor": {"actor": "ApiKey", "name": "role", "expected": "User", "fields": ["id", "rule"]},
+    "no-prompt": {"action": "Letter.triage", "found": "str"},
+    "prompted-timeout": {"action": "Letter.triage", "seconds": 300.0},
+    "prompts-too-deep": {"action": "Letter.triage", "most": 3},
+    "wrong-prompted": {"action": "Letter.triage", "problem": "it lists itself among its `tools`"},
     "wrong-value-type": {"value": "done", "expected": "RunState"},
 }
