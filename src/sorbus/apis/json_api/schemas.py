@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sorbus.apis.json_api.conditions import MOST_FILTERS
 from sorbus.apis.json_api.linkages import Link
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.surface import Exposed, Surface
+from sorbus.query.input_fields import InputField
 from sorbus.query.input_schemas import logic_schemas, operators_schema
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.types.base import FieldType
@@ -194,16 +196,15 @@ class Components:
             return {"type": "array", "items": identifier}
         return or_null(identifier) if link.input.type.nullable else identifier
 
-    def filter(self, fields: Mapping[str, tuple[FieldType, tuple[str, ...]]], exposed: Exposed) -> Schema:
+    def filter(self, fields: Mapping[str, InputField], exposed: Exposed) -> Schema:
         """A reference to the schema of a condition over a resource; it is made when it is asked for."""
         name = filter_name(exposed.spec.name)
         if name not in self.schemas:
             self.schemas[name] = {}
         itself = ref(name)
-        properties = logic_schemas(itself)
-        for field_name, (kind, operators) in fields.items():
-            single = self.of(FieldType(annotation=kind.annotation))
-            properties[field_name] = operators_schema(operators, single)
+        properties = logic_schemas(itself, most=MOST_FILTERS)
+        for field_name, field in fields.items():
+            properties[field_name] = operators_schema(field.operators, self.of(field.operand))
         for way, each in exposed.relationships.items():
             properties[exposed.names.wire(way)] = ref(filter_name(self.surface.destination(each).spec.name))
         self.schemas[name] = {**closed(properties), "minProperties": 1}
