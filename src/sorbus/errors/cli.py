@@ -151,6 +151,23 @@ class ContractBroken(FrameworkError):
         )
 
 
+class ClientDrift(FrameworkError):
+    """The code no longer derives the client that is in a file.
+
+    Attributes:
+        changes: what is different, a line each.
+    """
+
+    code = "client-drift"
+
+    def __init__(self, file: str, changes: Sequence[str], *, command: str) -> None:
+        self.changes = tuple(changes)
+        super().__init__(
+            f"The code derives another client than `{file}`.{_lines(changes)}",
+            hint=f"Write it anew with `{command}`.",
+        )
+
+
 MOST_CHANGES = 40
 
 

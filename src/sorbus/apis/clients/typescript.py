@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sorbus.apis.clients.model import Call, CallKind, ClientModel, Input, Related, Resource, Tree
 from sorbus.apis.clients.types import (
@@ -24,7 +23,7 @@ from sorbus.apis.clients.types import (
     without_null,
 )
 from sorbus.apis.clients.writing import FreeNames, one_line, runtime_of
-from sorbus.resource.spelling import camel
+from sorbus.resource.spelling import camel, upper_camel
 
 RUNTIME = "client.ts"
 _DECLARED = re.compile(r"^(?:export )?(?:async )?(?:type|interface|class|function|const) (\w+)", re.MULTILINE)
@@ -96,13 +95,15 @@ class _Writer:
     def __init__(self, model: ClientModel) -> None:
         self.model = model
         names = FreeNames({*_RESERVED, *_DECLARED.findall(runtime_of(RUNTIME))})
-        self.records = {name: names.of(name) for name in model.resources}
-        self.named = {name: names.of(name) for name in model.named}
+        self.records = {name: names.of(name, f"{name}Record") for name in model.resources}
+        self.named = {name: names.of(name, f"{name}Value") for name in model.named}
         self.inputs = {
             name: names.of(f"{self.named[name]}Input") if self._differs(name) else self.named[name]
             for name in model.named
         }
         self.names = names
+        self._owned: dict[tuple[str, str], str] = {}
+        self._written: list[str] = []
 
     def of(self, resource: Resource, suffix: str) -> str:
         """The name of something that belongs to a resource."""
@@ -110,10 +111,6 @@ class _Writer:
         if key not in self._owned:
             self._owned[key] = self.names.of(self.records[resource.name] + suffix)
         return self._owned[key]
-
-    @cached_property
-    def _owned(self) -> dict[tuple[str, str], str]:
-        return {}
 
     def module(self, command: str) -> str:
         """Everything, in the order in which it is read."""
@@ -127,7 +124,8 @@ class _Writer:
             self._resources(),
             self._codes(),
             runtime_of(RUNTIME),
-            *map(self._interface, model.resources.values()),
+            *map(self._interface, self._served()),
+            *self._written,
             self._client(),
             f"const PREFIX = {quoted(model.prefix)};\n",
             self._types(),
@@ -291,8 +289,7 @@ class _Writer:
 
     def _interface(self, resource: Resource) -> str:
         name = self.of(resource, "Calls")
-        calls = method_names(resource)
-        lines = [self._method(resource, calls[each.name], each) for each in resource.calls]
+        lines = [self._method(resource, name, each) for name, each in methods_of(resource)]
         if resource.related:
             related = "".join(self._related(resource, each) for each in resource.related)
             lines.append(f"  /** What its relationships lead to. */\n  readonly related: {{\n{related}  }};\n")
@@ -313,7 +310,7 @@ class _Writer:
             arguments.append(f"keys: readonly {key}[]" if call.many else f"key: {key}" + (" | null" if call.optional else ""))
         elif call.given:
             optional = "" if any(each.required for each in call.given) else "?"
-            arguments.append(f"input{optional}: {self._input(resource, call)}")
+            arguments.append(f"inputs{optional}: {self._input(resource, call)}")
         arguments.append(f"options?: {self._options(call, kind)}")
         head = f"{property_name(name)}{generic}({', '.join(arguments)})"
         return f"{comment(call.description, indent='  ')}  {head}: Promise<{self._answer(call, about)}>;\n"
@@ -351,20 +348,26 @@ class _Writer:
                 return "void"
 
     def _input(self, resource: Resource, call: Call) -> str:
-        terms = [
-            f"{'' if not each.description else comment(each.description).strip() + ' '}"
-            f"readonly {property_name(input_name(call, each))}{'' if each.required else '?'}: "
-            + self._given(call, each)
+        """Write the interface of the inputs of a call."""
+        name = self.names.of(self.records[resource.name] + upper_camel(call.name) + "Inputs")
+        lines = [
+            member(
+                input_name(call, each),
+                self._given(call, each),
+                optional=not each.required,
+                description=each.description,
+            )
             for each in call.given
         ]
-        return f"{{ {'; '.join(terms)} }}"
+        self._written.append(interface(name, lines, f"What `{resource.name}.{call.name}` takes."))
+        return name
 
     def _given(self, call: Call, each: Input) -> str:
         kind = each.type
         if call.kind is CallKind.LIST and not each.required and without_null(kind) is Basic.TEXT:
             # In a query string an empty text and null are one; leaving it out is null.
             kind = without_null(kind)
-        return self.type(kind, given=True) + ("" if each.required else " | undefined")
+        return self.type(kind, given=True)
 
     def _client(self) -> str:
         members = self._members()
@@ -397,10 +400,10 @@ class _Writer:
         members = self._members()
         lines: list[str] = []
         for resource in self._served():
-            names = method_names(resource)
             lines.append(f"  {property_name(members[resource.name])}: {{\n")
             lines += [
-                f"    {property_name(names[each.name])}: {self._table(resource, each)},\n" for each in resource.calls
+                f"    {property_name(name)}: {self._table(resource, each)},\n"
+                for name, each in methods_of(resource)
             ]
             if resource.related:
                 lines.append("    related: {\n")
@@ -448,10 +451,10 @@ _RUN_AS: Mapping[CallKind, str] = {
 }
 
 
-def method_names(resource: Resource) -> Mapping[str, str]:
-    """The names of methods, by the names of calls."""
+def methods_of(resource: Resource) -> Sequence[tuple[str, Call]]:
+    """The calls of a resource with the names of their methods."""
     free = FreeNames(_METHODS)
-    return {each.name: free.of(camel(each.name)) for each in resource.calls}
+    return [(free.of(camel(each.name), camel(f"{each.name}_action")), each) for each in resource.calls]
 
 
 def input_name(call: Call, given: Input) -> str:

@@ -20,14 +20,17 @@ class FreeNames:
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
 
-    def of(self, wanted: str) -> str:
-        """The name, or the same with a number where it is taken."""
-        number, name = 1, wanted
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}{number}"
-        self._taken.add(name)
-        return name
+    def of(self, wanted: str, *others: str) -> str:
+        """The name; where it is taken one of the others, and else the last of them with a number."""
+        number, base = 1, (wanted, *others)[-1]
+        candidates = [wanted, *others]
+        while candidates[0] in self._taken:
+            candidates.pop(0)
+            if not candidates:
+                number += 1
+                candidates = [f"{base}{number}"]
+        self._taken.add(candidates[0])
+        return candidates[0]
 
 
 def one_line(text: str) -> str:
