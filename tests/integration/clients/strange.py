@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 from uuid import UUID
 
 from sorbus import (
@@ -32,7 +32,7 @@ from sorbus import (
 
 OPEN = Policies(policy("any", authorize_if(True)))
 
-BREAKING_OUT = 'end */ """ \'\'\' ` ${process.exit(9)} {0} %s \\" \\\n\r\u2028\x00 raise SystemExit(9) // #'
+BREAKING_OUT = 'end */ """ \'\'\' ` ${process.exit(9)} {0} %s \\" \\\n\r\u2028\x07 raise SystemExit(9) // #'
 
 
 class Quote(StrEnum):
@@ -55,7 +55,7 @@ class Mixed(Enum):
     WORD = "word"
 
 
-Odd = TypedDict("Odd", {"a-b": int, "class": str, '*/"': str})
+Odd = TypedDict("Odd", {"a-b": int, "class": NotRequired[str], '*/"': str})
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from sorbus.apis.clients.types import (
     OneOf,
     Row,
     Type,
+    nullable,
 )
 from sorbus.apis.clients.writing import FreeNames, one_line, runtime_of
 from sorbus.resource.spelling import upper_camel
@@ -203,16 +204,18 @@ class _Writer:
                 return f"type {own} = {self.type(kind)}\n"
             case Document(members=members, description=description):
                 names = self._member_names(definition)
-                lines = []
-                # Those without a default come first.
-                for each in members:
-                    rest = "" if each.shown else " | None = None"
-                    lines.append(f"    {names[each.name]}: {self.type(each.type)}{rest}\n")
+                lines = [
+                    f"    {names[each.name]}: {self.type(each.type if each.shown else nullable(each.type))}"
+                    f"{'' if each.shown else ' = None'}\n"
+                    for each in members
+                ]
+                loose = ", ".join(literal(names[each.name]) for each in members if not each.shown)
+                left_out = f"    __loose__: ClassVar[frozenset[str]] = frozenset({{{loose}}})\n" if loose else ""
                 wires = {names[each.name]: each.name for each in members}
                 return (
                     f"@dataclass(frozen=True, slots=True, kw_only=True)\nclass {own}(Document):\n"
                     f"{docstring(description or own, 1)}\n{''.join(lines)}"
-                    f"    __wires__: ClassVar[Mapping[str, str]] = {mapping(wires)}\n"
+                    f"    __wires__: ClassVar[Mapping[str, str]] = {mapping(wires)}\n{left_out}"
                 )
 
     def _member_names(self, document: Document) -> Mapping[str, str]:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, cast, is_typeddict
 
 from sorbus.types.base import FieldType, field_type
 from sorbus.types.json import Json
 from sorbus.types.json_schemas import Definitions, Schema
+from sorbus.types.names import parts, python_class
+from sorbus.types.unions import fields_of
 
 _REFERENCE = "#/$defs/"
 _NO_NAME = re.compile(r"\W+")
@@ -161,6 +163,7 @@ class Vocabulary:
     _definitions: Definitions = field(default_factory=Definitions)
     _taken: set[str] = field(default_factory=set[str])
     _references: dict[str, str] = field(default_factory=dict[str, str])
+    _loose: set[str] = field(default_factory=set[str])
     _untitled: dict[Document, str] = field(default_factory=dict[Document, str])
 
     def __post_init__(self) -> None:
@@ -177,6 +180,7 @@ class Vocabulary:
         Args:
             hint: what a part without a name of its own is called.
         """
+        self._loose.update(_typed_dictionaries(kind.annotation))
         found = self._definitions.gathered(kind.json_schema())
         return self._read(found, hint)
 
@@ -254,12 +258,14 @@ class Vocabulary:
 
     def _document(self, schema: Schema, hint: str) -> Document:
         required = schema.get("required", ())
+        # A class shows every field. A dictionary, or a type with a form of its own, what it has.
+        whole = "title" in schema and schema["title"] not in self._loose
         members = tuple(
             Member(
                 name=name,
                 type=self._read(each, hint + _capital(name)),
                 required=name in required,
-                shown=True,
+                shown=whole or name in required,
                 description=each.get("description", "") if isinstance(each, dict) else "",
             )
             for name, each in schema["properties"].items()
@@ -309,6 +315,19 @@ def identifier(text: str) -> str:
     """A text as a name that TypeScript and Python take, if it is no reserved word: `Pair[int]` is `Pair_int`."""
     made = _NO_NAME.sub("_", text).strip("_") or "Unnamed"
     return f"_{made}" if made[0].isdigit() else made
+
+
+def _typed_dictionaries(annotation: Any) -> Iterator[str]:
+    """The names of the typed dictionaries in a type, however deep."""
+    waiting, seen = [annotation], set[type]()
+    while waiting:
+        for each in parts(waiting.pop()):
+            kind = python_class(each)
+            if kind not in seen:
+                seen.add(kind)
+                waiting.extend(fields_of(kind).values())
+                if is_typeddict(kind):
+                    yield kind.__name__
 
 
 def _capital(name: str) -> str:

@@ -146,6 +146,8 @@ class Document:
 
     __slots__ = ()
     __wires__: ClassVar[Mapping[str, str]] = {}
+    __loose__: ClassVar[frozenset[str]] = frozenset()
+    """Members that may be missing."""
 
 
 def _to_json(value: Any) -> Any:
@@ -163,8 +165,12 @@ def _to_json(value: Any) -> Any:
         case bytes():
             return base64.b64encode(value).decode()
         case Document():
-            found = ((wire, getattr(value, name, None)) for name, wire in value.__wires__.items())
-            return {wire: _to_json(each) for wire, each in found}
+            members = [(name, wire, getattr(value, name)) for name, wire in value.__wires__.items()]
+            return {
+                wire: _to_json(each)
+                for name, wire, each in members
+                if each is not None or name not in value.__loose__
+            }
         case Mapping():
             return {name: _to_json(each) for name, each in whole.items()}
         case str() | None:
