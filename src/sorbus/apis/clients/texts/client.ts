@@ -26,11 +26,14 @@ export interface RelatedOptions<T extends TypeName, I> {
   readonly page?: PageOptions | undefined;
 }
 
-type RelatedSelection<T extends TypeName, I> = {
-  readonly [K in keyof I]?:
-    | Selection<TargetOf<T, K>, I[K]>
-    | (IsMany<T, K> extends true ? RelatedOptions<TargetOf<T, K>, I[K]> : never);
-};
+// Without relationships there is nothing to say; an empty object type would take anything.
+type RelatedSelection<T extends TypeName, I> = [keyof I] extends [never]
+  ? never
+  : {
+      readonly [K in keyof I]?:
+        | Selection<TargetOf<T, K>, I[K]>
+        | (IsMany<T, K> extends true ? RelatedOptions<TargetOf<T, K>, I[K]> : never);
+    };
 
 /** Fields by name, and related records by the fields chosen of them: `["title", { author: ["name"] }]`. */
 export type Selection<T extends TypeName, I = Resources[T]["includes"]> = readonly (
@@ -62,7 +65,7 @@ type Chosen<T extends TypeName, I, S extends readonly unknown[]> = {
 };
 type RelatedValue<T extends TypeName, K, I, S> =
   IsMany<T, K> extends true ? Result<TargetOf<T, K>, S, I>[] : Result<TargetOf<T, K>, S, I> | null;
-type Flat<O> = { [K in keyof O]: O[K] };
+type Flat<O> = { -readonly [K in keyof O]: O[K] };
 
 /** A record with the fields that were chosen; without a choice those that come unasked. */
 export type Result<T extends TypeName, S, I = Resources[T]["includes"]> = S extends readonly unknown[]
