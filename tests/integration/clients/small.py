@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
-from sorbus import Attr, Domain, JsonApi, Policies, Postgres, Resource, Scope, Sorbus, action, attribute
-from sorbus import authorize_if, policy, uuid_primary_key
+from sorbus import (
+    Attr,
+    Domain,
+    JsonApi,
+    Policies,
+    Postgres,
+    Resource,
+    Scope,
+    Sorbus,
+    action,
+    attribute,
+    authorize_if,
+    policy,
+    uuid_primary_key,
+)
 
 OPEN = Policies(policy("any", authorize_if(True)))
 
@@ -48,7 +61,9 @@ class Bell(Resource):
 def _only(resource: type[Resource]) -> Callable[[], Sorbus]:
     def made() -> Sorbus:
         return Sorbus(
-            domains=[Domain("small", resources=[resource])], name="small", database_url="postgresql://127.0.0.1:1/none"
+            domains=[Domain("small", resources=[resource])],
+            name="small",
+            database_url="postgresql://127.0.0.1:1/none",
         )
 
     return made

@@ -32,7 +32,9 @@ async def article(client: Any, title: str, *, writer: str = "", tags: tuple[str,
 
 class TestRecords:
     async def test_have_the_types_of_python(self, client: Any, shop: Any) -> None:
-        made = await client.things.create(anything=0, text="all",
+        made = await client.things.create(
+            anything=0,
+            text="all",
             price=Decimal("12.30"),
             day=date(2030, 1, 31),
             at=datetime(2030, 1, 31, 12, tzinfo=UTC),
@@ -50,8 +52,16 @@ class TestRecords:
             engines=[{"power": 1}],
             fate={"how": "rented", "days": 3},
         )
-        assert (made.price, made.day, made.at) == (Decimal("12.30"), date(2030, 1, 31), datetime(2030, 1, 31, 12, tzinfo=UTC))
-        assert (made.clock, made.lasts, made.key) == (time(8, 30), timedelta(days=2, hours=3, microseconds=5), UUID(int=7))
+        assert (made.price, made.day, made.at) == (
+            Decimal("12.30"),
+            date(2030, 1, 31),
+            datetime(2030, 1, 31, 12, tzinfo=UTC),
+        )
+        assert (made.clock, made.lasts, made.key) == (
+            time(8, 30),
+            timedelta(days=2, hours=3, microseconds=5),
+            UUID(int=7),
+        )
         assert (made.mood, made.level, made.size) == (shop.Mood.SO_BAD, shop.Level.VALUE_3, "m")
         assert (made.blob, made.moods, made.extra) == (b"\x00\xff", [shop.Mood.GOOD], {"a": [1, None]})
         assert (made.span.lower, made.span.upper, made.span.bounds) == (1, 5, "[)")
@@ -83,13 +93,17 @@ class TestRecords:
         assert isinstance(word.id, int)
         assert (await client.labels.get(word.id)).word == "one"
         thing = await client.things.create(anything=0, text="labelled", labels=[word.id])
-        assert [each.id for each in (await client.things.get(thing.id, fields=[{"labels": ["id"]}])).labels] == [word.id]
+        assert [
+            each.id for each in (await client.things.get(thing.id, fields=[{"labels": ["id"]}])).labels
+        ] == [word.id]
         assert (await client.labels.list(filter={"id": {"in": [word.id]}})).items == [word]
 
     async def test_what_the_actor_may_not_see_is_none(self, client: Any) -> None:
         made = await client.papers.create(file_name="a.txt")
         assert (made.file_name, made.hidden_word) == ("a.txt", None)
-        assert [each.file_name for each in (await client.papers.list(filter={"file_name": {"eq": "a.txt"}})).items]
+        assert [
+            each.file_name for each in (await client.papers.list(filter={"file_name": {"eq": "a.txt"}})).items
+        ]
 
 
 class TestRelated:
@@ -98,7 +112,13 @@ class TestRelated:
         first = await article(client, f"{mark} 1", writer="Ada", tags=("maths", "engines"))
         await client.articles.create(title=f"{mark} 2", author_id=first.author_id)
         page = await client.articles.list(
-            fields=["title", {"author": ["name", {"articles": ["title"]}], "tags": {"fields": ["name"], "sort": ["-name"]}}],
+            fields=[
+                "title",
+                {
+                    "author": ["name", {"articles": ["title"]}],
+                    "tags": {"fields": ["name"], "sort": ["-name"]},
+                },
+            ],
             filter={"title": {"starts_with": mark}},
             sort=["title"],
         )
@@ -111,7 +131,9 @@ class TestRelated:
 
     async def test_lead_back_to_where_they_came_from(self, client: Any) -> None:
         made = await article(client, "Round", writer="Eva")
-        writer = await client.writers.get(made.author_id, fields=["name", {"articles": ["title", {"tags": ["name"]}]}])
+        writer = await client.writers.get(
+            made.author_id, fields=["name", {"articles": ["title", {"tags": ["name"]}]}]
+        )
         assert [each.title for each in writer.articles] == ["Round"]
         assert "articles" not in repr(writer)
 
@@ -135,7 +157,9 @@ class TestRelated:
             made.id, fields=["text"], sort=["-place"], page={"limit": 2, "after": found.comments.meta.after}
         )
         assert [each.text for each in rest.items] == ["no 0"]
-        filtered = await client.articles.get(made.id, fields=[{"comments": {"fields": ["text"], "filter": {"place": {"eq": 0}}}}])
+        filtered = await client.articles.get(
+            made.id, fields=[{"comments": {"fields": ["text"], "filter": {"place": {"eq": 0}}}}]
+        )
         assert filtered.comments.meta.filtered
         assert len(filtered.comments) == 1
 
@@ -161,7 +185,10 @@ class TestPages:
         for number in range(5):
             await client.articles.create(title=f"{mark} {number}")
         page = await client.articles.list(
-            fields=["title"], filter={"title": {"starts_with": mark}}, sort=["-title"], page={"limit": 2, "count": True}
+            fields=["title"],
+            filter={"title": {"starts_with": mark}},
+            sort=["-title"],
+            page={"limit": 2, "count": True},
         )
         assert (page.count, page.has_next, page.has_previous) == (5, True, False)
         following = await page.next()
@@ -169,25 +196,36 @@ class TestPages:
         assert [each.title[-1] for each in (await following.previous()).items] == ["4", "3"]
         assert await page.previous() is None
         assert [each.title[-1] async for each in page] == ["4", "3", "2", "1", "0"]
-        later = await client.articles.list(filter={"title": {"starts_with": mark}}, sort=["-title"], page={"after": page.after})
+        later = await client.articles.list(
+            filter={"title": {"starts_with": mark}}, sort=["-title"], page={"after": page.after}
+        )
         assert [each.title[-1] for each in later.items] == ["2", "1", "0"]
-        by_position = await client.articles.list(filter={"title": {"starts_with": mark}}, page={"offset": 4, "limit": 2})
+        by_position = await client.articles.list(
+            filter={"title": {"starts_with": mark}}, page={"offset": 4, "limit": 2}
+        )
         assert (len(by_position.items), by_position.has_next, by_position.after) == (1, False, None)
 
     async def test_conditions_go_over_relationships_and_together(self, client: Any) -> None:
         mark = uuid4().hex
         made = await article(client, f"{mark} a", writer="Zoe")
         await client.articles.create(title=f"{mark} b", rating=4)
-        either = {"or": [{"author": {"name": {"eq": "Zoe"}}}, {"rating": {"greater_than": 3}}], "title": {"contains": mark}}
+        either = {
+            "or": [{"author": {"name": {"eq": "Zoe"}}}, {"rating": {"greater_than": 3}}],
+            "title": {"contains": mark},
+        }
         found = await client.articles.list(filter=either, sort=["author.name"])
         assert [each.title[-1] for each in found.items] == ["a", "b"]
-        neither = await client.articles.list(filter={"title": {"contains": mark}, "not": {"id": {"in": [made.id]}}})
+        neither = await client.articles.list(
+            filter={"title": {"contains": mark}, "not": {"id": {"in": [made.id]}}}
+        )
         assert [each.title[-1] for each in neither.items] == ["b"]
 
     async def test_read_actions_take_their_inputs(self, client: Any, shop: Any) -> None:
         await client.things.create(anything=0, text="around", count=77, mood=shop.Mood.SO_BAD)
         since = datetime(2020, 1, 1, tzinfo=UTC)
-        found = await client.things.around(count=78, moods=[shop.Mood.SO_BAD, shop.Mood.GOOD], since=since, fields=["text"])
+        found = await client.things.around(
+            count=78, moods=[shop.Mood.SO_BAD, shop.Mood.GOOD], since=since, fields=["text"]
+        )
         assert [each.text for each in found.items] == ["around"]
         await client.parcels.create(sent_by="Ada", stop_count=2)
         parcels = await client.parcels.from_sender(sender_name="Ada", sort=["-stop_count"])
@@ -196,15 +234,22 @@ class TestPages:
 
 class TestCalls:
     async def test_generic_actions_take_files(self, client: Any, shop: Any) -> None:
-        upload = shop.File(data=b"12345", name="a.txt", content_type="text/plain")
-        assert await client.articles.measure(upload=upload, note="n") == {"name": "a.txt", "type": "text/plain", "size": 5, "note": "n"}
+        upload = shop.Upload(data=b"12345", name="a.txt", content_type="text/plain")
+        assert await client.articles.measure(upload=upload, note="n") == {
+            "name": "a.txt",
+            "type": "text/plain",
+            "size": 5,
+            "note": "n",
+        }
         assert await client.articles.count_files(files=[upload, upload]) == [5, 5]
         assert await client.things.sum_up(numbers=[1, 2], fate={"how": "sold", "to": "Ada"}) == Decimal(3)
 
     async def test_updates_and_destroys(self, client: Any, shop: Any) -> None:
         made = await article(client, "Before")
         assert (await client.articles.update(made.id, title="After")).title == "After"
-        assert (await client.articles.update(made.id, rating=3, fields=["title", "title_length"])).title_length == 5
+        assert (
+            await client.articles.update(made.id, rating=3, fields=["title", "title_length"])
+        ).title_length == 5
         await client.articles.destroy(made.id)
         with pytest.raises(shop.SorbusError) as caught:
             await client.articles.get(made.id)
@@ -217,7 +262,10 @@ class TestErrors:
             await client.articles.create(title="x" * 300, rating="many")
         error = caught.value
         assert error.status == 422
-        assert {each.pointer for each in error.errors} == {"/data/attributes/title", "/data/attributes/rating"}
+        assert {each.pointer for each in error.errors} == {
+            "/data/attributes/title",
+            "/data/attributes/rating",
+        }
         assert error.code == error.errors[0].code == "invalid-input"
 
     async def test_hints_come_along(self, client: Any, shop: Any) -> None:
@@ -312,5 +360,8 @@ class TestStrangeNames:
         turned = await client.x2_then.create(client_id=key)
         seen = await client.x2_then.get(turned.id, fields=[{"client": ["str_", "constructor", "then"]}])
         assert (seen.client.str_, seen.client.constructor, seen.client.then) == ('"""', 0, False)
-        assert await client.client_records.then_(mixed=shop.Mixed.WORD, fields_=["x"]) == {"mixed": "word", "fields": ["x"]}
+        assert await client.client_records.then_(mixed=shop.Mixed.WORD, fields_=["x"]) == {
+            "mixed": "word",
+            "fields": ["x"],
+        }
         assert {each.value for each in shop.Quote} >= {"", '"""', "\\", "`${1}`"}

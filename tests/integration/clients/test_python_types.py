@@ -56,7 +56,16 @@ def refused(tmp_path_factory: pytest.TempPathFactory, generated: Generated) -> M
     settings = {"typeCheckingMode": "strict", "pythonVersion": "3.12", "reportUnusedExpression": False}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
     commands = {
-        "mypy": ["mypy", "--strict", "--warn-unreachable", "--python-version", "3.12", "--output", "json", *texts],
+        "mypy": [
+            "mypy",
+            "--strict",
+            "--warn-unreachable",
+            "--python-version",
+            "3.12",
+            "--output",
+            "json",
+            *texts,
+        ],
         "pyright": ["pyright", "--pythonpath", sys.executable, "--outputjson"],
     }
     running = {

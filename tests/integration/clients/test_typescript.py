@@ -87,10 +87,13 @@ def walked() -> Iterable[tuple[str, Any]]:
     yield "chosen", {"rating": 1, "title_length": 38}
     yield "written", {"rating": 2, "author": {"name": "Ada"}}
     both = {"name": "Ada", "articles": [{"rating": 1}, {"rating": 2}]}
-    yield "joined", [
-        {"rating": 2, "author": both, "tags": []},
-        {"rating": 1, "author": both, "tags": [{"name": "maths"}]},
-    ]
+    yield (
+        "joined",
+        [
+            {"rating": 2, "author": both, "tags": []},
+            {"rating": 1, "author": both, "tags": [{"name": "maths"}]},
+        ],
+    )
     yield "shared", True
     yield "meta", {"page": 2}
     yield "author", [{"name": "Ada"}, True]

@@ -107,6 +107,7 @@ class Call:
 
     Attributes:
         name: in small letters with `_`: `list`, `create`, `guess_genre`, `add`.
+        action: the name of the action that it runs.
         method, path: of the request; `{id}` stands for the key.
         about: the name of the resource whose records it shows, or whose identifiers it takes.
         inputs: what it takes; none for those that only read and link.
@@ -118,6 +119,7 @@ class Call:
     """
 
     name: str
+    action: str
     kind: CallKind
     method: str
     path: str
@@ -208,6 +210,7 @@ class ClientModel:
     named: Mapping[str, Definition]
     codes: tuple[str, ...]
 
-    def wires(self, resource: Resource, tree: Tree) -> Mapping[str, Way]:
-        """The relationships at the top of a tree of includes."""
-        return {name: resource.way(name) for name in tree}
+    @property
+    def served(self) -> list[Resource]:
+        """The resources of which something can be asked; others come with them only."""
+        return [each for each in self.resources.values() if each.calls or each.related]

@@ -18,7 +18,8 @@ from sorbus.apis.clients.model import (
     Tree,
     Way,
 )
-from sorbus.apis.clients.types import Basic, ListOf, Type, Vocabulary, nullable, without_null
+from sorbus.apis.clients.types import Basic, ListOf, Type, nullable, without_null
+from sorbus.apis.clients.vocabulary import Vocabulary
 from sorbus.apis.json_api.application import PREFIX
 from sorbus.apis.json_api.filters import FilterBook
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec, routes_of
@@ -186,6 +187,7 @@ class _Reader:
             page = route.shown.spec.actions[PRIMARY_READ].page
         return Call(
             name=_name(route),
+            action=route.action.name,
             kind=_kind(route),
             method=route.method,
             path=route.path,
@@ -202,7 +204,9 @@ class _Reader:
     def _input(self, route: RouteSpec, given: InputSpec) -> Input:
         kind: Type = Basic.FILE
         if not is_upload(given):
-            kind = self._type(given.type, route.exposed.spec.name + upper_camel(route.action.name), given.name)
+            kind = self._type(
+                given.type, route.exposed.spec.name + upper_camel(route.action.name), given.name
+            )
         elif is_list_of_files(given.type):
             kind = ListOf(Basic.FILE)
         if is_upload(given) and given.type.nullable:

@@ -7,6 +7,11 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
+from sorbus.apis.clients.model import ClientModel
+
+OWN_CODES = ("no-answer", "timed-out", "unreadable-answer")
+"""The codes of errors that clients raise by themselves."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -33,12 +38,46 @@ class FreeNames:
         return candidates[0]
 
 
+class TypeNames:
+    """The names of types in a module.
+
+    Args:
+        taken: names that the language, and the part of the module that is always the same, have.
+
+    Attributes:
+        free: for further ones.
+        records: by the names of resources.
+        named: by the names of the model's types.
+    """
+
+    def __init__(self, model: ClientModel, taken: Iterable[str]) -> None:
+        self.free = FreeNames(taken)
+        self.records = {name: self.free.of(name, f"{name}Record") for name in model.resources}
+        self.named = {name: self.free.of(name, f"{name}Value") for name in model.named}
+        self._owned: dict[tuple[str, str], str] = {}
+
+    def of(self, resource: str, suffix: str) -> str:
+        """The name of something that belongs to a resource; the same each time."""
+        key = (resource, suffix)
+        if key not in self._owned:
+            self._owned[key] = self.free.of(self.records[resource] + suffix)
+        return self._owned[key]
+
+
 def one_line(text: str) -> str:
     """A text without line breaks and other signs that a compiler may see something in."""
     return " ".join(_CONTROL.sub(" ", text).split())
 
 
+def codes_of(model: ClientModel) -> list[str]:
+    """Every code that an error of a client may have, as far as it is known."""
+    return sorted({*model.codes, *OWN_CODES})
+
+
 @cache
-def runtime_of(file: str) -> str:
+def runtime_of(language: str, parts: tuple[str, ...]) -> str:
     """The part of a client that is the same for every application."""
-    return files("sorbus.apis.clients").joinpath("texts", file).read_text(encoding="utf-8")
+    folder = files("sorbus.apis.clients").joinpath(language, "texts")
+    return (
+        "\n\n".join(folder.joinpath(each).read_text(encoding="utf-8").rstrip("\n") for each in parts) + "\n"
+    )

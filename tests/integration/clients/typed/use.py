@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import uuid
 from collections.abc import Sequence
@@ -15,7 +15,10 @@ KEY = uuid.UUID(int=1)
 
 async def selections(client: shop.Client) -> None:
     page = await client.articles.list(
-        fields=["title", {"author": ["name", {"articles": ["title"]}], "tags": {"fields": ["name"], "sort": ["-name"]}}],
+        fields=[
+            "title",
+            {"author": ["name", {"articles": ["title"]}], "tags": {"fields": ["name"], "sort": ["-name"]}},
+        ],
     )
     assert_type(page, shop.Page[shop.Article])
     found = await client.articles.get(KEY, fields=["title"])
@@ -27,10 +30,10 @@ async def selections(client: shop.Client) -> None:
     await client.articles.get(KEY, fields=["titel"])  # error: misspelt
     await client.articles.get(KEY, fields=["title", {"auther": ["name"]}])  # error: a misspelt relationship
     await client.articles.get(KEY, fields=["title", {"author": ["nam"]}])  # error: misspelt further in
-    await client.articles.get(KEY, fields=[{"tags": {"fields": ["nam"]}}])  # error: misspelt in a list with options
+    await client.articles.get(KEY, fields=[{"tags": {"fields": ["nam"]}}])  # error: misspelt there
     await client.articles.get(KEY, fields=[{"tags": {"sort": ["name"]}}])  # error: without fields
-    await client.articles.get(KEY, fields=[{"tags": [{"articles": ["title"]}]}])  # error: this deep nothing is included
-    await client.articles.get(KEY, fields=[{"author": {"fields": ["name"]}}])  # error: one record has no options
+    await client.articles.get(KEY, fields=[{"tags": [{"articles": ["title"]}]}])  # error: too deep
+    await client.articles.get(KEY, fields=[{"author": {"fields": ["name"]}}])  # error: of a list only
     await client.articles.get(KEY, fields="title")  # error: a text is no list of fields
     await client.articles.get("x")  # error: a text is no key
     await client.labels.get(1)
@@ -40,7 +43,7 @@ async def lists(client: shop.Client) -> None:
     page = await client.articles.list(
         filter={
             "title": {"contains": "x", "in": ["a", "b"]},
-            "published_at": {"less_than": datetime.datetime.now(datetime.UTC)},
+            "published_at": {"less_than": dt.datetime.now(dt.UTC)},
             "author": {"name": {"eq": "Ada"}},
             "or": [{"rating": {"greater_than": 3}}, {"not": {"rating": {"is_nil": True}}}],
         },
@@ -58,7 +61,7 @@ async def lists(client: shop.Client) -> None:
     await client.articles.list(filter={"rating": {"contains": 1}})  # error: a number has no such operator
     await client.articles.list(filter={"rating": {"eq": "1"}})  # error: a value of another type
     await client.articles.list(filter={"titel": {"eq": "x"}})  # error: no such field
-    await client.articles.list(filter={"author": {"nam": {"eq": "x"}}})  # error: no such field of what is related
+    await client.articles.list(filter={"author": {"nam": {"eq": "x"}}})  # error: no such field there
     await client.articles.list(sort=["titel"])  # error: no such sort
     await client.articles.list(page={"size": 10})  # error: the size of a page is its limit
     await client.things.around(count=1, page={"count": True})  # error: these are not counted
@@ -84,9 +87,9 @@ async def writes(client: shop.Client) -> None:
 async def values(client: shop.Client) -> None:
     thing = await client.things.get(KEY)
     assert_type(thing.price, decimal.Decimal)
-    assert_type(thing.inserted_at, datetime.datetime)
-    assert_type(thing.day, datetime.date | None)
-    assert_type(thing.lasts, datetime.timedelta | None)
+    assert_type(thing.inserted_at, dt.datetime)
+    assert_type(thing.day, dt.date | None)
+    assert_type(thing.lasts, dt.timedelta | None)
     assert_type(thing.mood, shop.Mood)
     assert_type(thing.level, shop.Level | None)
     assert_type(thing.size, Literal["s", "m"])
@@ -102,14 +105,16 @@ async def values(client: shop.Client) -> None:
             pass
         case _:
             assert_never(thing.fate)
-    await client.things.create(text="x", price=decimal.Decimal("1.5"), fate={"how": "rented", "days": 1}, engine={})
+    await client.things.create(
+        text="x", price=decimal.Decimal("1.5"), fate={"how": "rented", "days": 1}, engine={}
+    )
     await client.things.create(text="x", fate=thing.fate, engine=thing.engine, span=thing.span)
     await client.things.create(text="x", fate={"how": "lent"})  # error: no member of the union
     await client.things.create(text="x", size="l")  # error: no such size
     await client.things.create(text="x", engine={"powr": 1})  # error: no such member
     thing.text = "y"  # error: records do not change
     assert_type(await client.things.sum_up(numbers=[1]), decimal.Decimal)
-    await client.articles.measure(upload=shop.File(data=b"x", name="x"))
+    await client.articles.measure(upload=shop.Upload(data=b"x", name="x"))
     await client.articles.measure(upload=b"x")  # error: bytes are no file
 
 
