@@ -11,7 +11,7 @@ import click
 
 from sorbus.cli.loading import app_option, load_application
 from sorbus.cli.main import reported
-from sorbus.errors.cli import ClientDrift, NothingToCall
+from sorbus.errors.cli import ClientDrift, NoClient
 
 
 @click.group()
@@ -63,7 +63,7 @@ def _give(
     """Show a client, write it, or hold a file against it.
 
     Raises:
-        NothingToCall: JSON:API shows nothing of the application.
+        NoClient: JSON:API shows nothing of the application.
         ClientDrift: the file is another client.
     """
     from sorbus.apis.clients import client_model
@@ -71,8 +71,8 @@ def _give(
     if check and output is None:
         raise click.UsageError("--check needs --output, the file to look at.")
     model = client_model(load_application(app_name))
-    if not model.resources:
-        raise NothingToCall("client", allowed=())
+    if not model.served:
+        raise NoClient(model.title)
     text = write(model, command=f"sorbus client {language}")
     if output is None:
         click.echo(text, nl=False)

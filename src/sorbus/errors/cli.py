@@ -151,6 +151,18 @@ class ContractBroken(FrameworkError):
         )
 
 
+class NoClient(FrameworkError):
+    """The application shows nothing that a client could call."""
+
+    code = "no-client"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The application `{name}` shows nothing by JSON:API, so a client would have nothing to call.",
+            hint='List what is served in a resource: `json_api = JsonApi("/notes", "get", "index")`.',
+        )
+
+
 class ClientDrift(FrameworkError):
     """The code no longer derives the client that is in a file.
 
