@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sorbus import (
     UNCHANGED,
+    Arg,
     Attr,
     Domain,
     Json,
@@ -115,6 +116,11 @@ class Client(Resource):
     def constructor_of(self, scope: Scope, str: str = UNCHANGED) -> None:
         """Called like what every object has."""
 
+    @action.update
+    def merge(self, scope: Scope, key: Arg[UUID], filter: Arg[str] = "") -> None:
+        """With inputs that are called like what a call has anyway."""
+        self.str = f"{key} {filter}"
+
     @action.read
     @classmethod
     def list(cls, scope: Scope, quote: Quote) -> Query[Client]:
@@ -129,7 +135,9 @@ class Client(Resource):
 
     storage = Postgres("strange_clients")
     policies = OPEN
-    json_api = JsonApi("/client-records", "get", "index", open, constructor_of, list, then_, names="dash")
+    json_api = JsonApi(
+        "/client-records", "get", "index", open, constructor_of, merge, list, then_, names="dash"
+    )
 
 
 class Page(Resource):

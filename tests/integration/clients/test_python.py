@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 from collections.abc import AsyncIterator
+from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -87,6 +90,15 @@ class TestRecords:
         plain = await client.articles.get(made.id)
         assert plain.rating is None
         assert not hasattr(plain, "title_length")
+
+    async def test_can_be_copied(self, client: Any) -> None:
+        made = await article(client, "Copied", writer="Ada")
+        found = await client.articles.get(made.id, fields=["title", {"author": ["name"]}])
+        for each in (copy.copy(found), copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
+            assert each == found
+            assert each.author.name == "Ada"
+        with pytest.raises(FrozenInstanceError):
+            found.title = "Changed"
 
     async def test_keys_that_are_numbers_are_numbers(self, client: Any) -> None:
         word = await client.labels.create(word="one")
@@ -306,17 +318,39 @@ class TestErrors:
         assert (asked, caught.value.code) == (["POST"], "unavailable")
 
     async def test_answers_of_another_kind_are_refused(self, shop: Any) -> None:
-        answers = iter([b"<html>", b'{"data": {"type": "articles", "id": "x", "attributes": {}}}', b"[]"])
+        wrong = [
+            (200, b"<html>"),
+            (200, b"[]"),
+            (200, b"null"),
+            (200, b'{"data": {"type": "articles", "id": "x", "attributes": {}}}'),
+            (200, b'{"data": {"type": "strangers", "id": "x", "attributes": {}}}'),
+            (200, b'{"data": {"id": "x"}}'),
+            (502, b'{"errors": 7}'),
+            (502, b'{"errors": [7, {"status": "many"}]}'),
+            (307, b""),
+        ]
+        answers = iter(wrong)
 
         def answer(_: httpx.Request) -> httpx.Response:
-            return httpx.Response(200, content=next(answers))
+            status, content = next(answers)
+            return httpx.Response(status, content=content)
 
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
             client = shop.Client("http://shop.example", http=http)
-            for _ in range(3):
+            for status, _ in wrong:
                 with pytest.raises(shop.SorbusError) as caught:
                     await client.articles.get(uuid4())
-                assert caught.value.code == "unreadable-answer"
+                assert (caught.value.code, caught.value.status) == ("unreadable-answer", status)
+
+    async def test_what_no_checker_has_seen_is_refused_by_the_server(self, client: Any, shop: Any) -> None:
+        for options in ({"fields": ["titel"]}, {"filter": {"titel": {"eq": 1}}}, {"sort": ["author.nam"]}):
+            with pytest.raises(shop.SorbusError) as caught:
+                await client.articles.list(**options)
+            assert (caught.value.status, caught.value.hint is not None) == (400, True)
+        with pytest.raises(shop.SorbusError, match="titel"):
+            await client.articles.create(title="x", titel="x")
+        with pytest.raises(ValueError, match="`auther` is no relationship"):
+            await client.articles.list(fields=[{"auther": ["name"]}])
 
     async def test_time_runs_out_and_calls_can_be_cancelled(self, shop: Any) -> None:
         async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -364,4 +398,6 @@ class TestStrangeNames:
             "mixed": "word",
             "fields": ["x"],
         }
+        merged = await client.client_records.merge(key, key=UUID(int=3), filter_="f")
+        assert merged.str_ == f"{UUID(int=3)} f"
         assert {each.value for each in shop.Quote} >= {"", '"""', "\\", "`${1}`"}

@@ -130,3 +130,6 @@ def walked() -> Iterable[tuple[str, Any]]:
     yield "late", error("timed-out", 0)
     yield "busy", [error("unavailable", 503), ["POST 0 own"]]
     yield "proxy", error("unreadable-answer", 502)
+    yield "wrong", ["unreadable-answer"] * 6
+    yield "twice", "TypeError: articles: `author` is no relationship, or is chosen twice."
+    yield "merged", True

@@ -30,7 +30,7 @@ from sorbus.types.names import is_union, parts, python_class
 from sorbus.types.unions import fields_of
 
 _REFERENCE = "#/$defs/"
-_NO_NAME = re.compile(r"\W+")
+_NO_NAME = re.compile(r"[^0-9A-Za-z_]+")
 _FORMATS: Mapping[str, Basic] = MappingProxyType(
     {
         "uuid": Basic.UUID,
@@ -214,7 +214,7 @@ class Vocabulary:
 
 def identifier(text: str) -> str:
     """A text as a name that TypeScript and Python take, if it is no reserved word: `Pair[int]` is `Pair_int`."""
-    made = _NO_NAME.sub("_", text).strip("_") or "Unnamed"
+    made = text if text.isidentifier() else _NO_NAME.sub("_", text).strip("_") or "Unnamed"
     return f"_{made}" if made[0].isdigit() else made
 
 

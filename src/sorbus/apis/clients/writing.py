@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from sorbus.apis.clients.model import ClientModel
+from sorbus.apis.clients.model import ClientModel, Filter, Resource
+from sorbus.resource.spelling import upper_camel
 
 OWN_CODES = ("no-answer", "timed-out", "unreadable-answer")
 """The codes of errors that clients raise by themselves."""
@@ -62,6 +63,15 @@ class TypeNames:
         if key not in self._owned:
             self._owned[key] = self.free.of(self.records[resource] + suffix)
         return self._owned[key]
+
+
+def operators_name(resource: Resource, field: Filter, operand: str) -> str:
+    """What the type of what a field can be asked is called: by the type of the operand, where that has a name."""
+    if field.operators == ("is_nil",):
+        return "NullOperators"
+    base = operand.partition(" ")[0].rpartition(".")[2]
+    own = resource.name + upper_camel(field.name)
+    return f"{upper_camel(base) if base.isidentifier() else own}Operators"
 
 
 def one_line(text: str) -> str:

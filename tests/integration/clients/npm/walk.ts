@@ -135,4 +135,23 @@ seen["busy"] = [await refused(custom.tags.create({ id: crypto.randomUUID(), name
 const html: typeof fetch = async () => new Response("<html>", { status: 502 });
 seen["proxy"] = await refused(createClient({ fetch: html, retries: 0 }).articles.list());
 
+const wrong: readonly (readonly [number, string])[] = [
+  [200, "[]"],
+  [200, "null"],
+  [200, '{"data": {"type": "strangers", "id": "x", "attributes": {}}}'],
+  [200, '{"data": 7}'],
+  [502, '{"errors": 7}'],
+  [502, '{"errors": [7]}'],
+];
+seen["wrong"] = await Promise.all(
+  wrong.map(async ([status, body]) => {
+    const answers: typeof fetch = async () => new Response(body, { status });
+    const answer = await refused(createClient({ fetch: answers }).articles.list());
+    return (answer as { readonly code?: unknown }).code;
+  }),
+);
+seen["twice"] = await refused(client.articles.list({ fields: [{ author: ["id"] }, { author: ["name"] }] }));
+const merged = await client.clientRecords.merge(key, { key: ada.id, filter: "f" });
+seen["merged"] = merged.str === `${ada.id} f`;
+
 console.log(JSON.stringify(seen));

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from sorbus.apis.clients.model import ClientModel, Field, Resource, Tree, Way
+from sorbus.apis.clients.model import ClientModel, Field, Filter, Resource, Tree, Way
 from sorbus.apis.clients.python.spelling import KEYWORDS, docstring, indented, literal, literal_type
 from sorbus.apis.clients.python.types import TypeWriter
-from sorbus.apis.clients.types import Basic, Type
-from sorbus.apis.clients.writing import FreeNames, TypeNames
-from sorbus.resource.spelling import upper_camel
+from sorbus.apis.clients.types import Basic
+from sorbus.apis.clients.writing import FreeNames, TypeNames, operators_name
 
 
 class ResourceWriter:
@@ -55,7 +53,7 @@ class ResourceWriter:
                     kind = f"Related[{far}]" if each.many else f"{far} | None"
                     lines.append(f"{names[each.name]}: {kind}\n")
             yield (
-                "@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)\n"
+                "@dataclass(frozen=True, kw_only=True, repr=False, eq=False)\n"
                 f"class {self.names.records[resource.name]}(_Record):\n"
                 f"{docstring(resource.description or resource.name, 1)}\n{indented(''.join(lines))}"
             )
@@ -134,9 +132,7 @@ class ResourceWriter:
             # Before it is written: it may refer to itself.
             self._known["filter", name] = name
             names = self.fields[resource.name]
-            members = {
-                names[each.name]: self._operators(each.type, each.operators) for each in resource.filters
-            }
+            members = {names[each.name]: self._operators(resource, each) for each in resource.filters}
             members |= {
                 names[each.name]: self.filter(self.model.resources[each.to]) for each in resource.ways
             }
@@ -144,17 +140,16 @@ class ResourceWriter:
             self.types.typed_dict(name, members)
         return name
 
-    def _operators(self, kind: Type, operators: tuple[str, ...]) -> str:
-        shown = self.types.type(kind, given=True)
-        key = ("operators", shown, *operators)
+    def _operators(self, resource: Resource, field: Filter) -> str:
+        """The type of what a field can be asked; fields of one type share it."""
+        shown = self.types.type(field.type, given=True)
+        key = ("operators", shown if len(field.operators) > 1 else "", *field.operators)
         known = self._known.get(key)
         if known is None:
-            base = "Decimal" if kind is Basic.DECIMAL else shown.rpartition(".")[2]
-            base = upper_camel(re.sub(r"\W+", "_", base).strip("_"))
-            known = self._known[key] = self.names.free.of(f"{base[:40]}Operators")
+            known = self._known[key] = self.names.free.of(operators_name(resource, field, shown))
             terms = {
                 each: "bool" if each == "is_nil" else f"Sequence[{shown}]" if each == "in" else shown
-                for each in operators
+                for each in field.operators
             }
             self.types.typed_dict(known, terms)
         return known

@@ -46,7 +46,7 @@ def indented(lines: str, steps: int = 1) -> str:
 
 def snake_name(name: str) -> str:
     """A name from documents as one in Python."""
-    found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.sub(r"\W+", "_", name)).lower()
+    found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", _plain(name)).lower()
     return f"x{found}" if not found or found[0].isdigit() else found
 
 
@@ -54,8 +54,13 @@ def member_name(value: object) -> str:
     """The name of a member of an enumeration, from its value."""
     if value == "":
         return "EMPTY"
-    found = re.sub(r"\W+", "_", str(value)).strip("_").upper()
+    found = _plain(str(value)).strip("_").upper()
     return found if found and not found[0].isdigit() else f"VALUE_{found}".removesuffix("_")
+
+
+def _plain(text: str) -> str:
+    """A text with signs only that a name may have."""
+    return text if text.isidentifier() else re.sub(r"[^0-9A-Za-z_]+", "_", text)
 
 
 def needed(imports: str, body: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from sorbus.apis.clients.model import ClientModel, Resource, Tree
+from sorbus.apis.clients.model import ClientModel, Filter, Resource, Tree
 from sorbus.apis.clients.types import ListOf, Type
 from sorbus.apis.clients.typescript.spelling import (
     comment,
@@ -17,7 +17,7 @@ from sorbus.apis.clients.typescript.spelling import (
     union,
 )
 from sorbus.apis.clients.typescript.types import TypeWriter
-from sorbus.apis.clients.writing import TypeNames
+from sorbus.apis.clients.writing import TypeNames, operators_name
 
 
 class ResourceWriter:
@@ -27,6 +27,8 @@ class ResourceWriter:
         self.model = model
         self.names = names
         self.types = types
+        self._operators: dict[tuple[str, ...], str] = {}
+        self._written: list[str] = []
 
     def definitions(self) -> Iterator[str]:
         """The interfaces of all resources, and their map."""
@@ -37,6 +39,7 @@ class ResourceWriter:
             yield interface(self.names.records[each.name], fields, each.description)
             yield self._filter(each)
             yield self._sort(each)
+        yield from self._written
         entries = "".join(map(self._entry, self.model.resources.values()))
         about = comment("Everything that types follow from, by the types of resource objects.")
         yield f"{about}export interface Resources {{\n{entries}}}\n"
@@ -44,7 +47,7 @@ class ResourceWriter:
     def _filter(self, resource: Resource) -> str:
         name = self.names.of(resource.name, "Filter")
         several = f"readonly {name}[]"
-        conditions = {each.wire: self._operators(each.type, each.operators) for each in resource.filters}
+        conditions = {each.wire: self._operators_of(resource, each) for each in resource.filters}
         conditions |= {each.wire: self.names.of(each.to, "Filter") for each in resource.ways}
         conditions |= {"and": several, "or": several, "not": name}
         lines = [member(each, kind, optional=True) for each, kind in conditions.items()]
@@ -52,13 +55,21 @@ class ResourceWriter:
             name, lines, f"A condition that records of {resource.type} must meet; all members hold."
         )
 
-    def _operators(self, kind: Type, operators: Iterable[str]) -> str:
-        def operand(operator: str) -> str:
-            if operator == "is_nil":
-                return "boolean"
-            return self.types.type(ListOf(kind) if operator == "in" else kind, given=True)
+    def _operators_of(self, resource: Resource, field: Filter) -> str:
+        """The interface of what a field can be asked; fields of one type share it."""
+        kind = self.types.type(field.type, given=True)
+        key = (kind if len(field.operators) > 1 else "", *field.operators)
+        known = self._operators.get(key)
+        if known is None:
+            known = self._operators[key] = self.names.free.of(operators_name(resource, field, kind))
+            lines = [member(each, self._operand(each, field.type), optional=True) for each in field.operators]
+            self._written.append(interface(known, lines, "What a field can be asked; all members hold."))
+        return known
 
-        return object_type(f"readonly {each}?: {operand(each)} | undefined" for each in operators)
+    def _operand(self, operator: str, kind: Type) -> str:
+        if operator == "is_nil":
+            return "boolean"
+        return self.types.type(ListOf(kind) if operator == "in" else kind, given=True)
 
     def _sort(self, resource: Resource) -> str:
         own = [quoted(wire) for _, wire in resource.sorts]

@@ -27,7 +27,9 @@ class ChosenFields {
     for (const [name, value] of Object.entries(part)) {
       if (value === undefined) continue;
       const target = TYPES[this.type].ways[name];
-      if (target === undefined) throw new TypeError(`${this.type} has no relationship \`${name}\`.`);
+      if (target === undefined || this.ways.has(name)) {
+        throw new TypeError(`${this.type}: \`${name}\` is no relationship, or is chosen twice.`);
+      }
       if (isSelection(value)) this.ways.set(name, { choice: new ChosenFields(target, value) });
       else this.ways.set(name, { choice: new ChosenFields(target, value.fields), options: value });
     }

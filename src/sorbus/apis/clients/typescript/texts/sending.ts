@@ -44,30 +44,13 @@ class CallSender {
     call: CallEntry, path: string, query: string, body: string | FormData | undefined, choice: ChosenFields | null, options: AnyOptions,
   ): Promise<unknown> {
     const answer = await this.send(call.method, path, query, body, options);
-    const joiner = new RecordJoiner(call.kind === "list" || call.kind === "get" || call.kind === "write" ? answer : {});
-    const data = answer.data ?? null;
-    switch (call.kind) {
-      case "destroy":
-      case "link":
-        return undefined;
-      case "run":
-        return answer.meta?.result ?? null;
-      case "id":
-        return data === null ? null : keyOf(data as WireIdentifier);
-      case "get":
-      case "write":
-        return data === null ? null : joiner.record(data as WireIdentifier, choice);
-      case "list":
-      case "ids": {
-        const one = (each: WireIdentifier): unknown => (call.kind === "ids" ? keyOf(each) : joiner.record(each, choice));
-        const to = (link: string | null | undefined): (() => Promise<Page<unknown>>) | null =>
-          link ? () => this.ask(call, path, queryOf(link), undefined, choice, options) as Promise<Page<unknown>> : null;
-        const { next, prev } = answer.links ?? {};
-        return new Page(
-          ((data ?? []) as readonly WireIdentifier[]).map(one), answer.meta?.page?.total ?? null,
-          cursorIn(next, "page[after]"), cursorIn(prev, "page[before]"), to(next), to(prev),
-        );
-      }
+    const to = (link: string | null | undefined): (() => Promise<Page<unknown>>) | null =>
+      link ? () => this.ask(call, path, queryOf(link), undefined, choice, options) as Promise<Page<unknown>> : null;
+    try {
+      return read(call, answer, choice, to);
+    } catch (error) {
+      if (error instanceof SorbusError) throw error;
+      throw failed(200, "unreadable-answer", "The answer is another than this client knows; make the client again.", error);
     }
   }
 
@@ -86,7 +69,7 @@ class CallSender {
       } catch (error) {
         options.signal?.throwIfAborted();
         if (error instanceof SorbusError) throw error;
-        const late = error instanceof DOMException && error.name === "TimeoutError";
+        const late = (error as { readonly name?: unknown } | null)?.name === "TimeoutError";
         if (late) throw failed(0, "timed-out", `No answer to ${method} ${path} came in time.`, error);
         if (attempt >= most) throw failed(0, "no-answer", `${method} ${path} got no answer.`, error);
       }
@@ -110,6 +93,36 @@ class CallSender {
       body: body ?? null,
       signal: signals.length > 0 ? AbortSignal.any(signals) : null,
     });
+  }
+}
+
+/** What an answer holds. */
+function read(
+  call: CallEntry, answer: WireAnswer, choice: ChosenFields | null,
+  to: (link: string | null | undefined) => (() => Promise<Page<unknown>>) | null,
+): unknown {
+  const data = answer.data ?? null;
+  switch (call.kind) {
+    case "destroy":
+    case "link":
+      return undefined;
+    case "run":
+      return answer.meta?.result ?? null;
+    case "id":
+      return data === null ? null : keyOf(data as WireIdentifier);
+    case "get":
+    case "write":
+      return data === null ? null : new RecordJoiner(answer).record(data as WireIdentifier, choice);
+    case "list":
+    case "ids": {
+      const joiner = call.kind === "list" ? new RecordJoiner(answer) : null;
+      const one = (each: WireIdentifier): unknown => (joiner === null ? keyOf(each) : joiner.record(each, choice));
+      const { next, prev } = answer.links ?? {};
+      return new Page(
+        (data as readonly WireIdentifier[]).map(one), answer.meta?.page?.total ?? null,
+        cursorIn(next, "page[after]"), cursorIn(prev, "page[before]"), to(next), to(prev),
+      );
+    }
   }
 }
 
@@ -176,7 +189,7 @@ async function answerOf(response: Response): Promise<WireAnswer> {
   } catch (error) {
     throw failed(response.status, "unreadable-answer", `The answer with the status ${response.status} is no JSON.`, error);
   }
-  if (response.ok) return document as WireAnswer;
+  if (response.ok && typeof document === "object" && document !== null) return document;
   throw new SorbusError(response.status, errorsIn(document, response.status));
 }
 
@@ -191,8 +204,9 @@ interface WireError {
 }
 
 function errorsIn(document: unknown, status: number): readonly ErrorObject[] {
-  const { errors = [] } = (document ?? {}) as { readonly errors?: readonly WireError[] };
-  return errors.map((each) => ({
+  const { errors } = (document ?? {}) as { readonly errors?: unknown };
+  const given = (Array.isArray(errors) ? errors : []).filter((each) => typeof each === "object" && each !== null);
+  return (given as readonly WireError[]).map((each) => ({
     status: Number(each.status ?? status),
     code: (each.code ?? "unreadable-answer") as ErrorCode,
     title: each.title ?? "",
