@@ -317,6 +317,20 @@ class TestErrors:
         await real.aclose()
         assert (asked, caught.value.code) == (["POST"], "unavailable")
 
+    async def test_who_says_much_later_is_not_waited_for(self, shop: Any) -> None:
+        asked: list[str] = []
+
+        def later(request: httpx.Request) -> httpx.Response:
+            asked.append(request.method)
+            return httpx.Response(
+                429, json={"errors": [{"code": "backlog-full"}]}, headers={"retry-after": "60"}
+            )
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(later)) as http:
+            with pytest.raises(shop.SorbusError) as caught:
+                await shop.Client("http://shop.example", http=http).articles.list()
+        assert (asked, caught.value.code) == (["GET"], "backlog-full")
+
     async def test_answers_of_another_kind_are_refused(self, shop: Any) -> None:
         wrong = [
             (200, b"<html>"),

@@ -129,6 +129,8 @@ def walked() -> Iterable[tuple[str, Any]]:
     yield "aborted", True
     yield "late", error("timed-out", 0)
     yield "busy", [error("unavailable", 503), ["POST 0 own"]]
+    yield "later", [error("backlog-full", 429), 1]
+    yield "token", "Error: no token"
     yield "proxy", error("unreadable-answer", 502)
     yield "wrong", ["unreadable-answer"] * 6
     yield "twice", "TypeError: articles: `author` is no relationship, or is chosen twice."

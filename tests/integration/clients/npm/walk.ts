@@ -132,6 +132,16 @@ const custom = createClient({ baseUrl: url, fetch: busy, headers: async () => ({
 await custom.tags.list({ headers: { "x-b": "call" }, page: { limit: 1 } });
 asked.length = 0;
 seen["busy"] = [await refused(custom.tags.create({ id: crypto.randomUUID(), name: "x" })), asked];
+let times = 0;
+const later429: typeof fetch = async () => {
+  times += 1;
+  return new Response('{"errors": [{"code": "backlog-full"}]}', { status: 429, headers: { "retry-after": "60" } });
+};
+seen["later"] = [await refused(createClient({ fetch: later429 }).articles.list()), times];
+const tokens = (): never => {
+  throw new Error("no token");
+};
+seen["token"] = await refused(createClient({ headers: tokens }).articles.list());
 const html: typeof fetch = async () => new Response("<html>", { status: 502 });
 seen["proxy"] = await refused(createClient({ fetch: html, retries: 0 }).articles.list());
 

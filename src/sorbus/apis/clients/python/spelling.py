@@ -46,7 +46,7 @@ def indented(lines: str, steps: int = 1) -> str:
 
 def snake_name(name: str) -> str:
     """A name from documents as one in Python."""
-    found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", _plain(name)).lower()
+    found = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", _plain(name)).lower().lstrip("_")
     return f"x{found}" if not found or found[0].isdigit() else found
 
 

@@ -124,6 +124,7 @@ class TypeWriter:
         terms = "".join(
             f"{literal(each)}: {literal(f'Required[{kind}]' if each in needed else kind)},\n"
             for each, kind in members.items()
+            if each  # checkers take no empty name
         )
         self.written.append(
             f"{name} = TypedDict(\n    {literal(name)},\n    {{\n{indented(terms, 2)}    }},\n    total=False,\n)\n"

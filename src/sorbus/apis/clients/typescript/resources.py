@@ -100,6 +100,7 @@ class ResourceWriter:
             member("includes", self._tree(resource, resource.includes)),
             member("filter", self.names.of(resource.name, "Filter")),
             member("sort", self.names.of(resource.name, "Sort")),
+            member("page", "PageOptions" if resource.counted else "UncountedPageOptions"),
         ]
         return f"  readonly {property_name(resource.type)}: {{\n{indented(''.join(members))}  }};\n"
 

@@ -7,6 +7,7 @@ type FieldsOf<T extends TypeName> = Resources[T]["fields"];
 type WaysOf<T extends TypeName> = Resources[T]["ways"];
 type FilterOf<T extends TypeName> = Resources[T]["filter"];
 type SortOf<T extends TypeName> = Resources[T]["sort"];
+type PageOf<T extends TypeName> = Resources[T]["page"];
 type TargetOf<T extends TypeName, K> = K extends keyof WaysOf<T>
   ? WaysOf<T>[K] extends { readonly to: infer D extends TypeName }
     ? D
@@ -23,7 +24,7 @@ export interface RelatedOptions<T extends TypeName, I> {
   readonly fields: Selection<T, I>;
   readonly filter?: FilterOf<T> | undefined;
   readonly sort?: readonly SortOf<T>[] | undefined;
-  readonly page?: PageOptions | undefined;
+  readonly page?: PageOf<T> | undefined;
 }
 
 // Without relationships there is nothing to say; an empty object type would take anything.

@@ -61,10 +61,12 @@ class CallSender {
     const most = method === "GET" ? (this.options.retries ?? 2) : 0;
     for (let attempt = 0; ; attempt++) {
       let pause = 100 * 2 ** attempt * (0.5 + Math.random());
+      const headers = await this.headersFor(body, options);
       try {
-        const response = await this.fetch(method, url, body, options);
-        if (attempt >= most || !TRIED_AGAIN.has(response.status)) return await answerOf(response);
+        const response = await this.fetch(method, url, headers, body, options);
         pause = Math.max(pause, 1000 * (Number(response.headers.get("retry-after")) || 0));
+        const final = attempt >= most || !TRIED_AGAIN.has(response.status) || pause > LONGEST_PAUSE;
+        if (final) return await answerOf(response);
         await response.body?.cancel();
       } catch (error) {
         options.signal?.throwIfAborted();
@@ -73,26 +75,27 @@ class CallSender {
         if (late) throw failed(0, "timed-out", `No answer to ${method} ${path} came in time.`, error);
         if (attempt >= most) throw failed(0, "no-answer", `${method} ${path} got no answer.`, error);
       }
-      await wait(Math.min(pause, LONGEST_PAUSE), options.signal);
+      await wait(pause, options.signal);
     }
   }
 
-  private async fetch(
-    method: string, url: string, body: string | FormData | undefined, options: CallOptions,
-  ): Promise<Response> {
+  private async headersFor(
+    body: string | FormData | undefined, options: CallOptions,
+  ): Promise<Readonly<Record<string, string>>> {
     const { headers } = this.options;
-    const sent: Record<string, string> = { accept: MEDIA_TYPE };
-    if (typeof body === "string") sent["content-type"] = MEDIA_TYPE;
     const own = typeof headers === "function" ? await headers() : headers;
+    const type: Record<string, string> = typeof body === "string" ? { "content-type": MEDIA_TYPE } : {};
+    return { accept: MEDIA_TYPE, ...type, ...own, ...options.headers };
+  }
+
+  private async fetch(
+    method: string, url: string, headers: Readonly<Record<string, string>>, body: string | FormData | undefined,
+    options: CallOptions,
+  ): Promise<Response> {
     const timeout = options.timeout ?? this.options.timeout ?? 30_000;
     const signals = [options.signal, timeout > 0 ? AbortSignal.timeout(timeout) : undefined].filter((each) => !!each);
-    const ask = this.options.fetch ?? fetch;
-    return ask(url, {
-      method,
-      headers: { ...sent, ...own, ...options.headers },
-      body: body ?? null,
-      signal: signals.length > 0 ? AbortSignal.any(signals) : null,
-    });
+    const signal = signals.length > 0 ? AbortSignal.any(signals) : null;
+    return (this.options.fetch ?? fetch)(url, { method, headers, body: body ?? null, signal });
   }
 }
 
