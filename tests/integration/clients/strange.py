@@ -49,6 +49,7 @@ class Quote(StrEnum):
     SAME = "a b"
     SAME_AGAIN = "a-b"
     TICK = "`${1}`"
+    FAR = "😀\u2028"
 
 
 class Mixed(Enum):

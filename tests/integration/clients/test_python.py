@@ -412,6 +412,8 @@ class TestStrangeNames:
             "mixed": "word",
             "fields": ["x"],
         }
+        far = await client.client_records.create(quote=shop.Quote("😀\u2028"))
+        assert (await client.client_records.get(far.id)).quote is far.quote
         merged = await client.client_records.merge(key, key=UUID(int=3), filter_="f")
         assert merged.str_ == f"{UUID(int=3)} f"
         assert {each.value for each in shop.Quote} >= {"", '"""', "\\", "`${1}`"}

@@ -134,4 +134,5 @@ def walked() -> Iterable[tuple[str, Any]]:
     yield "proxy", error("unreadable-answer", 502)
     yield "wrong", ["unreadable-answer"] * 6
     yield "twice", "TypeError: articles: `author` is no relationship, or is chosen twice."
+    yield "far", True
     yield "merged", True

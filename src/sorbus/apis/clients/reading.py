@@ -28,6 +28,7 @@ from sorbus.apis.json_api.uploads import is_list_of_files, is_upload
 from sorbus.resource.application import Sorbus
 from sorbus.resource.spelling import upper_camel
 from sorbus.schema.actions import InputSpec
+from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import PRIMARY_READ
 from sorbus.types.base import FieldType
 
@@ -41,12 +42,8 @@ _OWN_NAMES: Mapping[RouteKind, str] = MappingProxyType(
         RouteKind.REMOVE: "remove",
     }
 )
-_PLAIN_NAMES: Mapping[tuple[RouteKind, str], str] = MappingProxyType(
-    {
-        (RouteKind.CREATE, "POST"): "create",
-        (RouteKind.UPDATE, "PATCH"): "update",
-        (RouteKind.DESTROY, "DELETE"): "destroy",
-    }
+_PLAIN_NAMES: Mapping[RouteKind, str] = MappingProxyType(
+    {RouteKind.CREATE: "create", RouteKind.UPDATE: "update", RouteKind.DESTROY: "destroy"}
 )
 """What the calls are named that have the path of the collection or of the record to themselves."""
 
@@ -92,8 +89,6 @@ class _Reader:
         self.routes = tuple(routes)
         self.filters = FilterBook(surface)
         self.vocabulary = Vocabulary()
-        for name in surface.exposed:
-            self.vocabulary.reserve(name)
 
     def resource(self, exposed: Exposed) -> Resource:
         """One resource with its calls."""
@@ -112,16 +107,7 @@ class _Reader:
                 description=key.description,
             ),
             fields=tuple(self._fields(exposed)),
-            ways=tuple(
-                Way(
-                    name=name,
-                    wire=wire(name),
-                    to=each.destination,
-                    many=each.to_many,
-                    description=each.description,
-                )
-                for name, each in exposed.relationships.items()
-            ),
+            ways=tuple(_way(exposed, each) for each in exposed.relationships.values()),
             filters=tuple(
                 Filter(
                     name=own[name],
@@ -164,22 +150,14 @@ class _Reader:
         for name in exposed.related:
             way = exposed.spec.relationships[name]
             routes = [each for each in self.routes if each.exposed is exposed and each.relationship is way]
-            yield Related(
-                way=Way(
-                    name=name,
-                    wire=exposed.names.wire(name),
-                    to=way.destination,
-                    many=way.to_many,
-                    description=way.description,
-                ),
-                calls=tuple(map(self._call, routes)),
-            )
+            yield Related(way=_way(exposed, way), calls=tuple(map(self._call, routes)))
 
     def _call(self, route: RouteSpec) -> Call:
         inputs = {each.name: self._input(route, each) for each in route.action.public_inputs}
         key = route.exposed.spec.primary_key.name
         client_id = inputs.pop(key, None) if route.kind is RouteKind.CREATE else None
-        link = route.links.get(route.relationship.name) if route.relationship is not None else None
+        way = route.relationship
+        link = route.links.get(way.name) if way is not None else None
         returns = route.action.returns
         hint = route.exposed.spec.name + upper_camel(route.action.name)
         page = route.action.page
@@ -198,7 +176,7 @@ class _Reader:
             counted=page.count is not False,
             many=link is not None and link.several,
             optional=link is not None and link.input.type.nullable,
-            description=route.relationship.description if route.relationship else route.action.description,
+            description=way.description if way and not route.kind.links else route.action.description,
         )
 
     def _input(self, route: RouteSpec, given: InputSpec) -> Input:
@@ -221,17 +199,24 @@ class _Reader:
         )
 
 
+def _way(exposed: Exposed, spec: RelationshipSpec) -> Way:
+    return Way(
+        name=spec.name,
+        wire=exposed.names.wire(spec.name),
+        to=spec.destination,
+        many=spec.to_many,
+        description=spec.description,
+    )
+
+
 def _name(route: RouteSpec) -> str:
     if route.kind is RouteKind.RELATED:
         return "list" if route.lists else "get"
     if route.kind is RouteKind.LINKAGE and not route.lists:
         return "id"
-    plain = _PLAIN_NAMES.get((route.kind, route.method))
-    return _OWN_NAMES.get(route.kind) or (plain if plain and _unnamed(route) else route.action.name)
-
-
-def _unnamed(route: RouteSpec) -> bool:
-    return route.path in {route.exposed.path, f"{route.exposed.path}/{{id}}"}
+    if route.path in {route.exposed.path, f"{route.exposed.path}/{{id}}"} and route.kind in _PLAIN_NAMES:
+        return _PLAIN_NAMES[route.kind]
+    return _OWN_NAMES.get(route.kind, route.action.name)
 
 
 def _kind(route: RouteSpec) -> CallKind:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, cast, get_args, is_typeddict
 
@@ -50,7 +49,6 @@ _PLAIN: Mapping[str, Basic] = MappingProxyType(
 )
 
 
-@dataclass(slots=True)
 class Vocabulary:
     """The types of one application, each named one under a name of its own.
 
@@ -58,21 +56,15 @@ class Vocabulary:
         named: what has a name, in the order in which it was met.
     """
 
-    named: dict[str, Definition] = field(default_factory=dict[str, Definition])
-    _definitions: Definitions = field(default_factory=Definitions)
-    _taken: set[str] = field(default_factory=set[str])
-    _references: dict[str, str] = field(default_factory=dict[str, str])
-    _loose: set[str] = field(default_factory=set[str])
-    _numbers_or_texts: bool = False
-    _untitled: dict[Document, str] = field(default_factory=dict[Document, str])
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        self.named: dict[str, Definition] = {}
+        self._definitions = Definitions()
+        self._references: dict[str, str] = {}
+        self._untitled: dict[Document, str] = {}
+        self._loose: set[str] = set()
+        self._numbers_or_texts = False
         # First of all, so that it has the name by which it is known.
         self._definitions.gathered(field_type(Json).json_schema())
-
-    def reserve(self, name: str) -> None:
-        """Keep a name from the types that are met later."""
-        self._taken.add(name)
 
     def read(self, kind: FieldType, hint: str) -> Type:
         """The type of a field or input.
@@ -180,10 +172,14 @@ class Vocabulary:
             return self._read({**schema, "title": schema.get("title", name)}, name)
         known = self._references.get(name)
         if known is None:
-            known = self._references[name] = self._free(name)
-            # Before it is read: it may refer to itself.
-            self._taken.add(known)
-            self.named[known] = self._defined(schema, known)
+            known = self._references[name] = self._free(identifier(name), self._references.values())
+            definition = self._defined(schema, known)
+            base = identifier(name)
+            if self.named.get(base) == definition:
+                # It has been met before, written out in its place.
+                known = self._references[name] = base
+            else:
+                self.named[known] = definition
         return Named(known)
 
     def _defined(self, schema: Schema, name: str) -> Definition:
@@ -194,19 +190,19 @@ class Vocabulary:
     def _name(self, wanted: str, definition: Definition) -> Named:
         """A name for a definition; the same one has the same name."""
         base = identifier(wanted)
-        number, name = 1, base
-        while self.named.get(name, definition) != definition or (
-            name in self._taken and name not in self.named
-        ):
-            number += 1
-            name = f"{base}{number}"
-        self.named.setdefault(name, definition)
+        numbered = re.compile(rf"{base}\d*")
+        for name, each in self.named.items():
+            if each == definition and numbered.fullmatch(name):
+                return Named(name)
+        # A reference may be on its way to a definition of this name.
+        name = self._free(base, self._references.values())
+        self.named[name] = definition
         return Named(name)
 
-    def _free(self, wanted: str) -> str:
-        base = identifier(wanted)
+    def _free(self, base: str, taken: Iterable[str]) -> str:
         number, name = 1, base
-        while name in self.named or name in self._taken:
+        occupied = {*self.named, *taken}
+        while name in occupied:
             number += 1
             name = f"{base}{number}"
         return name

@@ -162,6 +162,7 @@ seen["wrong"] = await Promise.all(
 );
 seen["twice"] = await refused(client.articles.list({ fields: [{ author: ["id"] }, { author: ["name"] }] }));
 const merged = await client.clientRecords.merge(key, { key: ada.id, filter: "f" });
+seen["far"] = (await client.clientRecords.create({ quote: "😀\u2028" })).quote === "😀\u2028";
 seen["merged"] = merged.str === `${ada.id} f`;
 
 console.log(JSON.stringify(seen));

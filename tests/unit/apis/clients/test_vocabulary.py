@@ -20,6 +20,7 @@ from sorbus.apis.clients.types import (
     Named,
     OneOf,
     Row,
+    inside,
     nullable,
     without_null,
 )
@@ -44,6 +45,16 @@ class Part:
     prices: list[Decimal] = field(default_factory=list)
     within: Part | None = None
     loose: Loose | None = None
+
+
+@dataclass
+class Partner:
+    value: int
+
+
+@dataclass
+class Part2:
+    value: int
 
 
 @dataclass
@@ -129,10 +140,16 @@ def test_equal_types_are_one_and_others_of_the_name_apart(vocabulary: Vocabulary
     assert len(vocabulary.named) == 4
 
 
-def test_reserved_names_are_left_alone() -> None:
-    vocabulary = Vocabulary()
-    vocabulary.reserve("Part")
-    assert read(vocabulary, Part) == Named("Part2")
+def test_a_longer_name_is_another(vocabulary: Vocabulary) -> None:
+    assert read(vocabulary, Partner) == Named("Partner")
+    assert read(vocabulary, Part2) == Named("Part2")
+
+
+@pytest.mark.parametrize("order", [[Either, list[Either]], [list[Either], Either]])
+def test_a_class_is_one_type_in_its_place_and_referred_to(vocabulary: Vocabulary, order: list[Any]) -> None:
+    for each in order:
+        assert Named("Either") in inside(read(vocabulary, each))
+    assert list(vocabulary.named) == ["Either"]
 
 
 def test_numbers_or_texts_are_no_decimals(vocabulary: Vocabulary) -> None:

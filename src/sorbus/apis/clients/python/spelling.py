@@ -20,7 +20,8 @@ TYPES_OF_MEMBERS = frozenset(
 
 def literal(value: object) -> str:
     """A literal value."""
-    return json.dumps(value) if isinstance(value, str) else repr(value)
+    # JSON writes what lies beyond 16 bits as two signs, which Python does not join.
+    return json.dumps(value) if isinstance(value, str) and value.isascii() else repr(value)
 
 
 def mapping(names: Mapping[str, str]) -> str:
