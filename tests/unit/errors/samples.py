@@ -177,6 +177,11 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
         "file": "openapi.json",
         "changes": ["breaking: GET /runs: `sort` is removed (for clients that call GET /runs with `sort`)"],
     },
+    "client-drift": {
+        "file": "web/src/shop.ts",
+        "changes": ["+  readonly score: number;"],
+        "command": "sorbus client typescript --output web/src/shop.ts",
+    },
     "contract-drift": {"file": "contracts/openapi.json", "changes": ["compatible: GET /runs: is new"]},
     "no-contract": {"file": "contracts/openapi.json"},
     "id-conflict": {"given": "7", "expected": "8"},
