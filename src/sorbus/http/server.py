@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from time import monotonic
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
@@ -77,27 +78,25 @@ async def serving(
             http=HTTPModes.auto,
             backlog=_BACKLOG,
             backpressure=_AT_ONCE,
-            websockets=False,
+            websockets=True,
             log_enabled=False,
         )
         running = asyncio.create_task(server.serve())
-        stack.push_async_callback(_stop, server, running, grace)
-        stack.callback(_end_streams, http_app)
+        stack.push_async_callback(_stop, server, running, http_app, grace)
         await _accepting(running, host, port)
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _end_streams(http_app: Starlette) -> None:
-    """Streams of events would last out every grace."""
+async def _stop(server: Server, running: asyncio.Task[None], http_app: Starlette, grace: float) -> None:
+    """Take no more requests, let the running ones finish, and cut off what takes longer than `grace`."""
+    ends = monotonic() + grace
     closing = getattr(http_app.state, "closing", None)
     if isinstance(closing, Closing):
+        # Streams of events would last out every grace; sockets are told while there is a server to carry it.
         closing.begin()
-
-
-async def _stop(server: Server, running: asyncio.Task[None], grace: float) -> None:
-    """Take no more requests, let the running ones finish, and cut off what takes longer than `grace`."""
+        await closing.freed(grace)
     server.stop()  # type: ignore[no-untyped-call]
-    done, _ = await asyncio.wait({running}, timeout=grace)
+    done, _ = await asyncio.wait({running}, timeout=max(0.0, ends - monotonic()))
     if not done:
         running.cancel()
         with suppress(asyncio.CancelledError):
