@@ -44,8 +44,8 @@ def small(served: Served) -> Any:
 
 def listeners(app: Sorbus) -> int:
     """How many subscriptions the application has."""
-    hub: Any = app._hub  # noqa: SLF001
-    return sum(map(len, hub._subscriptions.values()))  # noqa: SLF001
+    hub: Any = app._hub
+    return sum(map(len, hub._subscriptions.values()))
 
 
 class TestOperations:
@@ -445,7 +445,7 @@ class TestRoom:
             for _ in range(10):
                 async with wire(session, url, headers=ada.headers) as socket:
                     await socket.subscribe("1", ALL)
-                    transport = socket.socket._response.connection.transport  # type: ignore[union-attr]  # noqa: SLF001
+                    transport = socket.socket._response.connection.transport  # type: ignore[union-attr]
                     transport.abort()
             async with asyncio.timeout(SECONDS):
                 while True:
@@ -506,7 +506,7 @@ class TestEnds:
         before = listeners(served.app)
         async with small() as url, wire(session, url, headers=ada.headers) as socket:
             await socket.listen("1", ALL)
-            transport = socket.socket._response.connection.transport  # type: ignore[union-attr]  # noqa: SLF001
+            transport = socket.socket._response.connection.transport  # type: ignore[union-attr]
             transport.pause_reading()
             big = json.dumps({"type": "ping", "payload": {"x": "y" * 900_000}})
 
