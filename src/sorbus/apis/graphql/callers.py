@@ -35,8 +35,7 @@ def caller_of(scope: Scope, address: str) -> Hashable:
     actor, tenant = who(scope)
     if actor is None:
         return address_of(address), _plain(tenant)
-    kind: type[Any] = type(scope.actor)
-    return kind, _plain(actor), _plain(tenant)
+    return scope.actor.__class__, _plain(actor), _plain(tenant)
 
 
 def address_of(host: str) -> Hashable:
