@@ -15,13 +15,14 @@ from starlette.requests import Request
 from tests.integration.graphql.client import Client
 from tests.integration.graphql.conftest import Served
 from tests.integration.graphql.desk import GATES, Gate
-from tests.integration.graphql.office import Actor, actor_from_header
+from tests.integration.graphql.office import Actor, Note, actor_from_header
 from tests.integration.graphql.test_subscriptions import ALL, EDIT, PUBLISH, listening
 from tests.integration.graphql.wire import SECONDS, Wire, raw, wire
 
 from sorbus import Sorbus
 from sorbus.apis.graphql import GraphqlInterface, Limits, sockets
-from sorbus.http import http_app, serving
+from sorbus.errors.http import LocalOnly
+from sorbus.http import http_app, local_only, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -220,8 +221,6 @@ class TestCallers:
             assert (await socket.closed())[0] == 4400
 
     async def test_who_is_refused_is_forbidden(self, session: Any, small: Any, served: Served) -> None:
-        from sorbus.errors.http import LocalOnly
-
         def who(_: Request) -> Any:
             raise LocalOnly
 
@@ -296,6 +295,17 @@ class TestOrigins:
             async with wire(session, url, headers={"origin": "https://app.example.com"}):
                 pass
 
+    async def test_a_page_that_rebinds_its_name_is_nobody(
+        self, session: Any, small: Any, served: Served
+    ) -> None:
+        async with small(who=local_only(served.app.scope)) as url:
+            async with wire(session, url):
+                pass
+            theirs = {"host": "evil.example.com:8000", "origin": "http://evil.example.com:8000"}
+            async with raw(session, url, headers=theirs) as socket:
+                await socket.say("connection_init")
+                assert (await socket.closed())[0] == 4403
+
 
 class TestProtocol:
     async def test_another_sub_protocol_is_not_spoken(self, session: Any, served: Served) -> None:
@@ -354,6 +364,7 @@ class TestProtocol:
             '{"type": "ping", "payload": 1}',
             '{"type": "connection_init", "payload": "token"}',
             "[" * 50_000,
+            '{"type": "ping", "payload": {"x": "\\ud800"}}',
             '{"type": "subscribe", "id": "%s"}' % ("x" * 300),
         ],
     )
@@ -521,6 +532,24 @@ class TestEnds:
             flooding.cancel()
             await asyncio.gather(flooding, return_exceptions=True)
             transport.abort()
+
+    async def test_a_client_that_reads_slowly_is_told_what_it_lost(
+        self, session: Any, served: Served, ada: Actor
+    ) -> None:
+        scope = served.app.scope(actor=ada, tenant=ada.org_id)
+        query = "subscription { notesChanged { lost record { title body } } }"
+        async with wire(session, served.url, headers=ada.headers) as socket:
+            note = await Note.write(scope, slug="a", title="A", body="x" * 300_000)
+            await socket.listen("1", query)
+            transport = socket.socket._response.connection.transport  # type: ignore[union-attr]
+            transport.pause_reading()
+            for number in range(330):
+                await note.edit(scope, title=str(number))
+            transport.resume_reading()
+            lost = 0
+            while not lost:
+                lost = (await socket.next("1"))["notesChanged"]["lost"] or 0
+            assert lost >= 256
 
 
 class TestMutations:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -348,11 +348,12 @@ class Socket:
             await self._out.put(frames.error(frame.id, self._errors(error)))
             return
         operation = _Operation(frame.id, counted)
-        answering = (
-            self._stream(operation, asked, after, caller)
-            if prepared.operation.subscribes
-            else self._answer(operation, prepared, caller)
-        )
+
+        def answering() -> Coroutine[Any, Any, None]:
+            if prepared.operation.subscribes:
+                return self._stream(operation, asked, after, caller)
+            return self._answer(operation, prepared, caller)
+
         operation.task = asyncio.create_task(self._operate(operation, answering))
         operation.task.add_done_callback(lambda _: self._ended(operation))
         self._serving.tasks.add(operation.task)
@@ -383,10 +384,12 @@ class Socket:
         self._running.discard(operation)
         self._serving.tasks.discard(operation.task)
 
-    async def _operate(self, operation: _Operation, answering: Coroutine[Any, Any, None]) -> None:
+    async def _operate(
+        self, operation: _Operation, answering: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         """Answer, and say when that is all."""
         try:
-            await answering
+            await answering()
         except Exception as error:  # the boundary: everything becomes an error object
             await self._say(operation, Told(document={"errors": self._errors(error)}))
         if self._listens(operation):
@@ -409,9 +412,8 @@ class Socket:
         answers = self._serving.subscriber.answers(asked, caller, after=after, where=self._where)
         async with aclosing(answers):
             async for told in answers:
-                if told is LISTENING:
-                    operation.settled.set()
-                else:
+                operation.settled.set()
+                if told is not LISTENING:
                     await self._say(operation, told)
 
     def _listens(self, operation: _Operation) -> bool:
