@@ -17,6 +17,9 @@ from sorbus.errors.http import AddressInUse
 from sorbus.http.closing import Closing
 
 _POLL = 0.02
+_STOP = 1.0
+"""Seconds that the server has to stop by itself, when sockets have taken all of its grace."""
+
 _BACKLOG = 1_024
 _AT_ONCE = 8_192
 """Requests that are under way at once. Each stream of events is one, and must not shut out the others."""
@@ -96,7 +99,7 @@ async def _stop(server: Server, running: asyncio.Task[None], http_app: Starlette
         closing.begin()
         await closing.freed(grace)
     server.stop()  # type: ignore[no-untyped-call]
-    done, _ = await asyncio.wait({running}, timeout=max(0.0, ends - monotonic()))
+    done, _ = await asyncio.wait({running}, timeout=max(_STOP, ends - monotonic()))
     if not done:
         running.cancel()
         with suppress(asyncio.CancelledError):

@@ -13,7 +13,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from sorbus.apis.graphql.answering import Answerer, Response, refused
-from sorbus.apis.graphql.callers import caller_of, is_still
+from sorbus.apis.graphql.callers import caller_of, client_of, is_still
 from sorbus.apis.graphql.documents import Documents
 from sorbus.apis.graphql.limits import Limits
 from sorbus.apis.graphql.openings import Openings
@@ -84,8 +84,7 @@ class GraphqlApplication:
                 kind = media_type(header(scope, b"accept"))
                 caller, asked = await self._read(scope, receive)
                 if kind == EVENTS:
-                    address = scope["client"][0] if scope.get("client") else ""
-                    counted.enter_context(self.openings.one(caller_of(caller, address)))
+                    counted.enter_context(self.openings.one(caller_of(caller, client_of(scope))))
             except ClientGone:
                 raise
             except Exception as error:  # the boundary: everything becomes an error object

@@ -7,6 +7,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from starlette.requests import Request
+from starlette.types import Scope as AsgiScope
 
 from sorbus.errors.base import SorbusError
 from sorbus.http.callers import ScopeSource, scope_of
@@ -36,6 +37,12 @@ def caller_of(scope: Scope, address: str) -> Hashable:
     if actor is None:
         return address_of(address), _plain(tenant)
     return scope.actor.__class__, _plain(actor), _plain(tenant)
+
+
+def client_of(scope: AsgiScope) -> str:
+    """The address that a request comes from; empty where the server does not know it."""
+    client: tuple[str, int] | None = scope.get("client")
+    return client[0] if client else ""
 
 
 def address_of(host: str) -> Hashable:

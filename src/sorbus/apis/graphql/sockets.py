@@ -15,7 +15,7 @@ from starlette.types import Scope as AsgiScope
 
 from sorbus.apis.graphql import frames
 from sorbus.apis.graphql.answering import Prepared, refused
-from sorbus.apis.graphql.callers import address_of, caller_of, is_still
+from sorbus.apis.graphql.callers import address_of, caller_of, client_of, is_still
 from sorbus.apis.graphql.frames import PROTOCOL, Code, Ends, Frame, frame_of
 from sorbus.apis.graphql.openings import Openings
 from sorbus.apis.graphql.requests import Asked
@@ -92,7 +92,7 @@ class Sockets:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one socket until either side ends it."""
         await receive()
-        address = scope["client"][0] if scope.get("client") else ""
+        address = client_of(scope)
         with self.settings.closing.held(), ExitStack() as counted:
             try:
                 self._check_origin(header(scope, b"origin"), header(scope, b"host"))
@@ -260,7 +260,9 @@ class Socket:
             await asyncio.sleep(min(HEARTBEAT, left))
             if monotonic() - self._heard > HEARTBEAT * _SILENCE:
                 raise Ends(Code.GOING_AWAY, "The client is silent.")
-            if not await is_still(self._serving.settings.scope_from, Request(self._scope), self._name()):
+            if not await is_still(
+                self._serving.settings.scope_from, Request(self._scope), self._named_caller()
+            ):
                 raise Ends(Code.FORBIDDEN, "The caller is not who it was.")
             await self._out.put(frames.PING)
         raise Ends(Code.GOING_AWAY, "The socket has had its time; open another one.")
@@ -291,7 +293,7 @@ class Socket:
 
     # who calls
 
-    def _name(self) -> Scope:
+    def _named_caller(self) -> Scope:
         """Who calls.
 
         Raises:
@@ -335,7 +337,7 @@ class Socket:
 
     async def _subscribe(self, frame: Frame) -> None:
         """Begin an operation, or say why not."""
-        caller = self._name()
+        caller = self._named_caller()
         if frame.id in self._operations:
             raise Ends(Code.ALREADY_SUBSCRIBED, f"Subscriber for {frame.id} already exists")
         asked, after = frames.asked_of(frame.payload)
