@@ -343,7 +343,7 @@ class Socket:
         asked, after = frames.asked_of(frame.payload)
         counted = ExitStack()
         try:
-            self._take_room(caller, counted)
+            await self._take_room(caller, counted)
             prepared = self._serving.answerer.prepare(asked, streams=True)
         except Exception as error:  # the boundary: everything becomes an error object
             counted.close()
@@ -362,13 +362,15 @@ class Socket:
         self._running.add(operation)
         self._operations[frame.id] = operation
 
-    def _take_room(self, caller: Scope, counted: ExitStack) -> None:
+    async def _take_room(self, caller: Scope, counted: ExitStack) -> None:
         """Count one more operation.
 
         Raises:
             TooManyOperations, TooManyStreams, TooManyOwnStreams: there is no room for it.
         """
         serving = self._serving
+        # What was completed a moment ago makes room first.
+        await self._settle([each.task for each in self._running if each.task and each.task.cancelling()])
         if len(self._running) >= serving.limits.operations:
             raise TooManyOperations(serving.limits.operations)
         counted.enter_context(serving.openings.one(caller_of(caller, self._address)))
