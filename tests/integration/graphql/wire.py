@@ -33,7 +33,8 @@ class Wire:
         """Subscribe, and wait until nothing is missed any more."""
         await self.subscribe(name, query, **more)
         await self.say("ping", payload={"after": name})
-        assert await self.hear() == {"type": "pong", "payload": {"after": name}}
+        found = await self.hear()
+        assert found == {"type": "pong", "payload": {"after": name}}, found
 
     async def hear(self) -> Any:
         """The next message that is no ping."""
