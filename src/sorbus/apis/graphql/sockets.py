@@ -370,7 +370,10 @@ class Socket:
         """
         serving = self._serving
         # What was completed a moment ago makes room first.
-        await self._settle([each.task for each in self._running if each.task and each.task.cancelling()])
+        ending = [each for each in self._running if each.task is not None and each.task.cancelling()]
+        await self._settle(each.task for each in ending)
+        for each in ending:
+            self._ended(each)
         if len(self._running) >= serving.limits.operations:
             raise TooManyOperations(serving.limits.operations)
         counted.enter_context(serving.openings.one(caller_of(caller, self._address)))
@@ -383,6 +386,7 @@ class Socket:
         return found
 
     def _ended(self, operation: _Operation) -> None:
+        """Give back what an operation took; once more does no harm."""
         operation.settled.set()
         operation.counted.close()
         self._running.discard(operation)
