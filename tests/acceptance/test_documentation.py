@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md",
     "docs/tutorial/first-hour.md",
+    "docs/guides/clients.md",
     "docs/guides/command-line.md",
     "docs/guides/expressions.md",
     "docs/guides/extensions.md",
@@ -26,6 +27,7 @@ PAGES = (
     "docs/guides/pipelines.md",
     "docs/guides/pipeline-graphs.md",
     "docs/guides/pages.md",
+    "docs/guides/prompted-actions.md",
     "docs/guides/scale-out.md",
     "docs/guides/repeating-runs.md",
     "docs/guides/state-machines.md",
