@@ -40,7 +40,7 @@ from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
 from sorbus.http.media_types import media_type_of
 from sorbus.http.multipart import MULTIPART
-from sorbus.http.problems import allow_headers
+from sorbus.http.problems import refusal_headers
 from sorbus.http.replies import Header, Reply
 from sorbus.resource.application import Sorbus
 from sorbus.resource.graphql import GraphQL
@@ -147,7 +147,7 @@ class GraphqlApplication:
             status=response.status,
             body=to_json(response.document),
             media_type=PLAIN if kind == EVENTS else kind,
-            headers=(*_VARY, *allow_headers(error), *again),
+            headers=(*_VARY, *refusal_headers(error), *again),
         )
 
 
