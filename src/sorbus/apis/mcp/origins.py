@@ -7,10 +7,10 @@ sites its own `Origin`; a program sends no `Origin` at all.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from sorbus.errors.mcp import HostRefused, OriginRefused
 from sorbus.http.hosts import Hosts
+from sorbus.http.origins import is_own, normalised
 
 
 class Origins:
@@ -23,7 +23,7 @@ class Origins:
 
     def __init__(self, hosts: Hosts, origins: Iterable[str] = ()) -> None:
         self.hosts = hosts
-        self.origins = frozenset(each.lower().rstrip("/") for each in origins)
+        self.origins = frozenset(map(normalised, origins))
 
     def check(self, host: str, origin: str) -> None:
         """Nothing, when a request may come in.
@@ -34,14 +34,5 @@ class Origins:
         """
         if not self.hosts.know(host):
             raise HostRefused(host, allowed=self.hosts)
-        if origin and origin.lower() not in self.origins and _authority(origin) != host.lower():
+        if origin and origin.lower() not in self.origins and not is_own(origin, host):
             raise OriginRefused(origin)
-
-
-def _authority(origin: str) -> str:
-    """Host and port of an origin; empty for what is none."""
-    try:
-        found = urlsplit(origin)
-    except ValueError:
-        return ""
-    return found.netloc.lower() if found.scheme in {"http", "https"} and found.netloc else ""
