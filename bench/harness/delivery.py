@@ -47,7 +47,9 @@ class Crowd:
     def people(self) -> list[tuple[UUID, UUID]]:
         """The organisation and id of each."""
         base = 0 if self.alike else self.tenants << 32
-        return [(UUID(int=base + 1 + n % self.tenants), UUID(int=base + 1000 + n)) for n in range(SUBSCRIBERS)]
+        return [
+            (UUID(int=base + 1 + n % self.tenants), UUID(int=base + 1000 + n)) for n in range(SUBSCRIBERS)
+        ]
 
 
 CROWDS = (
@@ -152,7 +154,9 @@ def _request(org: UUID, person: UUID) -> str:
 
 def _add(outcome: Outcome, crowd: Crowd, found: dict[str, Any]) -> None:
     ratio = BUDGET / found["p99"]
-    name = "graphql.delivery.vs_budget" if crowd.name == "actors" else f"graphql.delivery.{crowd.name}.vs_budget"
+    name = (
+        "graphql.delivery.vs_budget" if crowd.name == "actors" else f"graphql.delivery.{crowd.name}.vs_budget"
+    )
     outcome.ratios[name] = round(ratio, 2)
     cells = [f"{found['rate']:,.0f}", *(f"{found[each]:.1f}" for each in ("p50", "p99", "max", "cpu"))]
     outcome.rows.append((TITLES[crowd.name], *cells, f"{ratio:.2f} × the budget of {BUDGET:.0f} ms"))

@@ -58,9 +58,7 @@ class Ticket(Resource):
     cost: Attr[int] = attribute(default=5, public=True)
 
     @action.create
-    def add(
-        self, scope: Scope, owner_id: UUID, state: State, title: str, number: int, stamp: int
-    ) -> None:
+    def add(self, scope: Scope, owner_id: UUID, state: State, title: str, number: int, stamp: int) -> None:
         """Add one."""
         self.org_id = scope.tenant
 

@@ -96,7 +96,7 @@ class ReadersSide:
         """
         deadline = time.monotonic() + patience
         wanted = sum(map(len, expected))
-        while sum(len(each.told) for each in self.readers) < wanted and time.monotonic() < deadline:
+        while sum(len(each.told) for each in self.readers) < wanted and time.monotonic() < deadline:  # noqa: ASYNC110  # what comes is counted where it comes
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.3)  # for what would come twice
         lost = twice = wrong = 0

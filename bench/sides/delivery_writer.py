@@ -48,7 +48,9 @@ class WriterSide:
             late = max(late, -wait)
             if wait > 0:
                 await asyncio.sleep(wait)
-            made = self._touch(owners, number, there[number]) if number in there else self._new(owners, number)
+            made = (
+                self._touch(owners, number, there[number]) if number in there else self._new(owners, number)
+            )
             task = asyncio.create_task(made)
             running.add(task)
             task.add_done_callback(running.discard)

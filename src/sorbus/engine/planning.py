@@ -381,6 +381,8 @@ class Planner(Shaper):
             carried=self._carried(rows.related, read.masker, layer, front + len(outputs)),
             judge=replace(judge, first=front) if judge is not None else None,
             late=bool(covered.late),
+            where=rows.where,
+            masks=read.masks.get(spec.name, EVERYTHING),
         )
 
     def _carried(
