@@ -105,7 +105,7 @@ class GraphqlApplication:
     ) -> None:
         after = header(scope, b"last-event-id")
         position = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else None
-        answers = self.subscriber.answers(asked, caller, after=position, where=where)
+        answers = self.subscriber.batches(asked, caller, after=position, where=where)
 
         async def still() -> bool:
             try:

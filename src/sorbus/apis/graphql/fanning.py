@@ -1,0 +1,248 @@
+"""Fanning out: each event of a topic is looked at once for everybody of a tenant who asks the same of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import batched
+from typing import Any
+from uuid import UUID
+
+from sorbus.apis.graphql.compiling import TYPE_NAME
+from sorbus.apis.graphql.faults import of_field
+from sorbus.apis.graphql.operations import Runner, TopField
+from sorbus.apis.graphql.sharing import LISTENING, Batch, Reader, Told
+from sorbus.apis.graphql.surface import Root
+from sorbus.engine.delivering import Sight
+from sorbus.engine.notifications import Lagged, Notification
+from sorbus.engine.subscriptions import Subscription
+from sorbus.errors.base import Forbidden
+from sorbus.scope import Scope
+
+KINDS: Mapping[str, str] = {"create": "CREATED", "update": "UPDATED", "destroy": "GONE"}
+"""What subscribers are told of each kind of write; what is out of sight now is gone, too."""
+_READS_AT_ONCE = 4
+"""Reads of more than the records' own attributes that are on their way for different actors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What is asked of each event.
+
+    Attributes:
+        runner: makes what reads in a scope for a number of events.
+        where: the request, for the log.
+    """
+
+    field: TopField
+    root: Root
+    runner: Callable[[Scope, int], Runner]
+    where: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether the record's own attributes are enough."""
+        return self.field.plan is None or self.field.plan.plain
+
+    def told(self, event: Notification, record: Any) -> Told:
+        """What is told of an event with its record, or without one that has gone."""
+        kind = "GONE" if record is None else KINDS.get(event.kind, "UPDATED")
+        # What is not served has no name here.
+        served = any(getattr(each, "name", "") == event.action for each in self.root.exposed.section.actions)
+        action = event.action if served and record is not None else None
+        values = {"kind": kind, "action": action, "id": str(event.key), "lost": None}
+        return self._told(values, record, event.position)
+
+    def lagged(self, count: int | None) -> Told:
+        """That so many events were lost."""
+        return self._told({"kind": "LAGGED", "action": None, "id": None, "lost": count}, None, None)
+
+    def failed(self, error: Exception) -> Told:
+        """The last response of a stream that cannot go on."""
+        return Told(document={"errors": of_field(error, self.root, [self.field.key], where=self.where)})
+
+    def _told(self, values: Mapping[str, Any], record: Any, position: int | None) -> Told:
+        shown: dict[str, Any] = {}
+        for key, name, encode in self.field.payload:
+            if name == TYPE_NAME:
+                shown[key] = encode
+            elif name == "record":
+                shown[key] = None if record is None else encode(record)
+            else:
+                shown[key] = values[name]
+        return Told(document={"data": {self.field.key: shown}}, position=position)
+
+
+class Fan:
+    """One subscription for several readers, each of whom is told what it may see.
+
+    Args:
+        forget: called when it has ended.
+    """
+
+    def __init__(self, listening: Subscription, selection: Selection, forget: Callable[[Fan], None]) -> None:
+        self.readers: dict[Reader, None] = {}
+        self._listening = listening
+        self._selection = selection
+        self._forget = forget
+        self._listens = False
+        self.task = asyncio.get_running_loop().create_task(self._run(), name="sorbus-graphql-fan")
+
+    def join(self, reader: Reader) -> None:
+        """One more reader; it is told at once where the fan listens already."""
+        self.readers[reader] = None
+        if self._listens:
+            reader.put((LISTENING,))
+
+    async def leave(self, reader: Reader) -> None:
+        """One reader less; the last one ends it."""
+        self.readers.pop(reader, None)
+        if not self.readers:
+            self._forget(self)
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        last: tuple[Told, ...] = ()
+        try:
+            async with self._listening as events:
+                self._listens = True
+                for each in self.readers:
+                    each.put((LISTENING,))
+                while batch := await events.batch():
+                    await self._tell(batch)
+        except Exception as error:  # the boundary: everything becomes an error object
+            last = (self._selection.failed(error),)
+        finally:
+            self._forget(self)
+            for each in self.readers:
+                each.end(*last)
+
+    async def _tell(self, batch: Sequence[Notification | Lagged]) -> None:
+        """Tell everybody what it may see of some events."""
+        for each in batch:
+            if isinstance(each, Lagged):
+                told = (self._selection.lagged(each.count),)
+                for reader in self.readers:
+                    reader.put(told)
+        name = self._selection.root.exposed.spec.name
+        events = [each for each in batch if isinstance(each, Notification) and each.resource == name]
+        seats: dict[Hashable, list[Reader]] = {}
+        for reader in self.readers:
+            seats.setdefault(reader.seat, []).append(reader)
+        if events and seats:
+            await _Telling(self._selection, events, self._dismiss).run(self._listening, seats)
+
+    def _dismiss(self, reader: Reader, error: Exception) -> None:
+        """Tell one reader why it is told nothing any more."""
+        self.readers.pop(reader, None)
+        reader.end(self._selection.failed(error))
+
+
+class _Telling:
+    """Some events, on their way to everybody."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        events: Sequence[Notification],
+        dismiss: Callable[[Reader, Exception], None],
+    ) -> None:
+        self.selection = selection
+        self.events = events
+        self.dismiss = dismiss
+        self._told: dict[tuple[int, int], Told] = {}
+        self._gone: dict[int, Told] = {}
+
+    async def run(self, listening: Subscription, seats: Mapping[Hashable, list[Reader]]) -> None:
+        """Look at the records for every seat, and tell its readers."""
+        name = self.selection.root.exposed.spec.name
+        keys = list(dict.fromkeys(each.key for each in self.events))
+        scopes = [readers[0].scope for readers in seats.values()]
+        sights = await listening.look(name, scopes, keys)
+        if self.selection.plain:
+            # Sights are shared by those who see the same, and so is what is told of them.
+            made = {id(each): each for each in sights}
+            batches = {place: self._batch(each.records, each.records) for place, each in made.items()}
+            for readers, sight in zip(seats.values(), sights, strict=True):
+                self._deliver(readers, sight, batches[id(sight)])
+            return
+        for some in batched(zip(seats.values(), sights, strict=True), _READS_AT_ONCE):
+            await asyncio.gather(*(self._read(readers, sight) for readers, sight in some))
+
+    async def _read(self, readers: Sequence[Reader], sight: Sight) -> None:
+        """Tell readers more than the records' own attributes, by a read of their own of those in sight."""
+        found: Mapping[Any, Any] = {}
+        plan, scope, keys = self.selection.field.plan, readers[0].scope, list(sight.records)
+        try:
+            if keys and plan is not None:
+                found = await self.selection.runner(scope, len(keys)).records(plan, keys)
+        except Forbidden:
+            pass
+        except Exception as error:  # the boundary: everything becomes an error object
+            sight = Sight(error=error)
+        self._deliver(readers, sight, self._batch(sight.records, found))
+
+    def _deliver(self, readers: Sequence[Reader], sight: Sight, batch: Batch) -> None:
+        for each in readers:
+            if sight.error is None:
+                each.tell(batch, self._goes)
+            else:
+                self.dismiss(each, sight.error)
+
+    def _batch(self, seen: Mapping[Any, Any], shown: Mapping[Any, Any]) -> Batch:
+        """What the events come to.
+
+        Args:
+            seen: the records in sight.
+            shown: those that are shown; what has gone out of sight in between is told with its next event.
+        """
+        return Batch(
+            [
+                (place, each.key, self._tells(place, each, shown[each.key]) if each.key in shown else None)
+                for place, each in enumerate(self.events)
+                if each.key in shown or each.key not in seen
+            ]
+        )
+
+    def _tells(self, place: int, event: Notification, record: Any) -> Told:
+        found = self._told.get((place, id(record)))
+        if found is None:
+            found = self._told[place, id(record)] = self.selection.told(event, record)
+        return found
+
+    def _goes(self, place: int) -> Told:
+        found = self._gone.get(place)
+        if found is None:
+            found = self._gone[place] = self.selection.told(self.events[place], None)
+        return found
+
+
+def seat_of(scope: Scope, alike: Hashable | None) -> Hashable:
+    """What is equal for scopes that may see the same, as far as that shows without a look at policies.
+
+    Args:
+        alike: what the application says about it.
+    """
+    if alike is not None:
+        return "alike", alike
+    if scope.context or scope.job is not None or not scope.authorize:
+        return object()
+    seat = type(scope.actor), _values(scope.actor)
+    try:
+        hash(seat)
+    except TypeError:
+        return object()
+    return seat
+
+
+def _values(actor: Any) -> Hashable:
+    """All that policies may ask of an actor that cannot change; of others what nobody else has."""
+    if actor is None or isinstance(actor, (str, int, UUID)):
+        return actor
+    parameters = vars(type(actor)).get("__dataclass_params__")
+    if parameters is None or not parameters.frozen:
+        return object()
+    values = (getattr(actor, each.name) for each in fields(actor))
+    return tuple((type(value), value) for value in values)
