@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextvars import Context
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -47,11 +47,11 @@ class Sight:
     """What one scope sees of the rows that it asked for. Scopes that see the same share one, with its records.
 
     Attributes:
-        records: by key; a row that is gone or that the scope may not see is not in it.
+        records: for each key the record; None for a row that is gone or that the scope may not see.
         error: why it could not be found out.
     """
 
-    records: Mapping[Any, Any] = field(default_factory=dict[Any, Any])
+    records: Sequence[Any] = ()
     error: Exception | None = None
 
 
@@ -77,16 +77,17 @@ class Row:
         if asked:
             first = number * asked
             stored = {**stored, **{answer_name(n): self.answers[first + n] for n in range(asked)}}
-        hidden = view.hidden(stored)
-        if hidden is None:
+        bits = view.decision.decide(stored, view.values)
+        if bits is None:
             return None
+        hidden = view.decision.hidden(bits)
         found = self._records.get(hidden)
-        if found is None:
-            values = dict(self.values)
-            values.update(
-                (name, HIDDEN) for name in hidden if name in values or name in self._spec.relationships
-            )
-            found = self._records[hidden] = record(self._spec.python, values)
+        return self._made(hidden) if found is None else found
+
+    def _made(self, hidden: frozenset[str]) -> Any:
+        values = dict(self.values)
+        values.update((name, HIDDEN) for name in hidden if name in values or name in self._spec.relationships)
+        found = self._records[hidden] = record(self._spec.python, values)
         return found
 
 
@@ -241,9 +242,12 @@ class _Looking:
             await self._ask(apart, views, keys)
         for request, found in zip(self.requests, chosen, strict=True):
             sights: dict[Any, Sight] = {}
+            nothing = Sight([None] * len(request.keys))
             answer: list[Sight] = []
             for scope, view in zip(request.scopes, found, strict=True):
-                if isinstance(view, Sight):
+                if view is _BLIND:
+                    answer.append(nothing)
+                elif isinstance(view, Sight):
                     answer.append(view)
                 elif view is None:
                     answer.append(await self._own(scope, request.keys))
@@ -262,7 +266,7 @@ class _Looking:
                 return None
             view = outlook.view(scope)
         except Forbidden:
-            return _NOTHING
+            return _BLIND
         except Exception as error:  # who it is of is told, and nobody else
             return Sight(error=error)
         tenant, apart = EVERYWHERE, None
@@ -307,13 +311,8 @@ class _Looking:
         if isinstance(rows, Exception):
             return Sight(error=rows)
         _, view = chosen
-        found: dict[Any, Any] = {}
         try:
-            for key in keys:
-                row = rows.get(key)
-                seen = None if row is None else row.seen_by(view, number)
-                if seen is not None:
-                    found[key] = seen
+            found = [None if (row := rows.get(key)) is None else row.seen_by(view, number) for key in keys]
         except Exception as error:  # who it is of is told, and nobody else
             return Sight(error=error)
         return Sight(found)
@@ -327,13 +326,15 @@ class _Looking:
         try:
             rows = await self.lane.engine.reader.everything(query.where(key.is_in(keys)), scope)
         except Forbidden:
-            return _NOTHING
+            rows = []
         except Exception as error:  # who it is of is told, and nobody else
             return Sight(error=error)
-        return Sight({each.__dict__[name]: each for each in rows})
+        found = {each.__dict__[name]: each for each in rows}
+        return Sight([found.get(each) for each in keys])
 
 
-_NOTHING = Sight()
+_BLIND = Sight()
+"""Of a scope that may see no row at all."""
 
 _FIXED = (str, int, float, bytes, Decimal, UUID, Enum, date, time, timedelta, type(None))
 """What nobody can change in place."""

@@ -264,7 +264,7 @@ class Subscription:
             (sight,) = await self.look(resource, [self._scope], keys)
             if sight.error is not None:
                 raise sight.error
-            records.update({(resource, key): each for key, each in sight.records.items()})
+            records.update({(resource, key): each for key, each in zip(keys, sight.records, strict=True)})
         told: list[Notification] = []
         for each in found:
             record = records.get((each.resource, each.key))
@@ -285,5 +285,5 @@ class Subscription:
         """
         spec = self._hub.engine.application.resources.get(resource)
         if spec is None:
-            return [Sight() for _ in scopes]
+            return [Sight([None] * len(keys)) for _ in scopes]
         return await self._hub.deliverer.look(spec, scopes, keys)

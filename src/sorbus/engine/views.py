@@ -13,11 +13,11 @@ from uuid import UUID
 
 from sorbus.engine.read_plans import ReadPlan
 from sorbus.engine.shapes import Shape
-from sorbus.expressions.evaluate import Environment, actor_value, evaluate
-from sorbus.expressions.nodes import ActorRef, Call, Const, Node, Ref, TenantRef
+from sorbus.expressions.evaluate import actor_value
+from sorbus.expressions.nodes import ActorRef, Call, Const, Node, Param, Ref, TenantRef
 from sorbus.expressions.rewriting import rewritten
+from sorbus.policies.deciding import decider
 from sorbus.policies.nodes import LOGIC
-from sorbus.policies.rows import DICT_ROW
 from sorbus.query.query import Query
 from sorbus.schema.fields import AttributeSpec
 from sorbus.schema.resource import PRIMARY_READ, ResourceSpec
@@ -35,6 +35,7 @@ _KNOWN: Mapping[str, type[Any]] = {
     "text": str, "uuid": UUID, "boolean": bool, "bigint": int, "integer": int, "smallint": int,
 }  # fmt: skip
 """The column types whose equality Python decides as PostgreSQL does, whatever the values and the collation."""
+_NOTHING = object()
 _EQUALITY = frozenset({"eq", "ne", "distinct"})
 _ORDER = frozenset({"lt", "le", "gt", "ge"})
 
@@ -51,36 +52,40 @@ class Question:
     values: tuple[Any, ...]
 
 
+class Decision:
+    """How the rows of one or more views are decided.
+
+    Args:
+        masks: the conditions of fields and relationships, each with the names that it is about.
+    """
+
+    def __init__(self, allowed: Node | None, masks: Sequence[tuple[Node, frozenset[str]]]) -> None:
+        self.decide = decider(allowed, [node for node, _ in masks])
+        self._masks = [names for _, names in masks]
+        self._hidden: dict[int, frozenset[str]] = {}
+
+    def hidden(self, bits: int) -> frozenset[str]:
+        """The names under the masks that `decide` has answered with."""
+        found = self._hidden.get(bits)
+        if found is None:
+            some = [names for place, names in enumerate(self._masks) if bits >> place & 1]
+            found = self._hidden[bits] = frozenset[str]().union(*some)
+        return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
     """What a normalised actor may see of a resource's rows.
 
     Attributes:
-        allowed: the condition on a row; the answer to question `n` stands in it as the field `answer_name(n)`.
-        masks: the conditions of fields and relationships, each with the names that it is about.
+        decision: it takes the stored values of a row, and the answer to question `n` as `answer_name(n)`.
+        values: what it takes of the actor and the tenant.
         questions: what the data layer has to answer for each row.
     """
 
-    allowed: Node | None
-    masks: tuple[tuple[Node, frozenset[str]], ...]
+    decision: Decision
+    values: tuple[Any, ...]
     questions: tuple[Question, ...]
-
-    def hidden(self, row: Mapping[str, Any]) -> frozenset[str] | None:
-        """The names that are hidden in a row; None when the row may not be seen.
-
-        Args:
-            row: the stored values of its attributes, and the answers.
-        """
-        if self.allowed is not None and evaluate(self.allowed, row, _NOBODY) is not True:
-            return None
-        found: frozenset[str] = frozenset()
-        for node, names in self.masks:
-            if evaluate(node, row, _NOBODY) is not True:
-                found |= names
-        return found
-
-
-_NOBODY = Environment(rows=DICT_ROW)
 
 
 def answer_name(place: int) -> str:
@@ -97,6 +102,7 @@ class Outlook:
     holes: tuple[Hole, ...] = field(init=False)
     masks: tuple[tuple[Node, frozenset[str]], ...] = field(init=False)
     _views: dict[Any, View] = field(default_factory=dict[Any, View])
+    _decisions: dict[Any, Decision] = field(default_factory=dict[Any, Decision])
 
     def __post_init__(self) -> None:
         about: dict[Node, set[str]] = {}
@@ -129,10 +135,13 @@ class Outlook:
         return found
 
     def _made(self, values: tuple[Any, ...]) -> View:
-        closer = _Closer(self.spec, dict(zip(self.holes, values, strict=True)))
+        closer = _Closer(self.spec, self.holes, values)
         allowed = closer.closed(self.plan.where) if self.plan.where is not None else None
         masks = tuple((closer.closed(node), names) for node, names in self.masks)
-        return View(allowed, masks, tuple(closer.questions))
+        decision = self._decisions.get((allowed, masks))
+        if decision is None:
+            decision = self._decisions[allowed, masks] = Decision(allowed, masks)
+        return View(decision, values, tuple(closer.questions))
 
 
 class Outlooks:
@@ -141,6 +150,7 @@ class Outlooks:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._found: dict[int, Outlook] = {}
+        self._reads: dict[str, tuple[Query[Any], Shape]] = {}
 
     def of(self, spec: ResourceSpec, scope: Scope) -> tuple[Outlook, Scope]:
         """The outlook of a scope on a resource's rows, and the scope in which they are read.
@@ -148,23 +158,27 @@ class Outlooks:
         Raises:
             Forbidden: it can see none.
         """
-        query: Query[Any] = Query(resource=spec.python)
-        scope, known = self._reader.checked(query, spec, scope)
-        plan = self._reader.planner.plan(Shape(spec.name, PRIMARY_READ, None), scope, known=known)
-        found = self._found.get(id(plan))
+        found = self._reads.get(spec.name)
         if found is None:
+            found = self._reads[spec.name] = Query(resource=spec.python), Shape(spec.name, PRIMARY_READ, None)
+        query, shape = found
+        scope, known = self._reader.checked(query, spec, scope)
+        plan = self._reader.planner.plan(shape, scope, known=known)
+        outlook = self._found.get(id(plan))
+        if outlook is None:
             if len(self._found) >= _LARGEST_CACHE:
                 self._found.clear()
             # It holds the plan, so that no other one gets its place in memory.
-            found = self._found[id(plan)] = Outlook(spec, plan)
-        return found, scope
+            outlook = self._found[id(plan)] = Outlook(spec, plan)
+        return outlook, scope
 
 
 class _Closer:
     """Puts values into conditions, and takes out of them what memory cannot decide."""
 
-    def __init__(self, spec: ResourceSpec, values: Mapping[Hole, Any]) -> None:
+    def __init__(self, spec: ResourceSpec, holes: Sequence[Hole], values: Sequence[Any]) -> None:
         self.spec = spec
+        self.places = {hole: place for place, hole in enumerate(holes)}
         self.values = values
         self.questions: list[Question] = []
 
@@ -200,9 +214,13 @@ class _Closer:
         """A side of a comparison with its value; None when its type is another one."""
         if isinstance(node, Ref):
             return node if self._kind(node) is kind else None
+        value: Any = _NOTHING
         if isinstance(node, (ActorRef, TenantRef)):
-            node = Const(self.values[node])
-        return node if isinstance(node, Const) and (node.value is None or _is(node.value, kind)) else None
+            place = self.places[node]
+            node, value = Param(place, kind), self.values[place]
+        elif isinstance(node, Const):
+            value = node.value
+        return node if value is None or _is(value, kind) else None
 
     def _kind(self, node: Node) -> type[Any] | None:
         """The type of an attribute that is read unasked and that memory compares; None of all else."""
@@ -215,7 +233,7 @@ class _Closer:
         values: list[Any] = []
 
         def numbered(hole: Hole) -> Node:
-            values.append(self.values[hole])
+            values.append(self.values[self.places[hole]])
             return ActorRef(str(len(values) - 1))
 
         question = Question(_filled(node, numbered), tuple(values))

@@ -152,70 +152,84 @@ class _Telling:
         self.selection = selection
         self.events = events
         self.dismiss = dismiss
+        self.keys = list(dict.fromkeys(each.key for each in events))
+        places = {key: place for place, key in enumerate(self.keys)}
+        self.places = [places[each.key] for each in events]
+        self.names = [str(each.key) for each in events]
+        # Each with its records: as long as these are there, no other ones get their places in memory.
+        self._batches: dict[tuple[int, ...], tuple[Sequence[Any], Batch]] = {}
         self._told: dict[tuple[int, int], Told] = {}
         self._gone: dict[int, Told] = {}
 
     async def run(self, listening: Subscription, seats: Mapping[Hashable, list[Reader]]) -> None:
         """Look at the records for every seat, and tell its readers."""
         name = self.selection.root.exposed.spec.name
-        keys = list(dict.fromkeys(each.key for each in self.events))
         scopes = [readers[0].scope for readers in seats.values()]
-        sights = await listening.look(name, scopes, keys)
+        sights = await listening.look(name, scopes, self.keys)
         if self.selection.plain:
-            # Sights are shared by those who see the same, and so is what is told of them.
-            made = {id(each): each for each in sights}
-            batches = {place: self._batch(each.records, each.records) for place, each in made.items()}
             for readers, sight in zip(seats.values(), sights, strict=True):
-                self._deliver(readers, sight, batches[id(sight)])
+                self._deliver(readers, sight.error, sight.records, sight.records)
             return
         for some in batched(zip(seats.values(), sights, strict=True), _READS_AT_ONCE):
             await asyncio.gather(*(self._read(readers, sight) for readers, sight in some))
 
     async def _read(self, readers: Sequence[Reader], sight: Sight) -> None:
         """Tell readers more than the records' own attributes, by a read of their own of those in sight."""
+        plan, scope, error = self.selection.field.plan, readers[0].scope, sight.error
+        keys = [key for key, each in zip(self.keys, sight.records, strict=False) if each is not None]
         found: Mapping[Any, Any] = {}
-        plan, scope, keys = self.selection.field.plan, readers[0].scope, list(sight.records)
         try:
             if keys and plan is not None:
                 found = await self.selection.runner(scope, len(keys)).records(plan, keys)
         except Forbidden:
             pass
-        except Exception as error:  # the boundary: everything becomes an error object
-            sight = Sight(error=error)
-        self._deliver(readers, sight, self._batch(sight.records, found))
+        except Exception as failure:  # the boundary: everything becomes an error object
+            error = failure
+        self._deliver(readers, error, sight.records, [found.get(key) for key in self.keys])
 
-    def _deliver(self, readers: Sequence[Reader], sight: Sight, batch: Batch) -> None:
-        for each in readers:
-            if sight.error is None:
-                each.tell(batch, self._goes)
-            else:
-                self.dismiss(each, sight.error)
-
-    def _batch(self, seen: Mapping[Any, Any], shown: Mapping[Any, Any]) -> Batch:
-        """What the events come to.
+    def _deliver(
+        self,
+        readers: Sequence[Reader],
+        error: Exception | None,
+        seen: Sequence[Any],
+        shown: Sequence[Any],
+    ) -> None:
+        """Tell readers who see the same.
 
         Args:
             seen: the records in sight.
             shown: those that are shown; what has gone out of sight in between is told with its next event.
         """
+        if error is not None:
+            for each in readers:
+                self.dismiss(each, error)
+            return
+        alike = tuple(map(id, shown))
+        known = self._batches.get(alike)
+        if known is None:
+            known = self._batches[alike] = shown, self._batch(seen, shown)
+        for each in readers:
+            each.tell(known[1], self._goes)
+
+    def _batch(self, seen: Sequence[Any], shown: Sequence[Any]) -> Batch:
         return Batch(
             [
-                (place, each.key, self._tells(place, each, shown[each.key]) if each.key in shown else None)
-                for place, each in enumerate(self.events)
-                if each.key in shown or each.key not in seen
+                (number, name, None if shown[place] is None else self._tells(number, shown[place]))
+                for number, (place, name) in enumerate(zip(self.places, self.names, strict=True))
+                if shown[place] is not None or seen[place] is None
             ]
         )
 
-    def _tells(self, place: int, event: Notification, record: Any) -> Told:
-        found = self._told.get((place, id(record)))
+    def _tells(self, number: int, record: Any) -> Told:
+        found = self._told.get((number, id(record)))
         if found is None:
-            found = self._told[place, id(record)] = self.selection.told(event, record)
+            found = self._told[number, id(record)] = self.selection.told(self.events[number], record)
         return found
 
-    def _goes(self, place: int) -> Told:
-        found = self._gone.get(place)
+    def _goes(self, number: int) -> Told:
+        found = self._gone.get(number)
         if found is None:
-            found = self._gone[place] = self.selection.told(self.events[place], None)
+            found = self._gone[number] = self.selection.told(self.events[number], None)
         return found
 
 

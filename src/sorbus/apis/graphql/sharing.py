@@ -48,22 +48,23 @@ class Batch:
     """What some events come to for those who see the same.
 
     Attributes:
-        entries: the place of each event, the key of its record, and what is told of it: None when that is out of sight.
+        entries: the number of each event, the key of its record as text, and what is told of it: None when that is out
+            of sight.
         told: those of them that are told to everybody.
         shown: the keys of records that are in sight.
         unseen: the keys of those that are not.
     """
 
-    entries: Sequence[tuple[int, Any, Told | None]]
+    entries: Sequence[tuple[int, str, Told | None]]
     told: Sequence[Told] = field(init=False)
-    shown: dict[Any, None] = field(init=False)
-    unseen: frozenset[Any] = field(init=False)
+    shown: dict[str, None] = field(init=False)
+    unseen: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         shown = [(key, told) for _, key, told in self.entries if told is not None]
         object.__setattr__(self, "told", [told for _, told in shown])
         object.__setattr__(self, "shown", dict.fromkeys(key for key, _ in shown))
-        object.__setattr__(self, "unseen", frozenset(key for _, key, told in self.entries if told is None))
+        object.__setattr__(self, "unseen", tuple(key for _, key, told in self.entries if told is None))
 
 
 @dataclass(slots=True, eq=False)
@@ -73,13 +74,13 @@ class Reader:
     Attributes:
         seat: equal for those who may see the same.
         most: how many responses may wait for it.
-        visible: the keys of records that it has been told of and that were in sight then.
+        visible: the keys, as text, of records that it has been told of and that were in sight then.
     """
 
     scope: Scope
     seat: Hashable
     most: int
-    visible: dict[Any, None]
+    visible: dict[str, None]
     waiting: deque[Told] = field(default_factory=deque[Told])
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     lost: int = 0
@@ -97,13 +98,13 @@ class Reader:
         """Some events. A record that was in sight and is not any more is told as gone, once.
 
         Args:
-            gone: what is told of the event at a place when its record has gone.
+            gone: what is told of an event, by its number, when its record has gone.
         """
         told: Sequence[Told] = batch.told
-        if not batch.unseen.isdisjoint(self.visible):
+        if any(key in self.visible for key in batch.unseen):
             told = [
-                each if each is not None else gone(place)
-                for place, key, each in batch.entries
+                each if each is not None else gone(number)
+                for number, key, each in batch.entries
                 if each is not None or self.visible.pop(key, self) is None
             ]
         self.visible.update(batch.shown)

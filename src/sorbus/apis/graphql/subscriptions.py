@@ -139,7 +139,7 @@ class Subscriber:
         if self.fans.get(key) is ended:
             del self.fans[key]
 
-    async def _known(self, root: Root, values: Mapping[str, Any], scope: Scope) -> dict[Any, None]:
+    async def _known(self, root: Root, values: Mapping[str, Any], scope: Scope) -> dict[str, None]:
         """The key of the record that is asked for, if the scope may read it: then it is told when it goes."""
         spec = root.exposed.spec
         key = values.get(spec.primary_key.name)
@@ -147,7 +147,7 @@ class Subscriber:
             return {}
         python: Any = spec.python
         rows = await python.query().where(getattr(python, spec.primary_key.name) == key).all(scope)
-        return {key: None} if rows else {}
+        return {str(key): None} if rows else {}
 
 
 def _values(root: Root, given: Mapping[str, Any]) -> dict[str, Any]:
