@@ -80,7 +80,12 @@ async def listening(api: Client, query: str, **variables: Any) -> AsyncIterator[
 def subscriber_of(app: Sorbus) -> Subscriber:
     """What a transport asks, without one."""
     schema, limits = schema_of(surface_of(app.spec)), Limits()
-    return Subscriber(app, Answerer(schema, Documents(schema, limits, introspection=True, allowed=None, persisted=False), limits))
+    return Subscriber(
+        app,
+        Answerer(
+            schema, Documents(schema, limits, introspection=True, allowed=None, persisted=False), limits
+        ),
+    )
 
 
 EDIT = "mutation ($id: ID!, $t: String!) { editNote(id: $id, input: {title: $t}) { errors { code } } }"
