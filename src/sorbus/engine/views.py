@@ -204,9 +204,9 @@ class _Closer:
                 (kind,) = kinds
                 filled = self._operand(one, kind), self._operand(other, kind)
                 return Call(operator, (filled[0], filled[1])) if filled[0] and filled[1] else None
-            case Call("in", (Ref() as ref, Const(tuple(items)))):
+            case Call("in", (Ref() as ref, Const() as hay)) if hay.value.__class__ is tuple:
                 kind = self._kind(ref)
-                return node if kind is not None and all(_is(item, kind) for item in items) else None
+                return node if kind is not None and all(_is(item, kind) for item in hay.value) else None
             case _:
                 return None
 

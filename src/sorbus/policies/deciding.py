@@ -92,10 +92,10 @@ class _Writer:
             case Call(operator, (one, other)) if operator in _SIGNS:
                 text = f"{self._operand(one)} {_SIGNS[operator]} {self._operand(other)}"
                 return self._strict(text if truth else f"not {text}", one, other)
-            case Call("in", (one, Const(tuple(items)))):
-                if not items:
+            case Call("in", (one, Const() as hay)) if hay.value.__class__ is tuple:
+                if not hay.value:
                     return str(not truth)
-                text = f"{self._operand(one)} {'' if truth else 'not '}in {self._constant(items)}"
+                text = f"{self._operand(one)} {'' if truth else 'not '}in {self._operand(hay)}"
                 return self._strict(text, one)
             case _:
                 raise Unevaluable(repr(node))
@@ -117,11 +117,8 @@ class _Writer:
             case Param(index):
                 return f"v[{index}]"
             case Const(value):
-                return self._constant(value)
+                name = f"c{len(self.names)}"
+                self.names[name] = value
+                return name
             case _:
                 raise Unevaluable(repr(node))
-
-    def _constant(self, value: Any) -> str:
-        name = f"c{len(self.names)}"
-        self.names[name] = value
-        return name

@@ -243,7 +243,8 @@ def seat_of(scope: Scope, alike: Hashable | None) -> Hashable:
         return "alike", alike
     if scope.context or scope.job is not None or not scope.authorize:
         return object()
-    seat = type(scope.actor), _values(scope.actor)
+    kind: type[Any] = scope.actor.__class__
+    seat = kind, _values(scope.actor, kind)
     try:
         hash(seat)
     except TypeError:
@@ -251,12 +252,15 @@ def seat_of(scope: Scope, alike: Hashable | None) -> Hashable:
     return seat
 
 
-def _values(actor: Any) -> Hashable:
+def _values(actor: Any, kind: type[Any]) -> Hashable:
     """All that policies may ask of an actor that cannot change; of others what nobody else has."""
     if actor is None or isinstance(actor, (str, int, UUID)):
         return actor
-    parameters = vars(type(actor)).get("__dataclass_params__")
+    parameters = vars(kind).get("__dataclass_params__")
     if parameters is None or not parameters.frozen:
         return object()
-    values = (getattr(actor, each.name) for each in fields(actor))
-    return tuple((type(value), value) for value in values)
+    found: list[Hashable] = []
+    for each in fields(actor):
+        value: Any = getattr(actor, each.name)
+        found.append((value.__class__, value))
+    return tuple(found)

@@ -124,9 +124,10 @@ class Subscriber:
         self, name: str, selection: Selection, prepared: Prepared, scope: Scope, after: int | None
     ) -> Fan:
         """What is open already for the same request, or anew; whoever goes on from a position has one alone."""
-        tenant = tenant_key(scope.tenant)
+        tenant: Any = tenant_key(scope.tenant)
         # The operation is part of the key by itself, so that its place in memory is not given to another one.
-        key: Hashable = (name, type(tenant), tenant, prepared.operation, to_json(prepared.raw))
+        kind: type[Any] = tenant.__class__
+        key: Hashable = (name, kind, tenant, prepared.operation, to_json(prepared.raw))
         if after is not None:
             key = object()
         found = self.fans.get(key)
