@@ -20,6 +20,7 @@ from itertools import batched
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+from weakref import WeakSet
 
 from sorbus.data_layers.base import Bindings, Capability, DataLayer, Executable
 from sorbus.engine.hydrate import Hydrate, hydrator, record
@@ -28,6 +29,7 @@ from sorbus.engine.planning import attribute_outputs
 from sorbus.engine.tenants import EVERYWHERE
 from sorbus.engine.views import Outlooks, View, answer_name, answers_of, slot_name, slots
 from sorbus.errors.base import Forbidden
+from sorbus.errors.database import DatabaseFault
 from sorbus.expressions.nodes import Call, Node, Param, Ref
 from sorbus.query.query import Query
 from sorbus.query.statements import Output, Select
@@ -144,6 +146,8 @@ class _Lane:
         self.apart = schemas or self.layer.can(Capability.WALL)
         self.waiting: list[_Request] = []
         self.task: asyncio.Task[None] | None = None
+        self.failed: WeakSet[View] = WeakSet()
+        """Views whose statement has failed where that of others did not; each has one by itself."""
         self._statements: dict[tuple[tuple[Node, ...], int], _Statement] = {}
 
     async def look(self, scopes: Sequence[Scope], keys: Sequence[Any]) -> list[Sight]:
@@ -279,13 +283,19 @@ class _Looking:
     async def _ask(self, apart: Hashable, views: Mapping[View, Any], keys: Sequence[Any]) -> None:
         """Read the rows for some views: with one statement for all that ask alike, those that ask nothing included."""
         groups: dict[tuple[Node, ...], list[View]] = {}
+        failed = [each for each in views if each in self.lane.failed]
         for each in views:
-            groups.setdefault(answers_of(each.questions), []).append(each)
+            if each not in failed:
+                groups.setdefault(answers_of(each.questions), []).append(each)
         silent = groups.pop((), [])
         chunks = [list(each) for group in groups.values() for each in batched(group, VIEWS_AT_ONCE)]
+        if silent and not chunks:
+            chunks.append([])
         tenant = next(iter(views.values()))
-        for number, chunk in enumerate(chunks or [[]]):
+        for number, chunk in enumerate(chunks):
             await self._read(apart, chunk, silent if number == 0 else (), keys, tenant)
+        for each in failed:
+            await self._read(apart, [each], (), keys, tenant)
 
     async def _read(
         self, apart: Hashable, chunk: list[View], silent: Iterable[View], keys: Sequence[Any], tenant: Any
@@ -294,17 +304,27 @@ class _Looking:
         try:
             rows = await self.lane.rows(keys, chunk, tenant)
         except Exception as error:
-            if len(chunk) > 1 or (chunk and silent):
-                # What one of them asks must not keep the others from being told.
-                for each in chunk:
-                    await self._read(apart, [each], (), keys, tenant)
-                await self._read(apart, [], silent, keys, tenant)
+            if len(chunk) + bool(silent) > 1 and not _passes(error):
+                await self._apart(apart, chunk, silent, keys, tenant)
                 return
             rows = error
         for number, view in enumerate(chunk):
             self.seen[apart, view] = rows, number
         for view in silent:
             self.seen[apart, view] = rows, 0
+
+    async def _apart(
+        self, apart: Hashable, chunk: list[View], silent: Iterable[View], keys: Sequence[Any], tenant: Any
+    ) -> None:
+        """Read for each view by itself: what one of them asks must not keep the others from being told."""
+        for each in chunk:
+            await self._read(apart, [each], (), keys, tenant)
+        if silent:
+            await self._read(apart, [], silent, keys, tenant)
+        failed = [each for each in chunk if isinstance(self.seen[apart, each][0], Exception)]
+        if len(failed) < len(chunk):
+            # Nor may it make all of them be read for by themselves again and again.
+            self.lane.failed.update(failed)
 
     def _sight(self, chosen: tuple[Hashable, View], keys: Sequence[Any]) -> Sight:
         rows, number = self.seen[chosen]
@@ -331,6 +351,11 @@ class _Looking:
             return Sight(error=error)
         found = {each.__dict__[name]: each for each in rows}
         return Sight([found.get(each) for each in keys])
+
+
+def _passes(error: Exception) -> bool:
+    """Whether an error is one of the moment, which has nothing to do with what was asked."""
+    return isinstance(error, DatabaseFault) and error.retryable
 
 
 _BLIND = Sight()

@@ -73,7 +73,7 @@ class Decision:
         return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class View:
     """What a normalised actor may see of a resource's rows.
 

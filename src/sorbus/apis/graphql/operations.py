@@ -263,8 +263,10 @@ class Runner:
         spec = plan.exposed.spec
         name = spec.primary_key.name
         key: Any = getattr(spec.python, name)
-        query: Query[Any] = Query(resource=spec.python, scope=self.scope)
-        found = await plan.fill(query.where(key.is_in(keys)), self.filling, len(keys)).all()
+        query: Query[Any] = Query(resource=spec.python)
+        query = plan.fill(query.where(key.is_in(keys)), self.filling, len(keys))
+        # They are as many as were told of, whatever the action says about pages.
+        found = await self.scope.need_runtime().reader.everything(query, self.scope)
         await plan.load_rest(found, self.scope, self.filling)
         return {each.__dict__[name]: each for each in found}
 
