@@ -69,28 +69,40 @@ class Row:
         self._spec = spec
         self._records: dict[frozenset[str], Any] = {}
 
-    def seen_by(self, view: View, number: int) -> Any:
-        """The record as a view sees it, or None.
+    def answered(self, count: int, number: int) -> Mapping[str, Any]:
+        """The stored values with the answers to the questions of one of the views of the statement."""
+        first = number * count
+        return {**self.stored, **{answer_name(n): self.answers[first + n] for n in range(count)}}
 
-        Args:
-            number: which of the views it is whose questions the statement has answered.
-        """
-        stored, asked = self.stored, len(view.questions)
-        if asked:
-            first = number * asked
-            stored = {**stored, **{answer_name(n): self.answers[first + n] for n in range(asked)}}
-        bits = view.decision.decide(stored, view.values)
-        if bits is None:
-            return None
-        hidden = view.decision.hidden(bits)
+    def record(self, hidden: frozenset[str]) -> Any:
+        """The record with some names hidden."""
         found = self._records.get(hidden)
-        return self._made(hidden) if found is None else found
-
-    def _made(self, hidden: frozenset[str]) -> Any:
-        values = dict(self.values)
-        values.update((name, HIDDEN) for name in hidden if name in values or name in self._spec.relationships)
-        found = self._records[hidden] = record(self._spec.python, values)
+        if found is None:
+            about = (name for name in hidden if name in self.values or name in self._spec.relationships)
+            values = {**self.values, **dict.fromkeys(about, HIDDEN)}
+            found = self._records[hidden] = record(self._spec.python, values)
         return found
+
+
+def seen(rows: Sequence[Row | None], view: View, number: int) -> list[Any]:
+    """The records of rows as a view sees them; None for those that it does not.
+
+    Args:
+        number: which of the views it is whose questions the statement has answered.
+    """
+    decide, hidden, values, count = (
+        view.decision.decide,
+        view.decision.hidden,
+        view.values,
+        len(view.questions),
+    )
+    found: list[Any] = []
+    for row in rows:
+        bits = None
+        if row is not None:
+            bits = decide(row.answered(count, number) if count else row.stored, values)
+        found.append(None if row is None or bits is None else row.record(hidden(bits)))
+    return found
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +118,6 @@ class _Statement:
 
     executable: Executable
     hydrate: Hydrate
-    key: int
     answers: int
 
 
@@ -223,7 +234,6 @@ class _Lane:
         return _Statement(
             self.engine.compile(self.layer, select),
             hydrator(self.spec.python, outputs, self.layer),
-            next(n for n, each in enumerate(outputs) if each.name == self.spec.primary_key.name),
             len(outputs),
         )
 
@@ -246,6 +256,7 @@ class _Looking:
             await self._ask(apart, views, keys)
         for request, found in zip(self.requests, chosen, strict=True):
             sights: dict[Any, Sight] = {}
+            rows: dict[int, list[Row | None]] = {}
             nothing = Sight([None] * len(request.keys))
             answer: list[Sight] = []
             for scope, view in zip(request.scopes, found, strict=True):
@@ -257,7 +268,7 @@ class _Looking:
                     answer.append(await self._own(scope, request.keys))
                 else:
                     if view not in sights:
-                        sights[view] = self._sight(view, request.keys)
+                        sights[view] = self._sight(view, request.keys, rows)
                     answer.append(sights[view])
             if not request.answer.done():
                 request.answer.set_result(answer)
@@ -326,16 +337,24 @@ class _Looking:
             # Nor may it make all of them be read for by themselves again and again.
             self.lane.failed.update(failed)
 
-    def _sight(self, chosen: tuple[Hashable, View], keys: Sequence[Any]) -> Sight:
-        rows, number = self.seen[chosen]
-        if isinstance(rows, Exception):
-            return Sight(error=rows)
-        _, view = chosen
+    def _sight(
+        self, chosen: tuple[Hashable, View], keys: Sequence[Any], ordered: dict[int, list[Row | None]]
+    ) -> Sight:
+        """What a view sees of some keys.
+
+        Args:
+            ordered: the rows of these keys, by the statement that has found them.
+        """
+        found, number = self.seen[chosen]
+        if isinstance(found, Exception):
+            return Sight(error=found)
+        rows = ordered.get(id(found))
+        if rows is None:
+            rows = ordered[id(found)] = [found.get(key) for key in keys]
         try:
-            found = [None if (row := rows.get(key)) is None else row.seen_by(view, number) for key in keys]
+            return Sight(seen(rows, chosen[1], number))
         except Exception as error:  # who it is of is told, and nobody else
             return Sight(error=error)
-        return Sight(found)
 
     async def _own(self, scope: Scope, keys: Sequence[Any]) -> Sight:
         """What a scope sees by a read of its own, where a function of the user's looks at each row."""
