@@ -84,6 +84,10 @@ class DataLayer(Protocol):
         """The function from a stored value to the Python value of a type; None where they are the same."""
         ...
 
+    def writes(self, kind: FieldType) -> bool:
+        """Whether the layer can write values of a type as JSON, as interfaces show them."""
+        ...
+
     def compile(self, statement: Statement) -> Executable:
         """Compile a statement; called once for each shape."""
         ...

@@ -11,7 +11,7 @@ from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.hydrate import record
 from sorbus.engine.judging import TRUTH, Judge, decided, judged_outputs, known_in_memory
 from sorbus.engine.lifecycle import ActionCall
-from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.write_data import WriteData, bindings
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.expressions.build import any_expression, is_expression

@@ -25,7 +25,7 @@ from weakref import WeakSet
 from sorbus.data_layers.base import Bindings, Capability, DataLayer, Executable
 from sorbus.engine.hydrate import Hydrate, hydrator, record
 from sorbus.engine.judging import TRUTH
-from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.tenants import EVERYWHERE
 from sorbus.engine.views import Outlooks, View, answer_name, answers_of, slot_name, slots
 from sorbus.errors.base import Forbidden

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,8 @@ from sorbus.engine.casting import InputCaster
 from sorbus.engine.generic import GenericPlan, generic_plan, run_generic
 from sorbus.engine.grouping import Groups
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, run
-from sorbus.engine.planning import Planner
+from sorbus.engine.loading import related_texts
+from sorbus.engine.planning import Planner, actions_of
 from sorbus.engine.reading import Reader
 from sorbus.engine.related_writes import RelatedWriter
 from sorbus.engine.transaction import Transaction, current, transaction
@@ -39,6 +40,7 @@ from sorbus.query.page import Page
 from sorbus.query.query import Query
 from sorbus.query.statements import Statement
 from sorbus.schema.actions import ActionKind, ActionSpec
+from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.schema.tenant_names import TenantNames
 from sorbus.scope import Scope
@@ -327,6 +329,24 @@ class Engine:
     async def read_exactly_one(self, query: Query[Any], scope: Scope, *, optional: bool = False) -> Any:
         """The one record of a query."""
         return await self.reader.exactly_one(query, scope, optional=optional)
+
+    def writes(self, query: Query[Any], names: Iterable[str]) -> bool:
+        """Whether a query may have templates over these fields."""
+        return self.planner.writes(self.spec_of(query.resource), actions_of(query), names)
+
+    async def related_texts(
+        self,
+        resource: type[Any],
+        relationship: RelationshipSpec,
+        query: Query[Any],
+        keys: list[Any],
+        scope: Scope,
+    ) -> list[tuple[Any, Any]] | None:
+        """What templates make of the related rows behind some keys, each with the key that it belongs to.
+
+        None where the actor may see none of them.
+        """
+        return await related_texts(self.reader, self.spec_of(resource), relationship, query, keys, scope)
 
     async def count(self, query: Query[Any], scope: Scope) -> int:
         """How many records a query has."""

@@ -54,22 +54,69 @@ async def load_related(
     inner: Query[Any] = item.query if item.query is not None else Query(resource=destination.python)
     own = start_of(application, spec, relationship)
     records = reachable(records, spec, own, relationship.name)
+    keys = keys_of(records, spec, own)
+    allowed = await _allowed(reader, spec, relationship, inner, keys, scope)
+    if allowed is None:
+        hide(records, relationship.name)
+        return
+    scope, known = allowed
+    if item.page is not None:
+        await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope, known)
+        return
+    rows, found = await related_records(reader, spec, relationship, inner, keys, scope, known=known)
+    _attach(records, rows, found, relationship, own)
+
+
+async def _allowed(
+    reader: Reader,
+    spec: ResourceSpec,
+    relationship: RelationshipSpec,
+    inner: Query[Any],
+    keys: list[Any],
+    scope: Scope,
+) -> tuple[Scope, Known] | None:
+    """The scope in which related rows are read, and what the check has found out; None where none may be seen.
+
+    Raises:
+        ActionForbidden: the relationship says that what may not be read is refused, or the query names an action.
+    """
+    destination = reader.planner.application.destination(relationship)
     try:
         scope, known = reader.checked(inner, destination, scope, (spec.name, relationship.name))
     except ActionForbidden:
         # A read action that the query names itself is the program's own wish, and refused as such.
         if relationship.authorize_read == "error" or inner.action != PRIMARY_READ:
             raise
-        hide(records, relationship.name)
-        return
-    keys = keys_of(records, spec, own)
+        return None
     if relationship.authorize_read == "error" and known is not None and keys:
         await _refuse_hidden(reader, spec, relationship, inner, keys, scope, known)
-    if item.page is not None:
-        await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope, known)
-        return
+    return scope, known
+
+
+async def related_texts(
+    reader: Reader,
+    spec: ResourceSpec,
+    relationship: RelationshipSpec,
+    inner: Query[Any],
+    keys: list[Any],
+    scope: Scope,
+) -> list[tuple[Any, Any]] | None:
+    """What templates make of the related rows behind some keys, each with the key that it belongs to.
+
+    None where the actor may see none of them.
+
+    Args:
+        inner: a query with templates.
+
+    Raises:
+        ActionForbidden: the relationship says that what may not be read is refused.
+    """
+    allowed = await _allowed(reader, spec, relationship, inner, keys, scope)
+    if allowed is None:
+        return None
+    scope, known = allowed
     rows, found = await related_records(reader, spec, relationship, inner, keys, scope, known=known)
-    _attach(records, rows, found, relationship, own)
+    return [(row[0], each) for row, each in zip(rows, found, strict=True)]
 
 
 async def related_records(
@@ -127,7 +174,7 @@ async def _related_rows(
         relationship.name,
         len(lowered.values) - 1,
         sorts=not inner.sorts and looks_around(relationship.order),
-        carries=every or (join is not None and join.carried),
+        carries=every or (join is not None and join.carried and inner.templates is None),
         every=every,
     )
     lowered.shape = replace(lowered.shape, related=related)

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from sorbus.engine.hydrate import LATE
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.expressions.nodes import (
     FALSE,
     NAMED,
@@ -251,6 +252,11 @@ def _shifted(node: Node, outer: int) -> Node:
             return Call(operator, tuple(_shifted(arg, outer) for arg in args))
         case _:
             return node
+
+
+def carried(between: ResourceSpec, masker: Masker) -> Cover:
+    """A row between as the actor may see it."""
+    return cover(between, attribute_outputs(between), masker.masks(between))
 
 
 def masks_of(found: Mapping[str, Conditions]) -> MasksOf:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sorbus.data_layers.base import DataLayer, Loader
 from sorbus.engine.guards import Securer, tenancy
-from sorbus.engine.hydrate import Hydrate, hydrator
-from sorbus.engine.judging import judged_outputs
-from sorbus.engine.masking import Cover, Masker, cover, masks_of
+from sorbus.engine.masking import Masker, carried, masks_of
 from sorbus.engine.read_plans import Family, Guarded, Known, ReadPlan, asked_node, decided
+from sorbus.engine.selecting import select_plan
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
 from sorbus.engine.tenants import keeps_apart
@@ -68,6 +67,22 @@ class Planner(Shaper):
             selected=frozenset(lowered.shape.only) if lowered.shape.only is not None else None,
             filters=frozenset(filters),
             via=via,
+        )
+
+    def writes(self, spec: ResourceSpec, actions: Iterable[str], names: Iterable[str]) -> bool:
+        """Whether the data layer can write fields of the rows of read actions, whoever reads.
+
+        Not where Python computes a field or looks at rows, nor where policies look at what a read asks for.
+        """
+        programs = [self.program(spec, each) for each in actions]
+        fields = self.fields(spec)
+        if any(each.about_read or each.runtime for each in programs):
+            return False
+        if fields is not None and fields.about_read:
+            return False
+        layer = self.layer_of(spec)
+        return all(
+            asked_node(spec, each) is not None and layer.writes(spec.field(each).type) for each in names
         )
 
     def plan(
@@ -289,7 +304,8 @@ class Planner(Shaper):
         related = related_read(self.application, shape.related, guarded.securer, guarded.masker)
         if related is not None:
             rows = replace(rows, related=related, where=conjunction(rows.where, guarded.key(related)))
-        return self._compile_select(spec, layer, replace(guarded, rows=rows))
+        derived = self._derived(shape, spec, guarded.securer, guarded.masker)
+        return select_plan(self.application, layer, spec, replace(guarded, rows=rows), derived)
 
     def _rows_of(
         self, shape: Shape, spec: ResourceSpec, own: Iterator[Node | None], tenant: Node | None
@@ -352,48 +368,6 @@ class Planner(Shaper):
         plan.loaders = tuple(loaders)
         return plan
 
-    def _compile_select(self, spec: ResourceSpec, layer: DataLayer, read: Guarded) -> ReadPlan:
-        shape, rows = read.shape, read.rows
-        # A function that judges a row gets all of it.
-        only = shape.only if read.judged is None else None
-        shown = (*attribute_outputs(spec, only), *self._derived(shape, spec, read.securer, read.masker))
-        covered = read.covered(spec, shown)
-        judge, outputs = None, covered.outputs
-        if read.judged is not None:
-            judge, outputs = judged_outputs(read.judged, outputs)
-        front = 1 if rows.related is not None else 0
-        marks: tuple[int, ...] = ()
-        page = shape.page
-        select = replace(rows, lock=shape.lock)
-        if page is not None:
-            front += page.total + page.earlier
-            if page.cursors:
-                outputs, marks = _marked(outputs, shape.order)
-            select = replace(select, seek=page.seek, total=page.total, earlier=page.earlier)
-        return ReadPlan(
-            layer,
-            layer.compile(replace(select, outputs=outputs)),
-            hydrator(
-                spec.python, covered.outputs, layer, first=front, flags=covered.flags, late=covered.late
-            ),
-            tuple(front + each for each in marks),
-            front + next(place for place, each in enumerate(outputs) if each.name == spec.primary_key.name),
-            carried=self._carried(rows.related, read.masker, layer, front + len(outputs)),
-            judge=replace(judge, first=front) if judge is not None else None,
-            late=bool(covered.late),
-            where=rows.where,
-            masks=read.masks.get(spec.name, EVERYTHING),
-        )
-
-    def _carried(
-        self, related: Related | None, masker: Masker, layer: DataLayer, first: int
-    ) -> Hydrate | None:
-        between = self.application.join(related.relationship) if related is not None else None
-        if related is None or between is None or not related.carried:
-            return None
-        covered = carried(between, masker)
-        return hydrator(between.python, covered.outputs, layer, first=first, flags=covered.flags)
-
 
 def actions_of(query: Query[Any]) -> Iterator[str]:
     """The actions that the rows of a query come from."""
@@ -433,27 +407,6 @@ def _listed(load: Loader) -> Loader:
     return lambda values: [None if each is None else load(each) for each in values]
 
 
-def _marked(
-    outputs: tuple[Output, ...], order: tuple[Ordering, ...]
-) -> tuple[tuple[Output, ...], tuple[int, ...]]:
-    """The outputs with the sort values that are not among them, and where each term's value stands.
-
-    The values come from the statement itself and as it sorts by them: one that was made for the record may
-    have another type, or be hidden from the actor.
-    """
-    known: dict[Node, int] = {
-        each.node: place for place, each in enumerate(outputs) if isinstance(each.node, Ref)
-    }
-    marks: list[int] = []
-    for term in order:
-        place = known.get(term.node)
-        if place is None:
-            place = known[term.node] = len(outputs)
-            outputs = (*outputs, Output(name="", node=term.node, type=None))
-        marks.append(place)
-    return outputs, tuple(marks)
-
-
 def related_read(
     application: ApplicationSpec, shape: RelatedShape | None, securer: Securer, masker: Masker
 ) -> Related | None:
@@ -481,18 +434,4 @@ def related_read(
         order=order,
         carried=carried(between, masker).outputs if between is not None and shape.carries else (),
         every=shape.every,
-    )
-
-
-def carried(between: ResourceSpec, masker: Masker) -> Cover:
-    """A row between as the actor may see it."""
-    return cover(between, attribute_outputs(between), masker.masks(between))
-
-
-def attribute_outputs(spec: ResourceSpec, only: tuple[str, ...] | None = None) -> tuple[Output, ...]:
-    """The attributes that are read unasked as outputs, or some."""
-    return tuple(
-        Output(name=each.name, node=Ref(each.name), type=each.type)
-        for each in spec.attributes.values()
-        if (each.select_by_default if only is None else each.name in only)
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sorbus.expressions.nodes import Node, Ordering
 from sorbus.query.statements import CombineKind, Lock, SummaryKind
+from sorbus.query.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Shape:
         parts: the reads whose combination the rows come from; the first has no kind.
         inputs: of a part: where the inputs of its action stand among the values.
         values: the single values to answer with, instead of records.
+        templates: the texts to answer with, instead of records.
     """
 
     resource: str
@@ -112,6 +114,7 @@ class Shape:
     summaries: tuple[SummaryShape, ...] = ()
     value: Node | None = None
     extras: tuple[Extra, ...] = ()
+    templates: Templates | None = None
 
     def every_part(self) -> Iterator[Shape]:
         """The reads that rows come from at the bottom, from left to right."""

@@ -18,9 +18,12 @@ from sorbus.expressions.lowering import Lowerer
 from sorbus.expressions.nodes import Call, Ordering, Ref, conjunction
 from sorbus.query.inputs import FilterInput, InputReader, SortInput
 from sorbus.query.query import LoadItem, Query
+from sorbus.query.templates import Templates
 from sorbus.query.totals import Total
 from sorbus.schema.fields import CalculationSpec, Cardinality
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+
+_LARGEST_CACHE = 2000
 
 
 class Lowered:
@@ -101,6 +104,7 @@ class Shaper:
         self.application = application
         self.catalog = EngineCatalog(application)
         self.inputs = InputReader(application)
+        self._attributes: dict[Templates, tuple[str, ...]] = {}
 
     def lower(
         self, query: Query[Any], spec: ResourceSpec, *, otherwise: tuple[Ordering, ...] = ()
@@ -113,13 +117,18 @@ class Shaper:
         values: list[Any] = []
         lowerer = Lowerer(self.catalog, (spec.python,), values)
         shape = self._rows(query, spec, lowerer, values, otherwise=otherwise, ordered=True)
+        templates = query.templates
+        if templates is not None:
+            shape = replace(shape, templates=templates, only=self._written(templates, spec))
         if not (query.loads or query.only is not None or query.locking):
             return Lowered(shape, values)
         found = Gathering(spec, lowerer, self.catalog)
         for item in query.loads:
             found.ask(item)
         loads, python = found.loads(), found.python()
-        only = self._only(query, spec, found.attributes, loads) if query.only is not None else None
+        only = shape.only
+        if query.only is not None:
+            only = self._only(query, spec, found.attributes, loads)
         shape = replace(
             shape,
             fields=tuple(found.fields),
@@ -252,6 +261,18 @@ class Shaper:
             if relationship.cardinality is not Cardinality.MANUAL:
                 wanted.add(start_of(self.application, spec, relationship))
         return tuple(name for name in spec.attributes if name in wanted)
+
+    def _written(self, templates: Templates, spec: ResourceSpec) -> tuple[str, ...]:
+        """The attributes that texts are made of, as they are declared; the key is always one."""
+        known = self._attributes.get(templates)
+        if known is not None:
+            return known
+        wanted = {spec.primary_key.name, *templates.names}
+        wanted |= {start_of(self.application, spec, spec.relationships[name]) for name in templates.starts}
+        if len(self._attributes) >= _LARGEST_CACHE:
+            self._attributes.clear()
+        found = self._attributes[templates] = tuple(name for name in spec.attributes if name in wanted)
+        return found
 
 
 def whole(query: Query[Any]) -> Query[Any]:

@@ -11,7 +11,7 @@ from sorbus.engine.authorising import refused, row_allowed
 from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.hydrate import record
 from sorbus.engine.lifecycle import ActionCall
-from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.states import check_choice
 from sorbus.engine.upserting import answer_of, conflict_of, fallback_of
 from sorbus.engine.write_data import WriteData, before, bindings, guarded, key_is, tenancy_for

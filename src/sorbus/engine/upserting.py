@@ -9,7 +9,7 @@ from sorbus.changeset.outcome import OUTCOME, UpsertOutcome
 from sorbus.engine.authorising import masked
 from sorbus.engine.identities import identified
 from sorbus.engine.lifecycle import ActionCall
-from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.states import wrong_state
 from sorbus.engine.write_data import WriteData, before, bindings, guarded, tenancy_for
 from sorbus.errors.authorization import ActionForbidden

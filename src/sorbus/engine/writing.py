@@ -19,7 +19,7 @@ from sorbus.engine.drafts import draft_class
 from sorbus.engine.hydrate import hydrator
 from sorbus.engine.identities import early_checks
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, StepRunner, arrange
-from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.storing import delete, insert, update
 from sorbus.engine.tenants import need_tenant
 from sorbus.engine.write_data import WriteData, bindings, guarded, is_empty, key_is, previous_of, tenancy_for

@@ -16,6 +16,7 @@ from sorbus.errors.inputs import InvalidPage
 from sorbus.expressions.build import Expr, Sort
 from sorbus.query.inputs import FilterInput, SortInput
 from sorbus.query.statements import CombineKind, Lock, LockMode, LockWait, SummaryKind
+from sorbus.query.templates import Templates
 from sorbus.query.totals import Total
 from sorbus.scope import Scope
 
@@ -61,6 +62,7 @@ class Query(Generic[R_co]):
         action: the name of the read action it runs as.
         parts: the queries whose combination the rows come from; the first has no kind.
         only: the attributes to read; None reads all of them.
+        templates: the texts to answer with, instead of records; only where `Reader.writes` says yes.
     """
 
     resource: type[Any]
@@ -77,6 +79,7 @@ class Query(Generic[R_co]):
     distinct_on: tuple[Expr[Any], ...] = ()
     distinct_sorts: tuple[Sort, ...] = ()
     parts: tuple[tuple[CombineKind | None, Query[Any]], ...] = ()
+    templates: Templates | None = None
 
     def _with(self, **changes: Any) -> Self:
         # Queries are built on every request, and `dataclasses.replace` takes several times as long.
@@ -185,6 +188,10 @@ class Query(Generic[R_co]):
             InvalidPage: it is negative, or more than there can be.
         """
         return self._with(skip=_number("offset", count))
+
+    def written(self, templates: Templates, *loads: LoadItem) -> Query[Any]:
+        """The same rows as texts instead of records, for interfaces; `loads` are the derived fields in them."""
+        return self._with(templates=templates, loads=loads, only=None)
 
     def lock(self, mode: LockModeName = "update", wait: Literal[True] | LockWaitName = True) -> Self:
         """Lock the rows until the end of the transaction.

@@ -25,6 +25,28 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """A value that needs no escaping, such as a key, between two texts; `null` without a value."""
+
+    before: str
+    output: Output
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A text for each value that an output may have; `null` for any other."""
+
+    output: Output
+    cases: tuple[tuple[str | int, str], ...]
+
+
+TextPart = str | Output | Filled | Chosen
+Text = tuple[TextPart, ...]
+"""A text that a data layer writes of each row: texts as they are, and values as JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Related:
     """Only rows that a relationship leads to from some source rows, whose keys are a list of values.
 
@@ -110,8 +132,11 @@ class Select:
         total: whether the number of all rows, whatever `seek`, `limit` and `offset`, stands in each row.
         earlier: whether each row says if there are rows that `seek` has left out in front.
         given: the attributes of one row that is looked at instead of those of the table; what it leaves out is null.
+        texts: what is written of each row; only for layers that write JSON.
+        gathered: with `related`, whether the texts of all rows of a source row are put together, with commas between
+            them. A row of the answer is then the key of a source row, the number of its rows, and the texts.
 
-    A row of the answer is the key of its source row (with `related`), `total`, `earlier`, then the outputs.
+    A row of the answer is the key of its source row (with `related`), `total`, `earlier`, the outputs, then the texts.
     With `related` and one of the two, a source row without related rows answers with nulls as outputs.
     """
 
@@ -129,6 +154,8 @@ class Select:
     total: bool = False
     earlier: bool = False
     given: tuple[tuple[str, Node], ...] | None = None
+    texts: tuple[Text, ...] = ()
+    gathered: bool = False
 
     @property
     def cut(self) -> bool:

@@ -53,7 +53,7 @@ class Resource:
                 continue
             _check_member(cls, name, value)
             own[name] = value
-        _take_over_actions(cls, inherited, own)
+        _take_over(cls, inherited, own)
         cls.__declared__ = {**inherited, **own}
         _add_members(cls, own)
 
@@ -161,10 +161,10 @@ def _fields(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if not name.startswith("__")}
 
 
-def _take_over_actions(cls: type[Resource], inherited: dict[str, Any], own: dict[str, Any]) -> None:
-    """Give a class actions of its own for those that its bases declare: who calls one means this resource."""
+def _take_over(cls: type[Resource], inherited: dict[str, Any], own: dict[str, Any]) -> None:
+    """Give a class fields and actions of its own for those of its bases: who names one means this resource."""
     for name, member in inherited.items():
-        if isinstance(member, Action) and name not in own:
+        if isinstance(member, Action | Field) and name not in own:
             mine = copy(member)
             mine.__set_name__(cls, name)
             setattr(cls, name, mine)

@@ -35,6 +35,7 @@ from sorbus.apis.graphql.bindings import (
     type_of,
 )
 from sorbus.apis.graphql.plans import Arguments, Call, Encode, Plan, Way
+from sorbus.apis.graphql.writing import Writing, or_written
 from sorbus.query.page import Page
 from sorbus.types.hidden import HIDDEN
 
@@ -115,21 +116,28 @@ class Compiler:
 
     def record(self, plan: Plan, kind: GraphQLObjectType, selections: Selections) -> Encode:
         """The encoder of a record; the plan learns what is loaded for it."""
-        code = _Code()
+        code, writing = _Code(), Writing(["{"])
         members: list[str] = []
         for key, nodes in self.fields(kind, selections).items():
             name = nodes[0].name.value
             plan.width += 1
+            writing.member(key, first=not members)
             if name == TYPE_NAME:
                 members.append(f"{key!r}: {kind.name!r}")
+                writing.constant(kind.name)
                 continue
             field = kind.fields[name]
             found = binding(field)
             if isinstance(found, Value):
                 term = self._value(plan, code, field, found, nodes)
+                spec = plan.exposed.spec.field(found.name)
+                writing.value(found, type_of(field), spec, plain=term == f"d[{found.name!r}]")
             else:
-                term = self._related(plan, code, field, cast("Related", found), nodes)
+                term = self._related(plan, code, field, cast("Related", found), nodes, writing)
             members.append(f"{key!r}: {term}")
+        writing.parts.append("}")
+        plan.shown += 1
+        plan.writing = writing if plan.shown == 1 else None
         return code.function(f"{{{', '.join(members)}}}", source="record.__dict__")
 
     def _value(
@@ -162,9 +170,16 @@ class Compiler:
         return known.slot
 
     def _related(
-        self, plan: Plan, code: _Code, field: GraphQLField, found: Related, nodes: list[FieldNode]
+        self,
+        plan: Plan,
+        code: _Code,
+        field: GraphQLField,
+        found: Related,
+        nodes: list[FieldNode],
+        writing: Writing,
     ) -> str:
         way = self._way(plan, field, found, nodes[0])
+        writing.related(way)
         kind = below(field)
         inner = selections_of(nodes)
         if found.connection:
@@ -207,7 +222,7 @@ class Compiler:
             inside = below(field) if field is not None else kind
             match name:
                 case "nodes":
-                    members.append((key, _nodes(self.record(way.plan, inside, inner))))
+                    members.append((key, _nodes(or_written(self.record(way.plan, inside, inner)))))
                 case "edges":
                     members.append((key, self._edges(way.plan, inside, inner)))
                 case "pageInfo":
@@ -230,7 +245,7 @@ class Compiler:
             name = nodes[0].name.value
             if name == "node":
                 node = below(kind.fields[name])
-                members.append((key, self.record(plan, node, selections_of(nodes))))
+                members.append((key, or_written(self.record(plan, node, selections_of(nodes)))))
             else:
                 members.append((key, None if name == "cursor" else _constant(kind.name)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ from sorbus.apis.graphql.faults import action_errors
 from sorbus.apis.graphql.nodes import NODE_ID, parts_of
 from sorbus.apis.graphql.plans import Arguments, Encode, Filling, Given, Plan, asked, page_of, size_of
 from sorbus.apis.graphql.surface import Root, RootKind
+from sorbus.apis.graphql.writing import can_write, single, texts_of_rows, whole
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import InvalidPage, NotFound
 from sorbus.query.keys import key_of, with_key
@@ -304,8 +305,13 @@ class Runner:
         if query.take is not None:
             # The action has said how many rows there are; a page lies inside of them.
             size = max(0, min(size, query.take - offset))
-        query = query.limit(size).offset((query.skip or 0) + offset)
-        records = await plan.fill(query, self.filling, size).all(self.scope)
+        query = plan.fill(query.limit(size).offset((query.skip or 0) + offset), self.filling, size)
+        if plan.writing is not None and can_write(plan, query, self.scope):
+            rows = await query.written(plan.writing.templates, *query.loads[: len(plan.derived)]).all(
+                self.scope
+            )
+            return whole(await texts_of_rows(plan, query, rows, self.scope))
+        records = await query.all(self.scope)
         await plan.load_rest(records, self.scope, self.filling)
         return [encode(each) for each in records]
 
@@ -318,13 +324,20 @@ class Runner:
         if query.cut:
             raise InvalidPage("first", asked_for.limit, allowed="nothing; this list has no pages")
         size = root.action.page.limit_of(asked_for.limit)
-        found = await plan.fill(query, self.filling, size).page(
+        query = filled = plan.fill(query, self.filling, size)
+        written = plan.writing is not None and can_write(plan, query, self.scope)
+        if written and plan.writing is not None:
+            query = query.written(plan.writing.templates, *query.loads[: len(plan.derived)])
+        found = await query.page(
             limit=asked_for.limit,
             after=asked_for.after,
             before=asked_for.before,
             count=page.counted,
             scope=self.scope,
         )
+        if written:
+            texts = await texts_of_rows(plan, filled, found.items, self.scope)
+            return encode(replace(found, items=tuple(map(single, texts))))
         await plan.load_rest(found.items, self.scope, self.filling)
         return encode(found)
 

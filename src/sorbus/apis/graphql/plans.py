@@ -11,6 +11,7 @@ from graphql.execution import VariableValues
 from graphql.language import VariableNode, Visitor, visit
 
 from sorbus.apis.graphql.surface import Exposed
+from sorbus.apis.graphql.writing import Writing
 from sorbus.errors.graphql import QueryTooLarge
 from sorbus.errors.inputs import InvalidPage
 from sorbus.query.query import LoadItem, NestedPage, Query
@@ -140,7 +141,7 @@ class Way:
         asked_for = page_of(given, self.plan.rules) if self.connection else None
         limit = size_of(given, self.plan.rules) if self.relationship.to_many else 1
         size = limit if asked_for is None else self.plan.rules.limit_of(asked_for.limit)
-        query: Query[Any] = asked(Query(resource=self.plan.exposed.spec.python), given)
+        query = asked(self.plan.rows, given)
         page: NestedPage | None = None
         if asked_for is not None:
             page = NestedPage(
@@ -161,6 +162,8 @@ class Plan:
         names: the attributes to read.
         derived: the fields to ask for.
         width: the number of values that are shown of each record.
+        writing: how a data layer writes the records itself; None where they are shown in several ways.
+        shown: in how many ways they are shown.
     """
 
     exposed: Exposed
@@ -169,11 +172,18 @@ class Plan:
     calls: dict[Any, Call] = field(default_factory=dict[Any, Call])
     ways: dict[Any, Way] = field(default_factory=dict[Any, Way])
     width: int = 0
+    writing: Writing | None = None
+    shown: int = 0
 
     @property
     def rules(self) -> Paging:
         """How lists of the primary read come in pages."""
         return self.exposed.spec.actions[PRIMARY_READ].page
+
+    @property
+    def rows(self) -> Query[Any]:
+        """The rows of the primary read."""
+        return Query(resource=self.exposed.spec.python)
 
     @property
     def plain(self) -> bool:

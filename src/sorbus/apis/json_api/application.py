@@ -14,7 +14,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from sorbus.apis.json_api.documents import RecordDocuments
 from sorbus.apis.json_api.faults import error_reply
 from sorbus.apis.json_api.handlers import NOTHING_LINKED, Call, Handler, Handlers
 from sorbus.apis.json_api.negotiation import check_accept, check_content_type
@@ -22,6 +21,7 @@ from sorbus.apis.json_api.openapi import openapi_bytes
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec, routes_of
 from sorbus.apis.json_api.surface import surface_of
 from sorbus.apis.json_api.uploads import takes_files
+from sorbus.apis.json_api.written import WrittenDocuments
 from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute
 from sorbus.http.application import HttpSettings
 from sorbus.http.bodies import ClientGone, header, read_body
@@ -198,7 +198,7 @@ def json_api(app: Sorbus, settings: HttpSettings) -> Sequence[BaseRoute]:
     """
     surface = surface_of(app.spec)
     routes = routes_of(surface)
-    handlers = Handlers(surface, RecordDocuments(), prefix=PREFIX)
+    handlers = Handlers(surface, WrittenDocuments(), prefix=PREFIX)
     serving = JsonApiApplication(routes, handlers, settings, prefix=PREFIX)
     description = openapi_bytes(surface, routes, title=app.name, prefix=PREFIX)
 

@@ -113,37 +113,8 @@ class RecordDocuments:
         self, view: View, scope: Scope, query: Query[Any], *, paging: Paging, links: Links
     ) -> bytes:
         """See `Documents.listing`."""
-        query = view.apply(query)
-        if query.cut:
-            # The action has said how many rows there are; pages would undo that.
-            if paging.given:
-                raise InvalidPage("limit", paging.limit, allowed="nothing; this list has no pages")
-            records: Sequence[Any] = await query.all(scope)
-            return _list_document(view, records, {"self": links.itself}, None)
-        if paging.offset is not None:
-            return await self._by_position(view, scope, query, paging, links)
-        return await self._by_cursor(view, scope, query, paging, links)
-
-    async def _by_cursor(
-        self, view: View, scope: Scope, query: Query[Any], paging: Paging, links: Links
-    ) -> bytes:
-        try:
-            page: Page[Any] = await query.page(
-                limit=paging.limit, after=paging.after, before=paging.before, count=paging.count, scope=scope
-            )
-        except InvalidCursor as error:
-            error.path = ("query", "page[before]" if paging.before is not None else "page[after]")
-            raise
-        return _list_document(view, page.items, page_links(page, links), page_meta(page))
-
-    async def _by_position(
-        self, view: View, scope: Scope, query: Query[Any], paging: Paging, links: Links
-    ) -> bytes:
-        offset = paging.offset or 0
-        page: Page[Any] = await query.offset_page(
-            limit=paging.limit, offset=offset, count=paging.count, scope=scope
-        )
-        return _list_document(view, page.items, page_links(page, links), page_meta(page))
+        records, page = await listed(view.apply(query), scope, paging)
+        return _list_document(view, records, *about_list(page, links))
 
     async def related(
         self, view: View, scope: Scope, source: Source, query: Query[Any], *, paging: Paging, links: Links
@@ -153,7 +124,7 @@ class RecordDocuments:
         if source.relationship.to_many:
             query = in_one_order(source.relationship, query, view.exposed.spec.primary_key.name)
             page = await related_page(source, scope, query, paging)
-            return _list_document(view, page.items, page_links(page, links), page_meta(page))
+            return _list_document(view, page.items, *about_list(page, links))
         record = await related_record(source, scope, query)
         if record is None:
             document: dict[str, Any] = {"data": None, "links": {"self": links.itself}, "jsonapi": VERSION}
@@ -187,6 +158,40 @@ class RecordDocuments:
         return _document(view, record)
 
 
+async def listed(query: Query[Any], scope: Scope, paging: Paging) -> tuple[Sequence[Any], Page[Any] | None]:
+    """The rows of a list, and the page that they are; None where the query says itself how many there are.
+
+    Raises:
+        InvalidPage, InvalidCursor: the page cannot be had.
+    """
+    if query.cut:
+        if paging.given:
+            raise InvalidPage("limit", paging.limit, allowed="nothing; this list has no pages")
+        return await query.all(scope), None
+    if paging.offset is not None:
+        page = await query.offset_page(
+            limit=paging.limit, offset=paging.offset, count=paging.count, scope=scope
+        )
+        return page.items, page
+    try:
+        page = await query.page(
+            limit=paging.limit, after=paging.after, before=paging.before, count=paging.count, scope=scope
+        )
+    except InvalidCursor as error:
+        error.path = ("query", "page[before]" if paging.before is not None else "page[after]")
+        raise
+    return page.items, page
+
+
+def about_list(
+    page: Page[Any] | None, links: Links
+) -> tuple[Mapping[str, str | None], dict[str, Any] | None]:
+    """The links of a list, and what it says about its page."""
+    if page is None:
+        return {"self": links.itself}, None
+    return page_links(page, links), page_meta(page)
+
+
 def page_links(page: Page[Any], links: Links) -> dict[str, str | None]:
     """The links of a page: to itself, to the first one, and to its neighbours."""
     if page.offset is None:
@@ -217,13 +222,12 @@ def _document(view: View, record: Any, *, itself: str = "") -> bytes:
         itself: the link to the document, where it is another than that to the record.
     """
     data = view.encode(record)
-    document: dict[str, Any] = {"data": data, "jsonapi": VERSION}
+    links = {"self": itself} if itself else data.get("links")
+    document: dict[str, Any] = {"data": data, "links": links, "jsonapi": VERSION}
+    if links is None:
+        del document["links"]
     if view.compound:
         document["included"] = _included(view, [record], [data])
-    if itself:
-        document["links"] = {"self": itself}
-    elif "links" in data:
-        document["links"] = data["links"]
     return to_json(document)
 
 

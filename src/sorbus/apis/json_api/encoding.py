@@ -8,6 +8,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from sorbus.apis.json_api.surface import Exposed, Surface
+from sorbus.apis.json_api.templates import TemplateFactory
 from sorbus.query.page import Page
 from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.types.hidden import HIDDEN
@@ -27,11 +28,15 @@ class EncoderFactory:
 
     Args:
         prefix: what stands before the paths of links.
+
+    Attributes:
+        templates: makes what a data layer needs to write resource objects itself.
     """
 
     def __init__(self, surface: Surface, *, prefix: str) -> None:
         self.surface = surface
         self.prefix = prefix
+        self.templates = TemplateFactory(surface, prefix=prefix)
         self._known: dict[tuple[str, frozenset[str] | None, frozenset[str], frozenset[str]], Encode] = {}
 
     def encoder(

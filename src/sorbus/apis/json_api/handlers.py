@@ -31,6 +31,8 @@ from sorbus.types.showing import to_json
 _VARY: tuple[Header, ...] = ((b"vary", b"accept"),)
 _MEDIA_TYPE = MEDIA_TYPE.encode()
 
+_LARGEST_CACHE = 500
+
 NOTHING_LINKED: Mapping[str, Given] = MappingProxyType({})
 """The `linked` of a call without relationships in its body."""
 
@@ -256,6 +258,7 @@ class _Parts:
         self.uploads = UploadReader(route)
         self.encoders = handlers.encoders
         self.default = view_of(self.encoders, route.shown, ViewRequest())
+        self._views: dict[Any, View] = {}
 
     def view(self, parameters: Parameters) -> View:
         """The view that the parameters ask for."""
@@ -267,7 +270,15 @@ class _Parts:
             included=parameters.included,
             compound=parameters.compound,
         )
-        return view_of(self.encoders, self.route.shown, wanted)
+        if wanted.included:  # what it says about related records holds values
+            return view_of(self.encoders, self.route.shown, wanted)
+        key = (frozenset(wanted.fields.items()), wanted.includes, wanted.compound)
+        found = self._views.get(key)
+        if found is None:
+            if len(self._views) >= _LARGEST_CACHE:
+                self._views.clear()
+            found = self._views[key] = view_of(self.encoders, self.route.shown, wanted)
+        return found
 
     def key(self, call: Call) -> Any:
         """The key in the path, in its declared type.

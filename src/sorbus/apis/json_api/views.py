@@ -11,6 +11,7 @@ from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, Encode, EncoderFactory
 from sorbus.apis.json_api.paging import Paging
 from sorbus.apis.json_api.related import in_one_order
 from sorbus.apis.json_api.surface import Exposed, IncludePath
+from sorbus.apis.json_api.templates import Writing
 from sorbus.expressions.build import Expr, Sort
 from sorbus.query.query import LoadItem, Query
 from sorbus.resource.relationships import Relationship
@@ -49,25 +50,36 @@ class View:
 
     Attributes:
         encode: from a loaded record to its resource object.
+        writing: how a data layer writes resource objects itself; None where they need Python.
         children: the views of included relationships, by name.
-        loads: what a query must load along.
+        included: what the request says about each of them.
+        derived: the derived fields that a query must load along.
+        related: the related records that it must load along.
         compound: whether the document has `included`, even when nothing is.
     """
 
     exposed: Exposed
     encode: Encode
+    writing: Writing | None
     children: Mapping[str, View]
-    loads: tuple[LoadItem, ...]
+    included: Mapping[str, Included]
+    derived: tuple[LoadItem, ...]
+    related: tuple[LoadItem, ...]
     compound: bool = False
+
+    @property
+    def loads(self) -> tuple[LoadItem, ...]:
+        """Everything that a query must load along."""
+        return self.derived + self.related
 
     @property
     def plain(self) -> bool:
         """Whether the record's own attributes are enough."""
-        return not self.loads
+        return not (self.derived or self.related)
 
     def apply[R](self, query: Query[R]) -> Query[R]:
         """The query with everything loaded that the view shows."""
-        return replace(query, loads=query.loads + self.loads) if self.loads else query
+        return query if self.plain else replace(query, loads=query.loads + self.loads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,21 +108,20 @@ def _view(
     children: dict[str, View] = {}
     shown = wanted.fields.get(exposed.type)
     python = exposed.spec.python
-    loads = [
+    derived = tuple(
         LoadItem(target=getattr(python, name))
         for name in exposed.derived
         if shown is not None and name in shown
-    ]
-    filtered: set[str] = set()
+    )
+    included: dict[str, Included] = {}
+    related: list[LoadItem] = []
     for name in heads:
         relationship = exposed.spec.relationships[name]
         beyond = frozenset(path[1:] for path in includes if path[0] == name and len(path) > 1)
         destination = encoders.surface.destination(relationship)
         child = children[name] = _view(encoders, destination, wanted, beyond, (*here, name))
-        said = wanted.included.get((*here, name), ALL_RELATED)
+        said = included[name] = wanted.included.get((*here, name), ALL_RELATED)
         query: Query[Any] = said.apply(child.apply(Query(resource=destination.spec.python)))
-        if said.conditions:
-            filtered.add(name)
         if relationship.to_many:
             if said.page is None:
                 query = query.limit(INCLUDED_LIMIT + 1)
@@ -118,10 +129,14 @@ def _view(
                 query = in_one_order(relationship, query, destination.spec.primary_key.name)
         target: Relationship[Any] = getattr(python, name)
         page = None if said.page is None else said.page.nested
-        loads.append(LoadItem(target=target, query=query, page=page))
+        related.append(LoadItem(target=target, query=query, page=page))
+    filtered = frozenset(name for name, each in included.items() if each.conditions)
     return View(
         exposed=exposed,
-        encode=encoders.encoder(exposed, shown, frozenset(heads), frozenset(filtered)),
+        encode=encoders.encoder(exposed, shown, frozenset(heads), filtered),
+        writing=encoders.templates.writing(exposed, shown, frozenset(heads)),
         children=MappingProxyType(children),
-        loads=tuple(loads),
+        included=MappingProxyType(included),
+        derived=derived,
+        related=tuple(related),
     )

@@ -58,6 +58,11 @@ class MemoryLayer:
         """Documents and lists are copied, so that nobody changes a stored row from outside."""
         return loader(kind)
 
+    def writes(self, kind: FieldType) -> bool:
+        """None: the values are in Python already."""
+        del kind
+        return False
+
     def compile(self, statement: Statement) -> MemoryStatement:
         """A statement that can run any number of times.
 

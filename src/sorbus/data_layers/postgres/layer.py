@@ -10,6 +10,7 @@ from sorbus.data_layers.base import Capability, Executable, Loader
 from sorbus.data_layers.postgres.ddl import tenant_schema_of
 from sorbus.data_layers.postgres.faults import translate
 from sorbus.data_layers.postgres.frames import TENANT, table_of
+from sorbus.data_layers.postgres.json_texts import json_of
 from sorbus.data_layers.postgres.migrations.files import Migration
 from sorbus.data_layers.postgres.pool import Pool
 from sorbus.data_layers.postgres.row_security import Wall
@@ -78,6 +79,10 @@ class PostgresLayer:
         if kind.enum is not None:
             return EnumLoader(kind).__getitem__
         return kind.codec.load
+
+    def writes(self, kind: FieldType) -> bool:
+        """The plain types of columns; those with a form of their own are for Python."""
+        return json_of(kind) is not None
 
     def compile(self, statement: Statement) -> Executable:
         """The SQL of a statement."""

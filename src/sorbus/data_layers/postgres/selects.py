@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sorbus.data_layers.postgres.compiler import SqlCompiler
-from sorbus.data_layers.postgres.frames import Frame, quote
+from sorbus.data_layers.postgres.frames import Frame, literal, quote
 from sorbus.data_layers.postgres.joins import Joins, Keys, Reached
+from sorbus.data_layers.postgres.json_texts import between, chosen, concatenated, json_of, once, or_null
 from sorbus.data_layers.postgres.writes import output_cast, table_name
+from sorbus.errors.framework import NotCompilable
+from sorbus.expressions.nodes import Call, Const, Ref
 from sorbus.query.statements import (
+    Chosen,
     Combined,
     CombineKind,
+    Filled,
     Lock,
     LockMode,
     LockWait,
     Output,
     Related,
     Select,
+    Text,
+    TextPart,
 )
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
@@ -81,16 +88,51 @@ class SelectWriter:
         text = self.compiler.node(output.node)
         return text if output.type is None else text + output_cast(output.node, output.type)
 
+    def columns(self, statement: Select) -> str:
+        """The columns of a select: its outputs, and what is written of each row."""
+        return ", ".join([*map(self._output, statement.outputs), *map(self._text, statement.texts)]) or "1"
+
+    def _text(self, parts: Text) -> str:
+        return concatenated([self._part(each) for each in parts])
+
+    def _part(self, part: TextPart) -> str:
+        match part:
+            case str():
+                return literal(part)
+            case Filled(before=before, output=output, after=after):
+                return between(before, self._output(output), after)
+            case Chosen(output=output, cases=cases):
+                return or_null(chosen(self._output(output), cases))
+            case Output():
+                return or_null(self._json(part))
+
+    def _json(self, output: Output) -> str:
+        match output.node:
+            case Call(
+                "if", (condition, node, Const(None))
+            ):  # a mask, outside of what may name its value twice
+                inner = self._json(replace(output, node=node))
+                return f"(CASE WHEN {self.compiler.node(condition, 'boolean')} THEN {inner} END)"
+            case node:
+                write = json_of(output.type) if output.type is not None else None
+                if write is None:
+                    raise NotCompilable(f"{output.name} as JSON")
+                text = self._output(output)
+                plain = isinstance(node, Ref) and node.name in self.compiler.frames[-1].spec.attributes
+                return write(text) if plain else once(text, write)
+
     def select(self, statement: Select) -> str:
         """The SQL of a select."""
         related = statement.related
         if related is None:
             return self._plain(statement)
+        if statement.gathered:
+            return self._gathered(statement, related)
         if statement.cut or statement.distinct or statement.total or statement.earlier:
             return self._each(statement, related)
         rows = self.rows(statement, Link(related, Keys(array=self._array(related))))
         self._seek(statement, rows)
-        columns = ", ".join([rows.link, self.outputs(statement.outputs), *self._carried(related, rows)])
+        columns = ", ".join([rows.link, self.columns(statement), *self._carried(related, rows)])
         return f"SELECT {columns} {rows.clause}" + self._ending(statement, rows)
 
     def _array(self, related: Related) -> str:
@@ -108,7 +150,7 @@ class SelectWriter:
         about = self._about(statement, None)
         rows = self.rows(statement)
         self._seek(statement, rows)
-        columns = ", ".join([*about, self.outputs(statement.outputs)])
+        columns = ", ".join([*about, self.columns(statement)])
         sql = f"SELECT {columns} {rows.clause}" + self._ending(statement, rows)
         self.compiler.frames.pop()
         return sql
@@ -121,7 +163,8 @@ class SelectWriter:
         about = self._about(statement, link)
         rows = self.rows(statement, link)
         self._seek(statement, rows)
-        found = [*map(self._output, statement.outputs), *self._carried(related, rows)]
+        found = [*map(self._output, statement.outputs), *map(self._text, statement.texts)]
+        found += self._carried(related, rows)
         outputs = [f"{text} AS c{place}" for place, text in enumerate(found)]
         inner = f"SELECT {', '.join(outputs) or '1'} {rows.clause}" + self._ending(statement, rows)
         self.compiler.frames.pop()
@@ -131,6 +174,23 @@ class SelectWriter:
         return (
             f"SELECT {', '.join(columns)} FROM unnest({keys}) {source} (k) "
             f"{join} LATERAL ({inner}) {alias}{on}"
+        )
+
+    def _gathered(self, statement: Select, related: Related) -> str:
+        """One row for each source row that has related ones, with their texts put together."""
+        keys = self._array(related)
+        source, alias, each = self.compiler.alias(), self.compiler.alias(), self.compiler.alias()
+        rows = self.rows(statement, Link(related, Keys(one=f"{source}.k")))
+        self._seek(statement, rows)
+        texts = [f"{self._text(text)} AS c{place}" for place, text in enumerate(statement.texts)]
+        inner = f"SELECT {', '.join(texts)} {rows.clause}" + self._ending(statement, rows)
+        self.compiler.frames.pop()
+        # An aggregate without groups takes its rows as they come, in the order of the query below it.
+        together = [f"string_agg({each}.c{place}, ',') AS c{place}" for place in range(len(texts))]
+        columns = [f"{source}.k", f"{alias}.n", *(f"{alias}.c{place}" for place in range(len(texts)))]
+        return (
+            f"SELECT {', '.join(columns)} FROM unnest({keys}) {source} (k) CROSS JOIN LATERAL "
+            f"(SELECT count(*) AS n, {', '.join(together)} FROM ({inner}) {each}) {alias} WHERE {alias}.n > 0"
         )
 
     def _about(self, statement: Select, link: Link | None) -> list[str]:

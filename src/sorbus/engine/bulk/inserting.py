@@ -10,7 +10,7 @@ from sorbus.engine.bulk.result import at_row
 from sorbus.engine.bulk.running import BulkRun
 from sorbus.engine.diagnosis import violated
 from sorbus.engine.lifecycle import ActionCall
-from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.upserting import conflict_of, fallback_of
 from sorbus.engine.write_data import tenancy_for
 from sorbus.engine.writing import may_need_row

@@ -11,7 +11,7 @@ from sorbus.engine.authorising import told_names
 from sorbus.engine.bulk.running import BulkRun
 from sorbus.engine.diagnosis import violated
 from sorbus.engine.lifecycle import ActionCall
-from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.states import starts_elsewhere
 from sorbus.engine.storing import assignments, previous_names, previous_values, touch
 from sorbus.engine.tenants import EVERYWHERE

@@ -11,7 +11,7 @@ from sorbus.engine.bulk.result import at_row
 from sorbus.engine.bulk.running import BulkRun
 from sorbus.engine.diagnosis import nothing_written, violated
 from sorbus.engine.lifecycle import ActionCall
-from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.states import check_choice
 from sorbus.engine.storing import previous_names, previous_values, touch
 from sorbus.engine.write_data import asked_inputs, guarded, tenancy_for

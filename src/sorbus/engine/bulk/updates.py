@@ -14,7 +14,7 @@ from sorbus.engine.bulk.over_rows import write_rows
 from sorbus.engine.bulk.result import BulkOptions, BulkPlan, BulkResult, Strategy
 from sorbus.engine.bulk.running import BulkRun, Stopped, chunks
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step
-from sorbus.engine.planning import attribute_outputs
+from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.write_data import tenancy_for
 from sorbus.errors.base import SorbusError
 from sorbus.errors.inputs import NotFound

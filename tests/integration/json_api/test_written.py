@@ -1,0 +1,179 @@
+"""Documents that PostgreSQL has written are those that Python makes of records, whatever the values and the rights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.conftest import Databases
+from tests.integration.values import FIRST, LAST, VALUES, Shelf, Store, Value
+
+from sorbus import (
+    Query,
+    Scope,
+    Sorbus,
+)
+from sorbus.apis.json_api import surface_of
+from sorbus.apis.json_api.documents import Documents, Links, RecordDocuments
+from sorbus.apis.json_api.encoding import EncoderFactory
+from sorbus.apis.json_api.paging import FIRST_PAGE, Paging
+from sorbus.apis.json_api.views import View, ViewRequest, view_of
+from sorbus.apis.json_api.written import WrittenDocuments
+from sorbus.data_layers.postgres.migrations import push
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class Served:
+    """Both ways to make a document, over one application."""
+
+    def __init__(self, app: Sorbus) -> None:
+        self.app = app
+        self.surface = surface_of(app.spec)
+        self.encoders = EncoderFactory(self.surface, prefix="/api")
+        self.written: Documents = WrittenDocuments()
+        self.records: Documents = RecordDocuments()
+
+    def view(self, name: str, **wanted: Any) -> View:
+        """What a request shows."""
+        includes = frozenset(wanted.pop("includes", ()))
+        request = ViewRequest(includes=includes, compound=bool(includes), **wanted)
+        return view_of(self.encoders, self.surface.exposed[name], request)
+
+    async def both(
+        self, view: View, scope: Scope, query: Query[Any], paging: Paging = FIRST_PAGE
+    ) -> tuple[Any, Any]:
+        """The documents of a list in both ways."""
+        made: list[Any] = []
+        for each in (self.written, self.records):
+            document = await each.listing(view, scope, query, paging=paging, links=Links(path="/x"))
+            made.append(json.loads(document))
+        return made[0], made[1]
+
+
+@pytest.fixture(scope="module", params=["pg15", "pg18"])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    found: Databases = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def served(databases: Databases) -> AsyncIterator[Served]:
+    with databases.fresh() as url:
+        app = Sorbus(domains=[Store], name="store", database_url=url, secret=b"k" * 32)
+        async with app:
+            async with app.database.pool.connection() as connection:
+                await push(connection, app.schema())
+            yield Served(app)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=st.lists(VALUES, min_size=1, max_size=4), present=st.booleans())
+async def test_values_are_written_as_python_shows_them(
+    served: Served, rows: list[dict[str, Any]], present: bool
+) -> None:
+    scope = served.app.scope(actor="ann" if present else None)
+    shelf = await Shelf.put_up(scope, name="a")
+    for row in rows:
+        await Value.keep(scope, shelf_id=shelf.id, **row)
+    query = Value.query(scope).where(Value.shelf_id == shelf.id)
+    wanted = frozenset((*served.surface.exposed["Value"].fields,))
+    for view in (
+        served.view("Value"),
+        served.view("Value", fields={"values": wanted}, includes=[("shelf",)]),
+    ):
+        assert served.written._writing(view, query, scope) is not None
+        written, records = await served.both(view, scope, query)
+        assert json.dumps(written) == json.dumps(records)
+        assert len(written["data"]) == len(rows)
+
+
+@pytest.fixture
+def scope(served: Served) -> Scope:
+    return served.app.scope(actor="ann")
+
+
+async def test_included_rows_come_once_and_in_one_order(served: Served, scope: Scope) -> None:
+    shelves = [await Shelf.put_up(scope, name=name) for name in "abc"]
+    for number in range(7):
+        await Value.keep(
+            scope, shelf_id=shelves[number % 2].id, number=number, sure=number % 3 == 0, secret="s"
+        )
+    query = Shelf.query(scope).where(Shelf.id.is_in([each.id for each in shelves]))
+    for includes in ([("values",)], [("values",), ("values", "shelf")]):
+        view = served.view("Shelf", includes=includes)
+        written, records = await served.both(view, scope, query)
+        assert json.dumps(written) == json.dumps(records)
+        assert [len(each["relationships"]["values"]["data"]) for each in written["data"]] == [4, 3, 0]
+        assert len(written["included"]) == 7
+
+
+async def test_cursors_of_one_way_go_on_in_the_other(served: Served, scope: Scope) -> None:
+    shelf = await Shelf.put_up(scope, name="many")
+    for number in range(5):
+        await Value.keep(scope, shelf_id=shelf.id, number=number)
+    query = Value.query(scope).where(Value.shelf_id == shelf.id).order_by(Value.number.desc())
+    view, seen = served.view("Value"), list[int]()
+    paging = Paging(limit=2, count=True, given=True)
+    for _ in range(3):
+        written, records = await served.both(view, scope, query, paging)
+        assert written == records
+        assert written["meta"] == {"page": {"limit": 2, "total": 5}}
+        seen += [each["attributes"]["number"] for each in written["data"]]
+        after = (written["links"]["next"] or "").partition("page%5Bafter%5D=")[2]
+        paging = Paging(limit=2, count=True, after=after, given=True)
+    assert seen == [4, 3, 2, 1, 0]
+
+
+async def test_more_than_can_be_included_is_cut_in_both_ways(
+    served: Served, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("encoding", "views", "written", "documents"):
+        monkeypatch.setattr(f"sorbus.apis.json_api.{module}.INCLUDED_LIMIT", 2)
+    shelf = await Shelf.put_up(scope, name="full")
+    for number in range(3):
+        await Value.keep(scope, shelf_id=shelf.id, number=number)
+    view = served.view("Shelf", includes=[("values",)])
+    written, records = await served.both(view, scope, Shelf.query(scope).where(Shelf.id == shelf.id))
+    assert json.dumps(written) == json.dumps(records)
+    (found,) = written["data"]
+    assert found["relationships"]["values"]["meta"] == {"truncated": True}
+    assert len(found["relationships"]["values"]["data"]) == len(written["included"]) == 2
+
+
+async def test_infinite_moments_are_the_last_that_python_knows(served: Served, scope: Scope) -> None:
+    """Sorbus stores none, but others may."""
+    value = await Value.keep(scope)
+    query, view = Value.query(scope).where(Value.id == value.id), served.view("Value")
+    for end, moment in (("infinity", LAST), ("-infinity", FIRST)):
+        async with served.app.database.pool.connection() as connection:
+            sql = f"UPDATE \"value\" SET at = '{end}', day = '{end}' WHERE id = $1"
+            await connection.execute(sql, value.id)
+        body = await served.written.listing(view, scope, query, paging=FIRST_PAGE, links=Links(path="/x"))
+        shown = json.loads(body)["data"][0]["attributes"]
+        assert datetime.fromisoformat(shown["at"]) == moment
+        assert shown["day"] == moment.date().isoformat()
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_single_record_with_others_around_it(served: Served, scope: Scope, known: bool) -> None:
+    shelf = await Shelf.put_up(scope, name="one")
+    await Value.keep(scope, shelf_id=shelf.id, text='"quoted"')
+    key = shelf.id if known else uuid4()
+    view = served.view("Shelf", includes=[("values",)])
+    made: list[Any] = []
+    ways: list[Callable[..., Any]] = [served.written.single, served.records.single]
+    for way in ways:
+        try:
+            made.append(json.loads(await way(view, scope, key, itself="/api/shelves/x?include=values")))
+        except Exception as error:
+            made.append(f"{type(error).__name__}: {error}")
+    assert made[0] == made[1]
+    assert isinstance(made[0], dict) is known
