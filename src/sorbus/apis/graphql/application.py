@@ -160,9 +160,9 @@ class GraphqlInterface:
         limits: the most that one request may ask.
         allowed: the only documents that are answered, as texts; None means any.
         persisted: whether clients may register documents and then send their hash alone.
-        share: tells which subscribers may see the same, so that an event is read once for all of them: the same value
-            for those who may, None for who shares with nobody. It stands for everything of the actor that policies
-            ask for.
+        share: tells which subscribers may see the same, where their policies and actors do not show it: the same
+            value for those who may. It stands for everything of the actor that policies ask for, since events are
+            read in the scope of one of them. None says nothing.
     """
 
     def __init__(

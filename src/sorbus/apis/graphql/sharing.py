@@ -23,12 +23,12 @@ class Told:
 
     Attributes:
         position: where a later stream may go on, of a durable topic.
-        frame: what a transport has made of it, for everybody who uses that one.
+        event: it as a server-sent event, once somebody has made one of it.
     """
 
     document: dict[str, Any]
     position: int | None = None
-    frame: bytes = b""
+    event: bytes = b""
     _body: bytes = b""
 
     @property

@@ -120,7 +120,7 @@ async def _write(answers: AsyncGenerator[Sequence[Told]], out: _Out) -> None:
     async with aclosing(answers):
         async for batch in answers:
             try:
-                await out.write(b"".join([_frame(each) for each in batch]))
+                await out.write(b"".join([_event(each) for each in batch]))
             except OSError:
                 return
 
@@ -155,14 +155,14 @@ class _Out:
             await self.write(_COMPLETE, more=False)
 
 
-def _frame(told: Told) -> bytes:
+def _event(told: Told) -> bytes:
     """A response as an event; made once for everybody."""
     if told is LISTENING:
         return b""
-    if not told.frame:
+    if not told.event:
         mark = b"" if told.position is None else b"id: %d\n" % told.position
-        told.frame = b"event: next\n" + mark + b"data: " + told.body + b"\n\n"
-    return told.frame
+        told.event = b"event: next\n" + mark + b"data: " + told.body + b"\n\n"
+    return told.event
 
 
 async def _gone(receive: Receive, stop: asyncio.Event) -> None:
