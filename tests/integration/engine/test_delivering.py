@@ -38,7 +38,7 @@ from sorbus import (
 )
 from sorbus.data_layers.base import Bindings
 from sorbus.data_layers.postgres.statements import SqlStatement
-from sorbus.engine.delivering import Deliverer, Sight
+from sorbus.engine.delivering import Deliverer, Sight, copied
 from sorbus.errors.base import Forbidden
 from sorbus.expressions.nodes import (
     FALSE,
@@ -440,3 +440,15 @@ async def test_a_look_begins_after_it_was_asked_for(app: Sorbus) -> None:
             await connection.execute("UPDATE delivering_rooms SET name = $1", f"name {number}")
             assert await ask() == {f"name {number}"}
         await asyncio.gather(*running)
+
+
+async def test_a_copy_is_nobody_elses(app: Sorbus) -> None:
+    deliverer = rules(app, reading(TRUE))
+    (sight,) = await look(app, deliverer, [person(1)])
+    found = next(each for each in sight.records if each is not None)
+    mine = copied(found)
+    assert shown(mine) == shown(found)
+    mine.tags.append("mine")
+    mine.__dict__["name"] = "mine"
+    assert found.tags == ["x"]
+    assert found.name != "mine"
