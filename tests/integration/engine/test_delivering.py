@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
@@ -127,20 +128,33 @@ class Somebody:
 async def app(pg18: Databases) -> AsyncIterator[Sorbus]:
     """Rooms of two organisations with every mixture of values, some of them with members."""
     with pg18.fresh() as url:
-        made = Sorbus(
-            domains=[Domain("rooms", resources=[Room, Member])],
-            database_url=url,
-            secret=b"x",
-            auto_migrate=True,
-            pool_size=2,
-        )
-        async with made as app:
-            async with app.database.pool.connection() as connection:
-                await fill(connection)
+        async with application(url) as app:
+            await fill(url)
             yield app
 
 
-async def fill(connection: Any) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def walled(pg18: Databases) -> AsyncIterator[Sorbus]:
+    """The same with row-level security."""
+    with pg18.fresh() as url:
+        async with application(url, row_level_security="sorbus_test_app") as app:
+            await fill(url)
+            yield app
+
+
+def application(url: str, **more: Any) -> Sorbus:
+    return Sorbus(
+        domains=[Domain("rooms", resources=[Room, Member])],
+        database_url=url,
+        secret=b"x",
+        auto_migrate=True,
+        pool_size=2,
+        **more,
+    )
+
+
+async def fill(url: str) -> None:
+    connection = await asyncpg.connect(url)
     for number in range(ROOMS):
         values = {name: some[number * 7 // 3 % len(some)] for name, some in VALUES.items()}
         await connection.execute(
@@ -158,6 +172,7 @@ async def fill(connection: Any) -> None:
                 UUID(int=number),
                 each,
             )
+    await connection.close()
 
 
 def rules(
@@ -398,6 +413,14 @@ async def test_nothing_of_another_tenant(app: Sorbus) -> None:
     )
     assert {key.int % 2 for key in keys_of(here)} == {0}
     assert keys_of(there) == {UUID(int=1), UUID(int=3)}
+
+
+async def test_behind_a_wall_each_tenant_has_a_statement(walled: Sorbus, statements: list[Bindings]) -> None:
+    deliverer = rules(walled, reading(TRUE))
+    people = [walled.scope(actor=person(number), tenant=number % 2) for number in range(6)]
+    sights = await deliverer.look(walled.engine.spec_of(Room), people, KEYS)
+    assert [each.tenant for each in statements] == [0, 1]
+    assert [{key.int % 2 for key in keys_of(each)} for each in sights] == [{0}, {1}] * 3
 
 
 async def test_it_is_not_in_the_transaction_of_who_asks(app: Sorbus) -> None:
