@@ -94,12 +94,16 @@ class Scope:
 
     def with_service(self, service: type[S], value: S) -> Self:
         """The same scope with one more service."""
-        # Not by `replace`, which is slow: every stage of every run gets a service of its own.
+        return self.with_services({service: value})
+
+    def with_services(self, services: Mapping[type, Any]) -> Self:
+        """The same scope with further services."""
+        # Not by `replace`, which is slow: every stage of every run gets services of its own.
         return self.__class__(
             actor=self.actor,
             tenant=self.tenant,
             authorize=self.authorize,
-            services={**self.services, service: value},
+            services={**self.services, **services},
             runtime=self.runtime,
             job=self.job,
             context=self.context,

@@ -26,6 +26,7 @@ PAGES = (
     "docs/guides/pipelines.md",
     "docs/guides/pipeline-graphs.md",
     "docs/guides/pages.md",
+    "docs/guides/prompted-actions.md",
     "docs/guides/scale-out.md",
     "docs/guides/repeating-runs.md",
     "docs/guides/state-machines.md",

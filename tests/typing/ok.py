@@ -63,6 +63,7 @@ from sorbus import (
 )
 from sorbus.engine.bulk import BulkPlan, BulkResult
 from sorbus.jobs import Triggers, trigger
+from sorbus.llm import prompt, prompted
 
 
 class RunState(StrEnum):
@@ -288,6 +289,13 @@ class Run(Resource):
         """What a prompt would cost, in dollars."""
         return Decimal(len(prompt)) / 1000
 
+    @action.generic
+    @prompted(tools=[submit, for_content, lambda: Run.estimate, Content], max_turns=3)
+    @classmethod
+    async def appraise(cls, scope: Scope, prompt_text: Arg[str]) -> list[Decimal]:
+        """What such a prompt is worth to us, in dollars, in the best and in the worst case."""
+        return prompt(f"The prompt: {prompt_text}")
+
     @action.generic(transaction=True)
     @classmethod
     async def reset(cls, scope: Scope) -> None:
@@ -387,6 +395,7 @@ async def calls(scope: Scope, content: Content) -> None:
     assert_type(await run.finish(scope, output="done"), Run)
     assert_type(await run.remove(scope, reason="old"), Run)
     assert_type(await Run.estimate(scope, prompt="x"), Decimal)
+    assert_type(await Run.appraise(scope, prompt_text="x"), list[Decimal])
     assert_type(await Run.get(scope, run.id), Run)
     assert_type(await User.register(scope, org_id=run.org_id, email="a@b"), User)
     await Run.reset(scope)

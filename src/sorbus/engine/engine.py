@@ -341,12 +341,15 @@ class Engine:
         query: Query[Any],
         keys: list[Any],
         scope: Scope,
+        *,
+        most: int | None = None,
     ) -> list[tuple[Any, Any]] | None:
         """What templates make of the related rows behind some keys, each with the key that it belongs to.
 
         None where the actor may see none of them.
         """
-        return await related_texts(self.reader, self.spec_of(resource), relationship, query, keys, scope)
+        spec = self.spec_of(resource)
+        return await related_texts(self.reader, spec, relationship, query, keys, scope, most=most)
 
     async def count(self, query: Query[Any], scope: Scope) -> int:
         """How many records a query has."""

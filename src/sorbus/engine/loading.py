@@ -14,7 +14,7 @@ from sorbus.engine.shapes import PageShape, RelatedShape
 from sorbus.engine.shaping import Lowered
 from sorbus.engine.ways import carry, keys_of, load_manual, start_of
 from sorbus.errors.authorization import ActionForbidden
-from sorbus.errors.inputs import InvalidPage
+from sorbus.errors.inputs import InvalidPage, TooManyRelated
 from sorbus.expressions.nodes import TRUE, Call, Ordering, conjunction
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import Variant
@@ -61,9 +61,11 @@ async def load_related(
         return
     scope, known = allowed
     if item.page is not None:
-        await _load_pages(reader, records, keys, own, spec, relationship, inner, item.page, scope, known)
+        await _load_pages(reader, records, keys, own, spec, relationship, inner, item, scope, known)
         return
-    rows, found = await related_records(reader, spec, relationship, inner, keys, scope, known=known)
+    rows, found = await related_records(
+        reader, spec, relationship, inner, keys, scope, known=known, most=item.most
+    )
     _attach(records, rows, found, relationship, own)
 
 
@@ -100,6 +102,8 @@ async def related_texts(
     inner: Query[Any],
     keys: list[Any],
     scope: Scope,
+    *,
+    most: int | None = None,
 ) -> list[tuple[Any, Any]] | None:
     """What templates make of the related rows behind some keys, each with the key that it belongs to.
 
@@ -107,15 +111,19 @@ async def related_texts(
 
     Args:
         inner: a query with templates.
+        most: the most rows of all keys together.
 
     Raises:
         ActionForbidden: the relationship says that what may not be read is refused.
+        TooManyRelated: there are more rows.
     """
     allowed = await _allowed(reader, spec, relationship, inner, keys, scope)
     if allowed is None:
         return None
     scope, known = allowed
-    rows, found = await related_records(reader, spec, relationship, inner, keys, scope, known=known)
+    rows, found = await related_records(
+        reader, spec, relationship, inner, keys, scope, known=known, most=most
+    )
     return [(row[0], each) for row, each in zip(rows, found, strict=True)]
 
 
@@ -129,17 +137,22 @@ async def related_records(
     *,
     every: bool = False,
     known: Known = None,
+    most: int | None = None,
 ) -> tuple[list[Row], list[Any]]:
     """The related rows behind some keys, each with its key in front, and their records.
 
     Args:
         every: whether a record comes once for each row between that leads to it, and carries it.
         known: what the check of the query has found out.
+        most: the most rows of all keys together.
+
+    Raises:
+        TooManyRelated: there are more.
     """
     destination = reader.planner.application.destination(relationship)
     lowered = reader.planner.lower(inner, destination, otherwise=_own_order(relationship))
     plan, rows = await _related_rows(
-        reader, lowered, spec, relationship, inner, keys, scope, every=every, known=known
+        reader, lowered, spec, relationship, inner, keys, scope, every=every, known=known, most=most
     )
     found = plan.hydrate(rows)
     if plan.judge is not None:
@@ -165,8 +178,11 @@ async def _related_rows(
     *,
     every: bool = False,
     known: Known = None,
+    most: int | None = None,
 ) -> tuple[ReadPlan, list[Row]]:
     """The rows behind the keys, each with the key of its source row in front."""
+    if most is not None:
+        lowered.values.append(most + 1)
     lowered.values.append(keys)
     join = relationship.join
     related = RelatedShape(
@@ -176,11 +192,14 @@ async def _related_rows(
         sorts=not inner.sorts and looks_around(relationship.order),
         carries=every or (join is not None and join.carried and inner.templates is None),
         every=every,
+        most=len(lowered.values) - 2 if most is not None else None,
     )
     lowered.shape = replace(lowered.shape, related=related)
     inputs = dict(inner.inputs)
     plan = reader.planner.plan(lowered.shape, scope, inputs, lowered.values, known)
     rows: list[Row] = await reader.run(plan, scope, lowered.values, inputs) if keys else []
+    if most is not None and len(rows) > most:
+        raise TooManyRelated(f"{spec.name}.{relationship.name}", most=most)
     return plan, rows
 
 
@@ -243,11 +262,12 @@ async def _load_pages(
     spec: ResourceSpec,
     relationship: RelationshipSpec,
     inner: Query[Any],
-    page: NestedPage,
+    item: LoadItem,
     scope: Scope,
     known: Known,
 ) -> None:
     """One page of related rows on each record, all in one statement."""
+    page = item.page or NestedPage()
     if not relationship.to_many:
         raise InvalidPage("relationship", relationship.name, allowed="one to many rows")
     if looks_around(relationship.order) and not inner.sorts:
@@ -275,7 +295,9 @@ async def _load_pages(
             of=f"{spec.name}.{relationship.name}",
         )
         reader.pages.seek(lowered, place, destination, counted=counted)
-    plan, rows = await _related_rows(reader, lowered, spec, relationship, inner, keys, scope, known=known)
+    plan, rows = await _related_rows(
+        reader, lowered, spec, relationship, inner, keys, scope, known=known, most=item.most
+    )
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[0], []).append(row)

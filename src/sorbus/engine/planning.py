@@ -434,4 +434,5 @@ def related_read(
         order=order,
         carried=carried(between, masker).outputs if between is not None and shape.carries else (),
         every=shape.every,
+        most=Param(shape.most, int) if shape.most is not None else None,
     )

@@ -71,6 +71,7 @@ class RelatedShape:
         sorts: whether the relationship sorts the rows by what lies around them.
         carries: whether each row carries the row between.
         every: whether a row comes once for each row between that leads to it.
+        most: the position of the most rows of all source rows together.
     """
 
     source: str
@@ -79,6 +80,7 @@ class RelatedShape:
     sorts: bool = False
     carries: bool = False
     every: bool = False
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,19 @@ class PageRequired(Invalid):
         )
 
 
+class TooManyRelated(Invalid):
+    """More related rows would have to be loaded along than one read may bring."""
+
+    code = "too-many-related"
+
+    def __init__(self, relationship: str, *, most: int) -> None:
+        super().__init__(
+            f"`{relationship}` leads to more than {most} rows from the records that were asked for.",
+            path=("load", relationship.rpartition(".")[2]),
+            hint="Ask for fewer records at a time, or for a filter or a page of their related rows.",
+        )
+
+
 class InvalidFilter(Invalid):
     """A filter or sort from outside names what it may not, or compares what cannot be."""
 

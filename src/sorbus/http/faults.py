@@ -54,6 +54,7 @@ from sorbus.errors.inputs import (
     InvalidPage,
     NotFound,
     RelatedMissing,
+    TooManyRelated,
     WrongState,
 )
 from sorbus.errors.pipelines import IdempotencyKeyReused, UnknownPipelineVersion
@@ -81,6 +82,7 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         InvalidCursor: 400,
         InvalidFilter: 400,
         InvalidPage: 400,
+        TooManyRelated: 400,
         TenantRequired: 400,
         BacklogFull: 429,
         NoSuchRoute: 404,

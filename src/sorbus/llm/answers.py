@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sorbus.llm.messages import ToolCall
 from sorbus.llm.records import CallRecord, Usage
 
 
@@ -50,6 +51,21 @@ class ObjectAnswer[T]:
     def usage(self) -> Usage:
         """The call's tokens."""
         return self.call.usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolTurn:
+    """What a model wants called before it answers.
+
+    Attributes:
+        calls: in the model's order, as it wrote them: names and arguments are checked by whoever runs them.
+        call: the record of the call to the model.
+        replayed: True when no model was asked.
+    """
+
+    calls: tuple[ToolCall, ...]
+    call: CallRecord
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,10 +20,11 @@ _FRAME = 32
 def kept(request: ModelRequest, *, limit: int) -> dict[str, Any] | None:
     """A question as plain data of about a number of bytes at most; None where nothing is to be kept.
 
-    It has `messages` (each with `role` and `content`), `parameters` (`max_tokens`, `temperature`) and `schema`. The
-    longest messages are cut first, in their middle: `content` is then the start, `end` the end, and `left_out` the
-    number of characters between them. Of very many messages those in the middle are left out; an entry that has nothing
-    but `left_out` stands for so many of them. A schema that takes more than half of it all is left out, and
+    It has `messages` (each with `role` and `content`), `parameters` (`max_tokens`, `temperature`) and `schema`, and the
+    names of the `tools` where there were any; what an assistant wanted called is JSON in its `content`. The longest
+    messages are cut first, in their middle: `content` is then the start, `end` the end, and `left_out` the number of
+    characters between them. Of very many messages those in the middle are left out; an entry that has nothing but
+    `left_out` stands for so many of them. A schema that takes more than half of it all is left out, and
     `schema_left_out` is the number of its bytes.
 
     Args:
@@ -35,6 +36,7 @@ def kept(request: ModelRequest, *, limit: int) -> dict[str, Any] | None:
         "messages": [],
         "parameters": {"max_tokens": request.max_tokens, "temperature": request.temperature},
         "schema": request.schema,
+        **({"tools": [each.name for each in request.tools]} if request.tools else {}),
     }
     room = limit
     if request.schema is not None:
@@ -61,11 +63,11 @@ def _messages(messages: Sequence[Message], room: int) -> list[dict[str, Any]]:
 
 
 def _texts(messages: Sequence[Message], room: int) -> list[dict[str, Any]]:
-    sizes = [_size(each.content) for each in messages]
+    sizes = [_size(each.text) for each in messages]
     room -= _FRAME * len(messages)
     share = room if sum(sizes) <= room else _share(sizes, room)
     return [
-        {"role": each.role, "content": each.content} if size <= share else _cut(each, share)
+        {"role": each.role, "content": each.text} if size <= share else _cut(each, share)
         for each, size in zip(messages, sizes, strict=True)
     ]
 
@@ -87,9 +89,9 @@ def _share(sizes: Sequence[int], room: int) -> int:
 
 def _cut(message: Message, size: int) -> dict[str, Any]:
     """A message without its middle, of which so many bytes stay."""
-    data = message.content.encode()
+    data = message.text.encode()
     behind = size // 3
     start = data[: size - behind].decode(errors="ignore")
     end = data[len(data) - behind :].decode(errors="ignore")
-    left_out = len(message.content) - len(start) - len(end)
+    left_out = len(message.text) - len(start) - len(end)
     return {"role": message.role, "content": start, "left_out": left_out, "end": end}

@@ -40,7 +40,10 @@ class LlmCall(Resource):
         default=None,
         description="The run from whose budget it is paid, where that is another one: the outermost around its run.",
     )
-    stage: Attr[str | None] = attribute(public=True, description="The stage on whose behalf it was made.")
+    stage: Attr[str | None] = attribute(
+        public=True,
+        description="The stage on whose behalf it was made, or the prompted action outside of any.",
+    )
     kind: Attr[CallKind] = attribute(public=True)
     provider: Attr[str] = attribute(public=True)
     model: Attr[str] = attribute(public=True)
@@ -76,10 +79,16 @@ def _sql(name: str) -> str:
 
 @dataclass(slots=True)
 class _InHand:
-    """A run that this process works on."""
+    """A run that this process works on.
+
+    Attributes:
+        recorded: the calls, by request and stage, of one that nobody has worked on before; no others can be found.
+            None where there may be others.
+    """
 
     tenant: str
     payer: UUID | None
+    recorded: set[tuple[str, str | None]] | None
     holders: int = 0
 
 
@@ -98,7 +107,7 @@ class DatabaseSink:
 
     Args:
         pool: connections to the database that holds the rows.
-        default_tenant: the tenant of calls that belong to no run.
+        default_tenant: the tenant of calls that belong to no run and name none.
         signs: under which name this process reserves; by default one of its own.
     """
 
@@ -109,7 +118,6 @@ class DatabaseSink:
         self.default_tenant = default_tenant
         self.budgets = BudgetKeeper(BudgetStore(pool), signs or SignsOfLife(pool.url))
         self._runs: dict[UUID, _InHand] = {}
-        self._fresh: set[UUID] = set()
         self._writes: GroupCommit[_Write, None] = GroupCommit(self._write)
 
     def enter(
@@ -129,15 +137,13 @@ class DatabaseSink:
             budgeted: whether a budget was seen for it at this moment.
         """
         self.budgets.learn(run, budgeted=budgeted)
-        if fresh:
-            self._fresh.add(run)
-        else:
-            self._fresh.discard(run)
-        self._runs.setdefault(run, _InHand(tenant, payer)).holders += 1
+        known = self._runs.setdefault(run, _InHand(tenant, payer, set() if fresh else None))
+        known.holders += 1
+        if not fresh:
+            known.recorded = None
 
     def leave(self, run: UUID) -> None:
         """Forget a run, once for each time it was entered."""
-        self._fresh.discard(run)
         known = self._runs.get(run)
         if known is not None and known.holders > 1:
             known.holders -= 1
@@ -152,7 +158,8 @@ class DatabaseSink:
             BudgetExceeded: a budget has not enough left.
         """
         paid = replace(need, run=self._payer(need.run))
-        return await self.budgets.reserve(paid, self._tenant(need.run), key=self._key(need.run))
+        tenant = self._tenant(need.run, need.tenant)
+        return await self.budgets.reserve(paid, tenant, key=self._key(need.run, tenant))
 
     async def release(self, call: UUID) -> None:
         """Give back what was reserved for a call that was not recorded."""
@@ -161,30 +168,34 @@ class DatabaseSink:
     async def record(self, record: CallRecord) -> None:
         """Write a record; it is committed when this returns."""
         run = record.run_id
-        await self._writes.submit(_Write(record, self._tenant(run), self._payer(run)))
+        known = None if run is None else self._runs.get(run)
+        if known is not None and known.recorded is not None:
+            known.recorded.add((record.request_hash, record.stage))
+        await self._writes.submit(_Write(record, self._tenant(run, record.tenant), self._payer(run)))
 
     async def close(self) -> None:
         """Sign off; the pool stays open."""
         await self.budgets.close()
 
-    def _tenant(self, run: UUID | None) -> str:
+    def _tenant(self, run: UUID | None, told: str | None) -> str:
         known = None if run is None else self._runs.get(run)
-        return self.default_tenant if known is None else known.tenant
+        return (told or self.default_tenant) if known is None else known.tenant
 
     def _payer(self, run: UUID | None) -> UUID | None:
         """The run whose budget holds for a call."""
         known = None if run is None else self._runs.get(run)
         return run if known is None or known.payer is None else known.payer
 
-    def _key(self, run: UUID | None) -> UUID | str | None:
+    def _key(self, run: UUID | None, tenant: str) -> UUID | str | None:
         """Under what it is known whether a budget holds; nothing is kept of a run that is not worked on here."""
         if run is None:
-            return self.default_tenant
+            return tenant
         return run if run in self._runs else None
 
     async def lookup(self, request_hash: str, run_id: UUID, stage: str | None) -> CallRecord | None:
         """The newest answered record of that request in that run and stage."""
-        if run_id in self._fresh:
+        known = self._runs.get(run_id)
+        if known is not None and known.recorded is not None and (request_hash, stage) not in known.recorded:
             return None
         rows = await self._fetch("find_call", run_id, stage, request_hash)
         if not rows:
@@ -238,7 +249,7 @@ class DatabaseSink:
         ]
         budgeted = await self._budgeted(encode_json(rows).decode(), items)
         for each in items:
-            if (key := self._key(each.record.run_id)) is not None:
+            if (key := self._key(each.record.run_id, each.tenant)) is not None:
                 self.budgets.learn(key, budgeted=each.record.id in budgeted)
         return [None] * len(items)
 
@@ -246,7 +257,8 @@ class DatabaseSink:
         """Write calls; which of them some budget holds for."""
         records = [each.record for each in items]
         payers = {each.payer for each in items if each.payer is not None}
-        if all(self.budgets.is_unbudgeted(record.id, self._key(record.run_id)) for record in records):
+        keys = {each.record.id: self._key(each.record.run_id, each.tenant) for each in items}
+        if all(self.budgets.is_unbudgeted(call, key) for call, key in keys.items()):
             tenants = {each.tenant for each in items}
             if not (await self._fetch("insert_calls", rows, list(tenants), list(payers)))[0]["budgeted"]:
                 return frozenset()

@@ -7,50 +7,26 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self, overload
 from uuid import UUID
 
-from sorbus.errors.base import FrameworkError, SorbusError
-from sorbus.errors.llm import AllModelsFailed, AnswerInvalid, ModelError, PromptTooLong
-from sorbus.llm.answers import Classified, ObjectAnswer, TextAnswer
+from sorbus.errors.base import FrameworkError
+from sorbus.errors.llm import AnswerInvalid
+from sorbus.llm.answers import Classified, ObjectAnswer, TextAnswer, ToolTurn
 from sorbus.llm.classify import Labels, LabelVectors, choice_of, classification_prompt, dump, load
 from sorbus.llm.config import ModelConfig, ModelRef, Retries
-from sorbus.llm.ledger import Booking, Ledger, Origin, Outcome, failure
-from sorbus.llm.messages import CallKind, Message, ModelRequest, Prompt, Schema, conversation
+from sorbus.llm.ledger import NOBODY, Booking, Ledger, Origin, Outcome, failure
+from sorbus.llm.messages import CallKind, Message, ModelRequest, Prompt, Tool, conversation
 from sorbus.llm.prices import PriceTable
 from sorbus.llm.providers.base import BoundsAnswers, Completion, Piece, Provider
 from sorbus.llm.providers.registry import Providers
+from sorbus.llm.questions import Question, heard, repaired, said, unfit
 from sorbus.llm.records import CallSink, CallStatus
-from sorbus.llm.retrying import Attempts, retrying
+from sorbus.llm.retrying import Attempts, first_answer, retrying
 from sorbus.llm.schemas import Returns, problems, returns_of
 from sorbus.llm.store import ModelStore
 from sorbus.llm.streaming import OpenStream
-
-REPAIR = "Your answer does not fit: {problems}. Answer again, completely, with JSON that follows the schema."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    """What is asked of whichever model of the chain gets to answer."""
-
-    messages: tuple[Message, ...]
-    kind: CallKind
-    origin: Origin
-    max_tokens: int | None = None
-    temperature: float = 0.0
-    schema: Schema | None = None
-
-    def to(self, ref: ModelRef, provider: Provider) -> ModelRequest:
-        return ModelRequest(
-            provider=ref.provider,
-            model=provider.canonical(ref.model),
-            messages=self.messages,
-            schema=self.schema,
-            max_tokens=self.max_tokens,
-            temperature=self.temperature,
-            kind=self.kind,
-        )
 
 
 class ModelClient:
@@ -157,7 +133,7 @@ class ModelClient:
             Invalid: the request itself is refused.
             FrameworkError: a leaf of it for a wrong name, a missing key, a model that is not here.
         """
-        question = _Question(
+        question = Question(
             messages=conversation(prompt, system=system),
             kind=CallKind.TEXT,
             origin=Origin(stage=stage, run=run),
@@ -219,7 +195,7 @@ class ModelClient:
             AnswerInvalid: neither the answer nor its repair fits. Otherwise as `generate_text`.
         """
         wanted = returns_of(returns)
-        question = _Question(
+        question = Question(
             messages=conversation(prompt, system=system),
             kind=CallKind.OBJECT,
             origin=Origin(stage=stage, run=run),
@@ -227,7 +203,45 @@ class ModelClient:
             temperature=temperature,
             schema=wanted.schema,
         )
-        return await self._chain(model, lambda ref: self._object(ref, question, wanted))
+        answer = await self._chain(model, lambda ref: self._object(ref, question, wanted))
+        assert isinstance(answer, ObjectAnswer), "a model without tools calls none"
+        return answer
+
+    async def generate_turn(
+        self,
+        messages: Sequence[Message],
+        *,
+        returns: Returns[Any],
+        tools: Sequence[Tool] = (),
+        model: str | None = None,
+        max_tokens: int | None = None,
+        temperature: float = 0.0,
+        origin: Origin = NOBODY,
+    ) -> ToolTurn | ObjectAnswer[Any]:
+        """One turn of a conversation with tools: what the model wants called, or a value of a declared type, checked.
+
+        Nothing is called here.
+
+        Args:
+            messages: the whole conversation, with earlier calls and their results.
+            returns: the declared type, as `returns_of` reads it.
+            tools: what may be called in this turn; without any the model has to answer.
+            origin: on whose behalf.
+            model, max_tokens, temperature: as in `generate_text`.
+
+        Raises:
+            as `generate_object`.
+        """
+        question = Question(
+            messages=tuple(messages),
+            kind=CallKind.OBJECT,
+            origin=origin,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            schema=returns.schema,
+            tools=tuple(tools),
+        )
+        return await self._chain(model, lambda ref: self._object(ref, question, returns))
 
     async def stream_text(
         self,
@@ -249,7 +263,7 @@ class ModelClient:
         Raises:
             StreamCut: the provider broke off. Otherwise as `generate_text`.
         """
-        question = _Question(
+        question = Question(
             messages=conversation(prompt, system=system),
             kind=CallKind.STREAM,
             origin=Origin(stage=stage, run=run),
@@ -318,17 +332,9 @@ class ModelClient:
     async def _chain[R](self, model: str | None, ask: Callable[[ModelRef], Awaitable[R]]) -> R:
         names = [model or self.config.model]
         names += [name for name in self.config.fallbacks if name not in names]
-        failed: list[tuple[str, SorbusError]] = []
-        for name in names:
-            try:
-                return await ask(ModelRef.parse(name))
-            except (ModelError, FrameworkError, PromptTooLong) as error:
-                if len(names) == 1:
-                    raise
-                failed.append((name, error))
-        raise AllModelsFailed(failed) from failed[-1][1]
+        return await first_answer(names, lambda name: ask(ModelRef.parse(name)))
 
-    async def _text(self, ref: ModelRef, question: _Question) -> TextAnswer:
+    async def _text(self, ref: ModelRef, question: Question) -> TextAnswer:
         provider = self._providers.get(ref)
         request = question.to(ref, provider)
         known = await self._ledger.recall(request, question.origin)
@@ -339,41 +345,47 @@ class ModelClient:
             record = await booking.write(outcome)
         return TextAnswer(text=completion.text, call=record, small=provider.small)
 
-    async def _object(self, ref: ModelRef, question: _Question, wanted: Returns[Any]) -> ObjectAnswer[Any]:
+    async def _object(
+        self, ref: ModelRef, question: Question, wanted: Returns[Any]
+    ) -> ObjectAnswer[Any] | ToolTurn:
         provider = self._providers.get(ref)
         request = question.to(ref, provider)
         if (known := await self._recalled(request, question.origin, wanted)) is not None:
             return known
-        faults: list[str] = []
-        answer = ""
+        refused: AnswerInvalid | None = None
         for repair in (False, True):
             async with await self._booked(provider, request, question.origin) as booking:
                 completion, outcome = await self._ask(provider, booking)
-                answer = completion.text
+                if request.tools and completion.calls:
+                    return ToolTurn(calls=completion.calls, call=await booking.write(outcome))
                 try:
-                    value = wanted.read(answer)
+                    value = wanted.read(completion.text)
                 except ValueError as error:
-                    faults = [*problems(error), *(["it was cut at max_tokens"] if completion.cut else [])]
-                    refused = AnswerInvalid(request.name, returns=wanted.name, problems=faults, answer=answer)
+                    refused = unfit(request, wanted, completion, error)
                     await booking.write(replace(outcome, status=CallStatus.INVALID, error=refused))
-                    request = _repair(request, answer, faults)
+                    # As its record will tell it: a later attempt must find the answer to this very question.
+                    request = repaired(request, completion.text, problems(error))
                 else:
                     record = await booking.write(outcome)
                     return ObjectAnswer(value=value, call=record, repaired=repair)
-        raise AnswerInvalid(request.name, returns=wanted.name, problems=faults, answer=answer)
+        assert refused is not None, "there is no second repair without a first answer"
+        raise refused
 
     async def _recalled(
         self, request: ModelRequest, origin: Origin, wanted: Returns[Any]
-    ) -> ObjectAnswer[Any] | None:
+    ) -> ObjectAnswer[Any] | ToolTurn | None:
         """The committed answer, by way of the committed repair when the first one did not fit."""
         for repair in (False, True):
             known = await self._ledger.recall(request, origin)
             if known is None or known.response is None:
                 return None
+            spoken = heard(request, known.response)
+            if spoken.calls:
+                return ToolTurn(calls=spoken.calls, call=known, replayed=True)
             try:
-                value = wanted.read(known.response)
+                value = wanted.read(spoken.text)
             except ValueError as error:
-                request = _repair(request, known.response, problems(error))
+                request = repaired(request, spoken.text, problems(error))
             else:
                 return ObjectAnswer(value=value, call=known, repaired=repair, replayed=True)
         return None
@@ -403,10 +415,10 @@ class ModelClient:
             seconds=seconds,
             attempts=attempts.count,
             usage=completion.usage,
-            response=completion.text,
+            response=said(booking.request, completion),
         )
 
-    async def _open(self, ref: ModelRef, question: _Question) -> OpenStream:
+    async def _open(self, ref: ModelRef, question: Question) -> OpenStream:
         provider = self._providers.get(ref)
         request = question.to(ref, provider)
         known = await self._ledger.recall(request, question.origin)
@@ -478,9 +490,3 @@ class ModelClient:
         return Classified(
             label=answer.value, scores={label: float(label == answer.value) for label in labels}
         )
-
-
-def _repair(request: ModelRequest, answer: str, faults: Sequence[str]) -> ModelRequest:
-    told = REPAIR.format(problems="; ".join(faults[:4]))
-    turns = (*request.messages, Message("assistant", answer or "(nothing)"), Message("user", told))
-    return replace(request, messages=turns)

@@ -24,10 +24,19 @@ _log = logging.getLogger("sorbus.llm")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """On whose behalf a call is made."""
+    """On whose behalf a call is made. The scope of a stage has that of the stage among its services.
+
+    Attributes:
+        stage: the stage's name; the label of a prompted action that runs in none.
+        tenant: whose call it is when it is made for no run; a run's own is known by the sink.
+    """
 
     stage: str | None = None
     run: UUID | None = None
+    tenant: str | None = None
+
+
+NOBODY = Origin()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +114,11 @@ class Ledger:
         need = need_of(
             booking.call,
             request,
-            texts=(turn.content for turn in request.messages) if texts is None else texts,
+            texts=(turn.text for turn in request.messages) if texts is None else texts,
             answer=answer,
             price=self._prices.price(request.name),
             run=origin.run,
+            tenant=origin.tenant,
         )
         booking.reserved = await self._sink.reserve(need)
         if booking.reserved and answer:
@@ -144,6 +154,7 @@ class Ledger:
             status=outcome.status,
             stage=origin.stage,
             run_id=origin.run,
+            tenant=origin.tenant,
             tokens_in=outcome.usage.tokens_in,
             tokens_out=outcome.usage.tokens_out,
             latency_ms=round(outcome.seconds * 1000),

@@ -11,17 +11,65 @@ from typing import Any, Literal
 
 import msgspec
 
-type Role = Literal["system", "user", "assistant"]
+type Role = Literal["system", "user", "assistant", "tool"]
 type Json = Any
 type Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What a model wants called.
+
+    Attributes:
+        id: by which its result is known to be its own.
+        arguments: JSON as the model wrote it, which need not be any.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        calls: what an assistant wants called.
+        answers: of a `tool`'s message, the id of the call whose result it is.
+    """
 
     role: Role
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    answers: str = ""
+
+    @property
+    def text(self) -> str:
+        """Everything in it that a model reads."""
+        return self.content if not self.calls else turn_text(self.calls, self.content)
+
+
+def turn_text(calls: Sequence[ToolCall], text: str = "") -> str:
+    """What a model said in a turn with tools, as JSON: its calls, or else the text of its answer."""
+    if not calls:
+        return msgspec.json.encode({"answer": text}).decode()
+    said = {"text": text} if text else {}
+    return msgspec.json.encode({"calls": calls, **said}).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """What a model may call.
+
+    Attributes:
+        name: letters, digits and `_`, at most 64.
+        schema: the JSON Schema of its arguments, an object.
+    """
+
+    name: str
+    description: str
+    schema: Schema
 
 
 type Prompt = str | Sequence[Message]
@@ -52,6 +100,7 @@ class ModelRequest:
         model: the model's name at that provider.
         messages: the conversation.
         schema: the JSON Schema that the answer must follow, or None for free text.
+        tools: what it may call instead of answering.
         max_tokens: the longest answer, or None for the provider's own limit.
         temperature: 0 for the most likely answer.
         kind: what is asked.
@@ -61,6 +110,7 @@ class ModelRequest:
     model: str
     messages: tuple[Message, ...]
     schema: Schema | None = None
+    tools: tuple[Tool, ...] = ()
     max_tokens: int | None = None
     temperature: float = 0.0
     kind: CallKind = CallKind.TEXT
@@ -75,15 +125,23 @@ class ModelRequest:
         """SHA-256 (hex) of everything that decides the answer; a streamed request equals an unstreamed
         one.
         """
+        tools = {"tools": [[each.name, each.description, each.schema] for each in self.tools]}
         return digest(
             {
                 "provider": self.provider,
                 "model": self.model,
-                "messages": [[turn.role, turn.content] for turn in self.messages],
+                "messages": [_decisive(turn) for turn in self.messages],
                 "schema": self.schema,
                 "parameters": {"max_tokens": self.max_tokens, "temperature": self.temperature},
+                **(tools if self.tools else {}),
             }
         )
+
+
+def _decisive(turn: Message) -> list[Json]:
+    """What of a message decides the answer."""
+    about_tools = [turn.calls, turn.answers] if turn.calls or turn.answers else []
+    return [turn.role, turn.content, *about_tools]
 
 
 def digest(value: Mapping[str, Json]) -> str:

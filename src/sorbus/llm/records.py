@@ -43,6 +43,7 @@ class CallRecord:
         kind: what was asked.
         provider, model: who was asked.
         stage, run_id: on whose behalf, when the caller said.
+        tenant: whose it is when it was made for no run and the caller said.
         request_hash: SHA-256 (hex) of the request; equal requests have equal hashes.
         tokens_in, tokens_out: as the provider counts them, 0 when the call failed before an answer;
             estimated for a stream that was cut or left.
@@ -53,7 +54,8 @@ class CallRecord:
         error_code: the code of the error that ended it, or None.
         request: what was asked, as `sorbus.llm.asked.kept` cuts it; None where nothing is kept of it, and for a record
             that was read to answer a call again.
-        response: the answer's text (for a cut or stopped stream, what arrived), or None.
+        response: the answer's text (for a cut or stopped stream, what arrived; for a turn with tools JSON, as
+            `sorbus.llm.messages.turn_text` writes it), or None.
         attempts: how many times the provider was asked.
         inserted_at: when the record was made (UTC).
     """
@@ -65,6 +67,7 @@ class CallRecord:
     status: CallStatus
     stage: str | None = None
     run_id: UUID | None = None
+    tenant: str | None = None
     tokens_in: int = 0
     tokens_out: int = 0
     latency_ms: int = 0

@@ -1,13 +1,14 @@
-"""Asking again: back-off with jitter, and the wait that a provider demands."""
+"""Asking again: back-off with jitter, the wait that a provider demands, and the next model of a chain."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from sorbus.errors.llm import ModelUnavailable, RateLimited
+from sorbus.errors.base import FrameworkError, SorbusError
+from sorbus.errors.llm import AllModelsFailed, ModelError, ModelUnavailable, PromptTooLong, RateLimited
 from sorbus.llm.config import Retries
 
 
@@ -37,6 +38,23 @@ async def retrying[T](ask: Callable[[], Awaitable[T]], *, retries: Retries, atte
             if seconds is None:
                 raise error.after(attempts.count) from error
         await asyncio.sleep(seconds)
+
+
+async def first_answer[T](names: Sequence[str], ask: Callable[[str], Awaitable[T]]) -> T:
+    """The answer of the first model of a chain that gives one.
+
+    Raises:
+        AllModelsFailed: none does; of a chain of one, its own error.
+    """
+    failed: list[tuple[str, SorbusError]] = []
+    for name in names:
+        try:
+            return await ask(name)
+        except (ModelError, FrameworkError, PromptTooLong) as error:
+            if len(names) == 1:
+                raise
+            failed.append((name, error))
+    raise AllModelsFailed(failed) from failed[-1][1]
 
 
 def wait_before(attempt: int, *, retries: Retries, demanded: float | None) -> float | None:

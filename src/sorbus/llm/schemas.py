@@ -67,7 +67,16 @@ def returns_of[T](declared: type[T]) -> Returns[T]:
 def _returns_of(declared: Any) -> Returns[Any]:
     from pydantic import TypeAdapter
 
-    adapter: TypeAdapter[Any] = TypeAdapter(declared)
+    name = getattr(declared, "__name__", None) or str(declared)
+    return returns_from(TypeAdapter(declared), name=name if isinstance(declared, type) else str(declared))
+
+
+def returns_from(adapter: TypeAdapter[Any], *, name: str) -> Returns[Any]:
+    """The same of a type whose checker is at hand.
+
+    Args:
+        name: the type as it is written in messages.
+    """
     schema = adapter.json_schema()
     root = _root(schema)
     wrapped = root.get("type") != "object" or "properties" not in root
@@ -81,13 +90,7 @@ def _returns_of(declared: Any) -> Returns[Any]:
         }
         if definitions:
             schema["$defs"] = definitions
-    name = getattr(declared, "__name__", None) or str(declared)
-    return Returns(
-        name=name if isinstance(declared, type) else str(declared),
-        schema=schema,
-        wrapped=wrapped,
-        adapter=adapter,
-    )
+    return Returns(name=name, schema=schema, wrapped=wrapped, adapter=adapter)
 
 
 def bounded(schema: Schema, *, max_string: int = 160, max_items: int = 6) -> Schema:

@@ -46,11 +46,16 @@ class NestedPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadItem:
-    """One thing to load along: a field or a relationship, the latter with a query or a page of its own."""
+    """One thing to load along: a field or a relationship, the latter with a query or a page of its own.
+
+    Attributes:
+        most: the most related rows of all records together; more are an error.
+    """
 
     target: Any
     query: Any = None
     page: NestedPage | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

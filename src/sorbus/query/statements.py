@@ -58,6 +58,7 @@ class Related:
         order: how the relationship sorts its rows, seen from where its own conditions are; before the select's.
         carried: outputs of the row between, put after the others.
         every: whether a row comes once for each row between that leads to it.
+        most: the most rows of all source rows together; a layer may answer with more.
     """
 
     source: ResourceSpec
@@ -68,6 +69,7 @@ class Related:
     order: tuple[Ordering, ...] = ()
     carried: tuple[Output, ...] = ()
     every: bool = False
+    most: Node | None = None
 
 
 class LockMode(StrEnum):

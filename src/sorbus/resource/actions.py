@@ -33,7 +33,7 @@ from sorbus.changeset.items import Item
 from sorbus.expressions.build import Expr
 from sorbus.query.query import Query
 from sorbus.resource.fields import Attr
-from sorbus.schema.actions import ActionKind, HookPoint
+from sorbus.schema.actions import ActionKind, HookPoint, MadeBody
 from sorbus.schema.paging import Paging
 from sorbus.schema.tenancy import TenancyName
 from sorbus.scope import Scope
@@ -71,12 +71,19 @@ PrivateArg = Annotated[T, PrivateMarker]
 
 
 class Action:
-    """What every action has: its function, its options, its hooks."""
+    """What every action has: its function, its options, its hooks.
+
+    Attributes:
+        function: the user's, whose signature is the contract.
+        body: what runs: the function, or what was made of it.
+    """
 
     kind: ActionKind
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
-        self.function: Callable[..., Any] = inspect.unwrap(getattr(function, "__func__", function))
+        plain: Callable[..., Any] = getattr(function, "__func__", function)
+        self.function: Callable[..., Any] = inspect.unwrap(plain)
+        self.body: Callable[..., Any] = plain if isinstance(plain, MadeBody) else self.function
         self.options = options
         self.name = ""
         self.owner: type[Any] = object

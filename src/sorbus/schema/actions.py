@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from sorbus.errors.declaration import DeclarationError
 from sorbus.expressions.nodes import Node
 from sorbus.schema.paging import PAGES, Paging
 from sorbus.schema.tenancy import TenancyMode
@@ -129,12 +130,25 @@ class UpsertSpec:
     updates: str | None = None
 
 
+@runtime_checkable
+class MadeBody(Protocol):
+    """A body that is more than the user's function, which it wraps, and can itself be declared wrongly."""
+
+    def __call__(self, cls: type[Any], scope: Any, /, **inputs: Any) -> Any:
+        """Run it, as a function is run."""
+        ...
+
+    def mistakes(self, application: Any, action: ActionSpec) -> Iterable[DeclarationError]:
+        """What is wrong with it in a finished application."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSpec:
     """One action.
 
     Attributes:
-        body: the user's function, or None for the primary read.
+        body: the user's function, or what was made of it; None for the primary read.
         body_async: whether the body is a coroutine function and so runs before the transaction opens.
         returns: what a generic action answers with; None when it answers nothing.
         upsert: what a create falls back on to update the row there is.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -25,6 +25,7 @@ class Reply:
 
     Attributes:
         text: the answer, or None for the server's default answerer.
+        calls: tools that it wants called instead, each by name and with its arguments.
         status: an HTTP status other than 200 answers with an error body.
         retry_after: a Retry-After header, in seconds or as an HTTP date.
         delay: seconds before the first byte.
@@ -36,6 +37,7 @@ class Reply:
     """
 
     text: str | None = None
+    calls: Sequence[tuple[str, Any]] = ()
     status: int = 200
     retry_after: str | None = None
     delay: float = 0.0
@@ -180,18 +182,28 @@ def answer_for(body: Body) -> str:
     if "response_format" in body:
         schema = body["response_format"]["json_schema"]["schema"]
     elif "tools" in body:
-        schema = body["tools"][0]["input_schema"]
+        tools = [each.get("function", each) for each in body["tools"]]
+        last = tools[-1]  # the answer comes after what may be called before it
+        schema = last["input_schema"] if "input_schema" in last else last["parameters"]
     return smallest_json(schema) if schema else "ok"
 
 
 def _chat_body(text: str, reply: Reply, body: Body) -> Body:
+    message: Body = {"role": "assistant", "content": text}
+    if calls := reply.calls or ([("answer", text)] if body.get("tools") else []):
+        message = {"role": "assistant", "content": None, "tool_calls": [_chat_call(*each) for each in calls]}
     return {
         "id": "test",
         "object": "chat.completion",
         "model": body.get("model"),
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": reply.tokens_in, "completion_tokens": reply.tokens_out},
     }
+
+
+def _chat_call(name: str, given: Any) -> Body:
+    arguments = given if isinstance(given, str) else json.dumps(given)
+    return {"id": f"id-{name}", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def _chat_events(text: str, reply: Reply) -> list[str]:
@@ -203,20 +215,27 @@ def _chat_events(text: str, reply: Reply) -> list[str]:
 
 
 def _message_body(text: str, reply: Reply, body: Body) -> Body:
-    block: Body = {"type": "text", "text": text}
-    if body.get("tools"):
-        try:
-            block = {"type": "tool_use", "id": "test", "name": "answer", "input": json.loads(text)}
-        except ValueError:
-            block = {"type": "tool_use", "id": "test", "name": "answer", "input": text}
+    blocks: list[Body] = [{"type": "text", "text": text}]
+    if calls := reply.calls or ([("answer", text)] if body.get("tools") else []):
+        blocks = [
+            {"type": "tool_use", "id": f"id-{name}", "name": name, "input": _value(given)}
+            for name, given in calls
+        ]
     return {
         "id": "test",
         "type": "message",
         "role": "assistant",
-        "content": [block],
+        "content": blocks,
         "stop_reason": "end_turn",
         "usage": {"input_tokens": reply.tokens_in, "output_tokens": reply.tokens_out},
     }
+
+
+def _value(given: Any) -> Any:
+    try:
+        return json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        return given
 
 
 def _message_events(text: str, reply: Reply) -> list[str]:

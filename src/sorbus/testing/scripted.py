@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sorbus.llm.messages import ModelRequest, Schema
+from sorbus.llm.messages import ModelRequest, Schema, ToolCall
 from sorbus.llm.providers.base import Completion, Embedding, Piece
 from sorbus.llm.records import Usage
 
@@ -21,13 +22,16 @@ class ScriptedProvider:
     Give it to a client: `ModelClient("scripted:any", providers={"scripted": ScriptedProvider()})`.
 
     Args:
-        answer: makes the text of an answer; by default the smallest value that fits the schema, or `ok`.
+        answer: makes the text of an answer, or with `calling` a turn that wants tools called; by default the smallest
+            value that fits the schema, or `ok`.
         delay: seconds for each call.
     """
 
     small = False
 
-    def __init__(self, answer: Callable[[ModelRequest], str] | None = None, *, delay: float = 0.0) -> None:
+    def __init__(
+        self, answer: Callable[[ModelRequest], str | Completion] | None = None, *, delay: float = 0.0
+    ) -> None:
         self._answer = answer or _smallest_answer
         self._delay = delay
         self.requests: list[ModelRequest] = []
@@ -42,8 +46,11 @@ class ScriptedProvider:
         if self._delay:
             async with asyncio.timeout(timeout):
                 await asyncio.sleep(self._delay)
-        text = self._answer(request)
-        return Completion(text=text, usage=Usage(tokens_in=10, tokens_out=5))
+        said = self._answer(request)
+        usage = Usage(tokens_in=10, tokens_out=5)
+        return (
+            replace(said, usage=usage) if isinstance(said, Completion) else Completion(text=said, usage=usage)
+        )
 
     async def stream(self, request: ModelRequest, *, timeout: float) -> AsyncGenerator[Piece]:
         """The scripted answer, word by word."""
@@ -60,6 +67,11 @@ class ScriptedProvider:
 
     async def close(self) -> None:
         """Nothing to give back."""
+
+
+def calling(*calls: tuple[str, Mapping[str, Any]]) -> Completion:
+    """A turn in which a scripted model wants tools called: `calling(("order_find", {"text": "loom"}))`."""
+    return Completion(text="", calls=tuple(ToolCall("", name, json.dumps(given)) for name, given in calls))
 
 
 def _smallest_answer(request: ModelRequest) -> str:

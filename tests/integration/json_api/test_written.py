@@ -23,10 +23,12 @@ from sorbus import (
 from sorbus.apis.json_api import surface_of
 from sorbus.apis.json_api.documents import Documents, Links, RecordDocuments
 from sorbus.apis.json_api.encoding import EncoderFactory
+from sorbus.apis.json_api.faults import error_reply
 from sorbus.apis.json_api.paging import FIRST_PAGE, Paging
-from sorbus.apis.json_api.views import View, ViewRequest, view_of
+from sorbus.apis.json_api.views import Included, View, ViewRequest, view_of
 from sorbus.apis.json_api.written import WrittenDocuments
 from sorbus.data_layers.postgres.migrations import push
+from sorbus.errors.inputs import TooManyRelated
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -146,6 +148,34 @@ async def test_more_than_can_be_included_is_cut_in_both_ways(
     (found,) = written["data"]
     assert found["relationships"]["values"]["meta"] == {"truncated": True}
     assert len(found["relationships"]["values"]["data"]) == len(written["included"]) == 2
+
+
+async def test_related_records_of_all_together_are_bounded(
+    served: Served, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("views", "written"):
+        monkeypatch.setattr(f"sorbus.apis.json_api.{module}.INCLUDED_MOST", 4)
+    shelves = [await Shelf.put_up(scope, name=name) for name in "ab"]
+    chosen = Shelf.query(scope).where(Shelf.id.is_in([each.id for each in shelves]))
+    await Value.keep(scope, shelf_id=shelves[1].id)
+    for _ in range(3):
+        await Value.keep(scope, shelf_id=shelves[0].id)
+    paged = Included(page=Paging(limit=9, given=True))
+    views = [
+        served.view("Shelf", includes=[("values",)]),
+        served.view("Shelf", includes=[("values",)], included={("values",): paged}),
+    ]
+    # One of them has more than its share, and all together as many as there may be.
+    for view in views:
+        written, records = await served.both(view, scope, chosen)
+        assert written == records
+        assert len(written["included"]) == 4
+    await Value.keep(scope, shelf_id=shelves[1].id)
+    for view in views:
+        for each in (served.written, served.records):
+            with pytest.raises(TooManyRelated, match="more than 4 rows") as caught:
+                await each.listing(view, scope, chosen, paging=FIRST_PAGE, links=Links(path="/x"))
+            assert error_reply(caught.value, where="x").status == 400
 
 
 async def test_infinite_moments_are_the_last_that_python_knows(served: Served, scope: Scope) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -132,8 +133,13 @@ async def test_server_errors_without_end_fail_with_the_count(
     assert only(sink).error_code == "model-unavailable"
 
 
-async def test_malformed_json_is_tried_again(server: ModelServer, client: ModelClient) -> None:
-    server.then(Reply(raw='{"choices": [{"mess'), Reply(raw="[]"), Reply(text="ok"))
+@pytest.mark.parametrize(
+    "raw",
+    ['{"choices": [{"mess', "[]", '{"error": ' + "[" * 5000 + "]" * 5000 + "}"],
+    ids=["cut", "list", "deep"],
+)
+async def test_malformed_json_is_tried_again(server: ModelServer, client: ModelClient, raw: str) -> None:
+    server.then(Reply(raw=raw), Reply(text="ok"))
     assert (await client.generate_text("hi")).text == "ok"
 
 
@@ -403,6 +409,18 @@ async def test_a_committed_repair_is_replayed_too(server: ModelServer, client: M
     again = await client.generate_object("hi", returns=Answer, stage="s", run=run)
     assert (first.repaired, again.repaired, again.replayed) == (True, True, True)
     assert again.value == first.value
+    assert len(server.seen) == 2
+
+
+async def test_a_repair_of_an_answer_that_was_cut_is_replayed_too(
+    server: ModelServer, client: ModelClient
+) -> None:
+    run = uuid4()
+    cut = {"message": {"content": '{"name": "a'}, "finish_reason": "length"}
+    server.then(Reply(raw=json.dumps({"choices": [cut]})))
+    first = await client.generate_object("hi", returns=Answer, stage="s", run=run)
+    again = await client.generate_object("hi", returns=Answer, stage="s", run=run)
+    assert (first.repaired, again.repaired, again.replayed) == (True, True, True)
     assert len(server.seen) == 2
 
 

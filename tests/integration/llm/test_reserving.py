@@ -14,9 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sorbus.errors.llm import BudgetExceeded, ModelUnavailable, StreamCut
-from sorbus.llm import CallStatus, MemorySink, ModelClient, ModelConfig, PriceTable, Retries
+from sorbus.llm import (
+    CallStatus,
+    MemorySink,
+    Message,
+    ModelClient,
+    ModelConfig,
+    PriceTable,
+    Retries,
+    Tool,
+    ToolCall,
+)
 from sorbus.llm.budgets import Need
 from sorbus.llm.budgets.resources import BudgetPeriod, period_end
+from sorbus.llm.schemas import returns_of
 from sorbus.testing.model_server import ModelServer, Reply
 
 TEXTS = [
@@ -79,6 +90,15 @@ async def test_real_models_never_take_more_than_was_reserved() -> None:
             await client.generate_text(text, max_tokens=2)
         await client.generate_text("Count to a hundred.")
         await client.generate_object("Name a fruit.", returns=dict[str, str])
+        turns = [
+            Message("user", "Weigh it."),
+            Message("assistant", "", calls=(ToolCall("call00101", "weigh", '{"kilograms": 3}'),)),
+            Message("tool", '{"result": 9}', answers="call00101"),
+        ]
+        weigh = Tool(
+            name="weigh", description="Weigh something.", schema={"type": "object", "properties": {}}
+        )
+        await client.generate_turn(turns, returns=returns_of(bool), tools=[weigh])
         await client.embed(TEXTS)
         await client.classify_all(TEXTS, {"a": "about animals", "b": ["about numbers", "one two three"]})
         async for _ in client.stream_text("hello", max_tokens=3):

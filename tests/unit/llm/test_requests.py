@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from sorbus.llm.config import ModelConfig, ModelRef
-from sorbus.llm.messages import CallKind, Message, ModelRequest, conversation
+from sorbus.llm.messages import CallKind, Message, ModelRequest, Tool, ToolCall, conversation
 
 REQUEST = ModelRequest(provider="local", model="smollm2", messages=(Message("user", "hello"),))
+
+TOOL = Tool(name="t", description="d", schema={"type": "object"})
 
 
 def test_a_text_becomes_one_user_message_after_the_system_text() -> None:
@@ -18,6 +20,19 @@ def test_a_text_becomes_one_user_message_after_the_system_text() -> None:
 def test_equal_requests_have_equal_hashes() -> None:
     assert REQUEST.hash == replace(REQUEST).hash
     assert len(REQUEST.hash) == 64
+
+
+def test_a_request_without_tools_has_the_hash_that_it_had_before_there_were_any() -> None:
+    """Records of earlier versions are found again."""
+    assert REQUEST.hash == "88052fe912a68c43a3ecdb244efec4a06b8a3bbe1c79257d6c4fc2fca2d81ea6"
+
+
+@pytest.mark.parametrize(
+    "changed", [replace(TOOL, name="u"), replace(TOOL, description="e"), replace(TOOL, schema={})]
+)
+def test_whatever_a_tool_is_changes_the_hash(changed: Tool) -> None:
+    with_tool = replace(REQUEST, tools=(TOOL,))
+    assert replace(REQUEST, tools=(changed,)).hash != with_tool.hash
 
 
 def test_streaming_does_not_change_the_hash() -> None:
@@ -34,6 +49,9 @@ def test_streaming_does_not_change_the_hash() -> None:
         {"schema": {"type": "object"}},
         {"max_tokens": 5},
         {"temperature": 0.5},
+        {"tools": (TOOL,)},
+        {"messages": (Message("user", "hello", calls=(ToolCall("1", "t", "{}"),)),)},
+        {"messages": (Message("user", "hello", answers="1"),)},
     ],
 )
 def test_whatever_decides_the_answer_changes_the_hash(change: dict[str, object]) -> None:

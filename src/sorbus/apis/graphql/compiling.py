@@ -35,7 +35,8 @@ from sorbus.apis.graphql.bindings import (
     type_of,
 )
 from sorbus.apis.graphql.plans import Arguments, Call, Encode, Plan, Way
-from sorbus.apis.graphql.writing import Writing, or_written
+from sorbus.apis.graphql.writing import Writing
+from sorbus.apis.graphql.written import or_written
 from sorbus.query.page import Page
 from sorbus.types.hidden import HIDDEN
 
@@ -116,7 +117,8 @@ class Compiler:
 
     def record(self, plan: Plan, kind: GraphQLObjectType, selections: Selections) -> Encode:
         """The encoder of a record; the plan learns what is loaded for it."""
-        code, writing = _Code(), Writing(["{"])
+        code = _Code()
+        writing: Writing[Way] = Writing(["{"])
         members: list[str] = []
         for key, nodes in self.fields(kind, selections).items():
             name = nodes[0].name.value
@@ -176,7 +178,7 @@ class Compiler:
         field: GraphQLField,
         found: Related,
         nodes: list[FieldNode],
-        writing: Writing,
+        writing: Writing[Way],
     ) -> str:
         way = self._way(plan, field, found, nodes[0])
         writing.related(way)

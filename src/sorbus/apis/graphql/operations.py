@@ -26,7 +26,7 @@ from sorbus.apis.graphql.faults import action_errors
 from sorbus.apis.graphql.nodes import NODE_ID, parts_of
 from sorbus.apis.graphql.plans import Arguments, Encode, Filling, Given, Plan, asked, page_of, size_of
 from sorbus.apis.graphql.surface import Root, RootKind
-from sorbus.apis.graphql.writing import can_write, single, texts_of_rows, whole
+from sorbus.apis.graphql.written import can_write, single, texts_of_rows, whole
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import InvalidPage, NotFound
 from sorbus.query.keys import key_of, with_key

@@ -172,7 +172,7 @@ class Plan:
     calls: dict[Any, Call] = field(default_factory=dict[Any, Call])
     ways: dict[Any, Way] = field(default_factory=dict[Any, Way])
     width: int = 0
-    writing: Writing | None = None
+    writing: Writing[Way] | None = None
     shown: int = 0
 
     @property

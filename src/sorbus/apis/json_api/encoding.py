@@ -16,6 +16,9 @@ from sorbus.types.hidden import HIDDEN
 INCLUDED_LIMIT = 1000
 """The most related records that are included for each record; of more, the relationship says `truncated`."""
 
+INCLUDED_MOST = 20_000
+"""The most related records that a relationship may bring into one document."""
+
 Encode = Callable[[Any], dict[str, Any]]
 """From a record to its resource object."""
 

@@ -77,6 +77,8 @@ def _source(
             found = {"parameter": str(name)}
         case ("page", name, *_):
             found = {"parameter": f"page[{name}]"}
+        case ("load", *_):
+            found = {"parameter": "include"}
         case ("document", *rest):
             found = {"pointer": _pointer(rest)}
         case ("input", name, *rest) if name in linked:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, Encode, EncoderFactory
+from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, INCLUDED_MOST, Encode, EncoderFactory
 from sorbus.apis.json_api.paging import Paging
 from sorbus.apis.json_api.related import in_one_order
 from sorbus.apis.json_api.surface import Exposed, IncludePath
@@ -129,7 +129,7 @@ def _view(
                 query = in_one_order(relationship, query, destination.spec.primary_key.name)
         target: Relationship[Any] = getattr(python, name)
         page = None if said.page is None else said.page.nested
-        related.append(LoadItem(target=target, query=query, page=page))
+        related.append(LoadItem(target=target, query=query, page=page, most=INCLUDED_MOST))
     filtered = frozenset(name for name, each in included.items() if each.conditions)
     return View(
         exposed=exposed,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sorbus.apis.json_api.documents import VERSION, Links, RecordDocuments, about_list, listed
-from sorbus.apis.json_api.encoding import INCLUDED_LIMIT
+from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, INCLUDED_MOST
 from sorbus.apis.json_api.paging import Paging
 from sorbus.apis.json_api.templates import Writing
 from sorbus.apis.json_api.views import View
@@ -250,19 +250,22 @@ class _Way:
         plain = way.where is None and way.join is None and not way.path
         return plain and way.cardinality is Cardinality.HAS_MANY
 
-    async def _texts(self, templates: Templates, keys: list[Any]) -> list[tuple[Any, Row]] | None:
+    async def _texts(
+        self, query: Query[Any], templates: Templates, keys: list[Any]
+    ) -> list[tuple[Any, Row]] | None:
         found: list[tuple[Any, Row]] | None = await self.scope.need_runtime().related_texts(
             self.view.exposed.spec.python,
             self.relationship,
-            self.query.written(templates, *self.child.derived),
+            query.written(templates, *self.child.derived),
             keys,
             self.scope,
+            most=INCLUDED_MOST,
         )
         return found
 
     async def groups(self, templates: Templates, keys: list[Any]) -> dict[Any, list[Row]] | None:
         """The related rows by the keys that lead to them; None where the actor may see none."""
-        found = await self._texts(templates, keys)
+        found = await self._texts(self.query, templates, keys)
         if found is None:
             return None
         groups: dict[Any, list[Row]] = {}
@@ -272,8 +275,10 @@ class _Way:
 
     async def gathered(self, templates: Templates, keys: list[Any]) -> dict[Any, tuple[str, str]] | None:
         """The identifiers and objects behind each key; None where there are too many, or the actor may see none."""
-        found = await self._texts(templates, keys)
-        if found is None or any(number > INCLUDED_LIMIT for _, (number, _, _) in found):
+        # Those that come together are not counted before they are there, so that none may have very many.
+        least = min(INCLUDED_LIMIT, INCLUDED_MOST // max(1, len(keys)))
+        found = await self._texts(self.query.limit(least + 1), templates, keys)
+        if found is None or any(number > least for _, (number, _, _) in found):
             return None
         return {start: (identifiers, objects) for start, (_, identifiers, objects) in found}
 

@@ -171,9 +171,10 @@ class SelectWriter:
         columns = [f"{source}.k", *about, *(f"{alias}.c{place}" for place in range(len(outputs)))]
         # A nested loop keeps the order of the inner rows.
         join, on = ("LEFT JOIN", " ON TRUE") if about else ("CROSS JOIN", "")
+        most = f" LIMIT {self.compiler.node(related.most, 'bigint')}" if related.most is not None else ""
         return (
             f"SELECT {', '.join(columns)} FROM unnest({keys}) {source} (k) "
-            f"{join} LATERAL ({inner}) {alias}{on}"
+            f"{join} LATERAL ({inner}) {alias}{on}{most}"
         )
 
     def _gathered(self, statement: Select, related: Related) -> str:

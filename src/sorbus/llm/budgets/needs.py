@@ -27,6 +27,7 @@ class Need:
     Attributes:
         call: the id that its record will have.
         run: on whose behalf it is made.
+        tenant: whose it is when it is made for no run.
         model: as `provider:model`.
         tokens: in and out together.
         usd: at the price of the moment; 0 where no price is known.
@@ -37,6 +38,7 @@ class Need:
     tokens: int
     usd: Decimal
     run: UUID | None = None
+    tenant: str | None = None
 
 
 def need_of(
@@ -47,6 +49,7 @@ def need_of(
     answer: int,
     price: Price | None,
     run: UUID | None,
+    tenant: str | None = None,
 ) -> Need:
     """The most that a request may cost.
 
@@ -59,5 +62,7 @@ def need_of(
     read += sum(len(text.encode("utf-8", "surrogatepass")) + _AROUND_MESSAGE for text in texts)
     if request.schema is not None:
         read += _SCHEMA_COPIES * len(msgspec.json.encode(request.schema)) + _AROUND_SCHEMA
+    for tool in request.tools:
+        read += _SCHEMA_COPIES * len(msgspec.json.encode(tool)) + _AROUND_MESSAGE
     usd = Decimal(0) if price is None else price.cost(tokens_in=read, tokens_out=answer)
-    return Need(call=call, run=run, model=request.name, tokens=read + answer, usd=usd)
+    return Need(call=call, run=run, tenant=tenant, model=request.name, tokens=read + answer, usd=usd)

@@ -11,15 +11,14 @@ from typing import Any
 import msgspec
 
 from sorbus.errors.llm import CannotEmbed, ModelUnavailable, RateLimited, StreamCut
-from sorbus.llm.messages import ModelRequest
-from sorbus.llm.providers.base import Completion, Embedding, Piece
-from sorbus.llm.providers.http import HttpTransport
+from sorbus.llm.messages import Message, ModelRequest, Schema, ToolCall
+from sorbus.llm.providers.base import ANSWER, ANSWERING, Completion, Embedding, Piece
+from sorbus.llm.providers.http import HttpTransport, decoded
 from sorbus.llm.records import Usage
 
 ANTHROPIC_URL = "https://api.anthropic.com"
 ANTHROPIC_VERSION = "2023-06-01"
 _DEFAULT_MAX_TOKENS = 2048  # the protocol demands a limit
-_TOOL = "answer"
 
 
 class _Usage(msgspec.Struct):
@@ -37,7 +36,14 @@ class _Usage(msgspec.Struct):
 class _Block(msgspec.Struct):
     type: str = "text"
     text: str = ""
+    id: str = ""
+    name: str = ""
     input: Any = None
+
+    @property
+    def calls(self) -> bool:
+        """Whether it wants a tool called that is not the answer."""
+        return self.type == "tool_use" and self.name != ANSWER
 
 
 class _Answer(msgspec.Struct):
@@ -90,10 +96,17 @@ class AnthropicProvider:
         content = await self._transport.post(
             "/v1/messages", self._body(request), model=request.name, timeout=timeout
         )
-        answer = _decode(content, _Answer, model=request.name)
+        answer = decoded(content, _Answer, model=request.name)
         return Completion(
             text="".join(
-                _text(block) for block in answer.content if request.schema is None or block.input is not None
+                _text(block)
+                for block in answer.content
+                if not block.calls and (request.schema is None or block.input is not None)
+            ),
+            calls=tuple(
+                ToolCall(block.id, block.name, msgspec.json.encode(block.input).decode())
+                for block in answer.content
+                if block.calls
             ),
             usage=Usage(tokens_in=answer.usage.tokens_in, tokens_out=answer.usage.output_tokens or 0),
             cut=answer.stop_reason == "max_tokens",
@@ -107,7 +120,7 @@ class AnthropicProvider:
             self._transport.events("/v1/messages", body, model=request.name, timeout=timeout)
         ) as events:
             async for raw in events:
-                event = _decode(raw.data.encode(), _Event, model=request.name)
+                event = decoded(raw.data.encode(), _Event, model=request.name)
                 match event.type:
                     case "message_start":
                         tokens_in = event.message.usage.tokens_in
@@ -143,17 +156,48 @@ class AnthropicProvider:
         turns = [turn for turn in request.messages if turn.role != "system"]
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": [{"role": turn.role, "content": turn.content} for turn in turns],
+            "messages": _messages(turns),
             "max_tokens": request.max_tokens or _DEFAULT_MAX_TOKENS,
             "temperature": request.temperature,
         }
         if system:
             body["system"] = system
+        tools = [_tool(each.name, each.description, each.schema) for each in request.tools]
         if request.schema is not None:
-            about = "Give the answer in exactly this form."
-            body["tools"] = [{"name": _TOOL, "description": about, "input_schema": request.schema}]
-            body["tool_choice"] = {"type": "tool", "name": _TOOL}
+            answer = {"type": "any"} if tools else {"type": "tool", "name": ANSWER}
+            tools.append(_tool(ANSWER, ANSWERING, request.schema))
+            body["tool_choice"] = answer
+        if tools:
+            body["tools"] = tools
         return body
+
+
+def _tool(name: str, description: str, schema: Schema) -> dict[str, Any]:
+    return {"name": name, "description": description, "input_schema": schema}
+
+
+def _messages(turns: Sequence[Message]) -> list[dict[str, Any]]:
+    """The turns as the protocol has them: the results of one turn's calls stand in one message."""
+    found: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
+    for turn in turns:
+        if turn.role == "tool":
+            if not results:
+                found.append({"role": "user", "content": results})
+            results.append({"type": "tool_result", "tool_use_id": turn.answers, "content": turn.content})
+            continue
+        results = []
+        found.append({"role": turn.role, "content": _blocks(turn) if turn.calls else turn.content})
+    return found
+
+
+def _blocks(turn: Message) -> list[dict[str, Any]]:
+    said = [{"type": "text", "text": turn.content}] if turn.content else []
+    calls = [
+        {"type": "tool_use", "id": each.id, "name": each.name, "input": msgspec.json.decode(each.arguments)}
+        for each in turn.calls
+    ]
+    return [*said, *calls]
 
 
 def _text(block: _Block) -> str:
@@ -164,10 +208,3 @@ def _fault(fault: _Fault, model: str) -> Exception:
     if fault.type == "rate_limit_error":
         return RateLimited(model)
     return ModelUnavailable(model, reason=f"{fault.type}: {fault.message}")
-
-
-def _decode[T](content: bytes, into: type[T], *, model: str) -> T:
-    try:
-        return msgspec.json.decode(content, type=into)
-    except msgspec.MsgspecError as error:
-        raise ModelUnavailable(model, reason=f"it answered with malformed JSON ({error})") from error

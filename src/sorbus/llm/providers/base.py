@@ -8,8 +8,13 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from sorbus.llm.messages import ModelRequest
+from sorbus.llm.messages import ModelRequest, ToolCall
 from sorbus.llm.records import Usage
+
+ANSWER = "answer"
+"""The tool by which a model answers in a declared form where its protocol has no other way; no tool is named so."""
+
+ANSWERING = "Give the answer in exactly this form."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +23,14 @@ class Completion:
 
     Attributes:
         text: the answer; JSON when the request had a schema.
+        calls: what the model wants called before it answers; `text` is then no answer yet.
         usage: its tokens.
         cut: True when the answer reached `max_tokens`.
         seconds: the time the provider worked, when it knows better than a clock around the call.
     """
 
     text: str
+    calls: tuple[ToolCall, ...] = ()
     usage: Usage = field(default_factory=Usage)
     cut: bool = False
     seconds: float | None = None

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from sorbus.errors.llm import (
     ApiKeyRefused,
     ModelTimeout,
@@ -130,6 +132,18 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
     except ValueError:
         return None
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def decoded[T](content: bytes, into: type[T], *, model: str) -> T:
+    """An answer's body, or an event's, as what it should be.
+
+    Raises:
+        ModelUnavailable: it is no such JSON.
+    """
+    try:
+        return msgspec.json.decode(content, type=into)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelUnavailable(model, reason=f"it answered with malformed JSON ({error})") from error
 
 
 def _check(status: int, headers: Mapping[str, str], content: bytes, *, model: str) -> None:

@@ -13,6 +13,7 @@ from sorbus.llm.messages import ModelRequest
 from sorbus.llm.providers.base import Completion, Embedding, Piece
 from sorbus.llm.providers.llama import LlamaRuntime, longest_answer
 from sorbus.llm.providers.minilm import MiniLm
+from sorbus.llm.providers.spoken import spoken, understood
 from sorbus.llm.store import ModelStore
 
 
@@ -37,12 +38,14 @@ class LocalProvider:
 
     def longest_answer(self, request: ModelRequest) -> int:
         """A short text, or what the longest value of the bounded schema needs."""
-        return longest_answer(request)
+        return longest_answer(spoken(request))
 
     async def complete(self, request: ModelRequest, *, timeout: float) -> Completion:
-        """One answer."""
-        answer = await self._llama.ask(self._store.path(request.model), request, timeout=timeout)
-        return Completion(text=answer.text, usage=answer.usage, cut=answer.cut, seconds=answer.seconds)
+        """One answer, or one call of a tool."""
+        file = self._store.path(request.model)
+        answer = await self._llama.ask(file, spoken(request), timeout=timeout)
+        said = Completion(text=answer.text, usage=answer.usage, cut=answer.cut, seconds=answer.seconds)
+        return understood(request, said)
 
     async def stream(self, request: ModelRequest, *, timeout: float) -> AsyncGenerator[Piece]:
         """The pieces of an answer as the model says them; the model stops when the consumer leaves."""

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from sorbus.errors.llm import ModelUnavailable, StreamCut
-from sorbus.llm.messages import ModelRequest
-from sorbus.llm.providers.base import Completion, Embedding, Piece
-from sorbus.llm.providers.http import HttpTransport
+from sorbus.llm.messages import Message, ModelRequest, Tool, ToolCall
+from sorbus.llm.providers.base import ANSWER, ANSWERING, Completion, Embedding, Piece
+from sorbus.llm.providers.http import HttpTransport, decoded
 from sorbus.llm.records import Usage
 from sorbus.llm.schemas import strict
 
@@ -30,9 +30,26 @@ class _Usage(msgspec.Struct):
         return Usage(tokens_in=self.prompt_tokens, tokens_out=self.completion_tokens)
 
 
+class _Function(msgspec.Struct):
+    name: str = ""
+    arguments: str | dict[str, Any] | None = ""
+
+    @property
+    def text(self) -> str:
+        """The arguments as JSON; some servers send them as what they mean."""
+        given = self.arguments
+        return given if isinstance(given, str) else msgspec.json.encode(given or {}).decode()
+
+
+class _Call(msgspec.Struct):
+    id: str | None = None
+    function: _Function = msgspec.field(default_factory=_Function)
+
+
 class _Turn(msgspec.Struct):
     content: str | None = None
     refusal: str | None = None
+    tool_calls: list[_Call] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -82,12 +99,20 @@ class OpenAiProvider:
         content = await self._transport.post(
             "/chat/completions", self._body(request), model=request.name, timeout=timeout
         )
-        answer = _decode(content, _Answer, model=request.name)
+        answer = decoded(content, _Answer, model=request.name)
         if not answer.choices:
             raise ModelUnavailable(request.name, reason="the answer holds no choice")
         choice = answer.choices[0]
+        turn, calls, text = choice.message, choice.message.tool_calls or [], ""
+        if request.tools:
+            text = next((each.function.text for each in calls if each.function.name == ANSWER), "")
         return Completion(
-            text=choice.message.content or choice.message.refusal or "",
+            text=text or turn.content or turn.refusal or "",
+            calls=tuple(
+                ToolCall(each.id or "", each.function.name, each.function.text)
+                for each in calls
+                if each.function.name != ANSWER
+            ),
             usage=answer.usage.usage() if answer.usage else Usage(),
             cut=choice.finish_reason == "length",
         )
@@ -103,7 +128,7 @@ class OpenAiProvider:
                 if event.data == "[DONE]":
                     finished = True
                     break
-                answer = _decode(event.data.encode(), _Answer, model=request.name)
+                answer = decoded(event.data.encode(), _Answer, model=request.name)
                 if answer.error is not None:
                     raise ModelUnavailable(request.name, reason=f"the stream says {answer.error}")
                 text = "".join(choice.delta.content or "" for choice in answer.choices)
@@ -120,7 +145,7 @@ class OpenAiProvider:
         content = await self._transport.post(
             "/embeddings", {"model": model, "input": list(texts)}, model=name, timeout=timeout
         )
-        answer = _decode(content, _Vectors, model=name)
+        answer = decoded(content, _Vectors, model=name)
         rows = sorted(answer.data, key=lambda row: row.index)
         if len(rows) != len(texts):
             raise ModelUnavailable(name, reason=f"{len(rows)} vectors came back for {len(texts)} texts")
@@ -133,7 +158,7 @@ class OpenAiProvider:
     def _body(self, request: ModelRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": [{"role": turn.role, "content": turn.content} for turn in request.messages],
+            "messages": [_message(turn) for turn in request.messages],
         }
         if request.max_tokens is not None:
             body["max_completion_tokens" if self._hosted else "max_tokens"] = request.max_tokens
@@ -141,19 +166,34 @@ class OpenAiProvider:
             body["temperature"] = request.temperature
         if request.schema is not None:
             tight = strict(request.schema) if self._hosted else request.schema
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {
-                    "name": "answer",
-                    "strict": tight is not None,
-                    "schema": tight or request.schema,
-                },
-            }
+            schema, is_strict = tight or request.schema, tight is not None
+            if request.tools:
+                # Many servers know either a form of answers or tools, so that the answer is a tool here.
+                answer = _tool(Tool(name=ANSWER, description=ANSWERING, schema=schema))
+                if self._hosted:
+                    answer["function"]["strict"] = is_strict
+                body["tools"], body["tool_choice"] = [answer], "required"
+            else:
+                form = {"name": ANSWER, "strict": is_strict, "schema": schema}
+                body["response_format"] = {"type": "json_schema", "json_schema": form}
+        if request.tools:
+            body["tools"] = [*map(_tool, request.tools), *body.get("tools", ())]
         return body
 
 
-def _decode[T](content: bytes, into: type[T], *, model: str) -> T:
-    try:
-        return msgspec.json.decode(content, type=into)
-    except msgspec.MsgspecError as error:
-        raise ModelUnavailable(model, reason=f"it answered with malformed JSON ({error})") from error
+def _tool(tool: Tool) -> dict[str, Any]:
+    about = {"name": tool.name, "description": tool.description, "parameters": tool.schema}
+    return {"type": "function", "function": about}
+
+
+def _message(turn: Message) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": turn.role, "content": turn.content}
+    if turn.calls:
+        said["content"] = turn.content or None
+        said["tool_calls"] = [
+            {"id": each.id, "type": "function", "function": {"name": each.name, "arguments": each.arguments}}
+            for each in turn.calls
+        ]
+    if turn.answers:
+        said["tool_call_id"] = turn.answers
+    return said

@@ -14,6 +14,7 @@ from sorbus.errors.base import Kind, SorbusError, UnknownError
 from sorbus.errors.database import DatabaseUnavailable
 from sorbus.errors.pipelines import StageOutputTooLarge
 from sorbus.llm.client import ModelClient
+from sorbus.llm.ledger import Origin
 from sorbus.pipelines.definition.batch import Batch
 from sorbus.pipelines.definition.checking import StagePlan
 from sorbus.pipelines.definition.given import StageContext, StageFailure
@@ -158,7 +159,8 @@ async def _run(app: Sorbus, progress: Progress, attempt: Attempt, context: Stage
     planned = attempt.planned
     stage = planned.stage
     assert planned.action is not None, "a stage without an action is never attempted"
-    scope = app.system_scope(tenant=progress.tenant).with_service(StageContext, context)
+    origin = Origin(stage=context.stage, run=context.run_id)
+    scope = app.system_scope(tenant=progress.tenant).with_services({StageContext: context, Origin: origin})
     if progress.model is not None:
         scope = scope.with_service(ModelClient, scope.get(ModelClient).using(progress.model))
     inputs = {need: input_of(progress, attempt, need) for need in planned.needs}

@@ -20,6 +20,7 @@ from sorbus.errors.llm import AllModelsFailed, ModelUnavailable, RateLimited
 from sorbus.errors.pipelines import StageTimedOut
 from sorbus.llm.calls import DatabaseSink
 from sorbus.llm.client import ModelClient
+from sorbus.llm.ledger import Origin
 from sorbus.pipelines.definition.batch import Batch
 from sorbus.pipelines.definition.given import BatchContext, StageContext
 from sorbus.pipelines.definition.stages import AnyAction
@@ -162,8 +163,9 @@ class Batcher:
             BatchAnswersWrong: the number of the answers is not that of the items.
         """
         first = entries[0]
-        scope = self.app.system_scope(tenant=key.tenant)
-        scope = scope.with_service(BatchContext, BatchContext(items=tuple(each.context for each in entries)))
+        batch = BatchContext(items=tuple(each.context for each in entries))
+        origin = Origin(stage=batch.stage, run=batch.run_id)
+        scope = self.app.system_scope(tenant=key.tenant).with_services({BatchContext: batch, Origin: origin})
         if key.model is not None:
             scope = scope.with_service(ModelClient, scope.get(ModelClient).using(key.model))
         inputs = {name: [each.inputs[name] for each in entries] for name in first.inputs}

@@ -72,7 +72,7 @@ class ActionBuilder:
             resource=self.cls.__name__,
             description=(inspect.getdoc(action.function) or "").split("\n")[0],
             inputs=tuple(inputs),
-            body=action.function,
+            body=action.body,
             body_async=inspect.iscoroutinefunction(action.function),
             returns=returns,
             transition=transition,

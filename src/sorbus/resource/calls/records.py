@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -16,15 +17,13 @@ class Records:
     """What a caller sees of the records of one resource; built once.
 
     Attributes:
-        key: the primary key; it is always shown, under its own name.
         shown: the public attributes that every record has.
         derived: the public fields that are shown when they are asked for.
     """
 
     def __init__(self, spec: ResourceSpec) -> None:
         self.spec = spec
-        self.key = spec.primary_key
-        public = {name: each for name, each in spec.fields.items() if each.public and name != self.key.name}
+        public = {name: each for name, each in spec.fields.items() if each.public and not _is_key(each)}
         self.shown: Mapping[str, FieldSpec] = MappingProxyType(
             {name: each for name, each in public.items() if _at_once(each)}
         )
@@ -36,6 +35,11 @@ class Records:
             for name, each in spec.fields.items()
             if each.type.codec.show is not None
         }
+
+    @cached_property
+    def key(self) -> AttributeSpec:
+        """The primary key; it is always shown, under its own name. A resource without attributes has none."""
+        return self.spec.primary_key
 
     @property
     def hides(self) -> bool:
@@ -56,6 +60,10 @@ class Records:
             return None
         show = self._shows.get(name)
         return value if show is None else show(value)
+
+
+def _is_key(field: FieldSpec) -> bool:
+    return isinstance(field, AttributeSpec) and field.primary_key
 
 
 def _at_once(field: FieldSpec) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sorbus.errors.declaration import DeclarationError
 from sorbus.schema.resource import ApplicationSpec
+from sorbus.schema.verifiers.bodies import verify_bodies
 from sorbus.schema.verifiers.cycles import verify_cycles
 from sorbus.schema.verifiers.hooks import verify_hooks
 from sorbus.schema.verifiers.joins import verify_joins
@@ -20,6 +21,7 @@ VERIFIERS = (
     verify_hooks,
     verify_joins,
     verify_tenancy,
+    verify_bodies,
 )
 
 

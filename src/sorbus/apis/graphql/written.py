@@ -1,0 +1,97 @@
+"""Lists of records that the data layer has written, where their selection needs no Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from sorbus.apis.graphql.plans import Plan, Way
+from sorbus.query.query import Query
+from sorbus.scope import Scope
+
+Row = Sequence[Any]
+"""A key, the keys that lead on from it, and the texts."""
+
+
+def can_write(plan: Plan, query: Query[Any], scope: Scope) -> bool:
+    """Whether the data layer can write everything that a query shows of its rows."""
+    writing = plan.writing
+    if writing is None or writing.needs_python or query.parts or plan.calls:
+        return False
+    known = writing.writable.get(query.action)  # its own module
+    if known is None:
+        found: bool = scope.need_runtime().writes(query, writing.templates.names)
+        known = writing.writable[query.action] = found
+    return known and all(
+        can_write(way.plan, Query(resource=way.plan.exposed.spec.python), scope) for way in writing.ways
+    )
+
+
+async def texts_of_rows(plan: Plan, query: Query[Any], rows: Sequence[Row], scope: Scope) -> list[str]:
+    """The records of rows that were read with a plan's templates, with everything behind them.
+
+    Args:
+        query: as the plan has filled it, with what it loads along.
+    """
+    writing = plan.writing
+    assert writing is not None
+    first = 1 + len(writing.ways)
+    if not writing.ways:
+        return [row[first] for row in rows]
+    behind = {item.target: item.query for item in query.loads[len(plan.derived) :]}
+    shown = [
+        (place, await _behind(plan, way, behind[way.target], rows, place, scope))
+        for place, way in enumerate(writing.ways, start=1)
+    ]
+    found: list[str] = []
+    for row in rows:
+        pieces: list[str] = [row[first]]
+        for number, (place, (known, none)) in enumerate(shown, first + 1):
+            pieces += (known.get(row[place], none), row[number])
+        found.append("".join(pieces))
+    return found
+
+
+async def _behind(
+    plan: Plan, way: Way, query: Query[Any], rows: Sequence[Row], place: int, scope: Scope
+) -> tuple[dict[Any, str], str]:
+    """What is shown of the records behind a relationship, by the keys that lead to them, and what without any."""
+    none = "" if way.relationship.to_many else "null"
+    keys = list(dict.fromkeys(row[place] for row in rows if row[place] is not None))
+    inner = way.plan.writing
+    assert inner is not None
+    gathered = inner.gathered if way.relationship.to_many else None
+    loads = query.loads[: len(way.plan.derived)]
+    if not keys:
+        return {}, none
+    written = query.written(gathered or inner.templates, *loads)
+    source = plan.exposed.spec.python
+    found = await scope.need_runtime().related_texts(source, way.relationship, written, keys, scope)
+    if not found:
+        return {}, none
+    if gathered is not None:
+        return {start: text for start, (_, text) in found}, none
+    texts = await texts_of_rows(way.plan, query, [row for _, row in found], scope)
+    groups: dict[Any, list[str]] = {}
+    for (start, _), text in zip(found, texts, strict=True):
+        groups.setdefault(start, []).append(text)
+    if way.relationship.to_many:
+        return {start: ",".join(each) for start, each in groups.items()}, none
+    return {start: each[0] for start, each in groups.items()}, none
+
+
+def whole(texts: Sequence[str]) -> msgspec.Raw:
+    """A list of records."""
+    return msgspec.Raw(f"[{','.join(texts)}]".encode())
+
+
+def single(text: str) -> msgspec.Raw:
+    """A record."""
+    return msgspec.Raw(text.encode())
+
+
+def or_written(encode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The encoder of records that lets through what the data layer has written."""
+    return lambda each: each if each.__class__ is msgspec.Raw else encode(each)
