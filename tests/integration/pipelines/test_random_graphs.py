@@ -25,8 +25,8 @@ from tests.integration.pipelines.random_graphs import (
 from sorbus.pipelines import Run, RunState, StageState
 
 ROOT = Path(__file__).resolve().parents[3]
-GRAPHS = 60
-KILLED_GRAPHS = 40
+GRAPHS = 40
+KILLED_GRAPHS = 24
 MOST_KILLS = 8
 ENOUGH = 10
 SLOWLY = 0.4
