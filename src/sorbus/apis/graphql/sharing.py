@@ -7,13 +7,16 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from time import monotonic
 from typing import Any
 
 from sorbus.scope import Scope
 from sorbus.types.showing import to_json
 
 AT_ONCE = 100
-"""The most responses that a reader is given at a time."""
+"""The responses that a reader is given at a time, unless more were told at once."""
+FRESH = 10.0
+"""Seconds for which what was authorised may wait for a reader; by then it may have lost the right to see it."""
 _REMEMBERED = 10_000
 
 
@@ -74,6 +77,7 @@ class Reader:
     Attributes:
         seat: equal for those who may see the same.
         most: how many responses may wait for it.
+        waiting: what waits, each with the time at which it was told; there are `count` of them.
         visible: the keys, as text, of records that it has been told of and that were in sight then.
     """
 
@@ -81,17 +85,20 @@ class Reader:
     seat: Hashable
     most: int
     visible: dict[str, None]
-    waiting: deque[Told] = field(default_factory=deque[Told])
+    waiting: deque[tuple[float, Sequence[Told]]] = field(default_factory=deque[tuple[float, Sequence[Told]]])
+    count: int = 0
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     lost: int = 0
     ended: bool = False
 
     def put(self, told: Sequence[Told]) -> None:
         """More responses; when the memory is full, all of it is dropped and counted."""
-        if len(self.waiting) + len(told) > self.most:
-            self.lost += len(self.waiting)
+        if self.count + len(told) > self.most:
+            self.lost += self.count
+            self.count = 0
             self.waiting.clear()
-        self.waiting.extend(told)
+        self.waiting.append((monotonic(), told))
+        self.count += len(told)
         self.woken.set()
 
     def tell(self, batch: Batch, gone: Callable[[int], Told]) -> None:
@@ -116,8 +123,10 @@ class Reader:
 
     def end(self, *last: Told) -> None:
         """Nothing comes any more, but what is given."""
-        self.put(last)
+        if last:
+            self.put(last)
         self.ended = True
+        self.woken.set()
 
     async def batches(self, lagged: Callable[[int], Told]) -> AsyncGenerator[Sequence[Told]]:
         """What it is told, as much at a time as has come, until the end.
@@ -126,13 +135,23 @@ class Reader:
             lagged: the response that says how many were lost.
         """
         while True:
+            while self.waiting and self.waiting[0][0] < monotonic() - FRESH:
+                self.lost += len(self._next())
             if self.lost:
                 lost, self.lost = self.lost, 0
                 yield (lagged(lost),)
             elif self.waiting:
-                yield [self.waiting.popleft() for _ in range(min(len(self.waiting), AT_ONCE))]
+                some = [*self._next()]
+                while self.waiting and len(some) + len(self.waiting[0][1]) <= AT_ONCE:
+                    some += self._next()
+                yield some
             elif self.ended:
                 return
             else:
                 self.woken.clear()
                 await self.woken.wait()
+
+    def _next(self) -> Sequence[Told]:
+        _, told = self.waiting.popleft()
+        self.count -= len(told)
+        return told

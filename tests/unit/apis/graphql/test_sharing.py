@@ -49,6 +49,15 @@ async def test_what_does_not_fit_is_dropped_and_counted() -> None:
     assert await given(one) == [[2], ["c", "d"]]
 
 
+async def test_what_has_waited_too_long_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = reader()
+    one.put(told("a", "b"))
+    monkeypatch.setattr(sharing, "FRESH", -1.0)
+    one.end()
+    assert await given(one) == [[2]]
+    assert (one.count, len(one.waiting)) == (0, 0)
+
+
 async def test_what_was_in_sight_and_is_not_any_more_is_told_once() -> None:
     one = reader(10, "shown before")
     shown = told("a")[0]
