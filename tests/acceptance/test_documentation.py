@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md",
     "docs/tutorial/first-hour.md",
+    "docs/guides/clients.md",
     "docs/guides/command-line.md",
     "docs/guides/expressions.md",
     "docs/guides/extensions.md",

@@ -23,6 +23,7 @@ _COMMANDS = {
     "inspect": "sorbus.cli.inspect:inspect",
     "graphql": "sorbus.cli.graphql:graphql",
     "contracts": "sorbus.cli.contracts:contracts",
+    "client": "sorbus.cli.client:client",
     "jobs": "sorbus.cli.jobs:jobs",
     "migrate": "sorbus.cli.migrating:migrate",
     "models": "sorbus.cli.models:models",

@@ -151,6 +151,35 @@ class ContractBroken(FrameworkError):
         )
 
 
+class NoClient(FrameworkError):
+    """The application shows nothing that a client could call."""
+
+    code = "no-client"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The application `{name}` shows nothing by JSON:API, so a client would have nothing to call.",
+            hint='List what is served in a resource: `json_api = JsonApi("/notes", "get", "index")`.',
+        )
+
+
+class ClientDrift(FrameworkError):
+    """The code no longer derives the client that is in a file.
+
+    Attributes:
+        changes: what is different, a line each.
+    """
+
+    code = "client-drift"
+
+    def __init__(self, file: str, changes: Sequence[str], *, command: str) -> None:
+        self.changes = tuple(changes)
+        super().__init__(
+            f"The code derives another client than `{file}`.{_lines(changes)}",
+            hint=f"Write it anew with `{command}`.",
+        )
+
+
 MOST_CHANGES = 40
 
 

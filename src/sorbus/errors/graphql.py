@@ -132,14 +132,84 @@ class QueryNotAllowed(Forbidden):
 
 
 class TooManyStreams(Invalid):
-    """The server keeps as many streams of events open as it can."""
+    """The server keeps as many streams of events open as it can.
+
+    Attributes:
+        retry_after: seconds after which it makes sense to try again.
+    """
 
     code = "too-many-streams"
+    retry_after = 5.0
 
     def __init__(self, limit: int) -> None:
         super().__init__(
             f"The server keeps {limit} streams open at most, and there is no room for another one.",
             hint="Try again in a moment.",
+        )
+
+
+class TooManyOwnStreams(Invalid):
+    """A caller keeps as many streams of events open as one caller may.
+
+    Attributes:
+        retry_after: seconds after which it makes sense to try again.
+    """
+
+    code = "too-many-own-streams"
+    retry_after = 5.0
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"One caller keeps {limit} streams open at most; a socket is one, and each operation on it another.",
+            hint="End one that is not needed any more, then try again.",
+        )
+
+
+class TooManyOperations(Invalid):
+    """A socket carries as many operations at once as it may."""
+
+    code = "too-many-operations"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"A socket carries {limit} operations at once, and as many are under way.",
+            hint="Complete one of them first, or open another socket.",
+        )
+
+
+class ForeignSocket(Forbidden):
+    """A web page from elsewhere opens a socket, for which browsers do not ask the server first."""
+
+    code = "foreign-socket"
+
+    def __init__(self, origin: str, *, host: str) -> None:
+        super().__init__(
+            f"The socket is opened by a page of `{origin[:200]}`, and this server is `{host[:200]}`.",
+            hint="Allow the page by `GraphqlInterface(origins=[…])`; behind a proxy, let `Host` through as it came.",
+        )
+
+
+class UploadMismatch(Invalid):
+    """The files of a GraphQL request and its map do not fit each other."""
+
+    code = "upload-mismatch"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"The files do not fit the request: {problem[:300]}.",
+            hint='`operations` has null where a file belongs, and `map` says which: {"0": ["variables.file"]}.',
+        )
+
+
+class PreflightMissing(Invalid):
+    """A form for GraphQL came without a header that a page from elsewhere could not send unasked."""
+
+    code = "preflight-missing"
+
+    def __init__(self, headers: Iterable[str]) -> None:
+        super().__init__(
+            "A request with files needs a header that makes browsers ask before they send it across sites.",
+            hint=f"Send one of {listed(headers)}, with any value.",
         )
 
 

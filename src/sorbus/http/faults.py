@@ -26,7 +26,7 @@ from sorbus.errors.database import (
     ValueNotStorable,
 )
 from sorbus.errors.flow import BacklogFull
-from sorbus.errors.graphql import TooManyStreams
+from sorbus.errors.graphql import TooManyOperations, TooManyOwnStreams, TooManyStreams
 from sorbus.errors.http import (
     IdConflict,
     InvalidDocument,
@@ -102,6 +102,8 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         InvalidInclude: 400,
         InvalidFields: 400,
         TooManyStreams: 429,
+        TooManyOwnStreams: 429,
+        TooManyOperations: 429,
     }
 )
 """The HTTP status of each error class; a class that is not listed has the one of its nearest base.
@@ -119,6 +121,9 @@ _SAID_GENERALLY = (
     HiddenField,
 )
 """Errors whose messages name columns, constraints or hidden fields; clients get the sentence of the class."""
+
+_PASSING = (BacklogFull, TooManyStreams, TooManyOwnStreams)
+"""Errors that know when to try again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +195,7 @@ def fault_of(error: BaseException, *, where: str) -> Fault:
         detail=detail[:1000],
         hint=hint[:500],
         path=error.path,
-        retry_after=ceil(error.retry_after) if isinstance(error, BacklogFull) else 0,
+        retry_after=ceil(error.retry_after) if isinstance(error, _PASSING) else 0,
     )
 
 

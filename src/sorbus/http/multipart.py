@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from sorbus.errors.http import CrossOrigin, MalformedForm
+from sorbus.http.origins import is_own
 
 MULTIPART = "multipart/form-data"
 MOST_PARTS = 64
@@ -69,13 +69,8 @@ def check_not_from_elsewhere(site: str, origin: str, host: str) -> None:
         if site not in {"same-origin", "none"}:
             raise CrossOrigin(site)
         return
-    if origin:
-        try:
-            authority = urlsplit(origin).netloc.lower()
-        except ValueError:
-            authority = ""
-        if authority != host.lower():
-            raise CrossOrigin(origin)
+    if origin and not is_own(origin, host):
+        raise CrossOrigin(origin)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute
+from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute, PayloadTooLarge
 from sorbus.http.faults import Fault, fault_of
 from sorbus.http.replies import PROBLEM, Reply
 
@@ -40,8 +40,11 @@ def retry_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
     return ((b"retry-after", b"%d" % fault.retry_after),) if fault.retry_after else ()
 
 
-def allow_headers(error: BaseException) -> tuple[tuple[bytes, bytes], ...]:
-    """The methods that are taken, where one was refused."""
+def refusal_headers(error: BaseException) -> tuple[tuple[bytes, bytes], ...]:
+    """The methods that are taken, where one was refused; the end of a connection whose request was not read."""
+    if isinstance(error, PayloadTooLarge):
+        # What is left of the body would be taken for the next request.
+        return ((b"connection", b"close"),)
     if not isinstance(error, MethodNotAllowed | ChangeNotServed):
         return ()
     return ((b"allow", ", ".join(error.allowed).encode()),)

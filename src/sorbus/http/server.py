@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from time import monotonic
 
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
@@ -16,6 +17,9 @@ from sorbus.errors.http import AddressInUse
 from sorbus.http.closing import Closing
 
 _POLL = 0.02
+_STOP = 1.0
+"""Seconds that the server has to stop by itself, when sockets have taken all of its grace."""
+
 _BACKLOG = 1_024
 _AT_ONCE = 8_192
 """Requests that are under way at once. Each stream of events is one, and must not shut out the others."""
@@ -77,27 +81,25 @@ async def serving(
             http=HTTPModes.auto,
             backlog=_BACKLOG,
             backpressure=_AT_ONCE,
-            websockets=False,
+            websockets=True,
             log_enabled=False,
         )
         running = asyncio.create_task(server.serve())
-        stack.push_async_callback(_stop, server, running, grace)
-        stack.callback(_end_streams, http_app)
+        stack.push_async_callback(_stop, server, running, http_app, grace)
         await _accepting(running, host, port)
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _end_streams(http_app: Starlette) -> None:
-    """Streams of events would last out every grace."""
+async def _stop(server: Server, running: asyncio.Task[None], http_app: Starlette, grace: float) -> None:
+    """Take no more requests, let the running ones finish, and cut off what takes longer than `grace`."""
+    ends = monotonic() + grace
     closing = getattr(http_app.state, "closing", None)
     if isinstance(closing, Closing):
+        # Streams of events would last out every grace; sockets are told while there is a server to carry it.
         closing.begin()
-
-
-async def _stop(server: Server, running: asyncio.Task[None], grace: float) -> None:
-    """Take no more requests, let the running ones finish, and cut off what takes longer than `grace`."""
+        await closing.freed(grace)
     server.stop()  # type: ignore[no-untyped-call]
-    done, _ = await asyncio.wait({running}, timeout=grace)
+    done, _ = await asyncio.wait({running}, timeout=max(_STOP, ends - monotonic()))
     if not done:
         running.cancel()
         with suppress(asyncio.CancelledError):

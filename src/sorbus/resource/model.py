@@ -163,9 +163,10 @@ def _fields(values: dict[str, Any]) -> dict[str, Any]:
 
 def _take_over(cls: type[Resource], inherited: dict[str, Any], own: dict[str, Any]) -> None:
     """Give a class fields and actions of its own for those of its bases: who names one means this resource."""
+    bound: Any = (Action, Field)
     for name, member in inherited.items():
-        if isinstance(member, Action | Field) and name not in own:
-            mine = copy(member)
+        if isinstance(member, bound) and name not in own:
+            mine: Any = copy(member)
             mine.__set_name__(cls, name)
             setattr(cls, name, mine)
             inherited[name] = mine

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from tests.conftest import Databases
 from tests.integration.graphql.client import Client
+from tests.integration.graphql.desk import Desk
 from tests.integration.graphql.office import Actor, Office, actor_from_header
 
 from sorbus import Sorbus
@@ -18,7 +19,7 @@ from sorbus.apis.graphql import GraphqlInterface, Limits
 from sorbus.http import http_app, serving
 
 ALLOWED = ("{ notes { slug } }",)
-LIMITS = Limits(body=100_000, depth=8, fields=200, complexity=20_000)
+LIMITS = Limits(body=100_000, depth=8, fields=200, complexity=20_000, streams_each=300, operations=20)
 
 
 @dataclass
@@ -91,3 +92,14 @@ def closed(session: aiohttp.ClientSession, served: Served, ada: Actor) -> Client
 async def note(api: Client) -> dict[str, Any]:
     """A note of Ada's."""
     return await api.write("first", "The first note")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def desk(pg18: Databases) -> AsyncIterator[Sorbus]:
+    """An application that takes files, and whose actions wait until a test lets them go."""
+    with pg18.fresh() as database_url:
+        app = Sorbus(
+            domains=[Desk], name="desk", database_url=database_url, secret=b"k" * 32, auto_migrate=True
+        )
+        async with app:
+            yield app

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 from gql import Client, gql
 from gql.dsl import DSLMutation, DSLQuery, DSLSchema, dsl_gql
 from gql.transport.aiohttp import AIOHTTPTransport
+from gql.transport.aiohttp_websockets import AIOHTTPWebsocketsTransport
 from gql.transport.exceptions import TransportQueryError
 from graphql import GraphQLError
 from tests.integration.graphql.conftest import Served
-from tests.integration.graphql.office import Actor
+from tests.integration.graphql.office import Actor, actor_from_header
+
+from sorbus import Sorbus
+from sorbus.apis.graphql import GraphqlInterface
+from sorbus.http import http_app, serving
+
+NPM = Path(__file__).parent / "npm_client"
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -61,3 +73,49 @@ async def test_it_takes_errors_for_errors(client: Client) -> None:
     errors: list[Any] = caught.value.errors or []
     assert errors[0]["extensions"]["code"] == "invalid-page"
     assert errors[0]["path"] == ["notes"]
+
+
+async def test_it_subscribes_over_websocket(served: Served, ada: Actor, client: Client) -> None:
+    transport = AIOHTTPWebsocketsTransport(
+        url=f"{served.url.replace('http', 'ws')}/graphql", headers=ada.headers, ping_interval=0.05
+    )
+    async with Client(transport=transport) as session:
+        told = session.subscribe(gql("subscription { foldersChanged { record { name } } }"))
+        first = asyncio.ensure_future(anext(told))
+        async with asyncio.timeout(10), client as http:
+            # It says nothing of when it listens, so something is written until it tells of it.
+            while not first.done():
+                await http.execute(gql('mutation { openFolder(input: {name: "x"}) { errors { code } } }'))
+                await asyncio.sleep(0.02)
+        assert (await first) == {"foldersChanged": {"record": {"name": "x"}}}
+        await told.aclose()
+        assert await session.execute(gql("{ notes { title } }")) == {"notes": []}
+        with pytest.raises(TransportQueryError, match="secret"):
+            await session.execute(gql("{ notes { secret } }"))
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="node is not here")
+async def test_graphql_ws_and_urql_from_npm(served: Served, desk: Sorbus, ada: Actor, tmp_path: Path) -> None:
+    for name in ("package.json", "package-lock.json", "walk.js"):
+        shutil.copy(NPM / name, tmp_path)
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    await asyncio.to_thread(run, "npm", "ci", "--no-audit", "--no-fund")
+    interface = GraphqlInterface(init_headers=["x-person"])
+    asgi = http_app(served.app, interfaces=[interface], scope_from=actor_from_header(served.app))
+    files = http_app(desk, interfaces=[GraphqlInterface()])
+    async with serving(asgi) as url, serving(files) as files_url:
+        command = ("node", "walk.js", f"{url}/graphql", f"{files_url}/graphql", ada.headers["x-person"])
+        seen = json.loads(await asyncio.to_thread(run, *command))
+    assert seen == {
+        "query": {"folders": []},
+        "refused": "graphql-invalid",
+        "events": ["first", "second"],
+        "urql": "CREATED",
+        "files": ["a.txt text/plain A", "b.txt text/plain B"],
+        "closed": [4499],
+    }

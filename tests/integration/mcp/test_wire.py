@@ -137,6 +137,7 @@ class TestTheDoor:
     async def test_a_large_body_is_not_read(self, wire: Wire) -> None:
         said = await wire.send(b" " * 200_001)
         assert (said.status, said.error["data"]["code"]) == (413, "payload-too-large")
+        assert said.headers["connection"] == "close"
 
 
 class TestMessages:

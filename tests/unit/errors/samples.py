@@ -134,6 +134,10 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "malformed-contract": {"problem": "Syntax Error: Unexpected Name 'typo'."},
     "malformed-graphql-request": {"problem": "it has no `query`"},
     "not-in-graphql": {"what": "lst", "problem": "which names no way to read", "allowed": ["get", "list"]},
+    "preflight-missing": {"headers": ["apollo-require-preflight", "graphql-require-preflight"]},
+    "too-many-operations": {"limit": 50},
+    "too-many-own-streams": {"limit": 100},
+    "upload-mismatch": {"problem": "the file `1` is in no entry of `map`"},
     "query-too-large": {"what": "depth", "limit": 12},
     "actor-field-hidden": {"actor": "User", "name": "role"},
     "actor-field-not-loaded": {"actor": "User", "name": "role"},
@@ -176,6 +180,11 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "contract-broken": {
         "file": "openapi.json",
         "changes": ["breaking: GET /runs: `sort` is removed (for clients that call GET /runs with `sort`)"],
+    },
+    "client-drift": {
+        "file": "web/src/shop.ts",
+        "changes": ["+  readonly score: number;"],
+        "command": "sorbus client typescript --output web/src/shop.ts",
     },
     "contract-drift": {"file": "contracts/openapi.json", "changes": ["compatible: GET /runs: is new"]},
     "no-contract": {"file": "contracts/openapi.json"},

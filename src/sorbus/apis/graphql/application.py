@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from contextlib import ExitStack
 
 from graphql import GraphQLSchema, print_schema
 from starlette.requests import Request
 from starlette.responses import Response as PlainResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from sorbus.apis.graphql.answering import Answerer, Response, refused
+from sorbus.apis.graphql.callers import caller_of, client_of, is_still
 from sorbus.apis.graphql.documents import Documents
 from sorbus.apis.graphql.limits import Limits
+from sorbus.apis.graphql.openings import Openings
 from sorbus.apis.graphql.requests import (
     EVENTS,
     PLAIN,
@@ -25,21 +27,25 @@ from sorbus.apis.graphql.requests import (
     from_query,
     media_type,
 )
+from sorbus.apis.graphql.scalars import UPLOAD
 from sorbus.apis.graphql.schema import schema_of
+from sorbus.apis.graphql.sockets import Sockets
 from sorbus.apis.graphql.streams import Streams
 from sorbus.apis.graphql.subscriptions import ShareKey, Subscriber
 from sorbus.apis.graphql.surface import surface_of
-from sorbus.errors.base import SorbusError
+from sorbus.apis.graphql.uploads import check_preflight, from_form
 from sorbus.errors.http import MethodNotAllowed
 from sorbus.http.application import HttpSettings, Interface
 from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
-from sorbus.http.problems import allow_headers
+from sorbus.http.media_types import media_type_of
+from sorbus.http.multipart import MULTIPART
+from sorbus.http.problems import refusal_headers
 from sorbus.http.replies import Header, Reply
 from sorbus.resource.application import Sorbus
 from sorbus.resource.graphql import GraphQL
 from sorbus.resource.sections import section_of
-from sorbus.scope import Scope, tenant_key
+from sorbus.scope import Scope
 from sorbus.types.showing import to_json
 
 PATH = "/graphql"
@@ -52,20 +58,16 @@ _VARY: tuple[Header, ...] = ((b"vary", b"accept"), (b"cache-control", b"no-store
 class GraphqlApplication:
     """Serves one schema."""
 
-    def __init__(
-        self, app: Sorbus, answerer: Answerer, settings: HttpSettings, *, share: ShareKey | None = None
-    ) -> None:
-        self.answerer = answerer
+    def __init__(self, subscriber: Subscriber, openings: Openings, settings: HttpSettings) -> None:
+        self.answerer = subscriber.answerer
         self.settings = settings
-        self.subscriber = Subscriber(app, answerer, share=share)
-        limits = answerer.limits
-        self.streams = Streams(settings.closing, most=limits.streams, seconds=limits.stream_seconds)
+        self.subscriber = subscriber
+        self.openings = openings
+        self.streams = Streams(settings.closing, seconds=self.answerer.limits.stream_seconds)
+        self.uploads = self.answerer.schema.get_type(UPLOAD.name) is UPLOAD
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request; no error leaves it."""
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1000, "reason": None})
-            return
         try:
             reply = await self._answer(scope, receive, send)
         except ClientGone:
@@ -77,18 +79,19 @@ class GraphqlApplication:
         """The reply, or None when it has been sent as a stream."""
         where = f"{scope['method']} {scope['path']}"
         kind = RESPONSE
-        try:
-            kind = media_type(header(scope, b"accept"))
-            caller, asked = await self._read(scope, receive)
-            if kind == EVENTS:
-                self.streams.check()
-        except ClientGone:
-            raise
-        except Exception as error:  # the boundary: everything becomes an error object
-            return self._refused(error, kind, where=where)
-        if kind == EVENTS and not isinstance(asked, list):
-            await self._stream(scope, receive, send, asked, caller, where=where)
-            return None
+        with ExitStack() as counted:
+            try:
+                kind = media_type(header(scope, b"accept"))
+                caller, asked = await self._read(scope, receive)
+                if kind == EVENTS:
+                    counted.enter_context(self.openings.one(caller_of(caller, client_of(scope))))
+            except ClientGone:
+                raise
+            except Exception as error:  # the boundary: everything becomes an error object
+                return self._refused(error, kind, where=where)
+            if kind == EVENTS and isinstance(asked, Asked) and not self._is_form(scope):
+                await self._stream(scope, receive, send, asked, caller, where=where)
+                return None
         kind = PLAIN if kind == EVENTS else kind
         if isinstance(asked, list):
             found = [await self.answerer.answer(each, caller, where=where) for each in asked]
@@ -108,41 +111,44 @@ class GraphqlApplication:
         answers = self.subscriber.batches(asked, caller, after=position, where=where)
 
         async def still() -> bool:
-            try:
-                now = await scope_of(self.settings.scope_from, Request(scope))
-            except SorbusError:
-                return False
-            return _who(now) == _who(caller)
+            return await is_still(self.settings.scope_from, Request(scope), caller)
 
         await self.streams.serve(answers, receive, send, still=still)
+
+    def _is_form(self, scope: AsgiScope) -> bool:
+        """Whether a request is one with files, where there are any."""
+        return self.uploads and media_type_of(header(scope, b"content-type")).kind == MULTIPART
 
     async def _read(self, scope: AsgiScope, receive: Receive) -> tuple[Scope, Asked | list[Asked]]:
         """Who calls, and what is asked."""
         method, limits = scope["method"], self.answerer.limits
         if method not in _METHODS:
             raise MethodNotAllowed(method, scope["path"], allowed=_METHODS)
-        if method == "POST":
+        form = method == "POST" and self._is_form(scope)
+        if form:
+            check_preflight(scope["headers"])
+        elif method == "POST":
             check_content_type(header(scope, b"content-type"))
         # Who calls is found out before a large body is read for them.
         caller = await scope_of(self.settings.scope_from, Request(scope))
         if method == "GET":
             return caller, from_query(scope["query_string"], limits)
-        most = min(limits.body, self.settings.body_limit)
-        return caller, from_body(await read_body(scope, receive, limit=most), limits)
+        most = min(limits.upload if form else limits.body, self.settings.body_limit)
+        body = await read_body(scope, receive, limit=most)
+        if form:
+            return caller, from_form(body, header(scope, b"content-type"), limits)
+        return caller, from_body(body, limits)
 
     def _refused(self, error: BaseException, kind: bytes, *, where: str) -> Reply:
         response = refused(error, where=where)
+        retry = response.document["errors"][0]["extensions"].get("retryAfter")
+        again: tuple[Header, ...] = ((b"retry-after", b"%d" % retry),) if retry else ()
         return Reply(
             status=response.status,
             body=to_json(response.document),
             media_type=PLAIN if kind == EVENTS else kind,
-            headers=(*_VARY, *allow_headers(error)),
+            headers=(*_VARY, *refusal_headers(error), *again),
         )
-
-
-def _who(scope: Scope) -> tuple[Any, Any]:
-    """What tells callers apart."""
-    return getattr(scope.actor, "id", scope.actor), tenant_key(scope.tenant)
 
 
 def _status(response: Response, kind: bytes) -> int:
@@ -163,6 +169,9 @@ class GraphqlInterface:
         share: tells which subscribers may see the same, where their policies and actors do not show it: the same
             value for those who may. It stands for everything of the actor that policies ask for, since events are
             read in the scope of one of them. None says nothing.
+        origins: web pages that may open sockets, as in `https://app.example.com`, besides the server's own.
+        init_headers: names of headers that `scope_from` sees with the values that a client gives them in the payload
+            of `connection_init`, under `headers`. Add none that a proxy sets and `scope_from` trusts.
     """
 
     def __init__(
@@ -173,7 +182,11 @@ class GraphqlInterface:
         allowed: Iterable[str] | None = None,
         persisted: bool = True,
         share: ShareKey | None = None,
+        origins: Iterable[str] = (),
+        init_headers: Iterable[str] = ("authorization",),
     ) -> None:
+        self.origins = tuple(origins)
+        self.init_headers = tuple(init_headers)
         self.share = share
         self.introspection = introspection
         self.limits = limits or Limits()
@@ -181,7 +194,7 @@ class GraphqlInterface:
         self.persisted = persisted
 
     def __call__(self, app: Sorbus, settings: HttpSettings, /) -> Sequence[BaseRoute]:
-        """GraphQL under `/graphql`, and where clients may see it the schema at `/graphql/schema.graphql`.
+        """GraphQL under `/graphql`, over HTTP and WebSocket; where clients may see it, the schema beside it.
 
         Raises:
             DefinitionErrors: the `graphql` sections have mistakes; all of them are listed.
@@ -194,10 +207,14 @@ class GraphqlInterface:
             allowed=self.allowed,
             persisted=self.persisted,
         )
-        serving = GraphqlApplication(
-            app, Answerer(schema, documents, self.limits), settings, share=self.share
-        )
-        routes: list[BaseRoute] = [Route(PATH, serving)]
+        subscriber = Subscriber(app, Answerer(schema, documents, self.limits), share=self.share)
+        most, each = self.limits.streams, self.limits.streams_each
+        openings = Openings(settings.closing, most=most, each=each)
+        sockets = Sockets(subscriber, openings, settings, origins=self.origins, headers=self.init_headers)
+        routes: list[BaseRoute] = [
+            Route(PATH, GraphqlApplication(subscriber, openings, settings)),
+            WebSocketRoute(PATH, sockets),
+        ]
         if self.introspection:
             routes.append(_description(schema))
         return routes

@@ -116,6 +116,8 @@ def _told(fault: Fault, *, path: Sequence[str | int] = ()) -> ErrorObject:
     extensions["title"] = fault.title
     if fault.id:
         extensions["id"] = fault.id
+    if fault.retry_after:
+        extensions["retryAfter"] = fault.retry_after
     place = _place(fault)
     if place:
         extensions["argument"] = place

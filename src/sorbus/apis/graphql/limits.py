@@ -25,7 +25,8 @@ class Limits:
     """The most that one request may ask.
 
     Attributes:
-        body: bytes of the request.
+        body: bytes of the request; of a message on a socket.
+        upload: bytes of a request with files, all of it.
         document: characters of the document.
         tokens: names, signs and values in the document.
         depth: fields inside fields.
@@ -33,11 +34,16 @@ class Limits:
         roots: fields at the top of an operation.
         complexity: values that an answer may have: each field counts one for every row that its list may have.
         batch: requests in one body; 0 refuses lists of requests.
-        streams: streams of events that this process keeps open.
-        stream_seconds: how long one lives; clients open another one then, and are asked anew who they are.
+        streams: streams that this process keeps open: a stream of events is one, and so are a socket and each
+            operation on it.
+        streams_each: how many of them one caller may have: an actor of a tenant, or else an address.
+        operations: operations that are under way on one socket.
+        stream_seconds: how long a stream or a socket lives; clients open another one then, and are asked anew who
+            they are.
     """
 
     body: int = 1_000_000
+    upload: int = 16 * 1024 * 1024
     document: int = 20_000
     tokens: int = 2_000
     depth: int = 12
@@ -46,6 +52,8 @@ class Limits:
     complexity: int = 100_000
     batch: int = 0
     streams: int = 1_000
+    streams_each: int = 100
+    operations: int = 50
     stream_seconds: float = 3_600.0
 
 

@@ -57,13 +57,22 @@ def from_body(body: bytes, limits: Limits) -> Asked | list[Asked]:
         MalformedGraphqlRequest: it is no request.
         BatchRefused: there are more requests than are taken at once.
     """
-    found = json_of(body)
+    return from_json(json_of(body), limits)
+
+
+def from_json(found: Any, limits: Limits) -> Asked | list[Asked]:
+    """The request that JSON has been read into, or several where the limits allow it.
+
+    Raises:
+        MalformedGraphqlRequest: it is no request.
+        BatchRefused: there are more requests than are taken at once.
+    """
     if isinstance(found, list):
         several: list[Any] = found  # pyright: ignore[reportUnknownVariableType]
         if not 0 < len(several) <= limits.batch:
             raise BatchRefused(len(several), limit=limits.batch)
-        return [_request(each, reading=False) for each in several]
-    return _request(found, reading=False)
+        return [from_object(each, reading=False) for each in several]
+    return from_object(found, reading=False)
 
 
 def from_query(query: bytes, limits: Limits) -> Asked:
@@ -86,10 +95,18 @@ def from_query(query: bytes, limits: Limits) -> Asked:
                 found[name] = msgspec.json.decode(found[name].encode())
             except (msgspec.DecodeError, UnicodeError, RecursionError):
                 raise MalformedGraphqlRequest(f"`{name}` is no JSON") from None
-    return _request(found, reading=True)
+    return from_object(found, reading=True)
 
 
-def _request(found: Any, *, reading: bool) -> Asked:
+def from_object(found: Any, *, reading: bool) -> Asked:
+    """One request.
+
+    Args:
+        reading: whether nothing may be changed by it.
+
+    Raises:
+        MalformedGraphqlRequest: it is none.
+    """
     if not isinstance(found, dict):
         raise MalformedGraphqlRequest('it is no object; it looks like {"query": "{ … }"}')
     given = cast("dict[str, Any]", found)

@@ -19,6 +19,8 @@ from graphql import (
 )
 from graphql.language import FloatValueNode, IntValueNode, StringValueNode, ValueNode
 
+from sorbus.types.files import File
+
 _LARGEST = 2**63
 _LONGEST = 100_000
 
@@ -90,6 +92,21 @@ DATE = _scalar("Date", "A day, as in `2026-01-31`.")
 TIME = _scalar("Time", "A time of day, as in `12:00:00`.")
 DURATION = _scalar("Duration", "A length of time, as in `P1DT2H`.")
 BYTES = _scalar("Bytes", "Binary data, in base64.")
+
+
+def _upload(value: Any) -> Any:
+    if not isinstance(value, File | dict):
+        raise GraphQLError("Upload is a file in a part of a form, or an object with `name` and `content`.")
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+UPLOAD = GraphQLScalarType(
+    "Upload",
+    parse_value=_upload,
+    description="A file: null in a multipart request whose map says which part it is, "
+    'or `{"name": …, "content": …}` with the content in base64.',
+    specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
+)
 
 SCALARS: Mapping[type, GraphQLScalarType] = MappingProxyType(
     {

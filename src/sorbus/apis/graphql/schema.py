@@ -54,7 +54,7 @@ _OWN = (
     "Date",
     "Time",
 )
-_MORE = ("Duration", "Bytes", "Node")
+_MORE = ("Duration", "Bytes", "Node", "Upload")
 
 
 def sdl(app: Sorbus) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 from starlette.types import Receive, Send
 
 from sorbus.apis.graphql.sharing import LISTENING, Told
-from sorbus.errors.graphql import TooManyStreams
 from sorbus.http.closing import Closing
 
 HEARTBEAT = 12.0
@@ -30,13 +29,10 @@ class Streams:
     """The open streams of this process.
 
     Args:
-        most: how many there may be.
         seconds: how long one lives; a client opens another one then, and is asked anew who it is.
     """
 
-    def __init__(self, closing: Closing, *, most: int, seconds: float) -> None:
-        self.closing = closing
-        self.most = most
+    def __init__(self, closing: Closing, *, seconds: float) -> None:
         self.seconds = seconds
         self.open: set[asyncio.Event] = set()
         closing.tell(self.end)
@@ -45,15 +41,6 @@ class Streams:
         """End every stream."""
         for each in tuple(self.open):
             each.set()
-
-    def check(self) -> None:
-        """Nothing, when there is room for one more.
-
-        Raises:
-            TooManyStreams: there is none.
-        """
-        if len(self.open) >= self.most or self.closing.begun:
-            raise TooManyStreams(self.most)
 
     async def serve(
         self,

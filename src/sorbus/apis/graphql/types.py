@@ -24,12 +24,13 @@ from graphql import (
 )
 
 from sorbus.apis.graphql.bindings import KEY, Choice, Part
-from sorbus.apis.graphql.scalars import BIG_INT, JSON, SCALARS
+from sorbus.apis.graphql.scalars import BIG_INT, JSON, SCALARS, UPLOAD
 from sorbus.resource.embedded import EmbeddedRule
 from sorbus.resource.spelling import camel, upper_camel
 from sorbus.schema.actions import ActionKind, InputSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType, field_type
+from sorbus.types.files import File
 from sorbus.types.limits import Limits
 from sorbus.types.names import bare, is_enum, python_class, resolve, unalias
 from sorbus.types.rules import rule_of
@@ -204,6 +205,8 @@ class Types:
             return self._document_input(rule.spec)
         if isinstance(rule, TaggedUnion):
             return self._union_input(rule)
+        if plain is File:
+            return UPLOAD
         single = self._single(annotation, limits)
         if single is not None:
             return single

@@ -13,7 +13,7 @@ from sorbus.apis.json_api.negotiation import MEDIA_TYPE
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.errors.inputs import NoSuchInput
 from sorbus.http.faults import Fault, causes_of, fault_of
-from sorbus.http.problems import allow_headers, retry_headers
+from sorbus.http.problems import refusal_headers, retry_headers
 from sorbus.http.replies import Header, Reply
 from sorbus.http.seen import ABOUT_INPUTS, seen
 from sorbus.types.showing import to_json
@@ -37,7 +37,7 @@ def error_reply(
     """
     faults = [_seen(fault_of(each, where=where), each, route) for each in causes_of(error)]
     status = _common_status(faults)
-    headers: tuple[Header, ...] = ((b"vary", b"accept"), *retry_headers(faults[0]), *allow_headers(error))
+    headers: tuple[Header, ...] = ((b"vary", b"accept"), *retry_headers(faults[0]), *refusal_headers(error))
     document = {"errors": [_error_object(each, route, linked) for each in faults], "jsonapi": VERSION}
     return Reply(status=status, body=to_json(document), media_type=MEDIA_TYPE.encode(), headers=headers)
 

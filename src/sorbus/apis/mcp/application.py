@@ -33,7 +33,7 @@ from sorbus.http.application import HttpSettings, Interface
 from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
 from sorbus.http.faults import fault_of
-from sorbus.http.problems import allow_headers, retry_headers
+from sorbus.http.problems import refusal_headers, retry_headers
 from sorbus.http.replies import Header, Reply
 from sorbus.resource.application import Sorbus
 from sorbus.resource.mcp import Mcp
@@ -136,7 +136,7 @@ def _refusal(error: Exception, *, where: str) -> Reply:
     """The reply to a request of which no message was read."""
     fault = fault_of(error, where=where)
     data = {"code": fault.code, **({"hint": fault.hint} if fault.hint else {})}
-    headers: tuple[Header, ...] = (*_NOT_STORED, *retry_headers(fault), *allow_headers(error))
+    headers: tuple[Header, ...] = (*_NOT_STORED, *retry_headers(fault), *refusal_headers(error))
     message = RpcError(INVALID_REQUEST, fault.detail, data).response(None)
     return Reply(status=fault.status, body=to_json(message), headers=headers)
 

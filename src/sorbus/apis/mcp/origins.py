@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from sorbus.errors.mcp import HostRefused, OriginRefused
+from sorbus.http.origins import is_own, normalised
 
 _LOCAL = ("127.0.0.1", "[::1]", "localhost")
 ANY_HOST = "*"
@@ -27,7 +28,7 @@ class Origins:
 
     def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self.hosts = frozenset(each.lower() for each in hosts)
-        self.origins = frozenset(each.lower().rstrip("/") for each in origins)
+        self.origins = frozenset(map(normalised, origins))
 
     def check(self, host: str, origin: str) -> None:
         """Nothing, when a request may come in.
@@ -39,7 +40,7 @@ class Origins:
         name = _name(host)
         if not (ANY_HOST in self.hosts or name in self.hosts or _is_local(name)):
             raise HostRefused(host, allowed=(*_LOCAL, *self.hosts))
-        if origin and origin.lower() not in self.origins and _authority(origin) != host.lower():
+        if origin and origin.lower() not in self.origins and not is_own(origin, host):
             raise OriginRefused(origin)
 
 
@@ -58,12 +59,3 @@ def _is_local(name: str) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return name == "localhost"
-
-
-def _authority(origin: str) -> str:
-    """Host and port of an origin; empty for what is none."""
-    try:
-        found = urlsplit(origin)
-    except ValueError:
-        return ""
-    return found.netloc.lower() if found.scheme in {"http", "https"} and found.netloc else ""
