@@ -70,7 +70,12 @@ class TestOperations:
             assert await socket.next("q") == {"notes": [{"slug": "first"}]}
             assert await socket.hear() == {"id": "q", "type": "complete"}
             await socket.subscribe("m", EDIT, id=note["id"], t="B")
-            found = [await socket.hear() for _ in range(3)]
+            found: list[Any] = []
+            while len(found) < 3:
+                said = await socket.hear()
+                # What was committed a moment before may be told as well.
+                if '"CREATED"' not in json.dumps(said):
+                    found.append(said)
             assert sorted(f"{each['id']} {each['type']}" for each in found) == [
                 "m complete",
                 "m next",
