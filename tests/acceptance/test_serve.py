@@ -16,13 +16,21 @@ import aiohttp
 
 from sorbus.testing.model_server import ModelServer
 
+ROOT = Path(__file__).parents[2]
 TYPE = "application/vnd.api+json"
 FIGURES = "fields[budgets]=limit_tokens,spent_tokens,reserved_tokens,left_tokens"
 
 
 @asynccontextmanager
-async def serving(url: str, home: Path, *args: str) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
-    environment = {**os.environ, "DATABASE_URL": url, "SORBUS_HOME": str(home), "SORBUS_AUTO_MIGRATE": "1"}
+async def serving(
+    url: str, home: Path, *args: str, **variables: str
+) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "SORBUS_HOME": str(home),
+        "SORBUS_AUTO_MIGRATE": "1",
+    } | variables
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sorbus.cli.main", "serve", "--port", "0", *args,
         stdout=asyncio.subprocess.PIPE, env=environment, cwd=home,
@@ -175,3 +183,29 @@ async def test_the_demo_is_served_with_its_own_name_and_nothing_beside_it(
         _, told = await process.communicate()
     assert process.returncode == 2
     assert "leave out `--app` or `--demo`" in told.decode()
+
+
+async def test_it_answers_under_the_names_that_it_is_given_and_no_others(tmp_path: Path) -> None:
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    accept = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
+
+    async def ask(http: aiohttp.ClientSession, host: str) -> list[int]:
+        """What JSON:API, GraphQL and MCP say under a name."""
+        named = {"host": host}
+        async with (
+            http.get("/api/desks", headers=named) as api,
+            http.post("/graphql", headers=named, json={"query": "{ desks { name } }"}) as graph,
+            http.post("/mcp", headers={**accept, **named}, json=ping) as tools,
+        ):
+            return [api.status, graph.status, tools.status]
+
+    app = ("--app", "tests.acceptance.test_without_rows:app")
+    names = {
+        "SORBUS_HOSTS": "books.example.com, www.example.com",
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}",
+    }
+    async with serving("", tmp_path, *app, **names) as (base, _), aiohttp.ClientSession(base) as http:
+        for host in ("books.example.com", "WWW.example.com:8443", "localhost"):
+            assert await ask(http, host) == [200, 200, 200]
+        for host in ("evil.example.com", "books.example.com.evil.com", "example.com"):
+            assert await ask(http, host) == [403, 403, 403]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import click
 
@@ -17,6 +18,14 @@ from sorbus.resource.application import Sorbus
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, help="0 takes any free port.")
+@click.option(
+    "--hosts",
+    default="",
+    envvar="SORBUS_HOSTS",
+    show_envvar=True,
+    metavar="NAMES",
+    help="Names by which the server is known besides those of this machine, joined by commas.",
+)
 @click.option("--model", metavar="PROVIDER:NAME", help="The model of the built-in application.")
 @click.option("--no-jobs", is_flag=True, help="Serve only; other processes run the jobs.")
 @click.option(
@@ -42,6 +51,7 @@ def serve(
     *,
     host: str,
     port: int,
+    hosts: str,
     model: str | None,
     no_jobs: bool,
     drain: float,
@@ -51,8 +61,9 @@ def serve(
 ) -> None:
     """Serve the application until Ctrl-C.
 
-    Requests from this machine act as the local user; all others are refused, until the application says who calls
-    by an `http` function of its own (see the guide to JSON:API).
+    Requests from this machine, for a name of it, act as the local user; all others are refused. With --hosts they may
+    be for those names too, as a proxy on this machine sends them: whoever it lets through acts as the local user. To
+    find out who calls, serve `http_app(…, scope_from=…)` (see the guide to JSON:API).
     """
     if demo and app_name is not None:
         raise click.UsageError("`--demo` serves an application of its own; leave out `--app` or `--demo`.")
@@ -63,10 +74,13 @@ def serve(
     jobs = jobs_of(app)
     if jobs is not None:
         jobs.configure(run=not no_jobs and jobs.runs, grace=grace)
-    asyncio.run(_serve(app, host, port, drain=drain, grace=grace))
+    names = [name for each in hosts.split(",") if (name := each.strip())]
+    asyncio.run(_serve(app, host, port, hosts=names, drain=drain, grace=grace))
 
 
-async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: float) -> None:
+async def _serve(
+    app: Sorbus, host: str, port: int, *, hosts: Sequence[str], drain: float, grace: float
+) -> None:
     from sorbus.apis.graphql import graphql_api, has_graphql
     from sorbus.apis.json_api import json_api
     from sorbus.apis.mcp import PATH, has_mcp, mcp_api
@@ -81,7 +95,10 @@ async def _serve(app: Sorbus, host: str, port: int, *, drain: float, grace: floa
     interfaces += [mcp_api] if tools else []
     interfaces += [web_pages] if pages else []
     web = http_app(
-        app, interfaces=interfaces, scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL))
+        app,
+        interfaces=interfaces,
+        scope_from=local_only(lambda: app.scope(actor=LOCAL, tenant=LOCAL), hosts=hosts),
+        hosts=hosts,
     )
 
     def ready(url: str) -> None:

@@ -208,7 +208,19 @@ class LocalOnly(Forbidden):
     def __init__(self) -> None:
         super().__init__(
             "This server acts for the person at this machine and answers local requests only.",
-            hint="Serve with a `scope_from` that finds out who calls.",
+            hint="Serve with a `scope_from` that finds out who calls, or name the host by `sorbus serve --hosts`.",
+        )
+
+
+class BadHostName(FrameworkError):
+    """What is given as a name of the server is none that a request can be compared with."""
+
+    code = "bad-host-name"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"`{name}` is no name by which this server can be known.",
+            hint="Write the name alone, without scheme, port and path: `books.example.com`.",
         )
 
 

@@ -59,7 +59,7 @@ class HostRefused(Forbidden):
     def __init__(self, host: str, *, allowed: Iterable[str]) -> None:
         super().__init__(
             f"The request is for the host `{host[:200]}`. This server is: {listed(allowed)}.",
-            hint="The names of the server are given by `McpInterface(hosts=[…])`.",
+            hint="Its names are given by `sorbus serve --hosts`, SORBUS_HOSTS or `http_app(hosts=[…])`.",
         )
 
 

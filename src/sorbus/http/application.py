@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from sorbus.errors.framework import ApplicationClosed
 from sorbus.http.callers import ScopeSource, anonymous
 from sorbus.http.closing import Closing
+from sorbus.http.hosts import Hosts
 from sorbus.http.probes import Probes
 from sorbus.http.problems import on_http_exception, on_unforeseen
 from sorbus.resource.application import Sorbus
@@ -29,11 +30,13 @@ class HttpSettings:
     Attributes:
         scope_from: finds out who calls.
         body_limit: the most bytes that a request's body may have.
+        hosts: the names by which the server is known.
         closing: tells streams that the server is about to stop.
     """
 
     scope_from: ScopeSource
     body_limit: int = BODY_LIMIT
+    hosts: Hosts = field(default_factory=Hosts)
     closing: Closing = field(default_factory=Closing)
 
 
@@ -55,6 +58,7 @@ def http_app(
     interfaces: Sequence[Interface],
     scope_from: ScopeSource | None = None,
     body_limit: int = BODY_LIMIT,
+    hosts: Iterable[str] = (),
 ) -> Starlette:
     """The ASGI application: the interfaces, `/health` and `/ready`.
 
@@ -64,11 +68,17 @@ def http_app(
         interfaces: what is served, such as `[json_api]`.
         scope_from: finds out who calls; by default every request is anonymous.
         body_limit: the most bytes that a request's body may have.
+        hosts: names by which the server is known, without ports, besides those of this machine; `"*"` for any, behind
+            a proxy that checks them. MCP refuses requests for other hosts; where every request is authenticated no
+            name matters.
 
     Raises:
+        BadHostName: one of the names is none.
         DefinitionErrors: an interface cannot serve the declarations; every mistake is listed.
     """
-    settings = HttpSettings(scope_from=scope_from or anonymous(app), body_limit=body_limit)
+    settings = HttpSettings(
+        scope_from=scope_from or anonymous(app), body_limit=body_limit, hosts=Hosts(hosts)
+    )
     probes = Probes(app)
     routes: list[BaseRoute] = [route for interface in interfaces for route in interface(app, settings)]
     routes.append(Route("/health", probes.health, methods=["GET"]))

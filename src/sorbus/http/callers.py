@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.requests import Request
 
-from sorbus.errors.http import LocalOnly
+from sorbus.errors.http import BadHostName, LocalOnly
+from sorbus.http.hosts import ANY_HOST, Hosts, is_local
 from sorbus.resource.application import Sorbus
 from sorbus.scope import Scope
 
@@ -25,7 +24,7 @@ def anonymous(app: Sorbus) -> ScopeSource:
     return lambda _: app.scope()
 
 
-def local_only(scope: Callable[[], Scope]) -> ScopeSource:
+def local_only(scope: Callable[[], Scope], *, hosts: Iterable[str] = ()) -> ScopeSource:
     """Every request from this machine runs in the given scope; others are refused.
 
     For a server that one person runs for themselves. The `Host` header must name this machine too, so that a
@@ -33,33 +32,24 @@ def local_only(scope: Callable[[], Scope]) -> ScopeSource:
 
     Args:
         scope: makes the scope; called for each request, once the application is open.
+        hosts: further names that requests may be for, such as the public one of a proxy on this machine. Whoever it
+            lets through acts as that person, so it must find out who calls.
 
     Raises:
+        BadHostName: one of the names is none; `"*"` would let in every page that rebinds its own.
         LocalOnly: from the source, when a request comes from elsewhere.
     """
+    known = Hosts(hosts)
+    if known.any:
+        raise BadHostName(ANY_HOST)
 
     def source(request: Request) -> Scope:
         client = request.client
-        if client is None or not _is_local(client.host) or not _names_this_machine(request):
+        if client is None or not is_local(client.host) or not known.know(request.headers.get("host", "")):
             raise LocalOnly
         return scope()
 
     return source
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _names_this_machine(request: Request) -> bool:
-    try:
-        name = urlsplit(f"//{request.headers.get('host', '')}").hostname
-    except ValueError:
-        return False
-    return name is not None and _is_local(name)
 
 
 async def scope_of(source: ScopeSource, request: Request) -> Scope:

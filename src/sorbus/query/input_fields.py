@@ -11,19 +11,18 @@ from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_args, get_origin
 
 from sorbus.expressions.build import Expr
+from sorbus.expressions.fn import has_any
 from sorbus.schema.fields import AggregateSpec, AttributeSpec, CalculationSpec
-from sorbus.types.base import FieldType
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from sorbus.types.base import FieldType, field_type
+from sorbus.types.names import bare
 
 Condition = Callable[[Expr[Any], Any], Expr[bool]]
 
 MOST_ALTERNATIVES = 200
-"""The most values of an `in`."""
+"""The most values of an `in` or `intersects`."""
 
 LONGEST_TEXT = 10_000
 _LARGEST_INTEGER = 2**63
@@ -42,13 +41,20 @@ OPERATORS: Mapping[str, Condition] = MappingProxyType(
         "contains": lambda field, value: field.contains(value),
         "starts_with": lambda field, value: field.starts_with(value),
         "ends_with": lambda field, value: field.ends_with(value),
+        # An index over the items answers this one, too.
+        "has": lambda field, value: has_any(field, [value]),
+        "intersects": has_any,
     }
 )
 """What a filter may ask, by name."""
 
+OF_SEVERAL = ("in", "intersects")
+"""Those of them that compare with a list of values."""
+
 _EQUALITY = ("eq", "not_eq", "in", "is_nil")
 _ORDER = ("less_than", "less_than_or_equal", "greater_than", "greater_than_or_equal")
 _TEXT = ("contains", "starts_with", "ends_with")
+_ITEMS = ("has", "intersects")
 _PLAIN = frozenset(
     {"uuid", "text", "citext", "bigint", "double precision", "boolean", "numeric", "date", "interval"}
     | {"timestamp with time zone", "time without time zone"}
@@ -60,10 +66,19 @@ def has_order(kind: FieldType) -> bool:
     return kind.sql in _PLAIN
 
 
+def item_type(kind: FieldType) -> FieldType | None:
+    """The type of the items of a list in which a statement can look for one; None for what is no such list."""
+    annotation = bare(kind.annotation)
+    if get_origin(annotation) is not list or not kind.sql.endswith("[]"):
+        return None
+    item = FieldType(annotation=field_type(get_args(annotation)[0]).annotation)
+    return item if item.sql in _PLAIN else None
+
+
 def operators_for(kind: FieldType) -> tuple[str, ...]:
     """The operators that have a meaning for a type."""
     if kind.sql not in _PLAIN:
-        return ("is_nil",)
+        return ("is_nil",) if item_type(kind) is None else ("is_nil", *_ITEMS)
     if kind.choices or kind.sql == "boolean":
         return _EQUALITY
     return (*_EQUALITY, *_ORDER, *(_TEXT if kind.sql in {"text", "citext"} else ()))
@@ -99,28 +114,28 @@ class InputField:
         """Whether rows can be sorted by it."""
         return has_order(self.type)
 
+    @cached_property
+    def operand(self) -> FieldType:
+        """The type of the values that it is compared with: its own, or that of the items of a list."""
+        # Without its limits: a filter may ask for what cannot be.
+        return item_type(self.type) or FieldType(annotation=self.type.annotation)
+
     @property
     def expected(self) -> str:
         """What a value must be, for messages."""
-        choices = ", ".join(map(str, self.type.choices))
-        return choices or self.type.describe().removesuffix(" | None")
-
-    @cached_property
-    def _adapter(self) -> TypeAdapter[Any]:
-        # Without its limits: a filter may ask for what cannot be.
-        return FieldType(annotation=self.type.annotation).adapter
+        return ", ".join(map(str, self.operand.choices)) or self.operand.describe()
 
     def cast(self, value: Any) -> Any:
-        """A value from outside in the field's type: a value of the type itself, or its form in JSON.
+        """A value from outside in the operand's type: a value of the type itself, or its form in JSON.
 
         Raises:
             ValueError: it is none. A map, a list or an expression never is: values are not conditions.
         """
         if value is None or isinstance(value, (dict, list, tuple, Expr)):
             raise ValueError("no single value")
-        if not _is(value, self.type):
-            value = self._adapter.validate_json(_json(value), strict=True)
-        return storable(value, self.type)
+        if not _is(value, self.operand):
+            value = self.operand.adapter.validate_json(_json(value), strict=True)
+        return storable(value, self.operand)
 
 
 def _is(value: object, kind: FieldType) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sorbus.query.input_fields import MOST_ALTERNATIVES
+from sorbus.query.input_fields import MOST_ALTERNATIVES, OF_SEVERAL
 from sorbus.types.json_schemas import Schema, closed
 
 
@@ -12,7 +12,7 @@ def operators_schema(operators: Iterable[str], single: Schema) -> Schema:
     """A map of operators with what each compares with.
 
     Args:
-        single: the schema of one value of the field.
+        single: the schema of one value that the field is compared with.
     """
     return {**closed({each: _operand(each, single) for each in operators}), "minProperties": 1}
 
@@ -21,16 +21,20 @@ def _operand(operator: str, single: Schema) -> Schema:
     """What an operator compares with."""
     if operator == "is_nil":
         return {"type": "boolean"}
-    if operator == "in":
-        return {"type": "array", "items": single, "maxItems": MOST_ALTERNATIVES}
-    return single
+    return several_schema(single) if operator in OF_SEVERAL else single
 
 
-def logic_schemas(condition: Schema) -> dict[str, Schema]:
+def several_schema(single: Schema) -> Schema:
+    """The values of an operator that compares with several."""
+    return {"type": "array", "items": single, "maxItems": MOST_ALTERNATIVES}
+
+
+def logic_schemas(condition: Schema, *, most: int) -> dict[str, Schema]:
     """The members of a condition that hold further ones.
 
     Args:
         condition: the schema of a condition, such as a reference to it.
+        most: the most conditions that can stand in one filter.
     """
-    several: Schema = {"type": "array", "minItems": 1, "items": condition}
+    several: Schema = {"type": "array", "minItems": 1, "maxItems": most, "items": condition}
     return {"and": several, "or": several, "not": condition}

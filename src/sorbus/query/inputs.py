@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from sorbus.errors.inputs import InvalidFilter
 from sorbus.expressions.build import Built, ExistsExpr, Expr, Related, Sort, Untrusted
-from sorbus.query.input_fields import MOST_ALTERNATIVES, OPERATORS, InputField, computable
+from sorbus.query.input_fields import MOST_ALTERNATIVES, OF_SEVERAL, OPERATORS, InputField, computable
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.scope import Scope
@@ -273,7 +273,7 @@ def _value(field: InputField, operator: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise ValueError("no truth value")
         return value
-    if operator != "in":
+    if operator not in OF_SEVERAL:
         return field.cast(value)
     if not isinstance(value, (list, tuple)) or len(cast("Sequence[Any]", value)) > MOST_ALTERNATIVES:
         raise ValueError("no short list")

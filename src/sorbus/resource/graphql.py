@@ -99,6 +99,10 @@ class GraphQL(Section):
         known = {each.text: each for each in templates_of(spec)}
         for name, text in self.subscriptions.items():
             template = known.get(text)
+            if template is not None and not spec.has_rows:
+                problem = f"and `{spec.name}` has no attributes, so that there are no records"
+                yield NotInGraphql(spec.name, name, problem=problem)
+                continue
             if template is None:
                 problem = f"with the topic `{text}`, to which `{spec.name}` publishes nothing"
                 yield NotInGraphql(spec.name, name, problem=problem, allowed=known)
@@ -113,6 +117,9 @@ class GraphQL(Section):
             if each not in WAYS:
                 allowed = [*WAYS, *(name for name in spec.actions if name != "read")]
                 yield NotInGraphql(spec.name, each, problem="which names no way to read", allowed=allowed)
+            elif not spec.has_rows:
+                problem = f"and `{spec.name}` has no attributes, so that there are no records"
+                yield NotInGraphql(spec.name, each, problem=problem, allowed=spec.actions)
             return
         name = str(getattr(each, "name", each))
         if not isinstance(each, Action) or spec.python.__dict__.get(name, each) is not each:

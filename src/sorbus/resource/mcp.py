@@ -72,6 +72,10 @@ class Mcp(Section):
             if each not in WORDS:
                 yield NotInMcp(spec.name, each, problem="which names no tool", allowed=WORDS)
                 return
+            if not spec.has_rows:
+                problem = f"and `{spec.name}` has no attributes, so that there are no records"
+                yield NotInMcp(spec.name, each, problem=problem, allowed=spec.actions)
+                return
         elif each.name not in spec.actions or getattr(spec.python, each.name, each) is not each:
             problem = f"which is no action of `{spec.name}`"
             yield NotInMcp(spec.name, each.name, problem=problem, allowed=spec.actions)

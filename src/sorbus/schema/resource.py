@@ -80,9 +80,14 @@ class ResourceSpec:
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
     additions: tuple[AdditionSpec, ...] = ()
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether there are rows of it; without attributes a resource is a home for generic actions."""
+        return bool(self.attributes)
+
     @cached_property
     def primary_key(self) -> AttributeSpec:
-        """The attribute that is the key."""
+        """The attribute that is the key; only a resource that has rows has one."""
         return next(each for each in self.attributes.values() if each.primary_key)
 
     @cached_property

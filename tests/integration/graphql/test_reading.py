@@ -204,7 +204,12 @@ class TestLists:
         assert len(await slugs(filter={"state": {"notEq": "PUBLISHED"}})) == 6
         assert await slugs(filter={"titleLength": {"greaterThan": 6}}) == []
         assert await slugs(filter={"body": {"isNil": False}}) == []
-        assert len(await slugs(filter={})) == 6
+        await api.write("tagged", "Note", tags=["red", "blue"])
+        assert await slugs(filter={"tags": {"has": "red"}}) == ["tagged"]
+        assert await slugs(filter={"tags": {"intersects": ["green", "blue"]}}) == ["tagged"]
+        assert await slugs(filter={"tags": {"has": "green"}}) == []
+        assert len(await slugs(filter={"not": {"tags": {"has": "red"}}})) == 6
+        assert len(await slugs(filter={})) == 7
 
     async def test_nulls_come_where_the_sort_says(self, api: Client) -> None:
         for slug, price in (("a", "2"), ("b", None), ("c", "1")):

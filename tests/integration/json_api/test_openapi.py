@@ -91,6 +91,27 @@ async def test_inputs_are_described_with_their_limits(described: dict[str, Any])
     assert data["properties"]["attributes"]["additionalProperties"] is False
 
 
+async def test_filters_are_described_with_their_limits(described: dict[str, Any], api: Client) -> None:
+    parameters = {each["name"]: each for each in described["components"]["parameters"].values()}
+    assert parameters["filter[tags][has]"]["schema"] == {"type": "string"}
+    for name in ("filter[tags][intersects]", "filter[slug][in]"):
+        assert parameters[name]["schema"] == {"type": "array", "items": {"type": "string"}, "maxItems": 200}
+        assert (parameters[name]["style"], parameters[name]["explode"]) == ("form", False)
+    condition = described["components"]["schemas"]["NoteFilter"]["properties"]
+    assert list(condition["tags"]["properties"]) == ["is_nil", "has", "intersects"]
+    assert condition["tags"]["properties"]["intersects"]["maxItems"] == 200
+    # What the description allows is taken, and no more.
+    for count, status in ((condition["or"]["maxItems"], 200), (condition["or"]["maxItems"] + 1, 400)):
+        whole = {"or": [{"tags": {"has": "a"}}] * count}
+        assert (await api.get("/notes", filter=msgspec.json.encode(whole).decode())).status == status
+    for count, status in ((200, 200), (201, 400)):
+        asked = {("tags", "intersects"): ",".join("a" * count)}
+        assert (await api.get("/notes", filter=asked)).status == status
+    terms = parameters["sort"]["schema"]["maxItems"]
+    for count, status in ((terms, 200), (terms + 1, 400)):
+        assert (await api.get("/notes", sort=",".join(["rank"] * count))).status == status
+
+
 @pytest.mark.slow
 async def test_the_server_does_as_described(pg18: Databases) -> None:
     """A bounded run of schemathesis over every type and route; `make fuzz` sends 10 000 requests."""

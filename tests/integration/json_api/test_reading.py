@@ -22,7 +22,13 @@ def titles():
 
 
 async def several(api: Client, count: int) -> list[dict[str, Any]]:
-    return [await api.write(f"n-{number}", f"Note {number}", rank=number % 3) for number in range(count)]
+    tags = ["even", "odd"]
+    return [
+        await api.write(
+            f"n-{number}", f"Note {number}", rank=number % 3, tags=[f"n-{number}", tags[number % 2]]
+        )
+        for number in range(count)
+    ]
 
 
 class TestOne:
@@ -109,6 +115,10 @@ class TestFilters:
             ({"title_length": 6, "rank": 0}, [0, 3]),
             ({("comment_count", "greater_than"): 0}, []),
             ({"state": "published"}, []),
+            ({("tags", "has"): "even"}, [0, 2, 4]),
+            ({("tags", "has"): "even,odd"}, []),
+            ({("tags", "intersects"): "n-1,even"}, [0, 1, 2, 4]),
+            ({("not", "tags", "has"): "even"}, [1, 3, 5]),
             ({("inserted_at", "greater_than"): "2020-01-01"}, [0, 1, 2, 3, 4, 5]),
         ],
     )
@@ -133,7 +143,9 @@ class TestFilters:
             ({("rank", "contains"): 1}, "filter[rank][contains]", "less_than"),
             ({("rank", "eqq"): 1}, "filter[rank][eqq]", "eq"),
             ({("state", "less_than"): "draft"}, "filter[state][less_than]", "not_eq"),
-            ({("tags", "eq"): "a"}, "filter[tags][eq]", "is_nil"),
+            ({("tags", "eq"): "a"}, "filter[tags][eq]", "intersects"),
+            ({("tags", "has"): "\x00"}, "filter[tags][has]", "str"),
+            ({("tags", "intersects"): ",".join("x" * 201)}, "filter[tags][intersects]", "str"),
             ({"rank": "many"}, "filter[rank]", "int"),
             ({"rank": 2**63}, "filter[rank]", "int"),
             ({"state": "lost"}, "filter[state]", "draft, published"),

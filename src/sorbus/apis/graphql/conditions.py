@@ -20,7 +20,7 @@ from graphql import (
 from sorbus.apis.graphql.scalars import ID
 from sorbus.apis.graphql.surface import Exposed, Surface
 from sorbus.apis.graphql.types import Types
-from sorbus.query.input_fields import computable, has_order, operators_for
+from sorbus.query.input_fields import OF_SEVERAL, computable, has_order, item_type, operators_for
 from sorbus.query.inputs import LOGIC
 from sorbus.resource.spelling import camel, upper_camel
 from sorbus.schema.fields import Cardinality
@@ -89,14 +89,16 @@ class Conditions:
 
     def operators(self, kind: FieldType, *, key: bool, hint: str = "") -> GraphQLInputObjectType:
         """The operators of a type."""
+        item = item_type(kind)
         value: Any = self.types.taken(
-            FieldType(annotation=kind.annotation, constraints=kind.constraints), hint=hint
+            item or FieldType(annotation=kind.annotation, constraints=kind.constraints), hint=hint
         )
         allowed = operators_for(kind)
         if key and kind.sql in {"uuid", "text"}:
             value = ID
         single = isinstance(value, GraphQLScalarType | GraphQLEnumType)
-        name = f"{value.name}Filter" if single and len(allowed) > 1 else "PresenceFilter"
+        ending = "ListFilter" if item is not None else "Filter"
+        name = value.name + ending if single and len(allowed) > 1 else "PresenceFilter"
         # Types with one scalar may have operators of their own, as an integer of 32 bits has.
         known = self._operators.get(f"{name} {allowed}")
         if known is None:
@@ -145,5 +147,5 @@ def _fields(exposed: Exposed) -> list[tuple[str, str, FieldSpec]]:
 def _operator(name: str, value: Any) -> GraphQLInputField:
     if name == "is_nil":
         return GraphQLInputField(GraphQLBoolean, out_name=name, description="Whether it is null.")
-    kind = GraphQLList(GraphQLNonNull(value)) if name == "in" else value
+    kind = GraphQLList(GraphQLNonNull(value)) if name in OF_SEVERAL else value
     return GraphQLInputField(kind, out_name=name)

@@ -80,7 +80,8 @@ class _Builder:
 
     def __init__(self, surface: Surface) -> None:
         self.surface = surface
-        names = [each.type for each in surface.exposed.values()]
+        shown = {name: each for name, each in surface.exposed.items() if each.spec.has_rows}
+        names = [each.type for each in shown.values()]
         self.types = Types((*_BUILT_IN, *_OWN, *_MORE, *names))
         self.conditions = Conditions(surface, self.types)
         self.errors: list[BadGraphqlName] = []
@@ -88,7 +89,7 @@ class _Builder:
         self.node = GraphQLInterfaceType(
             NODE, {NODE_ID: GraphQLField(GraphQLNonNull(ID))}, description="Any record, by its node id."
         )
-        self.objects = {name: self._object(each) for name, each in surface.exposed.items()}
+        self.objects = {name: self._object(each) for name, each in shown.items()}
         self._connections: dict[str, GraphQLObjectType] = {}
         self._events: dict[str, GraphQLObjectType] = {}
         self.change = GraphQLEnumType(
@@ -294,7 +295,8 @@ class _Builder:
 
     def _top(self, root: Root) -> GraphQLField:
         exposed, action = root.exposed, root.action
-        record = self.objects[exposed.spec.name]
+        # A resource without rows has no type.
+        record: Any = self.objects.get(exposed.spec.name)
         kind: Any = record
         payload = False
         arguments: Arguments
@@ -368,8 +370,8 @@ class _Builder:
         )
 
     def _payload(self, root: Root) -> GraphQLObjectType:
-        kind = self.objects[root.exposed.spec.name]
-        answer: Any = self._answer(root) if root.kind is RootKind.GENERIC else kind
+        generic = root.kind is RootKind.GENERIC
+        answer: Any = self._answer(root) if generic else self.objects[root.exposed.spec.name]
         errors = GraphQLNonNull(GraphQLList(GraphQLNonNull(self.error)))
         return GraphQLObjectType(
             self.types.free(f"{upper_camel(root.name)}Payload"),

@@ -163,7 +163,7 @@ def _exposed(
 ) -> Exposed:
     name = section.type or spec.name
     single = name[:1].lower() + name[1:]
-    taken: dict[str, str] = {"id": spec.primary_key.name}
+    taken: dict[str, str] = {"id": spec.primary_key.name} if spec.has_rows else {}
 
     def shown[T](found: Iterator[tuple[str, T]]) -> Mapping[str, T]:
         kept: dict[str, T] = {}
@@ -210,12 +210,24 @@ def _hidden_by(policy: FieldPolicySpec) -> frozenset[str]:
 
 def _roots(exposed: Exposed) -> Iterator[Root]:
     spec, section = exposed.spec, exposed.section
-    primary = spec.actions[PRIMARY_READ]
+    if spec.has_rows:
+        yield from _primary(exposed, spec.actions[PRIMARY_READ])
+    for each in section.queries:
+        name = section.names.get(each.name) or camel(each.name) + exposed.type
+        yield Root(name=name, kind=RootKind.QUERY, exposed=exposed, action=spec.actions[each.name])
+    for listed in section.actions:
+        if not isinstance(listed, str):
+            yield from _declared(exposed, spec.actions[listed.name])
 
-    def root(name: str, kind: RootKind, action: ActionSpec = primary, **more: Any) -> Root:
+
+def _primary(exposed: Exposed, action: ActionSpec) -> Iterator[Root]:
+    """The fields for the primary read, and for what happens to the records that it reads."""
+    spec, section = exposed.spec, exposed.section
+    names = section.names
+
+    def root(name: str, kind: RootKind, **more: Any) -> Root:
         return Root(name=name, kind=kind, exposed=exposed, action=action, **more)
 
-    names = section.names
     for each in section.actions:
         if each == "get":
             yield root(names.get("get", exposed.single), RootKind.GET)
@@ -229,12 +241,6 @@ def _roots(exposed: Exposed) -> Iterator[Root]:
     for name, text in section.subscriptions.items():
         template = parse_template(text, where=spec.name)
         yield root(name, RootKind.SUBSCRIBE, topic=template)
-    for each in section.queries:
-        action = spec.actions[each.name]
-        yield root(names.get(each.name) or camel(each.name) + exposed.type, RootKind.QUERY, action)
-    for each in section.actions:
-        if not isinstance(each, str):
-            yield from _declared(exposed, spec.actions[each.name])
 
 
 def _declared(exposed: Exposed, action: ActionSpec) -> Iterator[Root]:
@@ -260,8 +266,9 @@ _OWN_TYPES = ("Query", "Mutation", "Subscription", "PageInfo", "ActionError", "S
 def _name_errors(exposed: Mapping[str, Exposed], roots: tuple[Root, ...]) -> Iterator[DeclarationError]:
     types: dict[str, str] = dict.fromkeys(_OWN_TYPES, "GraphQL itself")
     for each in exposed.values():
-        first = types.setdefault(each.type, f"`{each.spec.name}`")
-        if first != f"`{each.spec.name}`":
+        own = f"`{each.spec.name}`"
+        first = types.setdefault(each.type, own) if each.spec.has_rows else own
+        if first != own:
             yield BadGraphqlName(each.spec.name, each.type, problem=f"which is the name of {first} already")
         elif not _NAME.fullmatch(each.type) or not _NAME.fullmatch(each.plural):
             yield BadGraphqlName(each.spec.name, each.type, problem="which GraphQL cannot spell")

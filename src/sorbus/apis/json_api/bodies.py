@@ -63,10 +63,8 @@ class BodyReader:
         self.label = route.action.label
         self.type = route.exposed.type
         names = route.exposed.names
-        key = route.exposed.spec.primary_key.name
         inputs = [each.name for each in route.action.public_inputs]
-        creates = route.kind is RouteKind.CREATE
-        self.client_id = key if creates and key in inputs else None
+        self.client_id = route.client_id
         # A client's id is a member of its own, never an attribute.
         self.own = {names.wire(each): each for each in inputs if each != self.client_id}
         # The engine takes these from code only: it cannot tell where they come from.

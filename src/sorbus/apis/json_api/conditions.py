@@ -15,7 +15,7 @@ import msgspec
 from sorbus.apis.json_api.filters import Filters, refused
 from sorbus.errors.http import InvalidParameter
 from sorbus.expressions.build import Built, ExistsExpr, Expr, Untrusted
-from sorbus.query.input_fields import InputField
+from sorbus.query.input_fields import OF_SEVERAL, InputField
 from sorbus.query.inputs import DEEPEST, LOGIC, comparison
 from sorbus.types.base import FieldType
 
@@ -198,7 +198,7 @@ def _same(condition: Expr[bool], _: Any) -> Expr[bool]:
 
 def _from_text(operator: str, text: str) -> Any:
     """The value of an operator whose value is not the field's."""
-    if operator == "in":
+    if operator in OF_SEVERAL:
         return text.split(",")
     if operator == "is_nil":
         try:

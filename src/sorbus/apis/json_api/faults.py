@@ -10,7 +10,7 @@ from typing import Any
 from sorbus.apis.json_api.bodies import Given
 from sorbus.apis.json_api.documents import VERSION
 from sorbus.apis.json_api.negotiation import MEDIA_TYPE
-from sorbus.apis.json_api.routes import RouteKind, RouteSpec
+from sorbus.apis.json_api.routes import RouteSpec
 from sorbus.errors.inputs import NoSuchInput
 from sorbus.http.faults import Fault, causes_of, fault_of
 from sorbus.http.problems import refusal_headers, retry_headers
@@ -83,7 +83,7 @@ def _source(
             found = {"pointer": _pointer(rest)}
         case ("input", name, *rest) if name in linked:
             found = {"pointer": _pointer(linked[str(name)].pointer(tuple(rest)))}
-        case ("input", name, *_) if route is not None and name == _client_id(route):
+        case ("input", name, *_) if route is not None and name == route.client_id:
             found = {"pointer": "/data/id"}
         case ("input", name, *rest) if route is not None and route.kind.takes_body:
             spelt = route.exposed.names.wire(str(name))
@@ -93,12 +93,6 @@ def _source(
         case _:
             pass
     return found
-
-
-def _client_id(route: RouteSpec) -> str:
-    """The input that `data.id` is, or nothing."""
-    key = route.exposed.spec.primary_key.name
-    return key if route.kind is RouteKind.CREATE and route.action.input(key) is not None else ""
 
 
 def _pointer(parts: Sequence[str | int]) -> str:

@@ -29,7 +29,7 @@ class TextField(InputField):
         Raises:
             ValueError: it is none of the field's type.
         """
-        return storable(self._adapter.validate_strings(value), self.type)
+        return storable(self.operand.adapter.validate_strings(value), self.operand)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -257,8 +258,12 @@ class _Parts:
         self.body = BodyReader(route)
         self.uploads = UploadReader(route)
         self.encoders = handlers.encoders
-        self.default = view_of(self.encoders, route.shown, ViewRequest())
         self._views: dict[Any, View] = {}
+
+    @cached_property
+    def default(self) -> View:
+        """What is shown when nothing else is asked for."""
+        return view_of(self.encoders, self.route.shown, ViewRequest())
 
     def view(self, parameters: Parameters) -> View:
         """The view that the parameters ask for."""

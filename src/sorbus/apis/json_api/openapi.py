@@ -15,9 +15,11 @@ from sorbus.apis.json_api.schemas import Components, filter_name, ref
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.apis.json_api.uploads import DOCUMENT, is_list_of_files, is_upload, takes_files
 from sorbus.http.multipart import MULTIPART
+from sorbus.query.input_fields import OF_SEVERAL
+from sorbus.query.input_schemas import several_schema
+from sorbus.query.inputs import MOST_SORTS
 from sorbus.schema.paging import FURTHEST, Paging
 from sorbus.schema.resource import PRIMARY_READ
-from sorbus.types.base import FieldType
 from sorbus.types.json_schemas import Schema
 
 _REFUSALS = {
@@ -203,7 +205,7 @@ class _Writer:
         name = f"filter_included[{path}]"
         yield self._condition(name, exposed, f"Of {path} only those that meet this.")
         terms = [sign + each for each in filters.sortable for sign in ("", "-")]
-        yield _several(f"sort_included[{path}]", terms, f"How {path} are sorted.")
+        yield _terms(f"sort_included[{path}]", terms, f"How {path} are sorted.")
         page = exposed.spec.actions[PRIMARY_READ].page
         yield from _pages(page, f"page_included[{path}]")
 
@@ -217,8 +219,7 @@ class _Writer:
 
     def _condition_schema(self, exposed: Exposed) -> Schema:
         known = filter_name(exposed.spec.name) in self.components.schemas
-        fields = {name: (each.type, each.operators) for name, each in self.filters[exposed].fields.items()}
-        made = self.components.filter(fields, exposed)
+        made = self.components.filter(self.filters[exposed].fields, exposed)
         if not known:
             for each in exposed.relationships.values():
                 destination = self.surface.destination(each)
@@ -229,23 +230,22 @@ class _Writer:
     def _listing(self, exposed: Exposed, page: Paging) -> Iterator[dict[str, Any]]:
         filters = self.filters[exposed]
         terms = [sign + name for name in filters.sortable for sign in ("", "-")]
-        yield _several("sort", terms, "Sort by these fields; `-` puts the largest first.")
+        yield _terms("sort", terms, "Sort by these fields; `-` puts the largest first.")
         yield from _pages(page, "page")
         yield self._condition("filter", exposed, "A condition that the records must meet.")
         for each in filters.fields.values():
             yield from self._filters(each)
 
     def _filters(self, field: TextField) -> Iterator[dict[str, Any]]:
-        single = self.components.of(FieldType(annotation=field.type.annotation))
+        single = self.components.of(field.operand)
         for operator in field.operators:
             schema: Schema = single
             name = f"filter[{field.name}]" if operator == "eq" else f"filter[{field.name}][{operator}]"
             if operator == "is_nil":
                 schema = {"type": "boolean"}
             made = _query(name, schema, "")
-            if operator == "in":
-                made = _several(name, (), "")
-                made["schema"] = {"type": "array", "items": single}
+            if operator in OF_SEVERAL:
+                made = {**_several(name, (), ""), "schema": several_schema(single)}
             made.pop("description")
             yield made
 
@@ -266,6 +266,13 @@ def _limit(page: Paging) -> Schema:
 
 def _query(name: str, schema: Schema, description: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+def _terms(name: str, choices: Sequence[str], description: str) -> dict[str, Any]:
+    """A parameter with the terms of a sort."""
+    made = _several(name, choices, description)
+    made["schema"]["maxItems"] = MOST_SORTS
+    return made
 
 
 def _several(name: str, choices: Sequence[str], description: str) -> dict[str, Any]:

@@ -116,8 +116,11 @@ class ParameterReader:
         if not query:
             return NO_PARAMETERS
         found = _Found()
-        for name, value in _pairs(query):
+        pairs = _pairs(query)
+        for name, value in pairs:
             self._take(found, name, value)
+        if not pairs:
+            return NO_PARAMETERS
         filters = self.filters[self.exposed]
         includes = self._includes(found.include)
         rules = self.route.action.page

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from sorbus.apis.json_api.linkages import Link, links_of
 from sorbus.apis.json_api.surface import Exposed, Surface
@@ -87,6 +88,14 @@ class RouteSpec:
         """Whether it is about one record."""
         return "{id}" in self.path
 
+    @cached_property
+    def client_id(self) -> str | None:
+        """The input that `data.id` is: the key that a client chooses for its record; None where it may not."""
+        if self.kind is not RouteKind.CREATE:
+            return None
+        key = self.exposed.spec.primary_key.name
+        return key if any(each.name == key for each in self.action.public_inputs) else None
+
     @property
     def operation_id(self) -> str:
         """A name for the operation that is unique in the application."""
@@ -124,6 +133,9 @@ def _actions(exposed: Exposed, section: JsonApi, errors: list[DeclarationError])
                 allowed = ["get", "index"]
                 problem = "which names no route"
                 errors.append(NotExposable(spec.name, each, problem=problem, allowed=allowed))
+            elif not spec.has_rows:
+                problem = f"and `{spec.name}` has no attributes, so that there are no records"
+                errors.append(NotExposable(spec.name, each, problem=problem, allowed=spec.actions))
             continue
         found = spec.actions.get(each.name)
         if found is None or spec.python.__dict__.get(each.name, each) is not each:
@@ -149,10 +161,10 @@ def _routes(
             links=links_of(surface, exposed, action) if kind.takes_body else {},
         )
 
-    primary = spec.actions[PRIMARY_READ]
-    if "index" in section.actions:
+    primary = spec.actions.get(PRIMARY_READ)
+    if primary is not None and "index" in section.actions:
         yield route("GET", "", RouteKind.INDEX, primary)
-    if "get" in section.actions:
+    if primary is not None and "get" in section.actions:
         yield route("GET", "/{id}", RouteKind.GET, primary)
     # The first create, plain update and destroy have the collection's and the record's own path.
     unnamed = {ActionKind.CREATE, ActionKind.UPDATE, ActionKind.DESTROY}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sorbus.apis.json_api.conditions import MOST_FILTERS
 from sorbus.apis.json_api.linkages import Link
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.surface import Exposed, Surface
+from sorbus.query.input_fields import InputField
 from sorbus.query.input_schemas import logic_schemas, operators_schema
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.types.base import FieldType
@@ -82,14 +84,14 @@ class Components:
 
     def __init__(self, surface: Surface) -> None:
         self.surface = surface
-        resources = [each.spec.name for each in surface.exposed.values()]
+        resources = [each.spec.name for each in surface.shown]
         self._definitions = Definitions(
             {"Errors": ERROR, "JsonApi": JSON_API, "Page": PAGE, **{name: {} for name in resources}},
             prefix=_COMPONENT,
             taken=map(filter_name, resources),
         )
         self.schemas = self._definitions.schemas
-        for each in surface.exposed.values():
+        for each in surface.shown:
             self.schemas[each.spec.name] = self._resource(each)
 
     def of(self, kind: FieldType, description: str = "") -> Schema:
@@ -157,8 +159,7 @@ class Components:
             data = self._linkage(route.links[route.relationship.name])
             return closed({"data": data, **wrapped}, required=["data"])
         names = route.exposed.names
-        client_id = route.exposed.spec.primary_key.name if route.kind is RouteKind.CREATE else ""
-        inputs = [each for each in route.action.public_inputs if each.name != client_id]
+        inputs = [each for each in route.action.public_inputs if each.name != route.client_id]
         linkable = {link.input.name for link in route.links.values()}
         attributes = closed(
             {names.wire(each.name): self.of(each.type, each.description) for each in inputs},
@@ -168,10 +169,10 @@ class Components:
         )
         data = closed({"type": {"const": route.exposed.type}, "attributes": attributes, "meta": {}})
         required = ["attributes"] if attributes.get("required") else []
-        key = route.action.input(client_id) if client_id else None
+        key = route.action.input(route.client_id) if route.client_id is not None else None
         if route.kind is RouteKind.CREATE:
             data["properties"]["lid"] = {"type": "string"}
-        if key is not None and key.public:
+        if key is not None:
             data["properties"]["id"] = self.of(key.type)
             required += ["id"] if key.required else []
         elif route.member:
@@ -195,16 +196,15 @@ class Components:
             return {"type": "array", "items": identifier}
         return or_null(identifier) if link.input.type.nullable else identifier
 
-    def filter(self, fields: Mapping[str, tuple[FieldType, tuple[str, ...]]], exposed: Exposed) -> Schema:
+    def filter(self, fields: Mapping[str, InputField], exposed: Exposed) -> Schema:
         """A reference to the schema of a condition over a resource; it is made when it is asked for."""
         name = filter_name(exposed.spec.name)
         if name not in self.schemas:
             self.schemas[name] = {}
         itself = ref(name)
-        properties = logic_schemas(itself)
-        for field_name, (kind, operators) in fields.items():
-            single = self.of(FieldType(annotation=kind.annotation))
-            properties[field_name] = operators_schema(operators, single)
+        properties = logic_schemas(itself, most=MOST_FILTERS)
+        for field_name, field in fields.items():
+            properties[field_name] = operators_schema(field.operators, self.of(field.operand))
         for way, each in exposed.relationships.items():
             properties[exposed.names.wire(way)] = ref(filter_name(self.surface.destination(each).spec.name))
         self.schemas[name] = {**closed(properties), "minProperties": 1}
@@ -213,17 +213,17 @@ class Components:
     def response(self, route: RouteSpec) -> Schema:
         """The schema of the document that a route answers with."""
         version = {"jsonapi": ref("JsonApi")}
-        resource = ref(route.shown.spec.name)
         if route.relationship is not None and route.kind is not RouteKind.RELATED:
             return self._linkage_response(route.relationship)
-        shared: Schema = {**version}
-        shared["included"] = {"type": "array", "items": self._included(route.shown)}
         if route.kind is RouteKind.GENERIC:
             answer = NOTHING
             if route.action.returns is not None:
                 answer = self.of(route.action.returns)
             meta = closed({"result": answer}, required=["result"])
             return closed({**version, "meta": meta}, required=["meta"])
+        resource = ref(route.shown.spec.name)
+        shared: Schema = {**version}
+        shared["included"] = {"type": "array", "items": self._included(route.shown)}
         if route.lists:
             links = _page_links()
             data: Schema = {"type": "array", "items": resource}

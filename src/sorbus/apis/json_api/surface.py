@@ -77,9 +77,14 @@ class Surface:
     exposed: Mapping[str, Exposed]
 
     @cached_property
+    def shown(self) -> tuple[Exposed, ...]:
+        """The exposed resources of which there are records; the others have generic actions only."""
+        return tuple(each for each in self.exposed.values() if each.spec.has_rows)
+
+    @cached_property
     def by_type(self) -> Mapping[str, Exposed]:
-        """The exposed resources by their types."""
-        return MappingProxyType({each.type: each for each in self.exposed.values()})
+        """The exposed resources of which there are records, by their types."""
+        return MappingProxyType({each.type: each for each in self.shown})
 
     def destination(self, relationship: RelationshipSpec) -> Exposed:
         """The exposed resource that a shown relationship leads to."""
@@ -169,7 +174,7 @@ def _exposed(
     if section is not None and not written:
         includes = {(name,) for name, each in relationships.items() if each.destination in sections}
     path = section.path if section is not None else ""
-    attributes = _public(spec.attributes, besides=spec.primary_key.name)
+    attributes = _public(spec.attributes, besides=spec.primary_key.name if spec.has_rows else "")
     return Exposed(
         spec=spec,
         type=path.rpartition("/")[2] or words(spec.name, "-"),

@@ -33,6 +33,7 @@ from sorbus.http.application import HttpSettings, Interface
 from sorbus.http.bodies import ClientGone, header, read_body
 from sorbus.http.callers import scope_of
 from sorbus.http.faults import fault_of
+from sorbus.http.hosts import Hosts
 from sorbus.http.problems import refusal_headers, retry_headers
 from sorbus.http.replies import Header, Reply
 from sorbus.resource.application import Sorbus
@@ -145,17 +146,21 @@ class McpInterface:
     """MCP with settings of its own; give it to `http_app`.
 
     Args:
-        hosts: names by which the server is known, without ports, besides those of this machine: a request for
-            another host is refused, since a web page may have rebound its own name. `"*"` allows any, for a
-            server behind a proxy that checks them.
+        hosts: names by which the server is known, without ports, besides those of this machine and those that
+            `http_app` is given: a request for another host is refused, since a web page may have rebound its own
+            name. `"*"` allows any, for a server behind a proxy that checks them.
         origins: web pages that may call, as in `https://chat.example.com`, besides the server's own.
         instructions: what a model should know about the whole application.
+
+    Raises:
+        BadHostName: one of the names is none.
     """
 
     def __init__(
         self, *, hosts: Iterable[str] = (), origins: Iterable[str] = (), instructions: str = ""
     ) -> None:
-        self.origins = Origins(hosts, origins)
+        self.hosts = Hosts(hosts)
+        self.origins = tuple(origins)
         self.instructions = instructions
 
     def __call__(self, app: Sorbus, settings: HttpSettings, /) -> Sequence[BaseRoute]:
@@ -165,7 +170,8 @@ class McpInterface:
             DefinitionErrors: the `mcp` sections have mistakes; all of them are listed.
         """
         server = server_of(app, instructions=self.instructions)
-        return [Route(PATH, McpApplication(server, settings, self.origins))]
+        origins = Origins(self.hosts | settings.hosts, self.origins)
+        return [Route(PATH, McpApplication(server, settings, origins))]
 
 
 mcp_api: Interface = McpInterface()

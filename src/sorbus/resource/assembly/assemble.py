@@ -175,6 +175,8 @@ class _Assembly:
         stateless = not attributes and not any(isinstance(each, Attr) for each in self.members.values())
         if not stateless and not any(each.primary_key for each in attributes.values()):
             return None
+        if stateless:
+            self._check_stateless()
         sections = {name: each for name, each in self.members.items() if isinstance(each, Section)}
         rule = cast("AnyTenancy | None", sections.get("tenancy"))
         tenancy = None
@@ -221,6 +223,19 @@ class _Assembly:
             manages_tenants=managed_tenants_spec(cast("ManageTenants | None", sections.get("tenants"))),
             sections=MappingProxyType(sections),
         )
+
+    def _check_stateless(self) -> None:
+        """Note what cannot be without rows: only generic actions can."""
+        for name, member in self.members.items():
+            generic = isinstance(member, Action) and member.kind is ActionKind.GENERIC
+            if isinstance(member, (Action, Relationship, Calc, Agg)) and not generic:
+                self.errors.append(
+                    MissingPart(
+                        f"{self.cls.__name__}.{name}",
+                        f"it is about rows, and `{self.cls.__name__}` has no attributes.",
+                        hint="Write `id: Attr[UUID] = uuid_primary_key()`, or make it a generic action.",
+                    )
+                )
 
     def _built(self, kind: type[Any], build: Any) -> Mapping[str, Any]:
         found: dict[str, Any] = {}

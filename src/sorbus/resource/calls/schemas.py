@@ -8,13 +8,12 @@ from enum import Enum
 
 from sorbus.query.input_fields import InputField
 from sorbus.query.input_schemas import logic_schemas, operators_schema
-from sorbus.query.inputs import MOST_SORTS, InputReader
+from sorbus.query.inputs import MOST_CONDITIONS, MOST_SORTS, InputReader
 from sorbus.resource.calls.arguments import key_argument, list_arguments
 from sorbus.resource.calls.call import Call, CallKind
 from sorbus.resource.calls.records import Records
 from sorbus.schema.actions import UNCHANGED, InputSpec
 from sorbus.schema.resource import ResourceSpec
-from sorbus.types.base import FieldType
 from sorbus.types.json_schemas import NOTHING, Definitions, Schema, closed, or_null
 
 _FILTER = "Filter"
@@ -105,9 +104,9 @@ def _paging(call: Call) -> Schema:
 
 def _filter(spec: ResourceSpec, definitions: Definitions, fields: Mapping[str, InputField]) -> Schema:
     """The schema of a condition: a map of fields, each with a map of operators."""
-    properties = logic_schemas(definitions.ref(_FILTER))
+    properties = logic_schemas(definitions.ref(_FILTER), most=MOST_CONDITIONS)
     for name, field in fields.items():
-        single = definitions.of(FieldType(annotation=field.type.annotation))
+        single = definitions.of(field.operand)
         kind = re.sub(r"\W+", "_", field.type.describe().removesuffix(" | None"))
         # Written once, however many fields have the type: models pay for each word.
         properties[name] = definitions.shared(f"on_{kind}", operators_schema(field.operators, single))

@@ -137,6 +137,7 @@ class TestSchema:
             kind: Attr[str] = attribute(public=True, filterable=False, sortable=False)
             height: Attr[int] = attribute(public=True)
             tags: Attr[list[str]] = attribute(public=True)
+            notes: Attr[dict[str, str]] = attribute(public=True)
 
             @computed(loads=[kind], public=True)
             def loud(self) -> str:
@@ -149,11 +150,15 @@ class TestSchema:
         filters, sorts = made.type_map["TreeFilter"], made.type_map["TreeSortField"]
         assert isinstance(filters, GraphQLInputObjectType)
         assert isinstance(sorts, GraphQLEnumType)
-        assert list(filters.fields) == ["and", "or", "not", "id", "height", "tags"]
+        assert list(filters.fields) == ["and", "or", "not", "id", "height", "tags", "notes"]
         assert list(sorts.values) == ["ID", "HEIGHT"]
-        operators = made.type_map["PresenceFilter"]
-        assert isinstance(operators, GraphQLInputObjectType)
-        assert list(operators.fields) == ["isNil"]
+        for name, operators in (
+            ("PresenceFilter", ["isNil"]),
+            ("StringListFilter", ["isNil", "has", "intersects"]),
+        ):
+            found = made.type_map[name]
+            assert isinstance(found, GraphQLInputObjectType)
+            assert list(found.fields) == operators
 
 
 class TestMistakes:
