@@ -51,7 +51,7 @@ format: $(DEV) ## Put every file into shape
 fuzz: $(DEV) ## Send the API 10 000 requests made from its description (CASES=, SEED=)
 	$(BIN)/python -m tests.integration.json_api.fuzzing $(or $(CASES),10000) $(or $(SEED),1)
 
-bench: $(DEV) ## Compare with peers in one run (ONLY=core, http, graphql, pipelines, flow or memory)
+bench: $(DEV) ## Compare with peers in one run (ONLY=core, http, graphql, delivery, pipelines, flow or memory)
 	$(BIN)/python bench/run.py $(if $(ONLY),--only $(ONLY))
 
 lock: $(DEV) ## Compile the lock files anew

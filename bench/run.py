@@ -1,4 +1,4 @@
-"""The benches of Sorbus: `python bench/run.py [--only core|http|graphql|pipelines|flow|memory] [--quick]`.
+"""The benches of Sorbus: `python bench/run.py [--only core|http|graphql|delivery|pipelines|flow|memory] [--quick]`.
 
 Run it with the interpreter of Sorbus' own environment. The peers get theirs, `.venv-bench`, from a lock with hashes.
 """
@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 from harness.core import core
+from harness.delivery import delivery
 from harness.flow import flow
 from harness.graphql import graphql
 from harness.http import http
@@ -24,7 +25,7 @@ from harness.places import peers_python
 
 from sorbus.data_layers.postgres.database import Database
 
-SUITES = ("core", "http", "graphql", "pipelines", "flow", "memory")
+SUITES = ("core", "http", "graphql", "delivery", "pipelines", "flow", "memory")
 
 
 def main() -> None:
@@ -76,6 +77,8 @@ async def measure(wanted: tuple[str, ...], *, quick: bool) -> dict[str, Outcome]
             outcomes["http"] = await http(await database("bench_http"), peers, quick=quick)
         if "graphql" in wanted:
             outcomes["graphql"] = await graphql(await database("bench_graphql"), peers, quick=quick)
+        if "delivery" in wanted:
+            outcomes["delivery"] = await delivery(await database("bench_delivery"), quick=quick)
         if "pipelines" in wanted:
             outcomes["pipelines"] = await pipelines(
                 stack.enter_context(home_for_a_server()), peers, quick=quick

@@ -66,9 +66,8 @@ def keep(outcomes: dict[str, Outcome]) -> None:
     """Write the results of the suites that ran; those of the others stay as they were measured."""
     record: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
     record |= {name: outcome.to_data() for name, outcome in outcomes.items()}
-    record = {
-        name: record[name] for name in ("core", "http", "pipelines", "flow", "memory") if name in record
-    }
+    order = ("core", "http", "graphql", "delivery", "pipelines", "flow", "memory")
+    record = {name: record[name] for name in order if name in record}
     RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     ratios = {name: value for suite in record.values() for name, value in suite["ratios"].items()}
     RESULTS.write_text(json.dumps(ratios, indent=1) + "\n")

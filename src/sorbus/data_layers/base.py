@@ -16,6 +16,7 @@ class Capability(StrEnum):
     """What a data layer may be able to do beyond plain reads and writes.
 
     `UPSERT_OLD`: an upsert answers with the values that the row it updates had before.
+    `WALL`: the store itself keeps the tenants' rows apart, so that a statement is best one tenant's.
     """
 
     TRANSACTION = "transaction"
@@ -23,6 +24,7 @@ class Capability(StrEnum):
     UPSERT = "upsert"
     UPSERT_OLD = "upsert_old"
     JOBS = "jobs"
+    WALL = "wall"
 
 
 @dataclass(slots=True)

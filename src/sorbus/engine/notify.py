@@ -11,6 +11,7 @@ from uuid import UUID
 from weakref import WeakSet
 
 from sorbus.data_layers.messages import Courier, Message, Outbox, Route
+from sorbus.engine.delivering import Deliverer
 from sorbus.engine.subscriptions import Subscription
 from sorbus.engine.tenants import topic_tenant
 from sorbus.engine.topics import Template, fitted
@@ -46,6 +47,7 @@ class Hub:
         self, engine: Engine, channels: Iterable[Channel], courier: Courier, outbox: Outbox | None
     ) -> None:
         self.engine = engine
+        self.deliverer = Deliverer(engine)
         self.channels = tuple(channels)
         self.courier = courier
         self.outbox = outbox
@@ -176,6 +178,7 @@ class Hub:
         for subscribers in tuple(self._subscriptions.values()):
             for subscription in tuple(subscribers):
                 subscription.close()
+        await self.deliverer.close()
         if self.outbox is not None:
             await self.outbox.close()
         await self.courier.close()

@@ -38,6 +38,8 @@ class ReadPlan:
         judge: looks at each row in Python, when policies ask for that.
         late: whether records carry values that are hidden at the very end.
         everywhere: whether it looks at the rows of all tenants.
+        where: the condition of its rows, with tenancy and policies.
+        masks: when each field may be seen.
     """
 
     layer: DataLayer
@@ -50,6 +52,8 @@ class ReadPlan:
     judge: Judge | None = None
     late: bool = False
     everywhere: bool = False
+    where: Node | None = None
+    masks: Conditions = EVERYTHING
 
 
 @dataclass(slots=True)

@@ -57,6 +57,8 @@ def select_plan(
         carried=_carried(application, read, layer, front + len(outputs)),
         judge=replace(judge, first=front) if judge is not None else None,
         late=bool(covered.late),
+        where=read.rows.where,
+        masks=read.masks.get(spec.name, EVERYTHING),
     )
 
 

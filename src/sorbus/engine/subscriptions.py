@@ -11,10 +11,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sorbus.data_layers.messages import Courier, Message, Outbox, Receiver, Route
+from sorbus.engine.delivering import Deliverer, Sight, copied
 from sorbus.engine.notifications import Lagged, Notification, notification_of
-from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import InvalidInput
-from sorbus.query.query import Query
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ class Home(Receiver, Protocol):
     """What a subscription needs of its hub."""
 
     engine: Engine
+    deliverer: Deliverer
     courier: Courier
     outbox: Outbox | None
 
@@ -180,6 +180,22 @@ class Subscription:
             else:
                 await self._rest()
 
+    async def batch(self) -> list[Notification | Lagged]:
+        """The next ones, as many as are at hand: at least one, or none when the subscription has ended.
+
+        Raises:
+            PositionGone: what is to be read has been pruned.
+        """
+        first = await anext(self, None)
+        if first is None or isinstance(first, Lagged):
+            return [] if first is None else [first]
+        found: list[Notification | Lagged] = [first, *self._ready]
+        self._ready.clear()
+        last = found[-1]
+        if isinstance(last, Notification) and last.position is not None:
+            self.position = last.position
+        return found
+
     async def _rest(self) -> None:
         """Wait for the hub; where it stays quiet, look at the outbox before the position is pruned."""
         self._wake.clear()
@@ -245,7 +261,10 @@ class Subscription:
         records: dict[tuple[str, Any], Any] = {}
         for resource in dict.fromkeys(each.resource for each in found):
             keys = list(dict.fromkeys(each.key for each in found if each.resource == resource))
-            records.update(await self._read(resource, keys))
+            (sight,) = await self.look(resource, [self._scope], keys)
+            if sight.error is not None:
+                raise sight.error
+            records.update({(resource, key): each for key, each in zip(keys, sight.records, strict=True)})
         told: list[Notification] = []
         for each in found:
             record = records.get((each.resource, each.key))
@@ -253,22 +272,18 @@ class Subscription:
                 self._visible[each.key] = None
                 if len(self._visible) > _REMEMBERED:
                     self._visible.popitem(last=False)
-                told.append(replace(each, record=record))
+                told.append(replace(each, record=copied(record)))
             elif each.key in self._visible:
                 del self._visible[each.key]
                 told.append(replace(each, actor=None))
         return told
 
-    async def _read(self, resource: str, keys: list[Any]) -> dict[tuple[str, Any], Any]:
-        engine = self._hub.engine
-        spec = engine.application.resources.get(resource)
+    async def look(self, resource: str, scopes: Sequence[Scope], keys: Sequence[Any]) -> list[Sight]:
+        """What scopes see now of some of a resource's rows; whoever asks at the same time shares one statement.
+
+        The records of a sight are shared with others: they are to be read, not changed.
+        """
+        spec = self._hub.engine.application.resources.get(resource)
         if spec is None:
-            return {}
-        name = spec.primary_key.name
-        key: Any = getattr(spec.python, name)
-        query: Query[Any] = Query(resource=spec.python, scope=self._scope)
-        try:
-            rows = await query.where(key.is_in(keys)).all()
-        except Forbidden:
-            return {}
-        return {(resource, row.__dict__[name]): row for row in rows}
+            return [Sight([None] * len(keys)) for _ in scopes]
+        return await self._hub.deliverer.look(spec, scopes, keys)

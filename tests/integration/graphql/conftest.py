@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,3 +104,17 @@ async def desk(pg18: Databases) -> AsyncIterator[Sorbus]:
         )
         async with app:
             yield app
+
+
+@pytest.fixture
+def small(served: Served) -> Any:
+    """A server of its own."""
+
+    @asynccontextmanager
+    async def server(*, who: Any = None, grace: float = 10.0, **settings: Any) -> AsyncIterator[str]:
+        interface = GraphqlInterface(**settings)
+        asgi = http_app(served.app, interfaces=[interface], scope_from=who or actor_from_header(served.app))
+        async with serving(asgi, grace=grace) as url:
+            yield url
+
+    return server

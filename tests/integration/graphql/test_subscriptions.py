@@ -16,7 +16,13 @@ from tests.integration.graphql.office import Actor, actor_from_header
 
 from sorbus import Sorbus
 from sorbus.apis.graphql import GraphqlInterface, Limits, streams
-from sorbus.apis.graphql.sharing import Shares, Told
+from sorbus.apis.graphql.answering import Answerer
+from sorbus.apis.graphql.documents import Documents
+from sorbus.apis.graphql.requests import Asked
+from sorbus.apis.graphql.schema import schema_of
+from sorbus.apis.graphql.sharing import LISTENING, Told
+from sorbus.apis.graphql.subscriptions import Subscriber
+from sorbus.apis.graphql.surface import surface_of
 from sorbus.http import http_app, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -69,6 +75,17 @@ async def listening(api: Client, query: str, **variables: Any) -> AsyncIterator[
         assert reply.status == 200, await reply.text()
         assert reply.headers["content-type"].startswith("text/event-stream")
         yield Stream(reply)
+
+
+def subscriber_of(app: Sorbus) -> Subscriber:
+    """What a transport asks, without one."""
+    schema, limits = schema_of(surface_of(app.spec)), Limits()
+    return Subscriber(
+        app,
+        Answerer(
+            schema, Documents(schema, limits, introspection=True, allowed=None, persisted=False), limits
+        ),
+    )
 
 
 EDIT = "mutation ($id: ID!, $t: String!) { editNote(id: $id, input: {title: $t}) { errors { code } } }"
@@ -272,37 +289,23 @@ class TestSharing:
             assert reads <= 5
             assert await stranger.silent()
 
-    async def test_the_last_reader_closes_what_was_shared(self) -> None:
-        closed = asyncio.Event()
+    async def test_the_last_reader_closes_what_was_shared(
+        self, served: Served, ada: Actor, app: Sorbus
+    ) -> None:
+        subscriber, scope = subscriber_of(app), app.scope(actor=ada, tenant=ada.org_id)
 
-        async def source() -> AsyncGenerator[Told]:
-            try:
-                for number in range(10_000):
-                    yield Told(document={"data": number})
-                    await asyncio.sleep(0)
-                await asyncio.Event().wait()
-            finally:
-                closed.set()
+        def answers() -> AsyncGenerator[Told]:
+            return subscriber.answers(Asked(query=ALL), scope, after=None, where="here")
 
-        shares = Shares()
-
-        def read() -> AsyncGenerator[Told]:
-            return shares.read("k", source, most=4, lagged=lambda count: Told(document={"lost": count}))
-
-        quick, slow = read(), read()
-        assert (await anext(quick)).document == {"data": 0}
-        first = await anext(slow)
-        await asyncio.sleep(0.2)
-        seen = [first.document]
-        while "lost" not in seen[-1]:
-            seen.append((await anext(slow)).document)
-        assert seen[-1]["lost"] > 100
-        await quick.aclose()
-        assert not closed.is_set()
-        assert list(shares.open) == ["k"]
-        await slow.aclose()
-        assert closed.is_set()
-        assert shares.open == {}
+        one, other = answers(), answers()
+        assert [await anext(one), await anext(other)] == [LISTENING, LISTENING]
+        assert len(subscriber.fans) == 1
+        await one.aclose()
+        (fan,) = subscriber.fans.values()
+        assert not fan.task.done()
+        await other.aclose()
+        assert fan.task.done()
+        assert subscriber.fans == {}
 
 
 async def test_many_streams_leave_room_for_other_requests(served: Served, ada: Actor) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import aiohttp
 
+from sorbus import Sorbus
+
 SECONDS = 10.0
 PROTOCOL = "graphql-transport-ws"
 
@@ -95,3 +97,9 @@ async def wire(
         await opened.say("connection_init", **({} if payload is None else {"payload": payload}))
         assert await opened.hear() == {"type": "connection_ack"}
         yield opened
+
+
+def listeners(app: Sorbus) -> int:
+    """How many subscriptions the application has."""
+    hub: Any = app._hub
+    return sum(map(len, hub._subscriptions.values()))

@@ -142,6 +142,18 @@ async def test_durable_notifications_are_apart_for_tenants(app: Sorbus) -> None:
     assert [each.key for each in await kept(app, "bolt", 1)] == [bob.id]
 
 
+async def test_records_are_delivered_from_their_tenants_table(app: Sorbus) -> None:
+    acme, bolt = (app.system_scope(tenant=name) for name in ("acme", "bolt"))
+    async with (
+        app.subscribe("members", acme, records=True) as ours,
+        app.subscribe("members", bolt, records=True) as theirs,
+    ):
+        await Member.join(app.scope(tenant="acme"), email=CiStr("ann@x.org"))
+        await Member.join(app.scope(tenant="bolt"), email=CiStr("bob@x.org"))
+        (here,), (there,) = await told(ours, 1), await told(theirs, 1)
+    assert (here.record.email, there.record.email) == ("ann@x.org", "bob@x.org")
+
+
 async def test_what_was_published_moves_with_a_renamed_tenant(app: Sorbus) -> None:
     ann = await Member.join(app.scope(tenant="acme"), email=CiStr("ann@x.org"))
     await app.tenants.rename("acme", "apex")

@@ -108,7 +108,7 @@ class GraphqlApplication:
     ) -> None:
         after = header(scope, b"last-event-id")
         position = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else None
-        answers = self.subscriber.answers(asked, caller, after=position, where=where)
+        answers = self.subscriber.batches(asked, caller, after=position, where=where)
 
         async def still() -> bool:
             return await is_still(self.settings.scope_from, Request(scope), caller)
@@ -166,9 +166,9 @@ class GraphqlInterface:
         limits: the most that one request may ask.
         allowed: the only documents that are answered, as texts; None means any.
         persisted: whether clients may register documents and then send their hash alone.
-        share: tells which subscribers may see the same, so that an event is read once for all of them: the same value
-            for those who may, None for who shares with nobody. It stands for everything of the actor that policies
-            ask for.
+        share: tells which subscribers may see the same, where their policies and actors do not show it: the same
+            value for those who may. It stands for everything of the actor that policies ask for, since events are
+            read in the scope of one of them. None says nothing.
         origins: web pages that may open sockets, as in `https://app.example.com`, besides the server's own.
         init_headers: names of headers that `scope_from` sees with the values that a client gives them in the payload
             of `connection_init`, under `headers`. Add none that a proxy sets and `scope_from` trusts.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, cast
@@ -259,9 +259,17 @@ class Runner:
             await plan.load_rest([record], self.scope, self.filling)
         return record
 
-    async def record(self, plan: Plan, key: Any) -> Any:
-        """The record with a key, with what the selection shows; None when there is none that the actor may see."""
-        return await self._by_key(plan, str(key))
+    async def records(self, plan: Plan, keys: Sequence[Any]) -> dict[Any, Any]:
+        """The records with some keys that the actor may see, with what the selection shows."""
+        spec = plan.exposed.spec
+        name = spec.primary_key.name
+        key: Any = getattr(spec.python, name)
+        query: Query[Any] = Query(resource=spec.python)
+        query = plan.fill(query.where(key.is_in(keys)), self.filling, len(keys))
+        # They are as many as were told of, whatever the action says about pages.
+        found = await self.scope.need_runtime().reader.everything(query, self.scope)
+        await plan.load_rest(found, self.scope, self.filling)
+        return {each.__dict__[name]: each for each in found}
 
     async def _get_by(self, field_: TopField, root: Root, given: Given) -> Any:
         plan = field_.plan

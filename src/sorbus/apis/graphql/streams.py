@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from time import monotonic
+from typing import Any
 
 from starlette.types import Receive, Send
 
@@ -43,7 +44,7 @@ class Streams:
 
     async def serve(
         self,
-        answers: AsyncGenerator[Told],
+        answers: AsyncGenerator[Sequence[Told]],
         receive: Receive,
         send: Send,
         *,
@@ -58,55 +59,57 @@ class Streams:
         """
         stop = asyncio.Event()
         self.open.add(stop)
+        out = _Out(send)
         gone = asyncio.create_task(_gone(receive, stop))
+        writing = asyncio.create_task(_write(answers, out))
+        stopped = asyncio.create_task(stop.wait())
         try:
-            # A client that is gone shows itself as an error of its connection, too.
-            with suppress(OSError):
-                out = _Out(send)
-                await self._send(answers, out, stop, still)
-                await out.write(_COMPLETE, more=False)
+            await self._watch(writing, stopped, out, still)
         finally:
             self.open.discard(stop)
-            gone.cancel()
-            await asyncio.gather(gone, return_exceptions=True)
+            for task in (gone, writing, stopped):
+                task.cancel()
+            await asyncio.gather(gone, writing, stopped, return_exceptions=True)
+        # A client that is gone shows itself as an error of its connection, too.
+        with suppress(OSError):
+            await out.end()
 
-    async def _send(
+    async def _watch(
         self,
-        answers: AsyncGenerator[Told],
+        writing: asyncio.Task[None],
+        stopped: asyncio.Task[Any],
         out: _Out,
-        stop: asyncio.Event,
         still: Callable[[], Awaitable[bool]],
     ) -> None:
-        stopped = asyncio.create_task(stop.wait())
+        """Let it write until there is an end to it."""
         ends = monotonic() + self.seconds
         asked = monotonic()
-        async with aclosing(answers):
-            coming = asyncio.create_task(anext(answers, None))
+        while True:
+            left = min(asked + HEARTBEAT, ends) - monotonic()
+            await asyncio.wait(
+                {writing, stopped}, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED
+            )
+            if writing.done():
+                writing.result()
+                return
+            if stopped.done() or monotonic() >= ends:
+                return
+            if monotonic() - asked >= HEARTBEAT:
+                if not await still():
+                    return
+                asked = monotonic()
+                with suppress(OSError):
+                    await out.beat()
+
+
+async def _write(answers: AsyncGenerator[Sequence[Told]], out: _Out) -> None:
+    """Write responses, as many at once as have come."""
+    async with aclosing(answers):
+        async for batch in answers:
             try:
-                while not stop.is_set():
-                    left = min(asked + HEARTBEAT, ends) - monotonic()
-                    await asyncio.wait(
-                        {coming, stopped}, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED
-                    )
-                    if stop.is_set():
-                        return
-                    if coming.done():
-                        told = coming.result()
-                        if told is None:
-                            return
-                        await out.write(b"" if told is LISTENING else _next(told))
-                        coming = asyncio.create_task(anext(answers, None))
-                    if monotonic() >= ends:
-                        return
-                    if monotonic() - asked >= HEARTBEAT:
-                        if not await still():
-                            return
-                        asked = monotonic()
-                        await out.write(b":\n\n")
-            finally:
-                for task in (coming, stopped):
-                    task.cancel()
-                await asyncio.gather(coming, stopped, return_exceptions=True)
+                await out.write(b"".join([_event(each) for each in batch]))
+            except OSError:
+                return
 
 
 class _Out:
@@ -115,18 +118,38 @@ class _Out:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._begun = False
+        self._turn = asyncio.Lock()
+        self._whole = True
 
     async def write(self, body: bytes, *, more: bool = True) -> None:
         """Write some bytes, or the head alone."""
-        if not self._begun:
-            self._begun = True
-            await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        async with self._turn:
+            self._whole = False
+            if not self._begun:
+                self._begun = True
+                await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await self._send({"type": "http.response.body", "body": body, "more_body": more})
+            self._whole = True
+
+    async def beat(self) -> None:
+        """Say that it is alive, unless there is something on its way anyhow."""
+        if not self._turn.locked():
+            await self.write(b":\n\n")
+
+    async def end(self) -> None:
+        """Say that there is no more, unless the client has not even taken what came before."""
+        if self._whole:
+            await self.write(_COMPLETE, more=False)
 
 
-def _next(told: Told) -> bytes:
-    mark = b"" if told.position is None else b"id: %d\n" % told.position
-    return b"event: next\n" + mark + b"data: " + told.body + b"\n\n"
+def _event(told: Told) -> bytes:
+    """A response as an event; made once for everybody."""
+    if told is LISTENING:
+        return b""
+    if not told.event:
+        mark = b"" if told.position is None else b"id: %d\n" % told.position
+        told.event = b"event: next\n" + mark + b"data: " + told.body + b"\n\n"
+    return told.event
 
 
 async def _gone(receive: Receive, stop: asyncio.Event) -> None:

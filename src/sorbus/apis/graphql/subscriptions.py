@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from sorbus.apis.graphql.answering import Answerer, Prepared, Response, refused
-from sorbus.apis.graphql.compiling import TYPE_NAME
+from sorbus.apis.graphql.fanning import Fan, Selection, seat_of
 from sorbus.apis.graphql.faults import of_field
 from sorbus.apis.graphql.operations import Runner, TopField
 from sorbus.apis.graphql.requests import Asked
-from sorbus.apis.graphql.sharing import LISTENING, Shares, Told
+from sorbus.apis.graphql.sharing import Reader, Told
 from sorbus.apis.graphql.surface import Root
-from sorbus.engine.notifications import Lagged, Notification
 from sorbus.engine.topics import topic
-from sorbus.errors.base import Forbidden
 from sorbus.errors.graphql import MalformedGraphqlRequest
 from sorbus.errors.inputs import InvalidInput
 from sorbus.resource.application import Sorbus
+from sorbus.schema.resource import PRIMARY_READ
 from sorbus.scope import Scope, tenant_key
 from sorbus.types.showing import to_json
 
 ShareKey = Callable[[Scope], Hashable | None]
 """What a caller sees like others: the same value for those who may see the same."""
 
-KINDS: Mapping[str, str] = {"create": "CREATED", "update": "UPDATED", "destroy": "GONE"}
-"""What subscribers are told of each kind of write; what is out of sight now is gone, too."""
-
-BACKLOG = 256
+BACKLOG = 1000
 """Events that wait for a slow reader; when more come they are dropped, and it is told how many."""
 
 
@@ -37,14 +33,14 @@ class Subscriber:
 
     Args:
         share: tells which callers may see the same: those for whom it gives the same value, in one tenant. None is a
-            caller who shares with nobody.
+            caller of whom only the policies tell.
     """
 
     def __init__(self, app: Sorbus, answerer: Answerer, *, share: ShareKey | None = None) -> None:
         self.app = app
         self.answerer = answerer
         self.share = share
-        self.shares = Shares()
+        self.fans: dict[Hashable, Fan] = {}
 
     async def answers(
         self, asked: Asked, scope: Scope, *, after: int | None, where: str
@@ -56,72 +52,103 @@ class Subscriber:
         Args:
             after: the position of the last event that was dealt with.
         """
+        async with aclosing(self.batches(asked, scope, after=after, where=where)) as found:
+            async for batch in found:
+                for each in batch:
+                    yield each
+
+    async def batches(
+        self, asked: Asked, scope: Scope, *, after: int | None, where: str
+    ) -> AsyncGenerator[Sequence[Told]]:
+        """The same, as many responses at a time as have come."""
         try:
             prepared = self.answerer.prepare(asked, streams=True)
-            alike = self.share(scope) if self.share is not None and after is None else None
+            alike = self.share(scope) if self.share is not None else None
         except Exception as error:  # the boundary: everything becomes an error object
-            yield Told(document=refused(error, where=where).document)
+            yield (Told(document=refused(error, where=where).document),)
             return
         if not prepared.operation.subscribes:
             response: Response = await self.answerer.run(prepared, scope, where=where)
-            yield Told(document=response.document)
+            yield (Told(document=response.document),)
             return
-
-        def source() -> AsyncGenerator[Told]:
-            return self._guarded(prepared, scope, after, where=where)
-
-        if alike is None:
-            found = source()
-        else:
-            # The operation is part of the key by itself, so that its place in memory is not given to another one.
-            key = (alike, tenant_key(scope.tenant), prepared.operation, to_json(asked.variables))
-            (field,) = prepared.operation.fields
-            found = self.shares.read(key, source, most=BACKLOG, lagged=lambda count: _lagged(field, count))
-        async with aclosing(found) as told:
-            async for each in told:
-                yield each
-
-    async def _guarded(
-        self, prepared: Prepared, scope: Scope, after: int | None, *, where: str
-    ) -> AsyncGenerator[Told]:
-        """The events of a subscription, the last of which may tell why there are no more."""
         (field,) = prepared.operation.fields
         try:
-            async with aclosing(self._events(field, prepared, scope, after)) as events:
-                async for each in events:
-                    yield each
+            fan, reader, selection = await self._opened(
+                field, prepared, scope, alike, after=after, where=where
+            )
         except Exception as error:  # the boundary: everything becomes an error object
-            yield Told(document={"errors": of_field(error, field.root, [field.key], where=where)})
+            yield (Told(document={"errors": of_field(error, field.root, [field.key], where=where)}),)
+            return
+        fan.join(reader)
+        try:
+            async with aclosing(reader.batches(selection.lagged)) as found:
+                async for each in found:
+                    yield each
+        finally:
+            await fan.leave(reader)
 
-    async def _events(
-        self, field: TopField, prepared: Prepared, scope: Scope, after: int | None
-    ) -> AsyncGenerator[Told]:
+    async def _opened(
+        self,
+        field: TopField,
+        prepared: Prepared,
+        scope: Scope,
+        alike: Hashable | None,
+        *,
+        after: int | None,
+        where: str,
+    ) -> tuple[Fan, Reader, Selection]:
+        """A reader, and the fan that it joins.
+
+        Raises:
+            SorbusError: it cannot be listened to.
+        """
         root, arguments = field.root, field.arguments
         if root is None or root.topic is None or arguments is None:
             raise MalformedGraphqlRequest("a subscription asks for one field of `Subscription`")
         values = _values(root, arguments.values(prepared.variables))
-        name = topic(root.topic.text, **values)
-        known = await self._known(root, values, scope)
-        listening = self.app.subscribe(name, scope, after=after, records=True, known=known, backlog=BACKLOG)
-        async with listening as events:
-            yield LISTENING
-            async for event in events:
-                # Each event has what one request has: its values are counted anew.
-                runner = Runner(scope, prepared.variables, prepared.raw, most=self.answerer.limits.complexity)
-                shown = await _shown(field, root, event, runner)
-                if shown is not None:
-                    position = getattr(event, "position", None)
-                    yield Told(document={"data": {field.key: shown}}, position=position)
+        scope.need_runtime().reader.check(root.exposed.spec, PRIMARY_READ, scope, None)
+        reader = Reader(scope, seat_of(scope, alike), BACKLOG, await self._known(root, values, scope))
+        selection = self._selection(field, root, prepared, where)
+        fan = self._fan(topic(root.topic.text, **values), selection, prepared, scope, after)
+        return fan, reader, selection
 
-    async def _known(self, root: Root, values: Mapping[str, Any], scope: Scope) -> tuple[Any, ...]:
+    def _selection(self, field: TopField, root: Root, prepared: Prepared, where: str) -> Selection:
+        def runner(scope: Scope, events: int) -> Runner:
+            # Each event has what one request has.
+            most = self.answerer.limits.complexity * events
+            return Runner(scope, prepared.variables, prepared.raw, most=most)
+
+        return Selection(field=field, root=root, runner=runner, where=where)
+
+    def _fan(
+        self, name: str, selection: Selection, prepared: Prepared, scope: Scope, after: int | None
+    ) -> Fan:
+        """What is open already for the same request, or anew; whoever goes on from a position has one alone."""
+        tenant: Any = tenant_key(scope.tenant)
+        # The operation is part of the key by itself, so that its place in memory is not given to another one.
+        kind: type[Any] = tenant.__class__
+        key: Hashable = (name, kind, tenant, prepared.operation, to_json(prepared.raw))
+        if after is not None:
+            key = object()
+        found = self.fans.get(key)
+        if found is None:
+            listening = self.app.subscribe(name, scope, after=after, backlog=BACKLOG)
+            found = self.fans[key] = Fan(listening, selection, lambda ended: self._forget(key, ended))
+        return found
+
+    def _forget(self, key: Hashable, ended: Fan) -> None:
+        if self.fans.get(key) is ended:
+            del self.fans[key]
+
+    async def _known(self, root: Root, values: Mapping[str, Any], scope: Scope) -> dict[str, None]:
         """The key of the record that is asked for, if the scope may read it: then it is told when it goes."""
         spec = root.exposed.spec
         key = values.get(spec.primary_key.name)
         if key is None:
-            return ()
+            return {}
         python: Any = spec.python
         rows = await python.query().where(getattr(python, spec.primary_key.name) == key).all(scope)
-        return (key,) if rows else ()
+        return {str(key): None} if rows else {}
 
 
 def _values(root: Root, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,49 +167,3 @@ def _values(root: Root, given: Mapping[str, Any]) -> dict[str, Any]:
                 root.name, name, problem="it is no value of it", expected=kind.describe()
             ) from None
     return found
-
-
-async def _shown(
-    field: TopField, root: Root, event: Notification | Lagged, runner: Runner
-) -> dict[str, Any] | None:
-    """What a subscriber is told of an event; None when that is nothing."""
-    record: Any = None
-    values: dict[str, str | int | None] = {"kind": "LAGGED", "action": None, "id": None, "lost": None}
-    if isinstance(event, Lagged):
-        values["lost"] = event.count
-    else:
-        spec = root.exposed.spec
-        if event.resource != spec.name:
-            return None
-        record = event.record
-        kind = "GONE" if record is None else KINDS.get(event.kind, "UPDATED")
-        # What is not served has no name here.
-        served = any(getattr(each, "name", "") == event.action for each in root.exposed.section.actions)
-        action = event.action if served and record is not None else None
-        values = {"kind": kind, "action": action, "id": str(event.key), "lost": None}
-        if record is not None and field.plan is not None and not field.plan.plain:
-            try:
-                record = await runner.record(field.plan, event.key)
-            except Forbidden:
-                record = None
-            if record is None:
-                return None
-    return _event(field, values, record)
-
-
-def _event(field: TopField, values: Mapping[str, Any], record: Any) -> dict[str, Any]:
-    """An event as it is asked for."""
-    shown: dict[str, Any] = {}
-    for key, name, encode in field.payload:
-        if name == TYPE_NAME:
-            shown[key] = encode
-        elif name == "record":
-            shown[key] = None if record is None else encode(record)
-        else:
-            shown[key] = values[name]
-    return shown
-
-
-def _lagged(field: TopField, count: int) -> Told:
-    values = {"kind": "LAGGED", "action": None, "id": None, "lost": count}
-    return Told(document={"data": {field.key: _event(field, values, None)}})

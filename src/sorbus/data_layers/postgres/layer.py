@@ -69,7 +69,9 @@ class PostgresLayer:
         self.tenants = PostgresTenants(tenant_schema_of(application), tenant_chain, self._known)
 
     def can(self, capability: Capability) -> bool:
-        """Everything; only RETURNING knows what a row was that an upsert updates."""
+        """Everything; only RETURNING knows what a row was that an upsert updates, and a wall is there or not."""
+        if capability is Capability.WALL:
+            return self.wall is not None
         return capability is not Capability.UPSERT_OLD or self.version >= _RETURNS_OLD
 
     def loader(self, kind: FieldType) -> Loader | None:
