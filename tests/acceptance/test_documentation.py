@@ -29,6 +29,7 @@ PAGES = (
     "docs/guides/pages.md",
     "docs/guides/prompted-actions.md",
     "docs/guides/scale-out.md",
+    "docs/guides/who-calls.md",
     "docs/guides/repeating-runs.md",
     "docs/guides/state-machines.md",
     "docs/guides/writing.md",

@@ -200,6 +200,20 @@ class InvalidFields(Invalid):
         )
 
 
+class Unauthenticated(Forbidden):
+    """A request does not say who calls, or says so by a key that nobody has."""
+
+    code = "unauthenticated"
+
+    def __init__(self, header: str, *, problem: str) -> None:
+        self.header = header
+        shown = "`Authorization: Bearer …`" if header.lower() == "authorization" else f"the header `{header}`"
+        super().__init__(
+            f"This server asks for an API key in {shown}: {problem}.",
+            hint="Ask whoever runs the server for a key, and send it with each request.",
+        )
+
+
 class LocalOnly(Forbidden):
     """A server that acts for one person on this machine was called from elsewhere."""
 

@@ -41,6 +41,7 @@ from sorbus.errors.http import (
     PayloadTooLarge,
     QueryTooLong,
     TypeConflict,
+    Unauthenticated,
     UnknownAct,
     UnknownParameter,
     UnsupportedMediaType,
@@ -68,6 +69,7 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
     {
         SorbusError: 500,
         Forbidden: 403,
+        Unauthenticated: 401,
         Invalid: 422,
         InvalidAnswer: 500,
         NotFound: 404,

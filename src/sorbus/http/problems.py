@@ -9,7 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute, PayloadTooLarge
+from sorbus.errors.http import (
+    ChangeNotServed,
+    MethodNotAllowed,
+    NoSuchRoute,
+    PayloadTooLarge,
+    Unauthenticated,
+)
 from sorbus.http.faults import Fault, fault_of
 from sorbus.http.replies import PROBLEM, Reply
 
@@ -41,10 +47,12 @@ def retry_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def refusal_headers(error: BaseException) -> tuple[tuple[bytes, bytes], ...]:
-    """The methods that are taken, where one was refused; the end of a connection whose request was not read."""
+    """What a refusal says in headers: the methods that are taken, how to say who calls, that the connection ends."""
     if isinstance(error, PayloadTooLarge):
         # What is left of the body would be taken for the next request.
         return ((b"connection", b"close"),)
+    if isinstance(error, Unauthenticated):
+        return ((b"www-authenticate", b"Bearer"),)
     if not isinstance(error, MethodNotAllowed | ChangeNotServed):
         return ()
     return ((b"allow", ", ".join(error.allowed).encode()),)

@@ -51,6 +51,7 @@ SAMPLES: Mapping[str, Any] = {
     "key": "0193a0c4",
     "kind": "runs",
     "known": ["email_analysis"],
+    "header": "authorization",
     "largest": 100,
     "limit": 1_000_000,
     "line": 3,
