@@ -74,6 +74,9 @@ async def test_they_come_with_included_records_and_with_what_was_written(api: Cl
     answer = await api.get("/folders", include="notes", **excerpt(1))
     assert answer.status == 200, answer.text
     assert [each["attributes"]["excerpt"] for each in answer.json["included"]] == ["A…"]
+    more = {"page_included": {("notes", "limit"): 1}, "filter_included": {("notes", "slug"): "first"}}
+    paged = await api.get("/folders", include="notes", **more, **excerpt(2))
+    assert [each["attributes"]["excerpt"] for each in paged.json["included"]] == ["A …"]
     query = "fields[notes]=excerpt&field_inputs[notes][excerpt][letters]=2"
     attributes = {"slug": "second", "title": "Second"}
     made = await api.send("POST", f"/notes?{query}", {"type": "notes", "attributes": attributes})
