@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -269,8 +269,10 @@ class CalculationSpec:
 
     @property
     def inputs(self) -> tuple[InputSpec, ...]:
-        """Its arguments, as the inputs of an action."""
-        return self.arguments
+        """Its arguments, as the inputs of an action; those of an expression must be values that a statement takes."""
+        if self.maker is None:
+            return self.arguments
+        return tuple(replace(each, attribute=True) for each in self.arguments)
 
     @property
     def plain(self) -> bool:

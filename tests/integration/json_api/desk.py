@@ -14,6 +14,7 @@ from sorbus import (
     Arg,
     Attr,
     Domain,
+    Expr,
     Identities,
     Json,
     JsonApi,
@@ -34,7 +35,9 @@ from sorbus import (
     authorize_if,
     belongs_to,
     calculate,
+    calculation,
     computed,
+    fn,
     has_many,
     policy,
     require,
@@ -131,6 +134,17 @@ class Note(Resource):
     def shout(self) -> str:
         """The title, loudly."""
         return self.title.upper()
+
+    @calculation(public=True)
+    @classmethod
+    def excerpt(cls, letters: int, ending: str = "…") -> Expr[str]:
+        """The beginning of the title."""
+        return fn.substring(cls.title, 0, letters) + ending
+
+    @computed(loads=[title], public=True)
+    def marked(self, marks: list[str] = [], moved: bool = False) -> str:  # noqa: B006  # never changed
+        """The title behind marks, or before them."""
+        return " ".join([self.title, *marks] if moved else [*marks, self.title])
 
     @action.create
     def write(

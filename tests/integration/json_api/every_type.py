@@ -23,6 +23,7 @@ from sorbus import (
     CiStr,
     Domain,
     Embedded,
+    Expr,
     FieldPolicies,
     File,
     Json,
@@ -45,6 +46,7 @@ from sorbus import (
     authorize_if,
     belongs_to,
     calculate,
+    calculation,
     computed,
     field_policy,
     forbid_if,
@@ -184,6 +186,12 @@ class Thing(Resource):
     mean_count = agg.avg(children, lambda child: child.count, public=True)
     child_texts = agg.list(children, lambda child: child.text, public=True)
     text_length = calculate(text.length(), public=True)
+
+    @calculation(public=True)
+    @classmethod
+    def above(cls, least: Decimal, twice: bool = False) -> Expr[bool]:
+        """Whether the price is above a limit."""
+        return cls.price > (least * 2 if twice else least)
 
     @computed(loads=[text], public=True)
     def loud(self) -> str:

@@ -103,6 +103,9 @@ def _seen(fault: Fault, error: BaseException, route: RouteSpec | None) -> Fault:
     """The fault without what only the declaration's author may know: private attributes and their values."""
     if route is None:
         return fault
+    if fault.path[:1] == ("query",):
+        # What stands in the query string is part of the request's address, not of its content.
+        return replace(fault, status=400) if fault.status == 422 else fault
     if isinstance(error, ABOUT_INPUTS) and len(fault.path) > 1:
         if not route.kind.takes_body and fault.status == 422:
             # What stands in the query string is part of the request's address, not of its content.

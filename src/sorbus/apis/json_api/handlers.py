@@ -271,11 +271,12 @@ class _Parts:
             return self.default
         wanted = ViewRequest(
             fields=parameters.fields,
+            calls=parameters.calls,
             includes=parameters.includes,
             included=parameters.included,
             compound=parameters.compound,
         )
-        if wanted.included:  # what it says about related records holds values
+        if wanted.included or wanted.calls:  # what they say holds values
             return view_of(self.encoders, self.route.shown, wanted)
         key = (frozenset(wanted.fields.items()), wanted.includes, wanted.compound)
         found = self._views.get(key)

@@ -198,6 +198,18 @@ class _Writer:
             if each.fields:
                 description = f"The fields of {each.type} to show."
                 yield _several(f"fields[{each.type}]", each.field_names, description)
+            yield from self._arguments(each)
+
+    def _arguments(self, exposed: Exposed) -> Iterator[dict[str, Any]]:
+        """The arguments of calculations."""
+        wire = exposed.names.wire
+        for name, spec in exposed.calls.items():
+            for each in spec.arguments:
+                parameter = f"field_inputs[{exposed.type}][{wire(name)}][{wire(each.name)}]"
+                needed = " It must be given." if each.required else ""
+                about = f"`{wire(each.name)}` of `{wire(name)}`, where `fields[{exposed.type}]` names that.{needed}"
+                text = f"{each.description} {about}".strip()
+                yield _query(parameter, self.components.of(each.type), text)
 
     def _of_included(self, exposed: Exposed, path: str) -> Iterator[dict[str, Any]]:
         """What can be said about the related records of an include path."""

@@ -10,12 +10,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sorbus.apis.json_api.conditions import ConditionTree
+from sorbus.apis.json_api.field_inputs import FieldInputReader
 from sorbus.apis.json_api.filters import FilterBook
 from sorbus.apis.json_api.paging import FIRST_PAGE, Paging, paging_of
-from sorbus.apis.json_api.routes import OF_INCLUDED, PARAMETERS, RouteKind, RouteSpec
+from sorbus.apis.json_api.routes import OURS, PARAMETERS, RouteKind, RouteSpec
 from sorbus.apis.json_api.surface import Exposed, IncludePath, Surface
 from sorbus.apis.json_api.texts import input_value
-from sorbus.apis.json_api.views import NO_FIELD_SETS, FieldSets, Included
+from sorbus.apis.json_api.views import NO_FIELD_INPUTS, NO_FIELD_SETS, FieldInputs, FieldSets, Included
 from sorbus.errors.http import InvalidFields, InvalidInclude, InvalidParameter, QueryTooLong, UnknownParameter
 from sorbus.expressions.build import Expr, Sort
 from sorbus.schema.actions import InputSpec
@@ -35,6 +36,7 @@ class Parameters:
     Attributes:
         compound: whether `include` was given, if only to say that nothing is.
         included: what was said about the related records of an include path.
+        calls: the arguments of the calculations that `fields` names.
         inputs: the inputs of a read action.
     """
 
@@ -42,6 +44,7 @@ class Parameters:
     includes: frozenset[IncludePath] = frozenset()
     included: Mapping[IncludePath, Included] = MappingProxyType({})
     fields: FieldSets = NO_FIELD_SETS
+    calls: FieldInputs = NO_FIELD_INPUTS
     conditions: tuple[Expr[bool], ...] = ()
     sorts: tuple[Sort, ...] = ()
     paging: Paging = FIRST_PAGE
@@ -72,6 +75,7 @@ class _Found:
     include: list[str] = field(default_factory=list[str])
     sort: list[str] = field(default_factory=list[str])
     fields: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    calls: dict[tuple[str, str], dict[str, list[str]]] = field(default_factory=dict[Any, Any])
     page: dict[str, str] = field(default_factory=dict[str, str])
     filter: ConditionTree = field(default_factory=lambda: ConditionTree("filter"))
     inputs: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -90,6 +94,7 @@ class ParameterReader:
         self.exposed: Exposed = route.shown
         self.surface = surface
         self.filters = filters
+        self.field_inputs = FieldInputReader(surface)
         self.inputs: dict[str, InputSpec] = {}
         names = route.exposed.names
         if route.kind is RouteKind.READ:
@@ -99,10 +104,10 @@ class ParameterReader:
             route.kind not in {RouteKind.GENERIC, RouteKind.DESTROY, RouteKind.LINKAGE}
             and not route.kind.links
         ):
-            self.known = {"include", "fields", *OF_INCLUDED}
+            self.known = {"include", "fields", *OURS}
         if route.lists:
             self.known.update({"filter", "sort", "page"})
-        self.allowed = (*(each for each in (*PARAMETERS, *OF_INCLUDED) if each in self.known), *self.inputs)
+        self.allowed = (*(each for each in (*PARAMETERS, *OURS) if each in self.known), *self.inputs)
         self.paths = surface.include_paths(self.exposed)
 
     def read(self, query: bytes) -> Parameters:
@@ -112,6 +117,7 @@ class ParameterReader:
             QueryTooLong: it is longer, or has more parameters, than is read.
             UnknownParameter: the route does not know a parameter.
             InvalidFilter, InvalidInclude, InvalidFields, InvalidPage, InvalidParameter: one is wrong.
+            InvalidAction: the arguments of a calculation do not fit.
         """
         if not query:
             return NO_PARAMETERS
@@ -126,11 +132,13 @@ class ParameterReader:
         rules = self.route.action.page
         if self.route.shown is not self.route.exposed:
             rules = self.route.shown.spec.actions[PRIMARY_READ].page
+        fields = self._fields(found.fields)
         return Parameters(
             compound=bool(found.include),
             includes=includes,
             included=self._included(found.included, includes) if found.included else MappingProxyType({}),
-            fields=self._fields(found.fields),
+            fields=fields,
+            calls=self.field_inputs.read(found.calls, fields),
             conditions=found.filter.read(filters),
             sorts=filters.sorts(",".join(found.sort)),
             paging=paging_of(found.page, rules) if found.page else FIRST_PAGE,
@@ -154,6 +162,8 @@ class ParameterReader:
                 found.sort.append(value)
             case ("fields", [kind]):
                 found.fields.setdefault(kind, []).append(value)
+            case ("field_inputs", [kind, calculation, argument]):
+                found.calls.setdefault((kind, calculation), {}).setdefault(argument, []).append(value)
             case ("page", [member]):
                 found.page[member] = value
             case ("filter", names):

@@ -19,8 +19,8 @@ from sorbus.schema.resource import PRIMARY_READ
 PARAMETERS = ("fields", "filter", "include", "page", "sort")
 """The query parameters that JSON:API gives a meaning to."""
 
-OF_INCLUDED = ("filter_included", "page_included", "sort_included")
-"""Ours, about the related records of an include path."""
+OURS = ("field_inputs", "filter_included", "page_included", "sort_included")
+"""Those of ours: the arguments of calculations, and what is about the related records of an include path."""
 
 
 class RouteKind(StrEnum):
@@ -264,7 +264,7 @@ def _input_errors(routes: Iterable[RouteSpec]) -> Iterator[DeclarationError]:
     for route in routes:
         if route.kind is RouteKind.READ:
             for each in route.action.public_inputs:
-                reserved = (*PARAMETERS, *OF_INCLUDED)
+                reserved = (*PARAMETERS, *OURS)
                 if route.exposed.names.wire(each.name) in reserved:
                     yield ReservedName(
                         route.exposed.spec.name, f"{route.action.name}({each.name})", reserved=reserved

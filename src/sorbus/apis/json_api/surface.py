@@ -61,6 +61,16 @@ class Exposed:
         return (*self.attributes, *self.derived, *self.relationships)
 
     @cached_property
+    def calls(self) -> Mapping[str, CalculationSpec]:
+        """Its calculations that take arguments, by name."""
+        found = {
+            name: each
+            for name, each in self.derived.items()
+            if isinstance(each, CalculationSpec) and each.arguments
+        }
+        return MappingProxyType(found)
+
+    @cached_property
     def field_names(self) -> tuple[str, ...]:
         """The same as they are written in a request."""
         return tuple(map(self.names.wire, self.fields))
@@ -202,20 +212,15 @@ def _names(spec: ResourceSpec, style: NameStyle) -> Names:
     fields = [name for name, each in spec.fields.items() if each.public]
     ways = [name for name, each in spec.relationships.items() if each.public]
     inputs = [each.name for action in spec.actions.values() for each in action.public_inputs]
-    return Names(dict.fromkeys((*fields, *ways, *inputs)), style)
+    calculations = [each for each in spec.calculations.values() if each.public]
+    arguments = [each.name for calculation in calculations for each in calculation.arguments]
+    return Names(dict.fromkeys((*fields, *ways, *inputs, *arguments)), style)
 
 
 def _public[T: (AttributeSpec, CalculationSpec, AggregateSpec)](
     fields: Mapping[str, T], *, besides: str = ""
 ) -> Mapping[str, T]:
-    return MappingProxyType(
-        {
-            name: each
-            for name, each in fields.items()
-            # A calculation whose arguments must be given cannot be asked for by its name.
-            if each.public and name != besides and not (isinstance(each, CalculationSpec) and not each.plain)
-        }
-    )
+    return MappingProxyType({name: each for name, each in fields.items() if each.public and name != besides})
 
 
 def _written_includes(

@@ -21,6 +21,14 @@ FieldSets = Mapping[str, frozenset[str]]
 
 NO_FIELD_SETS: FieldSets = MappingProxyType({})
 
+Arguments = Mapping[str, Any]
+"""The arguments of a calculation, by their names."""
+
+FieldInputs = Mapping[str, Mapping[str, Arguments]]
+"""The arguments of calculations, by type and calculation; what needs and was given none is not there."""
+
+NO_FIELD_INPUTS: FieldInputs = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Included:
@@ -87,6 +95,7 @@ class ViewRequest:
     """What a request says about what is shown."""
 
     fields: FieldSets = NO_FIELD_SETS
+    calls: FieldInputs = NO_FIELD_INPUTS
     includes: frozenset[IncludePath] = frozenset()
     included: Mapping[IncludePath, Included] = MappingProxyType({})
     compound: bool = False
@@ -108,8 +117,9 @@ def _view(
     children: dict[str, View] = {}
     shown = wanted.fields.get(exposed.type)
     python = exposed.spec.python
+    calls = wanted.calls.get(exposed.type, {})
     derived = tuple(
-        LoadItem(target=getattr(python, name))
+        LoadItem(target=getattr(python, name)(**calls[name]) if name in calls else getattr(python, name))
         for name in exposed.derived
         if shown is not None and name in shown
     )
@@ -134,7 +144,8 @@ def _view(
     return View(
         exposed=exposed,
         encode=encoders.encoder(exposed, shown, frozenset(heads), filtered),
-        writing=encoders.templates.writing(exposed, shown, frozenset(heads)),
+        # Each call has arguments of its own, so that no text could be kept for it.
+        writing=None if calls else encoders.templates.writing(exposed, shown, frozenset(heads)),
         children=MappingProxyType(children),
         included=MappingProxyType(included),
         derived=derived,
