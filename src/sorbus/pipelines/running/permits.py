@@ -19,7 +19,7 @@ from sorbus.data_layers.postgres.pool import Pool
 from sorbus.errors.base import SorbusError
 from sorbus.errors.pipelines import BadLimit
 from sorbus.pipelines.definition.limits import Gate, Limit
-from sorbus.pipelines.running.patience import fetched
+from sorbus.pipelines.running.patience import fetched, signalled
 from sorbus.pipelines.running.sql import sql
 
 logger = logging.getLogger(__name__)
@@ -225,14 +225,14 @@ class Permits:
     async def tell(self, runs: Sequence[UUID]) -> None:
         """Let runs know that they may go on. What cannot be told now is found out later."""
         try:
-            rows = await fetched(self.pool, "wake_granted", runs)
+            told, woken = await signalled(self.pool, runs)
         except SorbusError as error:
             logger.warning("%d runs were not told that they may go on: %s", len(runs), error)
             return
-        queues = {row["queue"] for row in rows if row["queue"] is not None}
+        queues = {row["queue"] for row in woken}
         if queues:
             self._wake(queues)
-        for row in rows:
+        for row in told:
             self._woken(row["id"], row["tenant"])
 
     def _look_in(self, key: str, seconds: float) -> None:
