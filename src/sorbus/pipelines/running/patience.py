@@ -33,7 +33,7 @@ async def signalled(pool: Pool, runs: Sequence[UUID]) -> tuple[Sequence[Any], Se
     """
 
     async def work() -> tuple[Sequence[Any], Sequence[Any]]:
-        async with pool.connection() as connection, connection.transaction():
+        async with pool.transaction() as connection:
             told = await connection.fetch(sql("signal_runs"), runs)
             woken = await connection.fetch(sql("wake_runs"), [str(row["id"]) for row in told]) if told else ()
             return told, woken
