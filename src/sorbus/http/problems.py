@@ -19,6 +19,8 @@ from sorbus.errors.http import (
 from sorbus.http.faults import Fault, fault_of
 from sorbus.http.replies import PROBLEM, Reply
 
+_WHO = ((b"www-authenticate", b"Bearer"),)
+
 
 def problem(fault: Fault) -> Reply:
     """A fault as a problem document."""
@@ -37,7 +39,7 @@ def problem(fault: Fault) -> Reply:
         status=fault.status,
         body=msgspec.json.encode(document),
         media_type=PROBLEM,
-        headers=retry_headers(fault),
+        headers=(*retry_headers(fault), *(_WHO if fault.status == 401 else ())),
     )
 
 
@@ -52,7 +54,7 @@ def refusal_headers(error: BaseException) -> tuple[tuple[bytes, bytes], ...]:
         # What is left of the body would be taken for the next request.
         return ((b"connection", b"close"),)
     if isinstance(error, Unauthenticated):
-        return ((b"www-authenticate", b"Bearer"),)
+        return _WHO
     if not isinstance(error, MethodNotAllowed | ChangeNotServed):
         return ()
     return ((b"allow", ", ".join(error.allowed).encode()),)

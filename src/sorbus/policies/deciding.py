@@ -108,7 +108,8 @@ class _Writer:
         return self._joined(" and ", (*tests, text))
 
     def _joined(self, word: str, parts: Any) -> str:
-        return f"({word.join(parts)})"
+        texts = tuple(parts)
+        return f"({word.join(texts)})" if texts else str(word == " and ")
 
     def _operand(self, node: Node) -> str:
         match node:

@@ -20,13 +20,12 @@ def can_write(plan: Plan, query: Query[Any], scope: Scope) -> bool:
     writing = plan.writing
     if writing is None or writing.needs_python or query.parts or plan.calls:
         return False
-    known = writing.writable.get(query.action)  # its own module
+    known = writing.writable.get(query.action)
     if known is None:
         found: bool = scope.need_runtime().writes(query, writing.templates.names)
-        known = writing.writable[query.action] = found
-    return known and all(
-        can_write(way.plan, Query(resource=way.plan.exposed.spec.python), scope) for way in writing.ways
-    )
+        known = found and all(can_write(way.plan, way.plan.rows, scope) for way in writing.ways)
+        writing.writable[query.action] = known
+    return known
 
 
 async def texts_of_rows(plan: Plan, query: Query[Any], rows: Sequence[Row], scope: Scope) -> list[str]:

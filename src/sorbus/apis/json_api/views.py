@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -64,6 +64,8 @@ class View:
         derived: the derived fields that a query must load along.
         related: the related records that it must load along.
         compound: whether the document has `included`, even when nothing is.
+        alone: at the top of a document: the types that come in one place of it only.
+        alike: there, too: whether a record looks the same wherever it comes.
     """
 
     exposed: Exposed
@@ -74,6 +76,8 @@ class View:
     derived: tuple[LoadItem, ...]
     related: tuple[LoadItem, ...]
     compound: bool = False
+    alone: frozenset[str] = frozenset()
+    alike: bool = True
 
     @property
     def loads(self) -> tuple[LoadItem, ...]:
@@ -103,7 +107,28 @@ class ViewRequest:
 
 def view_of(encoders: EncoderFactory, exposed: Exposed, wanted: ViewRequest) -> View:
     """The view of a resource with its includes, from the top down."""
-    return replace(_view(encoders, exposed, wanted, wanted.includes, ()), compound=wanted.compound)
+    view = _view(encoders, exposed, wanted, wanted.includes, ())
+    by_type: dict[str, list[View]] = {}
+    for each in _views(view):
+        by_type.setdefault(each.exposed.type, []).append(each)
+    return replace(
+        view,
+        compound=wanted.compound,
+        alone=frozenset(kind for kind, views in by_type.items() if len(views) == 1),
+        alike=all(map(_alike, by_type.values())),
+    )
+
+
+def _views(view: View) -> Iterator[View]:
+    yield view
+    for each in view.children.values():
+        yield from _views(each)
+
+
+def _alike(views: Sequence[View]) -> bool:
+    """Whether a record looks the same in each of the views of its type."""
+    first = views[0]
+    return len(views) == 1 or all(not each.children and each.writing is first.writing for each in views)
 
 
 def _view(

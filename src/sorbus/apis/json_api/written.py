@@ -129,7 +129,7 @@ class WrittenDocuments(RecordDocuments):
         if writing is None:
             return await super().single(view, scope, key, itself=itself)
         level = await _level(
-            view, writing, [await query.written(writing.templates, *view.derived).one()], scope, _alone(view)
+            view, writing, [await query.written(writing.templates, *view.derived).one()], scope, view.alone
         )
         (text,) = level.texts()
         links = {"self": itself} if itself else None
@@ -144,13 +144,13 @@ class WrittenDocuments(RecordDocuments):
             return await super().listing(view, scope, query, paging=paging, links=links)
         query = query.written(writing.templates, *query.loads, *view.derived)
         rows, page = await listed(query, scope, paging)
-        level = await _level(view, writing, rows, scope, _alone(view))
+        level = await _level(view, writing, rows, scope, view.alone)
         around, meta = about_list(page, links)
         return _document(level, f"[{','.join(level.texts())}]", around, meta)
 
     def _writing(self, view: View, query: Query[Any], scope: Scope) -> Writing | None:
         """How the rows of a query are written for a view; None where records are needed."""
-        if query.parts or not all(map(_alike, _by_type(view).values())):
+        if query.parts or not view.alike:
             return None
         return view.writing if self._writes(view, query, scope) else None
 
@@ -173,31 +173,6 @@ class WrittenDocuments(RecordDocuments):
             and self._writes(child, item.query, scope)
             for (name, child), item in zip(view.children.items(), view.related, strict=True)
         )
-
-
-def _views(view: View) -> Iterator[View]:
-    yield view
-    for each in view.children.values():
-        yield from _views(each)
-
-
-def _by_type(view: View) -> dict[str, list[View]]:
-    """All views of a document by their types."""
-    found: dict[str, list[View]] = {}
-    for each in _views(view):
-        found.setdefault(each.exposed.type, []).append(each)
-    return found
-
-
-def _alone(view: View) -> frozenset[str]:
-    """The types that come in one place of a document only."""
-    return frozenset(kind for kind, views in _by_type(view).items() if len(views) == 1)
-
-
-def _alike(views: Sequence[View]) -> bool:
-    """Whether a record looks the same in each of the views of its type."""
-    first = views[0]
-    return len(views) == 1 or all(not each.children and each.writing is first.writing for each in views)
 
 
 async def _level(
