@@ -28,6 +28,7 @@ SOCKET = ".s.PGSQL.5432"
 MAX_SOCKET_PATH = 103 if sys.platform == "darwin" else 107
 # Short enough for a socket where the temporary folder is not; what is made there is checked for its owner.
 SHORT = "/tmp"  # noqa: S108
+_USER_DATABASE = "/etc"
 LOG_LIMIT = 10 * 1024 * 1024
 
 
@@ -78,17 +79,34 @@ def find_account(data: Path) -> Account | None:
         owner = data.stat()
         if owner.st_uid != 0:
             return Account(owner.st_uid, owner.st_gid)
-    for attempt in range(5):
-        try:
-            entry = pwd.getpwnam(ACCOUNT)
-        except KeyError:
-            # Another process may hold the lock of the user database, or have made the user just now.
+    entry = _system_user() or _new_system_user() or pwd.getpwnam("nobody")
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _system_user() -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(ACCOUNT)
+    except KeyError:
+        return None
+
+
+def _new_system_user() -> pwd.struct_passwd | None:
+    """The account, made by one process of the machine: of two that make it at once, one would end up with a number
+    that is nobody's.
+    """
+    descriptor = os.open(_USER_DATABASE, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for attempt in range(5):
+            found = _system_user()
+            if found is not None:
+                return found
+            # Tools of the system have a lock of their own, which somebody else may hold.
             time.sleep(0.2 * attempt)
             _make_user()
-        else:
-            return Account(entry.pw_uid, entry.pw_gid)
-    entry = pwd.getpwnam("nobody")
-    return Account(entry.pw_uid, entry.pw_gid)
+        return _system_user()
+    finally:
+        os.close(descriptor)
 
 
 def _make_user() -> None:
