@@ -1,4 +1,4 @@
-"""The suite `http`: JSON:API against FastAPI with SQLAlchemy, and against a server by hand, over loopback."""
+"""The suite `http`: JSON:API against the frameworks of Python, and against a server by hand, over loopback."""
 
 from __future__ import annotations
 
@@ -19,17 +19,32 @@ from harness.places import version_of
 from sorbus.data_layers.postgres.database import Database
 
 OPERATIONS = ("get", "list50", "list50_include", "create")
-SIDES = ("sorbus", "fastapi", "floor")
-NAMES = {"sorbus": "Sorbus", "fastapi": "FastAPI + SQLAlchemy", "floor": "Starlette + asyncpg + orjson"}
+PEERS = {
+    "fastapi": "FastAPI + SQLAlchemy",
+    "litestar": "Litestar + advanced-alchemy",
+    "drf": "Django REST Framework",
+    "ninja": "django-ninja",
+    "floor": "Starlette + asyncpg + orjson",
+}
+SIDES = ("sorbus", *PEERS)
+NAMES = {"sorbus": "Sorbus", **PEERS}
+VERSIONS = (
+    "fastapi", "SQLAlchemy", "litestar", "advanced-alchemy", "Django", "djangorestframework", "django-ninja",
+    "psycopg", "starlette", "granian",
+)  # fmt: skip
 HEADINGS = ("operation", *(f"{name}, /s (p50/p99 ms, µs CPU)" for name in NAMES.values()), "ratios")
 CONNECTIONS = 16
 NOTES = """\
-Each side is one process with granian on loopback, over the same rows in the same server; a third process sends \
-requests over 16 connections, one on its way on each. The sides take turns, and ratios are the medians of those \
-within a turn. CPU is that of the serving process.
+Each side is one process with granian on loopback, over the same rows in the same server and with 8 connections to it; \
+a further process sends requests over 16 connections, one on its way on each. The sides take turns, and ratios are the \
+medians of those within a turn. CPU is that of the serving process. Before they are measured, the answers of all sides \
+are compared.
 Sorbus answers with JSON:API documents, with tenancy, policies and field visibility on; a page of 50 carries signed \
-cursors. FastAPI validates what comes and goes with Pydantic and filters by the tenant; the server by hand does \
-nothing but that filter. Before they are measured, the answers of all sides are compared.
+cursors. FastAPI with Pydantic, Litestar with msgspec, Django REST Framework with its serializers and django-ninja \
+with Pydantic validate what comes, give what goes its declared form, and filter by the tenant; the server by hand does \
+nothing but that filter.
+Django is served by WSGI from 8 threads that keep their connections, and both of its frameworks write JSON with \
+orjson; all others run on the event loop of the standard library.
 """
 
 
@@ -37,9 +52,7 @@ async def http(database: Database, peers: Path, *, quick: bool) -> Outcome:
     """Run the suite."""
     async with database.pool.connection() as connection:
         postgres = str(await connection.fetchval("SHOW server_version"))
-    machine = facts(postgres=postgres) | {
-        name: version_of(peers, name) for name in ("fastapi", "SQLAlchemy", "starlette", "granian")
-    }
+    machine = facts(postgres=postgres) | {name: version_of(peers, name) for name in VERSIONS}
     outcome = Outcome(title="http", headings=HEADINGS, machine=machine, notes=NOTES.splitlines())
     with ExitStack() as stack:
 
@@ -51,15 +64,14 @@ async def http(database: Database, peers: Path, *, quick: bool) -> Outcome:
         with maker:
             seeded = await seed(database)
         sides = {
-            "sorbus": enter("sorbus", "http_sorbus.py", sys.executable),
-            "fastapi": enter("fastapi", "http_fastapi.py", peers),
-            "floor": enter("floor", "http_floor.py", peers),
+            name: enter(name, f"http_{name}.py", sys.executable if name == "sorbus" else peers)
+            for name in SIDES
         }
         clients = enter("clients", "http_load.py", sys.executable)
         ports = {name: int(side.ask("where")["port"]) for name, side in sides.items()}
         requests = {name: _requests(name, seeded) for name in sides}
         _compare(clients, ports, requests)
-        seconds, rounds = (0.5, 1) if quick else (2.0, 7)
+        seconds, rounds = (0.5, 1) if quick else (1.5, 7)
         for operation in OPERATIONS:
 
             def measure(name: str, operation: str = operation) -> dict[str, float]:
@@ -86,7 +98,7 @@ def _requests(side: str, seeded: Seeded) -> dict[str, list[str]]:
     if side == "sorbus":
         prefix, include = "/api", "/api/contents?include=runs"
         body = {"data": {"type": "contents", "attributes": content}}
-    elif side == "fastapi":
+    elif side != "floor":
         include = "/contents-with-runs"
     who = f"{seeded.owner} {seeded.org}"
     kind = "application/vnd.api+json" if side == "sorbus" else "application/json"
@@ -144,7 +156,7 @@ def _add(outcome: Outcome, operation: str, samples: Samples) -> None:
         for side in SIDES
     ]
     told: list[str] = []
-    for peer in ("fastapi", "floor"):
+    for peer in PEERS:
         name = f"http.{operation}.vs_{peer}"
         outcome.ratios[name] = round(samples.ratio("sorbus", peer, "rate", more_is_better=True), 2)
         cpu = samples.ratio("sorbus", peer, "cpu", more_is_better=False)
