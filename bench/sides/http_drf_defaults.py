@@ -34,7 +34,7 @@ class ByHeader(BaseAuthentication):
 
 
 class OrjsonRenderer(JSONRenderer):
-    """JSON by orjson, several times as quick as the renderer that comes with the framework."""
+    """JSON by orjson, as the other sides that may choose write it."""
 
     def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
         """The bytes."""
