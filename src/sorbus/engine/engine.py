@@ -25,6 +25,7 @@ from sorbus.engine.generic import GenericPlan, generic_plan, run_generic
 from sorbus.engine.grouping import Groups
 from sorbus.engine.lifecycle import ActionCall, ActionPlan, Step, run
 from sorbus.engine.loading import related_texts
+from sorbus.engine.nesting import nests
 from sorbus.engine.planning import Planner, actions_of
 from sorbus.engine.reading import Reader
 from sorbus.engine.related_writes import RelatedWriter
@@ -333,6 +334,10 @@ class Engine:
     def writes(self, query: Query[Any], names: Iterable[str]) -> bool:
         """Whether a query may have templates over these fields."""
         return self.planner.writes(self.spec_of(query.resource), actions_of(query), names)
+
+    def nests(self, query: Query[Any], scope: Scope) -> bool:
+        """Whether one statement can read a query with the related rows that its templates nest, for this caller."""
+        return nests(self.application, query, scope)
 
     async def related_texts(
         self,

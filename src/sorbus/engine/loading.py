@@ -12,10 +12,10 @@ from sorbus.engine.paging import Place
 from sorbus.engine.read_plans import Known, ReadPlan
 from sorbus.engine.shapes import PageShape, RelatedShape
 from sorbus.engine.shaping import Lowered
-from sorbus.engine.ways import carry, keys_of, load_manual, start_of
+from sorbus.engine.ways import carry, keys_of, load_manual, own_order, start_of
 from sorbus.errors.authorization import ActionForbidden
 from sorbus.errors.inputs import InvalidPage, TooManyRelated
-from sorbus.expressions.nodes import TRUE, Call, Ordering, conjunction
+from sorbus.expressions.nodes import TRUE, Call, conjunction
 from sorbus.policies.explain import refusal
 from sorbus.policies.fold import Variant
 from sorbus.query.page import Page
@@ -150,7 +150,7 @@ async def related_records(
         TooManyRelated: there are more.
     """
     destination = reader.planner.application.destination(relationship)
-    lowered = reader.planner.lower(inner, destination, otherwise=_own_order(relationship))
+    lowered = reader.planner.lower(inner, destination, otherwise=own_order(relationship))
     plan, rows = await _related_rows(
         reader, lowered, spec, relationship, inner, keys, scope, every=every, known=known, most=most
     )
@@ -160,11 +160,6 @@ async def related_records(
     carry(plan, rows, found)
     await reader.finish(plan, found, lowered, destination, scope)
     return rows, found
-
-
-def _own_order(relationship: RelationshipSpec) -> tuple[Ordering, ...]:
-    """The relationship's order, as far as it looks at the related rows alone."""
-    return () if looks_around(relationship.order) else relationship.order
 
 
 async def _related_rows(

@@ -9,8 +9,8 @@ from typing import Any
 from sorbus.data_layers.base import DataLayer, Loader
 from sorbus.engine.guards import Securer, tenancy
 from sorbus.engine.masking import Masker, carried, masks_of
-from sorbus.engine.read_plans import Family, Guarded, Known, ReadPlan, asked_node, decided
-from sorbus.engine.selecting import select_plan
+from sorbus.engine.read_plans import Family, Guarded, Known, ReadPlan, Verdict, asked_node, decided, verdict
+from sorbus.engine.selecting import nested_select, select_plan
 from sorbus.engine.shapes import DistinctShape, RelatedShape, Shape, SummaryShape
 from sorbus.engine.shaping import Shaper
 from sorbus.engine.tenants import keeps_apart
@@ -107,7 +107,7 @@ class Planner(Shaper):
         if family is None:
             family = self._family(shape)
         everywhere = family.looks_everywhere(scope)
-        key = decided(family, scope, inputs, values, known)
+        key = verdict(family, scope, inputs, values, known)
         plans = family.everywhere if everywhere else family.plans
         plan = plans.get(key)
         if plan is None:
@@ -160,9 +160,10 @@ class Planner(Shaper):
         related_read(self.application, shape.related, securer, masker)
         asked = [program.resource for program in touched.values()]
         look(spec)
+        inputs = shape.inputs if shape.inside else None
         own: list[tuple[PolicyProgram, tuple[tuple[str, int], ...] | None]] = [
             (self.program(spec, part.action), part.inputs) for part in shape.every_part()
-        ] or [(self.program(spec, shape.action), None)]
+        ] or [(self.program(spec, shape.action), inputs)]
         for each, _ in own:
             self._note_readable(each, note)
         programs = (*own, *((each, None) for each in touched.values()))
@@ -173,6 +174,7 @@ class Planner(Shaper):
             tenants=next(filter(keeps_apart, asked), None),
             open=any(each.tenancy is not None for each in asked)
             and not any(keeps_apart(program.resource) for program in touched.values()),
+            nested=tuple(map(self._family, shape.nested)),
         )
         return family
 
@@ -288,12 +290,11 @@ class Planner(Shaper):
         judged = None if shape.related is not None and cut else folds[looking]
         return [bounded(each, upper=judged is not None) for each in folds], judged
 
-    def _compile(
-        self, shape: Shape, family: Family, key: tuple[Variant, ...] | None, *, tenants: bool
-    ) -> ReadPlan:
+    def _compile(self, shape: Shape, family: Family, key: Verdict, *, tenants: bool) -> ReadPlan:
         self.compiled += 1
         spec = self.application.resources[shape.resource]
-        guarded = self._guarded(shape, family, key, tenants=tenants)
+        own, nested = self._nested_rows(shape, family, key)
+        guarded = self._guarded(shape, family, own, tenants=tenants)
         layer, secured, rows = self.layer_of(spec), guarded.shape, guarded.rows
         if shape.summaries:
             return self._compile_summaries(shape, secured, spec, layer, rows)
@@ -301,11 +302,32 @@ class Planner(Shaper):
             kind = value_type(self.application, shape.value, spec)
             select = replace(rows, outputs=(Output(name="value", node=secured.value, type=kind),))
             return ReadPlan(layer, layer.compile(select), loaders=(layer.loader(kind),))
+        guarded, derived = self._tied(guarded, shape, spec)
+        return select_plan(self.application, layer, spec, guarded, derived, nested)
+
+    def _tied(self, guarded: Guarded, shape: Shape, spec: ResourceSpec) -> tuple[Guarded, tuple[Output, ...]]:
+        """Rows with what leads to them, and the derived fields that are asked for."""
         related = related_read(self.application, shape.related, guarded.securer, guarded.masker)
         if related is not None:
-            rows = replace(rows, related=related, where=conjunction(rows.where, guarded.key(related)))
-        derived = self._derived(shape, spec, guarded.securer, guarded.masker)
-        return select_plan(self.application, layer, spec, replace(guarded, rows=rows), derived)
+            where = conjunction(guarded.rows.where, guarded.key(related))
+            guarded = replace(guarded, rows=replace(guarded.rows, related=related, where=where))
+        return guarded, self._derived(shape, spec, guarded.securer, guarded.masker)
+
+    def _nested_rows(
+        self, shape: Shape, family: Family, key: Verdict
+    ) -> tuple[tuple[Variant, ...] | None, tuple[Select, ...]]:
+        """What the policies of a shape itself come to, and the selects of what is nested in it."""
+        if not shape.nested:
+            return key, ()
+        own, *keys = key
+        found: list[Select] = []
+        for inner, each, (everywhere, known) in zip(shape.nested, family.nested, keys, strict=True):
+            spec = self.application.resources[inner.resource]
+            mine, further = self._nested_rows(inner, each, known)
+            guarded = self._guarded(inner, each, mine, tenants=not everywhere)
+            guarded, derived = self._tied(guarded, inner, spec)
+            found.append(nested_select(self.application, spec, guarded, derived, further))
+        return own, tuple(found)
 
     def _rows_of(
         self, shape: Shape, spec: ResourceSpec, own: Iterator[Node | None], tenant: Node | None
@@ -428,7 +450,7 @@ def related_read(
     return Related(
         source=source,
         relationship=relationship,
-        keys=Param(shape.keys, list),
+        keys=Param(shape.keys, list) if shape.keys is not None else None,
         key=load_key(way, source.primary_key.name),
         hops=hops,
         order=order,

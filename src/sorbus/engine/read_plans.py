@@ -26,6 +26,11 @@ Known = tuple[tuple[Variant, ...], Wanted] | None
 """What the check of a query has found out: the variants of its own policies, and what it asks for."""
 
 
+Verdict = Any
+"""What the policies of a family come to: a tuple of variants, or None when nobody asks them. Where families are nested,
+that, and for each of them whether it looks at all tenants, and its verdict. Plans are looked up by it."""
+
+
 @dataclass(slots=True)
 class ReadPlan:
     """A compiled read.
@@ -67,6 +72,7 @@ class Family:
         fields: the field policies of the resources that have some.
         tenants: a related resource that it asks about and that is read for one tenant only, or None.
         open: whether related rows that can be read without a tenant are all that it asks about.
+        nested: the families of the rows that are read along.
         plans: those that look at one tenant.
         everywhere: those that look at all tenants.
     """
@@ -76,12 +82,9 @@ class Family:
     fields: tuple[FieldProgram, ...] = ()
     tenants: ResourceSpec | None = None
     open: bool = False
-    plans: dict[tuple[Variant, ...] | None, ReadPlan] = field(
-        default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
-    )
-    everywhere: dict[tuple[Variant, ...] | None, ReadPlan] = field(
-        default_factory=dict[tuple[Variant, ...] | None, ReadPlan]
-    )
+    nested: tuple[Family, ...] = ()
+    plans: dict[Verdict, ReadPlan] = field(default_factory=dict[Verdict, ReadPlan])
+    everywhere: dict[Verdict, ReadPlan] = field(default_factory=dict[Verdict, ReadPlan])
 
     def looks_everywhere(self, scope: Scope) -> bool:
         """Whether a scope looks at the rows of all tenants, here and in whatever is asked about related rows.
@@ -167,6 +170,22 @@ def decided(
     if family.fields:
         key += tuple(each.variant(scope, inputs, wanted) for each in family.fields)
     return key
+
+
+def verdict(
+    family: Family,
+    scope: Scope,
+    inputs: dict[str, Any] | None,
+    values: Sequence[Any],
+    known: Known = None,
+) -> Verdict:
+    """What the policies of a family and of those nested in it come to."""
+    own = decided(family, scope, inputs, values, known)
+    if not family.nested:
+        return own
+    return own, *(
+        (each.looks_everywhere(scope), verdict(each, scope, None, values)) for each in family.nested
+    )
 
 
 def _given(places: tuple[tuple[str, int], ...], values: Sequence[Any]) -> dict[str, Any]:

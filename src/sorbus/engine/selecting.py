@@ -10,7 +10,7 @@ from typing import Any, cast
 from sorbus.data_layers.base import DataLayer, Row
 from sorbus.engine.hydrate import Hydrate, hydrator
 from sorbus.engine.judging import judged_outputs
-from sorbus.engine.masking import Cover, carried
+from sorbus.engine.masking import carried
 from sorbus.engine.outputs import attribute_outputs
 from sorbus.engine.read_plans import Guarded, ReadPlan
 from sorbus.engine.ways import start_of
@@ -18,8 +18,8 @@ from sorbus.errors.framework import CannotJudge
 from sorbus.expressions.nodes import FALSE, NULL, TRUE, Call, Node, Ordering, Ref
 from sorbus.policies.fields import EVERYTHING, Conditions
 from sorbus.query.statements import Chosen as ChosenText
-from sorbus.query.statements import Filled, Output, Select, TextPart
-from sorbus.query.templates import Chosen, Shown, Template, Templates
+from sorbus.query.statements import Filled, NestedText, Nesting, Output, Select, TextPart
+from sorbus.query.templates import Chosen, Nested, Shown, Template
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 
 
@@ -29,18 +29,20 @@ def select_plan(
     spec: ResourceSpec,
     read: Guarded,
     derived: tuple[Output, ...],
+    nested: tuple[Select, ...] = (),
 ) -> ReadPlan:
     """The plan of a read that answers with records, or with texts about them.
 
     Args:
         derived: the derived fields that it asks for.
+        nested: the related rows whose texts stand in those of its rows.
     """
     shape = read.shape
+    if shape.templates is not None:
+        return _written(application, layer, spec, read, derived, nested)
     # A function that judges a row gets all of it.
     only = shape.only if read.judged is None else None
     covered = read.covered(spec, (*attribute_outputs(spec, only), *derived))
-    if shape.templates is not None:
-        return _written(application, layer, spec, read, covered, shape.templates)
     judge, outputs = None, covered.outputs
     if read.judged is not None:
         judge, outputs = judged_outputs(read.judged, outputs)
@@ -115,32 +117,71 @@ def _marked(
 # texts instead of records
 
 
+def nested_select(
+    application: ApplicationSpec,
+    spec: ResourceSpec,
+    read: Guarded,
+    derived: tuple[Output, ...],
+    nested: tuple[Select, ...],
+) -> Select:
+    """The select of related rows whose texts stand in those of the rows that lead to them."""
+    rows, _ = _texts(application, spec, read, derived, nested)
+    return replace(rows, outputs=(), gathered=True)
+
+
 def _written(
     application: ApplicationSpec,
     layer: DataLayer,
     spec: ResourceSpec,
     read: Guarded,
-    covered: Cover,
-    templates: Templates,
+    derived: tuple[Output, ...],
+    nested: tuple[Select, ...],
 ) -> ReadPlan:
-    """The plan of a read whose rows are a key, keys that lead on, and texts."""
+    """The plan of a read whose rows are a key, keys that lead on, texts, and numbers of nested rows."""
+    rows, leading = _texts(application, spec, read, derived, nested)
+    if rows.gathered:
+        gathered = replace(rows, outputs=())
+        return ReadPlan(layer, layer.compile(gathered), _picker((*range(1, 2 + len(rows.texts)),)))
+    count = len(rows.texts) + len(nested)
+    paged, outputs, marks, front = _paged(read, leading)
+    first = front + len(outputs)
+    places = (*range(front, front + len(leading)), *range(first, first + count))
+    select = replace(paged, outputs=outputs, texts=rows.texts, nested=rows.nested)
+    return ReadPlan(layer, layer.compile(select), _picker(places), marks, front)
+
+
+def _texts(
+    application: ApplicationSpec,
+    spec: ResourceSpec,
+    read: Guarded,
+    derived: tuple[Output, ...],
+    nested: tuple[Select, ...],
+) -> tuple[Select, tuple[Output, ...]]:
+    """The rows of a read with its texts; and their key with the keys that lead on."""
+    templates = read.shape.templates
+    assert templates is not None
     if read.judged is not None:
         raise CannotJudge(f"{spec.name}.{read.shape.action}", "the data layer writes what it answers with")
+    covered = read.covered(spec, (*attribute_outputs(spec, read.shape.only), *derived))
     seen = {each.name: each for each in covered.outputs if each.name}
     conditions = read.masks.get(spec.name, EVERYTHING)
-    starts = (
-        _start(seen, conditions, start_of(application, spec, spec.relationships[name]), name)
-        for name in templates.starts
-    )
-    texts = tuple(tuple(_parts(each, seen, conditions)) for each in templates.texts)
-    if templates.gathered:
-        gathered = replace(read.rows, outputs=(), texts=texts, gathered=True)
-        return ReadPlan(layer, layer.compile(gathered), _picker((*range(1, 2 + len(texts)),)))
-    select, outputs, marks, front = _paged(read, (seen[spec.primary_key.name], *starts))
-    first = front + len(outputs)
-    places = (*range(front, front + 1 + len(templates.starts)), *range(first, first + len(texts)))
-    executable = layer.compile(replace(select, outputs=outputs, texts=texts))
-    return ReadPlan(layer, executable, _picker(places), marks, front)
+
+    def start(name: str) -> Output:
+        return _start(seen, conditions, start_of(application, spec, spec.relationships[name]), name)
+
+    nestings = tuple(map(_nesting, map(start, templates.nested), nested))
+    texts = tuple(tuple(_parts(each, seen, conditions, templates.nested)) for each in templates.texts)
+    rows = replace(read.rows, texts=texts, nested=nestings, gathered=templates.gathered)
+    return rows, (seen[spec.primary_key.name], *map(start, templates.starts))
+
+
+def _nesting(start: Output, rows: Select) -> Nesting:
+    """Rows behind a key; what the actor may never follow leads to none."""
+    if start.node == NULL:
+        key = rows.related.source.attributes[rows.related.key] if rows.related is not None else None
+        assert key is not None
+        start, rows = Output(name="", node=Ref(key.name), type=key.type), replace(rows, where=FALSE)
+    return Nesting(start=start, rows=rows)
 
 
 def _start(seen: dict[str, Output], conditions: Conditions, name: str, relationship: str) -> Output:
@@ -152,13 +193,17 @@ def _start(seen: dict[str, Output], conditions: Conditions, name: str, relations
     return replace(output, name="", node=Call("if", (condition, output.node, NULL)))
 
 
-def _parts(template: Template, seen: dict[str, Output], conditions: Conditions) -> Iterator[TextPart]:
+def _parts(
+    template: Template, seen: dict[str, Output], conditions: Conditions, nested: tuple[str, ...]
+) -> Iterator[TextPart]:
     """The parts of a text; what is always hidden is null for good."""
     for part in template:
         if isinstance(part, str):
             yield part
         elif isinstance(part, Shown):
             yield seen.get(part.name, "null")
+        elif isinstance(part, Nested):
+            yield NestedText(place=nested.index(part.name), text=part.text, empty=part.empty)
         elif isinstance(part, Chosen):
             output = seen.get(part.name)
             yield "null" if output is None else ChosenText(output=output, cases=part.cases)

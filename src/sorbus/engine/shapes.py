@@ -67,7 +67,7 @@ class RelatedShape:
 
     Attributes:
         source, relationship: the names of the resource and of its relationship.
-        keys: the position of the keys among the values.
+        keys: the position of the keys among the values; None where the rows of another shape lead to them.
         sorts: whether the relationship sorts the rows by what lies around them.
         carries: whether each row carries the row between.
         every: whether a row comes once for each row between that leads to it.
@@ -76,7 +76,7 @@ class RelatedShape:
 
     source: str
     relationship: str
-    keys: int
+    keys: int | None
     sorts: bool = False
     carries: bool = False
     every: bool = False
@@ -94,9 +94,10 @@ class Shape:
         related: what leads to the rows, when related rows are read.
         only: the attributes to read; None reads all of them.
         parts: the reads whose combination the rows come from; the first has no kind.
-        inputs: of a part: where the inputs of its action stand among the values.
+        inputs: of a part, and of nested rows: where the inputs of its action stand among the values.
         values: the single values to answer with, instead of records.
         templates: the texts to answer with, instead of records.
+        nested: the related rows whose texts stand in those, by the order in which the templates name them.
     """
 
     resource: str
@@ -117,6 +118,12 @@ class Shape:
     value: Node | None = None
     extras: tuple[Extra, ...] = ()
     templates: Templates | None = None
+    nested: tuple[Shape, ...] = ()
+
+    @property
+    def inside(self) -> bool:
+        """Whether the rows of another shape lead to it, in the same statement."""
+        return self.related is not None and self.related.keys is None
 
     def every_part(self) -> Iterator[Shape]:
         """The reads that rows come from at the bottom, from left to right."""

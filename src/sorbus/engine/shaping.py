@@ -9,8 +9,9 @@ from typing import Any
 
 from sorbus.engine.casting import InputCaster
 from sorbus.engine.gathering import Gathering, Loads, Python
-from sorbus.engine.shapes import DistinctShape, PageShape, Shape, SummaryShape
-from sorbus.engine.ways import start_of
+from sorbus.engine.nesting import is_nested
+from sorbus.engine.shapes import DistinctShape, PageShape, RelatedShape, Shape, SummaryShape
+from sorbus.engine.ways import own_order, start_of
 from sorbus.errors.declaration import NoSuchField
 from sorbus.errors.framework import NotCompilable
 from sorbus.expressions.build import Expr, Sort
@@ -22,6 +23,7 @@ from sorbus.query.templates import Templates
 from sorbus.query.totals import Total
 from sorbus.schema.fields import CalculationSpec, Cardinality
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
+from sorbus.schema.ways import looks_around
 
 _LARGEST_CACHE = 2000
 
@@ -114,29 +116,62 @@ class Shaper:
         Args:
             otherwise: how the rows are sorted when the query does not say.
         """
-        values: list[Any] = []
+        return self._lower(query, spec, [], otherwise)
+
+    def _lower(
+        self,
+        query: Query[Any],
+        spec: ResourceSpec,
+        values: list[Any],
+        otherwise: tuple[Ordering, ...],
+        **more: Any,
+    ) -> Lowered:
+        """See `lower`; `more` is what else the shape says."""
         lowerer = Lowerer(self.catalog, (spec.python,), values)
         shape = self._rows(query, spec, lowerer, values, otherwise=otherwise, ordered=True)
-        templates = query.templates
+        templates, wanted = query.templates, query.loads
+        loads: Loads = ()
         if templates is not None:
-            shape = replace(shape, templates=templates, only=self._written(templates, spec))
-        if not (query.loads or query.only is not None or query.locking):
+            more |= {"templates": templates, "only": self._written(templates, spec)}
+            if templates.nested:
+                wanted = tuple(each for each in wanted if not is_nested(each))
+        found: Gathering | None = None
+        if wanted or query.only is not None or query.locking:
+            found = Gathering(spec, lowerer, self.catalog)
+            for item in wanted:
+                found.ask(item)
+            loads = found.loads()
+            more |= {
+                "fields": tuple(found.fields),
+                "extras": tuple(found.extras.values()),
+                "lock": query.locking,
+            }
+            if query.only is not None:
+                more["only"] = self._only(query, spec, found.attributes, loads)
+        if templates is not None and templates.nested:
+            more["nested"] = self._nested(query, spec, templates.nested, values)
+        shape = replace(shape, **more) if more else shape
+        if found is None:
             return Lowered(shape, values)
-        found = Gathering(spec, lowerer, self.catalog)
-        for item in query.loads:
-            found.ask(item)
-        loads, python = found.loads(), found.python()
-        only = shape.only
-        if query.only is not None:
-            only = self._only(query, spec, found.attributes, loads)
-        shape = replace(
-            shape,
-            fields=tuple(found.fields),
-            extras=tuple(found.extras.values()),
-            only=only,
-            lock=query.locking,
-        )
-        return Lowered(shape, values, loads, python, found.asked)
+        return Lowered(shape, values, loads, found.python(), found.asked)
+
+    def _nested(
+        self, query: Query[Any], spec: ResourceSpec, names: Iterable[str], values: list[Any]
+    ) -> tuple[Shape, ...]:
+        """The rows behind relationships that are read with those of their source, each with values of its own."""
+        queries = {each.target.name: each.query for each in query.loads if is_nested(each)}
+        found: list[Shape] = []
+        for name in names:
+            relationship, inner = spec.relationships[name], queries[name]
+            sorts = not inner.sorts and looks_around(relationship.order)
+            related = RelatedShape(spec.name, name, None, sorts=sorts)
+            inputs = _inputs(inner, values) if inner.inputs else ()
+            destination = self.application.destination(relationship)
+            lowered = self._lower(
+                inner, destination, values, own_order(relationship), related=related, inputs=inputs
+            )
+            found.append(lowered.shape)
+        return tuple(found)
 
     def condition(self, query: Query[Any], spec: ResourceSpec) -> Lowered:
         """The rows of a query, unsorted, for a write over them."""
@@ -224,11 +259,7 @@ class Shaper:
         """One side of a combination. Its action's inputs become values: every side has its own."""
         cut = query.cut
         shape = self._rows(query, spec, lowerer, values, ordered=cut)
-        inputs: list[tuple[str, int]] = []
-        for name in sorted(query.inputs):
-            inputs.append((name, len(values)))
-            values.append(query.inputs[name])
-        return replace(shape, inputs=tuple(inputs))
+        return replace(shape, inputs=_inputs(query, values))
 
     def _distinct(self, query: Query[Any], spec: ResourceSpec, lowerer: Lowerer) -> DistinctShape:
         on = tuple(each.lower(lowerer) for each in query.distinct_on)
@@ -268,7 +299,8 @@ class Shaper:
         if known is not None:
             return known
         wanted = {spec.primary_key.name, *templates.names}
-        wanted |= {start_of(self.application, spec, spec.relationships[name]) for name in templates.starts}
+        leading = (*templates.starts, *templates.nested)
+        wanted |= {start_of(self.application, spec, spec.relationships[name]) for name in leading}
         if len(self._attributes) >= _LARGEST_CACHE:
             self._attributes.clear()
         found = self._attributes[templates] = tuple(name for name in spec.attributes if name in wanted)
@@ -288,6 +320,15 @@ def whole(query: Query[Any]) -> Query[Any]:
         only=query.only,
         locking=query.locking,
     )
+
+
+def _inputs(query: Query[Any], values: list[Any]) -> tuple[tuple[str, int], ...]:
+    """Where the inputs of a query's action stand among the values, which they are added to."""
+    inputs: list[tuple[str, int]] = []
+    for name in sorted(query.inputs):
+        inputs.append((name, len(values)))
+        values.append(query.inputs[name])
+    return tuple(inputs)
 
 
 def _total(order: tuple[Ordering, ...], spec: ResourceSpec) -> tuple[Ordering, ...]:

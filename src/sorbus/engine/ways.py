@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sorbus.data_layers.base import Row
 from sorbus.errors.access import NotLoaded
 from sorbus.errors.framework import CannotJoin, WrongRelated
+from sorbus.expressions.nodes import Ordering
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
-from sorbus.schema.ways import load_key
+from sorbus.schema.ways import load_key, looks_around
 from sorbus.scope import Scope
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def start_of(application: ApplicationSpec, spec: ResourceSpec, relationship: Rel
             label = f"{spec.name}.{relationship.name}"
             raise CannotJoin(label, f"the rows of {hop.resource} live in another data layer ({found})")
     return own
+
+
+def own_order(relationship: RelationshipSpec) -> tuple[Ordering, ...]:
+    """The relationship's order, as far as it looks at the related rows alone."""
+    return () if looks_around(relationship.order) else relationship.order
 
 
 def keys_of(records: Sequence[Any], spec: ResourceSpec, own: str) -> list[Any]:

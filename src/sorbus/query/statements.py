@@ -41,7 +41,16 @@ class Chosen:
     cases: tuple[tuple[str | int, str], ...]
 
 
-TextPart = str | Output | Filled | Chosen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NestedText:
+    """A text of rows that the same statement reads: those of the nesting at `place`; `empty` without any."""
+
+    place: int
+    text: int
+    empty: str
+
+
+TextPart = str | Output | Filled | Chosen | NestedText
 Text = tuple[TextPart, ...]
 """A text that a data layer writes of each row: texts as they are, and values as JSON."""
 
@@ -53,6 +62,7 @@ class Related:
     The key of the source row is put in front of the outputs; `limit` and `offset` count for each source row.
 
     Attributes:
+        keys: None where each row of another select is a source row.
         key: the attribute of the source rows whose values `keys` are.
         hops: what the rows of each hop must meet, as those of `Exists`.
         order: how the relationship sorts its rows, seen from where its own conditions are; before the select's.
@@ -63,7 +73,7 @@ class Related:
 
     source: ResourceSpec
     relationship: RelationshipSpec
-    keys: Node
+    keys: Node | None
     key: str
     hops: Hops
     order: tuple[Ordering, ...] = ()
@@ -137,8 +147,10 @@ class Select:
         texts: what is written of each row; only for layers that write JSON.
         gathered: with `related`, whether the texts of all rows of a source row are put together, with commas between
             them. A row of the answer is then the key of a source row, the number of its rows, and the texts.
+        nested: related rows of each row whose texts stand in those of the row.
 
-    A row of the answer is the key of its source row (with `related`), `total`, `earlier`, the outputs, then the texts.
+    A row of the answer is the key of its source row (with `related`), `total`, `earlier`, the outputs, the texts, then
+    (unless it is gathered) the number of rows of each nesting.
     With `related` and one of the two, a source row without related rows answers with nulls as outputs.
     """
 
@@ -158,11 +170,25 @@ class Select:
     given: tuple[tuple[str, Node], ...] | None = None
     texts: tuple[Text, ...] = ()
     gathered: bool = False
+    nested: tuple[Nesting, ...] = ()
 
     @property
     def cut(self) -> bool:
         """Whether it leaves out rows by their number."""
         return self.limit is not None or self.offset is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nesting:
+    """Related rows of each row of a select.
+
+    Attributes:
+        start: the value of the row by which they are found.
+        rows: which they are: `related` without keys, and `gathered`.
+    """
+
+    start: Output
+    rows: Select
 
 
 class SummaryKind(StrEnum):

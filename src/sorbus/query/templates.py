@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,26 @@ class Chosen:
     cases: tuple[tuple[str | int, str], ...]
 
 
-Part = str | Shown | Keyed | Chosen
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A text of the rows that a relationship leads to, read by the same statement, with commas between them.
+
+    Attributes:
+        name: the relationship; the query loads it along, with templates whose texts are gathered.
+        text: which of their texts.
+        empty: what stands there when there are no such rows, or none that may be seen.
+    """
+
+    name: str
+    text: int = 0
+    empty: str = ""
+
+
+Part = str | Shown | Keyed | Chosen | Nested
 Template = tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Templates:
     """What a read answers with for each row: its key, the keys that lead on from it, and texts.
 
@@ -54,6 +70,8 @@ class Templates:
         starts: relationships; for each the value by which related rows are loaded, null where it may not be followed.
         gathered: of related rows, whether those of one source row come together: their number, then each text of all
             of them with commas between.
+
+    At the end of a row of the answer that is not gathered stands how many rows each of the `nested` relationships has.
     """
 
     texts: tuple[Template, ...]
@@ -63,7 +81,16 @@ class Templates:
     @property
     def names(self) -> frozenset[str]:
         """The fields that stand in the texts."""
-        return frozenset(part.name for text in self.texts for part in text if not isinstance(part, str))
+        return frozenset(each.name for each in self._parts if not isinstance(each, str | Nested))
+
+    @cached_property
+    def nested(self) -> tuple[str, ...]:
+        """The relationships whose rows the same statement reads, in the order of the texts."""
+        return tuple(dict.fromkeys(each.name for each in self._parts if isinstance(each, Nested)))
+
+    @property
+    def _parts(self) -> Iterator[Part]:
+        return (part for text in self.texts for part in text)
 
 
 def texts_of(parts: Iterable[Part | None]) -> tuple[Template, ...]:

@@ -43,15 +43,19 @@ class Served:
         response = await self.answerer.answer(Asked(query=query), scope, where="a test")
         return json.loads(to_json(response.document)), _written(response.document)
 
-    async def both(self, scope: Scope, query: str) -> Any:
-        """What both ways answer, which is the same."""
+    async def every(self, scope: Scope, query: str) -> Any:
+        """What one statement, one for each level, and records answer, which is the same."""
         found, written = await self.ask(scope, query)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(operations, "can_write", lambda *_: False)
+            patch.setattr("sorbus.apis.graphql.written.can_nest", lambda _: False)
+            levels, each = await self.ask(scope, query)
+            patch.setattr(operations, "written", lambda *_: None)
             expected, records = await self.ask(scope, query)
         assert written, found
+        assert each
         assert not records
         assert json.dumps(found) == json.dumps(expected)
+        assert json.dumps(levels) == json.dumps(expected)
         return found
 
 
@@ -87,11 +91,13 @@ async def test_values_are_written_as_python_shows_them(
     for row in rows:
         await Value.keep(scope, shelf_id=shelf.id, **row)
     chosen = f'filter: {{shelfId: {{eq: "{shelf.id}"}}}}'
-    found = await served.both(scope, f"{{ values({chosen}) {{ {EVERYTHING} shelf {{ name valueCount }} }} }}")
+    found = await served.every(
+        scope, f"{{ values({chosen}) {{ {EVERYTHING} shelf {{ name valueCount }} }} }}"
+    )
     assert len(found["data"]["values"]) == len(rows)
     one = f'filter: {{id: {{eq: "{shelf.id}"}}}}'
     nested = f"values(limit: 3) {{ {EVERYTHING} }}"
-    found = await served.both(scope, f"{{ shelfs({one}) {{ name {nested} }} }}")
+    found = await served.every(scope, f"{{ shelfs({one}) {{ name {nested} }} }}")
     assert len(found["data"]["shelfs"][0]["values"]) == min(3, len(rows))
 
 
@@ -114,7 +120,7 @@ async def test_nested_lists_are_those_of_each_record(served: Served, scope: Scop
     for number in range(7):
         await Value.keep(scope, shelf_id=shelves[number % 2].id, number=number)
     keys = ", ".join(f'"{each.id}"' for each in shelves)
-    await served.both(scope, f"{{ shelfs(filter: {{id: {{in: [{keys}]}}}}) {{ {selection} }} }}")
+    await served.every(scope, f"{{ shelfs(filter: {{id: {{in: [{keys}]}}}}) {{ {selection} }} }}")
 
 
 async def test_records_and_what_is_shown_twice_need_python(served: Served, scope: Scope) -> None:

@@ -28,6 +28,7 @@ from sorbus.apis.json_api.paging import FIRST_PAGE, Paging
 from sorbus.apis.json_api.views import Included, View, ViewRequest, view_of
 from sorbus.apis.json_api.written import WrittenDocuments
 from sorbus.data_layers.postgres.migrations import push
+from sorbus.data_layers.postgres.statements import SqlStatement
 from sorbus.errors.inputs import TooManyRelated
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -148,6 +149,41 @@ async def test_more_than_can_be_included_is_cut_in_both_ways(
     (found,) = written["data"]
     assert found["relationships"]["values"]["meta"] == {"truncated": True}
     assert len(found["relationships"]["values"]["data"]) == len(written["included"]) == 2
+
+
+async def test_what_is_included_comes_in_the_statement_of_the_list(
+    served: Served, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statements: list[str] = []
+    original = SqlStatement.fetch
+
+    async def fetch(self: SqlStatement, session: Any, bindings: Any) -> Any:
+        statements.append(self.sql)
+        return await original(self, session, bindings)
+
+    monkeypatch.setattr(SqlStatement, "fetch", fetch)
+    shelves = [await Shelf.put_up(scope, name=name) for name in "abc"]
+    for number in range(4):
+        await Value.keep(scope, shelf_id=shelves[number % 2].id, number=number)
+    chosen = Shelf.query(scope).where(Shelf.id.is_in([each.id for each in shelves]))
+    for wanted, most in (
+        ({"includes": [("values",)]}, 1),
+        ({"includes": [("values",)], "fields": {"shelves": frozenset({"name"})}}, 1),
+        ({"includes": [("values",)], "fields": {"shelves": frozenset({"name", "value_count", "values"})}}, 1),
+        ({"includes": [("values",), ("values", "shelf")]}, 3),
+        ({"includes": [("values",)], "included": {("values",): Included(conditions=(Value.number > 1,))}}, 2),
+    ):
+        view = served.view("Shelf", **wanted)
+        written, records = await served.both(view, scope, chosen)
+        assert json.dumps(written) == json.dumps(records)
+        statements.clear()
+        await served.written.listing(view, scope, chosen, paging=FIRST_PAGE, links=Links(path="/x"))
+        assert len(statements) == most, statements
+    one = served.view("Shelf", includes=[("values",)])
+    statements.clear()
+    document = json.loads(await served.written.single(one, scope, shelves[0].id))
+    assert len(statements) == 1
+    assert [each["attributes"]["number"] for each in document["included"]] == [0, 2]
 
 
 async def test_related_records_of_all_together_are_bounded(

@@ -26,7 +26,7 @@ from sorbus.apis.graphql.faults import action_errors
 from sorbus.apis.graphql.nodes import NODE_ID, parts_of
 from sorbus.apis.graphql.plans import Arguments, Encode, Filling, Given, Plan, asked, page_of, size_of
 from sorbus.apis.graphql.surface import Root, RootKind
-from sorbus.apis.graphql.written import can_write, single, texts_of_rows, whole
+from sorbus.apis.graphql.written import single, whole, written
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import InvalidPage, NotFound
 from sorbus.query.keys import key_of, with_key
@@ -237,24 +237,37 @@ class Runner:
         chosen = field_.nodes.get(found[0]) if found is not None else None
         if found is None or chosen is None or chosen.plan is None or chosen.encode is None:
             return None
-        record = await self._by_key(chosen.plan, found[1])
-        return None if record is None else chosen.encode(record)
+        return await self._by_key(chosen.plan, found[1], chosen.encode)
 
     async def _get(self, field_: TopField, given: Given) -> Any:
         if field_.plan is None or field_.encode is None:
             return None
-        record = await self._by_key(field_.plan, given["id"])
-        return None if record is None else field_.encode(record)
+        return await self._by_key(field_.plan, given["id"], field_.encode)
 
-    async def _by_key(self, plan: Plan, text: str) -> Any:
-        """The record with a key, with what the selection shows; None when there is none."""
+    async def _by_key(self, plan: Plan, text: str, encode: Encode) -> Any:
+        """What the selection shows of the record with a key; None when there is none."""
+        query = self._keyed(plan, text)
+        if query is None:
+            return None
+        # A record with nothing behind it is encoded as quickly.
+        found = written(plan, query, self.scope) if plan.ways else None
+        if found is not None:
+            row = await found.query.one_or_none()
+            return None if row is None else single(*await found.texts([row], self.scope))
+        record = await self._record(plan, query)
+        return None if record is None else encode(record)
+
+    def _keyed(self, plan: Plan, text: str) -> Query[Any] | None:
+        """The record with a key, with what the selection shows; None where it can be no key."""
         spec = plan.exposed.spec
         try:
             key = key_of(spec, text)
         except NotFound:
             return None
-        query = with_key(spec, key, self.scope)
-        record = await plan.fill(query, self.filling, 1).one_or_none()
+        return plan.fill(with_key(spec, key, self.scope), self.filling, 1)
+
+    async def _record(self, plan: Plan, query: Query[Any]) -> Any:
+        record = await query.one_or_none()
         if record is not None:
             await plan.load_rest([record], self.scope, self.filling)
         return record
@@ -306,11 +319,9 @@ class Runner:
             # The action has said how many rows there are; a page lies inside of them.
             size = max(0, min(size, query.take - offset))
         query = plan.fill(query.limit(size).offset((query.skip or 0) + offset), self.filling, size)
-        if plan.writing is not None and can_write(plan, query, self.scope):
-            rows = await query.written(plan.writing.templates, *query.loads[: len(plan.derived)]).all(
-                self.scope
-            )
-            return whole(await texts_of_rows(plan, query, rows, self.scope))
+        found = written(plan, query, self.scope)
+        if found is not None:
+            return whole(await found.texts(await found.query.all(self.scope), self.scope))
         records = await query.all(self.scope)
         await plan.load_rest(records, self.scope, self.filling)
         return [encode(each) for each in records]
@@ -324,20 +335,18 @@ class Runner:
         if query.cut:
             raise InvalidPage("first", asked_for.limit, allowed="nothing; this list has no pages")
         size = root.action.page.limit_of(asked_for.limit)
-        query = filled = plan.fill(query, self.filling, size)
-        written = plan.writing is not None and can_write(plan, query, self.scope)
-        if written and plan.writing is not None:
-            query = query.written(plan.writing.templates, *query.loads[: len(plan.derived)])
-        found = await query.page(
+        query = plan.fill(query, self.filling, size)
+        texts = written(plan, query, self.scope)
+        found = await (query if texts is None else texts.query).page(
             limit=asked_for.limit,
             after=asked_for.after,
             before=asked_for.before,
             count=page.counted,
             scope=self.scope,
         )
-        if written:
-            texts = await texts_of_rows(plan, filled, found.items, self.scope)
-            return encode(replace(found, items=tuple(map(single, texts))))
+        if texts is not None:
+            items = tuple(map(single, await texts.texts(found.items, self.scope)))
+            return encode(replace(found, items=items))
         await plan.load_rest(found.items, self.scope, self.filling)
         return encode(found)
 
@@ -398,8 +407,9 @@ class Runner:
         return await self._seen(field_.plan, record.__dict__[root.exposed.spec.primary_key.name])
 
     async def _seen(self, plan: Plan, key: Any) -> Any:
+        query = self._keyed(plan, str(key))
         try:
-            return await self._by_key(plan, str(key))
+            return None if query is None else await self._record(plan, query)
         except (Forbidden, NotFound):
             # It is written, though the actor may not read it: the mutation has succeeded all the same.
             return None

@@ -10,7 +10,7 @@ from uuid import UUID
 from graphql import GraphQLEnumType, GraphQLNonNull
 
 from sorbus.apis.graphql.bindings import Value
-from sorbus.query.templates import Chosen, Keyed, Part, Shown, Templates, texts_of
+from sorbus.query.templates import Chosen, Keyed, Nested, Part, Shown, Template, Templates, texts_of
 from sorbus.schema.fields import AttributeSpec, RelationshipSpec
 from sorbus.types.showing import to_json
 
@@ -55,6 +55,8 @@ class Writing[G: Gap]:
     needs_python: bool = False
     _templates: Templates | None = None
     _gathered: Templates | None = None
+    _together: Templates | None = None
+    _together_gathered: Templates | None = None
     writable: dict[str, bool] = field(default_factory=dict[str, bool])
 
     @property
@@ -64,6 +66,24 @@ class Writing[G: Gap]:
             starts = tuple(way.relationship.name for way in self.ways)
             self._templates = Templates(texts_of(self.parts), starts)
         return self._templates
+
+    @property
+    def together(self) -> Templates:
+        """The text of each record with everything behind it, for one statement."""
+        if self._together is None:
+            self._together = Templates(self._whole())
+        return self._together
+
+    @property
+    def together_gathered(self) -> Templates:
+        """The same of all records of one source row."""
+        if self._together_gathered is None:
+            self._together_gathered = Templates(self._whole(), gathered=True)
+        return self._together_gathered
+
+    def _whole(self) -> tuple[Template, ...]:
+        ways = iter(self.ways)
+        return texts_of(_behind(next(ways)) if part is None else part for part in self.parts)
 
     @property
     def gathered(self) -> Templates | None:
@@ -120,6 +140,10 @@ class Writing[G: Gap]:
         self.ways.append(way)
         many = way.relationship.to_many
         self.parts += ["[", None, "]"] if many else [None]
+
+
+def _behind(way: Gap) -> Nested:
+    return Nested(way.relationship.name, empty="" if way.relationship.to_many else "null")
 
 
 def _bare(spec: AttributeSpec) -> bool:

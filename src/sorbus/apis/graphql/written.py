@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from sorbus.apis.graphql.plans import Plan, Way
-from sorbus.query.query import Query
+from sorbus.query.query import LoadItem, Query
+from sorbus.query.templates import Templates
+from sorbus.schema.fields import Cardinality
 from sorbus.scope import Scope
 
 Row = Sequence[Any]
@@ -28,12 +31,80 @@ def can_write(plan: Plan, query: Query[Any], scope: Scope) -> bool:
     return known
 
 
-async def texts_of_rows(plan: Plan, query: Query[Any], rows: Sequence[Row], scope: Scope) -> list[str]:
-    """The records of rows that were read with a plan's templates, with everything behind them.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How the records of a query are read as texts.
+
+    Attributes:
+        query: answers with rows of texts.
+        filled: the query as the plan has filled it, with what it loads along.
+        together: whether one statement writes everything.
+    """
+
+    plan: Plan
+    query: Query[Any]
+    filled: Query[Any]
+    together: bool
+
+    async def texts(self, rows: Sequence[Row], scope: Scope) -> list[str]:
+        """The records of rows of `query`, with everything behind them."""
+        if self.together:
+            return [row[1] for row in rows]
+        return await _texts(self.plan, self.filled, rows, scope)
+
+
+def written(plan: Plan, query: Query[Any], scope: Scope) -> Written | None:
+    """How the records of a query are read as texts; None where that needs Python.
 
     Args:
-        query: as the plan has filled it, with what it loads along.
+        query: as the plan has filled it.
     """
+    writing = plan.writing
+    if writing is None or not can_write(plan, query, scope):
+        return None
+    if writing.ways and can_nest(plan):
+        nested = _nested(plan, query, writing.together)
+        if scope.need_runtime().nests(nested, scope):
+            return Written(plan, nested, query, together=True)
+    loads = query.loads[: len(plan.derived)]
+    return Written(plan, query.written(writing.templates, *loads), query, together=not writing.ways)
+
+
+def can_nest(plan: Plan) -> bool:
+    """Whether it is worth while to write all records in one statement.
+
+    What is behind a record that many lead to would be read again for each of them.
+    """
+    writing = plan.writing
+    assert writing is not None
+    return all(can_nest(way.plan) and not (_shared(way) and _branches(way.plan)) for way in writing.ways)
+
+
+def _shared(way: Way) -> bool:
+    return way.relationship.cardinality not in {Cardinality.HAS_MANY, Cardinality.HAS_ONE}
+
+
+def _branches(plan: Plan) -> bool:
+    """Whether there are lists behind the records."""
+    assert plan.writing is not None
+    return any(way.relationship.to_many or _branches(way.plan) for way in plan.writing.ways)
+
+
+def _nested(plan: Plan, query: Query[Any], templates: Templates) -> Query[Any]:
+    """The query that reads the records behind it along."""
+    writing = plan.writing
+    assert writing is not None
+    loads = list(query.loads[: len(plan.derived)])
+    behind = {item.target: item.query for item in query.loads[len(plan.derived) :]}
+    for way in writing.ways:
+        inner = way.plan.writing
+        assert inner is not None
+        rows = behind[way.target] if way.relationship.to_many else behind[way.target].limit(1)
+        loads.append(LoadItem(target=way.target, query=_nested(way.plan, rows, inner.together_gathered)))
+    return query.written(templates, *loads)
+
+
+async def _texts(plan: Plan, query: Query[Any], rows: Sequence[Row], scope: Scope) -> list[str]:
     writing = plan.writing
     assert writing is not None
     first = 1 + len(writing.ways)
@@ -72,7 +143,7 @@ async def _behind(
         return {}, none
     if gathered is not None:
         return {start: text for start, (_, text) in found}, none
-    texts = await texts_of_rows(way.plan, query, [row for _, row in found], scope)
+    texts = await _texts(way.plan, query, [row for _, row in found], scope)
     groups: dict[Any, list[str]] = {}
     for (start, _), text in zip(found, texts, strict=True):
         groups.setdefault(start, []).append(text)

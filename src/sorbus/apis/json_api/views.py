@@ -15,6 +15,7 @@ from sorbus.apis.json_api.templates import Writing
 from sorbus.expressions.build import Expr, Sort
 from sorbus.query.query import LoadItem, Query
 from sorbus.resource.relationships import Relationship
+from sorbus.schema.fields import Cardinality, RelationshipSpec
 
 FieldSets = Mapping[str, frozenset[str]]
 """The sparse fieldsets of a request, by type."""
@@ -66,6 +67,8 @@ class View:
         compound: whether the document has `included`, even when nothing is.
         alone: at the top of a document: the types that come in one place of it only.
         alike: there, too: whether a record looks the same wherever it comes.
+        together: there, too: how a data layer writes resource objects with related ones, in one statement; None where
+            there are none for which that goes.
     """
 
     exposed: Exposed
@@ -78,6 +81,7 @@ class View:
     compound: bool = False
     alone: frozenset[str] = frozenset()
     alike: bool = True
+    together: Writing | None = None
 
     @property
     def loads(self) -> tuple[LoadItem, ...]:
@@ -111,12 +115,31 @@ def view_of(encoders: EncoderFactory, exposed: Exposed, wanted: ViewRequest) -> 
     by_type: dict[str, list[View]] = {}
     for each in _views(view):
         by_type.setdefault(each.exposed.type, []).append(each)
-    return replace(
+    view = replace(
         view,
         compound=wanted.compound,
         alone=frozenset(kind for kind, views in by_type.items() if len(views) == 1),
         alike=all(map(_alike, by_type.values())),
     )
+    nested = tuple(name for name in view.children if _nests(view, name))
+    if not nested or view.writing is None:
+        return view
+    shown, loaded = wanted.fields.get(exposed.type), frozenset(view.children)
+    return replace(view, together=encoders.templates.writing(exposed, shown, loaded, nested))
+
+
+def _nests(view: View, name: str) -> bool:
+    """Whether the statement that writes the records of a view can write those behind a relationship, too."""
+    child, said = view.children[name], view.included[name]
+    if child.writing is None or child.writing.gathered is None or child.exposed.type not in view.alone:
+        return False
+    return said is ALL_RELATED and from_one(view.exposed.spec.relationships[name])
+
+
+def from_one(way: RelationshipSpec) -> bool:
+    """Whether a related record belongs to one record only, which may have several such."""
+    plain = way.where is None and way.join is None and not way.path
+    return plain and way.cardinality is Cardinality.HAS_MANY
 
 
 def _views(view: View) -> Iterator[View]:

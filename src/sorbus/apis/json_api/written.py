@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,10 @@ from sorbus.apis.json_api.documents import VERSION, Links, RecordDocuments, abou
 from sorbus.apis.json_api.encoding import INCLUDED_LIMIT, INCLUDED_MOST
 from sorbus.apis.json_api.paging import Paging
 from sorbus.apis.json_api.templates import Writing
-from sorbus.apis.json_api.views import View
+from sorbus.apis.json_api.views import View, from_one
 from sorbus.query.keys import with_key
-from sorbus.query.query import Query
+from sorbus.query.page import Page
+from sorbus.query.query import LoadItem, Query
 from sorbus.query.templates import Templates
 from sorbus.schema.fields import Cardinality, RelationshipSpec
 from sorbus.scope import Scope
@@ -30,6 +31,7 @@ class _Level:
     """The rows of one view in a document, each once.
 
     Attributes:
+        rows: behind the texts, the objects of nested records and how many there are.
         groups: for each included relationship the related rows by the key that leads to them; None where the actor
             may see none.
         gathered: for some of them the identifiers and the objects of all related rows instead, as one text each.
@@ -88,11 +90,15 @@ class _Level:
 
     def included(self) -> Iterator[tuple[str, Any, str]]:
         """The resource objects behind this level, each with its type and key, or those of one row together."""
-        for place, name in enumerate(self.writing.templates.starts, 1):
+        starts, slots = self.writing.templates.starts, self.writing.slots
+        for place, name in enumerate(self.writing.nested, 2 + len(starts) + len(slots)):
+            kind = f"all {name}"
+            yield from ((kind, row[0], row[place]) for row in self.rows if row[place])
+        for place, name in enumerate(starts, 1):
             together = self.gathered.get(name)
             if together is not None:
-                kind, starts = f"all {name}", dict.fromkeys(row[place] for row in self.rows)
-                yield from ((kind, start, together[start][1]) for start in starts if start in together)
+                kind, keys = f"all {name}", dict.fromkeys(row[place] for row in self.rows)
+                yield from ((kind, key, together[key][1]) for key in keys if key in together)
                 continue
             child = self.children[name]
             kind = child.view.exposed.type
@@ -128,9 +134,12 @@ class WrittenDocuments(RecordDocuments):
         writing = self._writing(view, query, scope) if view.related else None
         if writing is None:
             return await super().single(view, scope, key, itself=itself)
-        level = await _level(
-            view, writing, [await query.written(writing.templates, *view.derived).one()], scope, view.alone
-        )
+
+        async def one(query: Query[Any]) -> tuple[Sequence[Row], None]:
+            return [await query.one()], None
+
+        writing, rows, _ = await _read(view, writing, query, scope, 1, one)
+        level = await _level(view, writing, rows, scope, view.alone)
         (text,) = level.texts()
         links = {"self": itself} if itself else None
         return _document(level, text, links)
@@ -142,8 +151,12 @@ class WrittenDocuments(RecordDocuments):
         writing = self._writing(view, query, scope)
         if writing is None:
             return await super().listing(view, scope, query, paging=paging, links=links)
-        query = query.written(writing.templates, *query.loads, *view.derived)
-        rows, page = await listed(query, scope, paging)
+        most = (
+            query.take if query.cut else view.exposed.spec.actions[query.action].page.limit_of(paging.limit)
+        )
+        writing, rows, page = await _read(
+            view, writing, query, scope, most, lambda query: listed(query, scope, paging)
+        )
         level = await _level(view, writing, rows, scope, view.alone)
         around, meta = about_list(page, links)
         return _document(level, f"[{','.join(level.texts())}]", around, meta)
@@ -175,6 +188,44 @@ class WrittenDocuments(RecordDocuments):
         )
 
 
+async def _read(
+    view: View,
+    writing: Writing,
+    query: Query[Any],
+    scope: Scope,
+    most: int | None,
+    read: Callable[[Query[Any]], Awaitable[tuple[Sequence[Row], Page[Any] | None]]],
+) -> tuple[Writing, Sequence[Row], Page[Any] | None]:
+    """The rows of a query and how they are written: with related records where one statement can do that.
+
+    Args:
+        most: the most rows that there may be; None when that is not known.
+    """
+    if view.together is not None and most is not None:
+        # Those that come together are not counted before they are there, so that none may have very many.
+        least = min(INCLUDED_LIMIT, INCLUDED_MOST // max(1, most))
+        loads = [_inside(view, name, least) for name in view.together.nested]
+        nested = query.written(view.together.templates, *query.loads, *view.derived, *loads)
+        if scope.need_runtime().nests(nested, scope):
+            rows, page = await read(nested)
+            count = len(loads)
+            if all(number <= least for row in rows for number in row[-count:]):
+                return view.together, rows, page
+    rows, page = await read(query.written(writing.templates, *query.loads, *view.derived))
+    return writing, rows, page
+
+
+def _inside(view: View, name: str, least: int) -> LoadItem:
+    """The related records that the statement of a view writes: one more of each than it may have."""
+    item = next(each for each in view.related if each.target.name == name)
+    child = view.children[name]
+    assert child.writing is not None
+    assert child.writing.gathered is not None
+    return LoadItem(
+        target=item.target, query=item.query.limit(least + 1).written(child.writing.gathered, *child.derived)
+    )
+
+
 async def _level(
     view: View, writing: Writing, rows: Sequence[Row], scope: Scope, alone: frozenset[str]
 ) -> _Level:
@@ -184,14 +235,14 @@ async def _level(
         alone: the types that come in one place of the document only.
     """
     level = _Level(view, writing, rows)
-    for place, ((name, child), item) in enumerate(
-        zip(view.children.items(), view.related, strict=True), start=1
-    ):
+    items = {item.target.name: item for item in view.related}
+    for place, name in enumerate(writing.templates.starts, start=1):
+        child, item = view.children[name], items[name]
         inner = child.writing
         assert inner is not None
         way = _Way(view, name, child, item.query, scope)
         keys = list(dict.fromkeys(row[place] for row in rows if row[place] is not None))
-        if rows and inner.gathered is not None and child.exposed.type in alone and way.from_one:
+        if rows and inner.gathered is not None and child.exposed.type in alone and from_one(way.relationship):
             together = await way.gathered(inner.gathered, keys)
             if together is not None:
                 level.gathered[name] = together
@@ -217,13 +268,6 @@ class _Way:
     def relationship(self) -> RelationshipSpec:
         """The relationship."""
         return self.view.exposed.spec.relationships[self.name]
-
-    @property
-    def from_one(self) -> bool:
-        """Whether a related row belongs to the rows of one key only, which may have several such."""
-        way = self.relationship
-        plain = way.where is None and way.join is None and not way.path
-        return plain and way.cardinality is Cardinality.HAS_MANY
 
     async def _texts(
         self, query: Query[Any], templates: Templates, keys: list[Any]
@@ -281,6 +325,10 @@ def _document(level: _Level, data: str, links: Any, meta: dict[str, Any] | None 
 
 def _included(level: _Level) -> list[str]:
     """The included resource objects, each once, whichever ways lead to it."""
+    nested = level.writing.nested
+    if len(nested) == 1 and not level.writing.templates.starts:  # each belongs to one row
+        place = 2 + len(level.writing.slots)
+        return [text for row in level.rows if (text := row[place])]
     found: dict[tuple[str, Any], str] = {}
     for kind, key, text in level.included():
         found.setdefault((kind, key), text)

@@ -126,6 +126,7 @@ def _related(statement: Select, related: Related, rows: MemoryRows) -> Iterator[
         inside = Counter(combined(statement.within, rows))
     nothing = (None,) * (len(statement.outputs) + len(related.carried))
     key_name = statement.resource.primary_key.name
+    assert related.keys is not None  # nothing is nested here: this layer writes no texts
     for key in rows.evaluate(related.keys, None):
         # What the statement itself asks sees the far row alone.
         ways: dict[int, Frame] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import cast
 
 from sorbus.data_layers.postgres.compiler import SqlCompiler
 from sorbus.data_layers.postgres.frames import Frame, literal, quote
@@ -19,10 +22,10 @@ from sorbus.query.statements import (
     Lock,
     LockMode,
     LockWait,
+    NestedText,
     Output,
     Related,
     Select,
-    Text,
     TextPart,
 )
 from sorbus.schema.resource import ApplicationSpec, ResourceSpec
@@ -88,17 +91,15 @@ class SelectWriter:
         text = self.compiler.node(output.node)
         return text if output.type is None else text + output_cast(output.node, output.type)
 
-    def columns(self, statement: Select) -> str:
-        """The columns of a select: its outputs, and what is written of each row."""
-        return ", ".join([*map(self._output, statement.outputs), *map(self._text, statement.texts)]) or "1"
-
-    def _text(self, parts: Text) -> str:
+    def _text(self, parts: Iterable[TextPart]) -> str:
         return concatenated([self._part(each) for each in parts])
 
     def _part(self, part: TextPart) -> str:
         match part:
             case str():
                 return literal(part)
+            case NestedText():
+                raise NotCompilable("related texts without related rows")
             case Filled(before=before, output=output, after=after):
                 return between(before, self._output(output), after)
             case Chosen(output=output, cases=cases):
@@ -131,11 +132,10 @@ class SelectWriter:
         if statement.cut or statement.distinct or statement.total or statement.earlier:
             return self._each(statement, related)
         rows = self.rows(statement, Link(related, Keys(array=self._array(related))))
-        self._seek(statement, rows)
-        columns = ", ".join([rows.link, self.columns(statement), *self._carried(related, rows)])
-        return f"SELECT {columns} {rows.clause}" + self._ending(statement, rows)
+        return self._selected(statement, rows, [rows.link], self._carried(related, rows))
 
     def _array(self, related: Related) -> str:
+        assert related.keys is not None
         own = related.source.attributes[related.key]
         return self.compiler.node(related.keys, f"{own.type.sql}[]")
 
@@ -148,12 +148,66 @@ class SelectWriter:
 
     def _plain(self, statement: Select) -> str:
         about = self._about(statement, None)
-        rows = self.rows(statement)
+        return self._selected(statement, self.rows(statement), about)
+
+    def _selected(
+        self,
+        statement: Select,
+        rows: Rows,
+        before: Sequence[str],
+        after: Sequence[str] = (),
+        *,
+        named: bool = False,
+    ) -> str:
+        """The SELECT of rows whose frame is on top, and which it takes away.
+
+        Args:
+            before, after: columns around the statement's own.
+            named: whether the columns are called `c0`, `c1` and so on.
+        """
         self._seek(statement, rows)
-        columns = ", ".join([*about, self.columns(statement)])
-        sql = f"SELECT {columns} {rows.clause}" + self._ending(statement, rows)
-        self.compiler.frames.pop()
+        columns = [*before, *map(self._output, statement.outputs)]
+        if statement.nested:
+            sql = self._around(statement, rows, columns, after)
+        else:
+            columns += [*map(self._text, statement.texts), *after]
+            sql = self._cut(statement, rows, _named(columns) if named else columns)
+            self.compiler.frames.pop()
         return sql
+
+    def _cut(self, statement: Select, rows: Rows, columns: Sequence[str]) -> str:
+        return f"SELECT {', '.join(columns) or '1'} {rows.clause}" + self._ending(statement, rows)
+
+    def _around(self, statement: Select, rows: Rows, columns: list[str], after: Sequence[str]) -> str:
+        """The same with the texts of nested rows, which are read when the rows are known, and for no others."""
+        outer = self.compiler.alias()
+        starts = [self.compiler.node(each.start.node) for each in statement.nested]
+        inner = [*columns, *after, *starts]
+        first = len(inner)
+        texts: list[list[str | NestedText]] = []
+        for text in statement.texts:
+            pieces: list[str | NestedText] = []
+            for nested, parts in groupby(text, lambda each: isinstance(each, NestedText)):
+                if nested:
+                    pieces += cast("Iterator[NestedText]", parts)
+                else:
+                    pieces.append(f"{outer}.c{len(inner)}")
+                    inner.append(self._text(parts))
+            texts.append(pieces)
+        source = self._cut(statement, rows, _named(inner))
+        self.compiler.frames.pop()
+        aliases: list[str] = []
+        laterals: list[str] = []
+        for place, each in enumerate(statement.nested, first - len(starts)):
+            aliases.append(self.compiler.alias())
+            together = self._together(each.rows, Keys(one=f"{outer}.c{place}"))
+            laterals.append(f" CROSS JOIN LATERAL ({together}) {aliases[-1]}")
+        found = [f"{outer}.c{place}" for place in range(len(columns))]
+        found += [concatenated([_nested(each, aliases) for each in pieces]) for pieces in texts]
+        found += [f"{outer}.c{len(columns) + place}" for place in range(len(after))]
+        found += [f"{alias}.n" for alias in aliases]
+        # A nested loop keeps the order of the rows.
+        return f"SELECT {', '.join(_named(found))} FROM ({source}) {outer}{''.join(laterals)}"
 
     def _each(self, statement: Select, related: Related) -> str:
         """The rows of each source row on their own: an index on key and sort makes this the quickest way."""
@@ -162,13 +216,10 @@ class SelectWriter:
         link = Link(related, Keys(one=f"{source}.k"))
         about = self._about(statement, link)
         rows = self.rows(statement, link)
-        self._seek(statement, rows)
-        found = [*map(self._output, statement.outputs), *map(self._text, statement.texts)]
-        found += self._carried(related, rows)
-        outputs = [f"{text} AS c{place}" for place, text in enumerate(found)]
-        inner = f"SELECT {', '.join(outputs) or '1'} {rows.clause}" + self._ending(statement, rows)
-        self.compiler.frames.pop()
-        columns = [f"{source}.k", *about, *(f"{alias}.c{place}" for place in range(len(outputs)))]
+        carried = self._carried(related, rows)
+        count = len(statement.outputs) + len(statement.texts) + len(carried) + len(statement.nested)
+        inner = self._selected(statement, rows, (), carried, named=True)
+        columns = [f"{source}.k", *about, *(f"{alias}.c{place}" for place in range(count))]
         # A nested loop keeps the order of the inner rows.
         join, on = ("LEFT JOIN", " ON TRUE") if about else ("CROSS JOIN", "")
         most = f" LIMIT {self.compiler.node(related.most, 'bigint')}" if related.most is not None else ""
@@ -180,19 +231,27 @@ class SelectWriter:
     def _gathered(self, statement: Select, related: Related) -> str:
         """One row for each source row that has related ones, with their texts put together."""
         keys = self._array(related)
-        source, alias, each = self.compiler.alias(), self.compiler.alias(), self.compiler.alias()
-        rows = self.rows(statement, Link(related, Keys(one=f"{source}.k")))
-        self._seek(statement, rows)
-        texts = [f"{self._text(text)} AS c{place}" for place, text in enumerate(statement.texts)]
-        inner = f"SELECT {', '.join(texts)} {rows.clause}" + self._ending(statement, rows)
-        self.compiler.frames.pop()
-        # An aggregate without groups takes its rows as they come, in the order of the query below it.
-        together = [f"string_agg({each}.c{place}, ',') AS c{place}" for place in range(len(texts))]
-        columns = [f"{source}.k", f"{alias}.n", *(f"{alias}.c{place}" for place in range(len(texts)))]
+        source, alias = self.compiler.alias(), self.compiler.alias()
+        together = self._together(statement, Keys(one=f"{source}.k"))
+        columns = [
+            f"{source}.k",
+            f"{alias}.n",
+            *(f"{alias}.c{place}" for place in range(len(statement.texts))),
+        ]
         return (
             f"SELECT {', '.join(columns)} FROM unnest({keys}) {source} (k) CROSS JOIN LATERAL "
-            f"(SELECT count(*) AS n, {', '.join(together)} FROM ({inner}) {each}) {alias} WHERE {alias}.n > 0"
+            f"({together}) {alias} WHERE {alias}.n > 0"
         )
+
+    def _together(self, statement: Select, keys: Keys) -> str:
+        """One row: how many rows are behind a key, and their texts put together."""
+        related = statement.related
+        assert related is not None
+        inner = self._selected(statement, self.rows(statement, Link(related, keys)), (), named=True)
+        each = self.compiler.alias()
+        # An aggregate without groups takes its rows as they come, in the order of the query below it.
+        together = [f"string_agg({each}.c{place}, ',') AS c{place}" for place in range(len(statement.texts))]
+        return f"SELECT {', '.join(['count(*) AS n', *together])} FROM ({inner}) {each}"
 
     def _about(self, statement: Select, link: Link | None) -> list[str]:
         """What each row says about all of them: how many, and whether some come before the page."""
@@ -298,6 +357,18 @@ class SelectWriter:
         rows.reached, rows.link = reached, reached.key
         rows.source = ", ".join([rows.source, *reached.items])
         rows.conditions.extend(each for each in reached.conditions if each)
+
+
+def _named(columns: Sequence[str]) -> list[str]:
+    return [f"{text} AS c{place}" for place, text in enumerate(columns)]
+
+
+def _nested(piece: str | NestedText, aliases: Sequence[str]) -> str:
+    """A piece of a text: a column, or a text of related rows."""
+    if isinstance(piece, str):
+        return piece
+    column = f"{aliases[piece.place]}.c{piece.text}"
+    return f"coalesce({column}, {literal(piece.empty)})" if piece.empty else column
 
 
 def _lock(lock: Lock, frame: Frame) -> str:
