@@ -77,7 +77,10 @@ async def test_it_takes_errors_for_errors(client: Client) -> None:
 
 async def test_it_subscribes_over_websocket(served: Served, ada: Actor, client: Client) -> None:
     transport = AIOHTTPWebsocketsTransport(
-        url=f"{served.url.replace('http', 'ws')}/graphql", headers=ada.headers, ping_interval=0.05
+        url=f"{served.url.replace('http', 'ws')}/graphql",
+        headers=ada.headers,
+        ping_interval=0.05,
+        pong_timeout=10,
     )
     async with Client(transport=transport) as session:
         told = session.subscribe(gql("subscription { foldersChanged { record { name } } }"))
