@@ -294,7 +294,7 @@ class TestNested:
             },
         ]
 
-    async def test_one_statement_for_each_level(self, api: Client, app: Sorbus) -> None:
+    async def test_one_statement_in_all_or_one_for_each_level(self, api: Client, app: Sorbus) -> None:
         folder = await api.data('mutation { openFolder(input: {name: "f"}) { result { id } } }')
         for note in await several(api, 5, folderId=folder["openFolder"]["result"]["id"]):
             await say(api, note["id"], "x")
@@ -311,9 +311,13 @@ class TestNested:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(app.engine.reader, "run", counted)
             data = await api.data(query)
+            assert fetched == 1
+            # Notes of a folder to which many notes lead are read once.
+            shared = await api.data("{ notes { folder { name notes(limit: 9) { title } } } }")
+            assert fetched == 4
         assert len(data["folders"][0]["notes"]) == 5
         assert data["folders"][0]["notes"][0]["comments"][0]["note"]["folder"] is not None
-        assert fetched == 5
+        assert [len(each["folder"]["notes"]) for each in shared["notes"]] == [5] * 5
 
     async def test_what_a_function_finds_is_shown_as_everything_else(self, api: Client) -> None:
         for name in ("a", "b"):
