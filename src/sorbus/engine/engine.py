@@ -29,6 +29,7 @@ from sorbus.engine.nesting import nests
 from sorbus.engine.planning import Planner, actions_of
 from sorbus.engine.reading import Reader
 from sorbus.engine.related_writes import RelatedWriter
+from sorbus.engine.tenants import reaching
 from sorbus.engine.transaction import Transaction, current, transaction
 from sorbus.engine.writing import write_plan
 from sorbus.errors.framework import UnknownResource
@@ -338,6 +339,10 @@ class Engine:
     def nests(self, query: Query[Any], scope: Scope) -> bool:
         """Whether one statement can read a query with the related rows that its templates nest, for this caller."""
         return nests(self.application, query, scope)
+
+    def reaching(self, query: Query[Any], scope: Scope) -> Scope:
+        """The scope in which what lies behind the rows of a query is read: its action may look at more tenants."""
+        return reaching(self.spec_of(query.resource), actions_of(query), scope)
 
     async def related_texts(
         self,

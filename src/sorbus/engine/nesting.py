@@ -19,27 +19,20 @@ def is_nested(item: LoadItem) -> bool:
 def nests(application: ApplicationSpec, query: Query[Any], scope: Scope) -> bool:
     """Whether one statement can read a query with everything that is nested in it, for this caller.
 
-    All of it has to lie in one data layer and to belong to the caller's tenant. Where a relationship refuses what
-    may not be read, the related rows are asked about before they are read.
+    All of it has to lie in one data layer and to belong to the same tenants. Where a relationship refuses what may not
+    be read, the related rows are asked about before they are read.
     """
     spec = application.by_class[query.resource]
-    return _at_home(spec, query, scope) and all(
-        _nests(application, spec, each, scope) for each in query.loads if is_nested(each)
-    )
+    scope = reaching(spec, (query.action,), scope)
+    return all(_nests(application, spec, each, scope) for each in query.loads if is_nested(each))
 
 
 def _nests(application: ApplicationSpec, source: ResourceSpec, item: LoadItem, scope: Scope) -> bool:
     relationship = source.relationships[item.target.name]
     destination = application.destination(relationship)
-    return (
-        destination.layer == source.layer
-        and relationship.authorize_read != "error"
-        and nests(application, item.query, scope)
-    )
-
-
-def _at_home(spec: ResourceSpec, query: Query[Any], scope: Scope) -> bool:
-    """Whether a query looks at the scope's own tenant, or at rows that belong to none."""
-    if scope.tenant is None:
-        return spec.tenancy is None and spec.schema_tenancy is None
-    return reaching(spec, (query.action,), scope) is scope
+    if destination.layer != source.layer or relationship.authorize_read == "error":
+        return False
+    if scope.tenant is None and (destination.tenancy or destination.schema_tenancy):
+        return False
+    alike = reaching(destination, (item.query.action,), scope) is scope
+    return alike and nests(application, item.query, scope)

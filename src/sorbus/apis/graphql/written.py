@@ -111,6 +111,7 @@ async def _texts(plan: Plan, query: Query[Any], rows: Sequence[Row], scope: Scop
     if not writing.ways:
         return [row[first] for row in rows]
     behind = {item.target: item.query for item in query.loads[len(plan.derived) :]}
+    scope = scope.need_runtime().reaching(query, scope)
     shown = [
         (place, await _behind(plan, way, behind[way.target], rows, place, scope))
         for place, way in enumerate(writing.ways, start=1)

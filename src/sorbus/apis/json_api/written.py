@@ -139,7 +139,7 @@ class WrittenDocuments(RecordDocuments):
             return [await query.one()], None
 
         writing, rows, _ = await _read(view, writing, query, scope, 1, one)
-        level = await _level(view, writing, rows, scope, view.alone)
+        level = await _level(view, writing, rows, scope.need_runtime().reaching(query, scope), view.alone)
         (text,) = level.texts()
         links = {"self": itself} if itself else None
         return _document(level, text, links)
@@ -157,7 +157,7 @@ class WrittenDocuments(RecordDocuments):
         writing, rows, page = await _read(
             view, writing, query, scope, most, lambda query: listed(query, scope, paging)
         )
-        level = await _level(view, writing, rows, scope, view.alone)
+        level = await _level(view, writing, rows, scope.need_runtime().reaching(query, scope), view.alone)
         around, meta = about_list(page, links)
         return _document(level, f"[{','.join(level.texts())}]", around, meta)
 
@@ -250,7 +250,8 @@ async def _level(
         groups = await way.groups(inner.templates, keys) if rows else {}
         level.groups[name] = groups
         related = _distinct(rows, place, groups) if groups else ()
-        level.children[name] = await _level(child, inner, related, scope, alone)
+        further = scope.need_runtime().reaching(item.query, scope)
+        level.children[name] = await _level(child, inner, related, further, alone)
     return level
 
 
