@@ -301,7 +301,7 @@ class Note(Resource):
         field_policy("*", authorize_if(True)),
         field_policy([wage], authorize_if(author_id == actor(Person.id))),
     )
-    notifications = Notifications(topic("note:{id}"), topic("notes"))
+    notifications = Notifications(topic("note:{id}"), topic("notes"), topic("wage:{wage}"))
     graphql = GraphQL(
         "get",
         "list",
@@ -316,7 +316,7 @@ class Note(Resource):
         explode,
         queries=[count_words],
         by=["slug"],
-        subscriptions={"noteChanged": "note:{id}", "notesChanged": "notes"},
+        subscriptions={"noteChanged": "note:{id}", "notesChanged": "notes", "wageEarned": "wage:{wage}"},
         names={write: "createNote"},
     )
 

@@ -47,6 +47,23 @@ class TestSize:
         answer = await api.ask(f'{{ __type(name: "Note") {{ {inner} }} }}')
         assert (answer.status, answer.errors[0]["extensions"]["code"]) == (400, "graphql-invalid")
 
+    @pytest.mark.parametrize(
+        ("query", "times"),
+        [
+            ("{ __schema { %s } }", 20),
+            ("{ __schema { ...F } } fragment F on __Schema { %s }", 20),
+            ("query ($d: Boolean = false) { __schema { %s } }", 20),
+            ("{ %s }", 19),
+        ],
+    )
+    async def test_the_schema_is_not_told_again_and_again(self, api: Client, query: str, times: int) -> None:
+        told = "types { name fields%s { name args { name description type { name } } } }"
+        told %= "(includeDeprecated: $d)" if "$d" in query else ""
+        one = f"a%d: __schema {{ {told} }}" if times == 19 else f"a%d: {told}"
+        answer = await api.ask(query.replace("%s", " ".join(one.replace("%d", str(n)) for n in range(times))))
+        assert (answer.status, answer.code) == (400, "query-too-large")
+        assert "about the schema" in answer.errors[0]["message"]
+
     async def test_many_aliases_are_refused(self, api: Client) -> None:
         fields = " ".join(f"a{n}: title" for n in range(300))
         answer = await api.ask(f"{{ notes {{ {fields} }} }}")

@@ -149,6 +149,20 @@ async def test_a_plain_selection_is_authorised_too(api: Client, bobs_api: Client
         assert (await stream.next())["notesChanged"] == {"record": {"title": "A", "wage": None}}
 
 
+@pytest.mark.parametrize("asked", ["kind id", "record { title }", "record { commentCount }"])
+async def test_a_topic_with_a_hidden_value_tells_nobody_who_guesses_it(
+    api: Client, bobs_api: Client, asked: str
+) -> None:
+    """Whoever is told of an event of `wage:100` knows the wage."""
+    query = f"subscription {{ wageEarned(wage: 100) {{ {asked} }} }}"
+    note = await api.write("a", "A")
+    await api.data(PUBLISH, id=note["id"])
+    async with listening(bobs_api, query) as bobs, listening(api, query) as adas:
+        await api.data(EDIT, id=note["id"], t="B")
+        assert (await adas.next())["wageEarned"]
+        assert await bobs.silent()
+
+
 async def test_nothing_comes_of_another_tenant(api: Client, session: Any, served: Served) -> None:
     stranger = Client(session, served.url, Actor.new())
     query = "subscription ($id: ID!) { noteChanged(id: $id) { kind id } }"

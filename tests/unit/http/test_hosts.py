@@ -34,6 +34,8 @@ def test_names_that_are_given_are_known_with_any_port(host: str) -> None:
     [
         "", ":80", "evil.com", "books.example.com.evil.com", "xbooks.example.com", "evil.com,books.example.com",
         "books.example.com@evil.com", "evil.com/books.example.com", "[::1", "books.example.com:x:y", "0.0.0.0",
+        "[::1].evil.com", "[::1]evil.com:80", "127.0.0.1#.evil.com", "localhost?.evil.com", "localhost\\.evil.com",
+        "localhost evil.com", "[[::1]]", "localhost%00.evil.com",
     ],
 )  # fmt: skip
 def test_no_other_is(host: str) -> None:

@@ -19,6 +19,7 @@ from sorbus.engine.notifications import Lagged, Notification
 from sorbus.engine.subscriptions import Subscription
 from sorbus.errors.base import Forbidden
 from sorbus.scope import Scope
+from sorbus.types.hidden import HIDDEN
 
 KINDS: Mapping[str, str] = {"create": "CREATED", "update": "UPDATED", "destroy": "GONE"}
 """What subscribers are told of each kind of write; what is out of sight now is gone, too."""
@@ -44,6 +45,12 @@ class Selection:
     def plain(self) -> bool:
         """Whether the record's own attributes are enough."""
         return self.field.plan is None or self.field.plan.plain
+
+    @property
+    def guessed(self) -> frozenset[str]:
+        """The fields in the topic that a field policy may hide: whoever is told of an event has guessed them."""
+        topic = self.root.topic
+        return self.root.exposed.masked.intersection(topic.fields if topic is not None else ())
 
     def told(self, event: Notification, record: Any) -> Told:
         """What is told of an event with its record, or without one that has gone."""
@@ -168,15 +175,30 @@ class _Telling:
         sights = await listening.look(name, scopes, self.keys)
         if self.selection.plain:
             for readers, sight in zip(seats.values(), sights, strict=True):
-                self._deliver(readers, sight.error, sight.records, sight.records)
+                seen = self._in_sight(sight)
+                self._deliver(readers, sight.error, seen, seen)
             return
         for some in batched(zip(seats.values(), sights, strict=True), _READS_AT_ONCE):
             await asyncio.gather(*(self._read(readers, sight) for readers, sight in some))
 
+    def _in_sight(self, sight: Sight) -> Sequence[Any]:
+        """The records of a sight, without those that are in the topic by a value which is hidden there."""
+        guessed = self.selection.guessed
+        if not guessed:
+            return sight.records
+
+        def told(record: Any) -> bool:
+            return record is not None and all(
+                record.__dict__.get(name, HIDDEN) is not HIDDEN for name in guessed
+            )
+
+        return [each if told(each) else None for each in sight.records]
+
     async def _read(self, readers: Sequence[Reader], sight: Sight) -> None:
         """Tell readers more than the records' own attributes, by a read of their own of those in sight."""
         plan, scope, error = self.selection.field.plan, readers[0].scope, sight.error
-        keys = [key for key, each in zip(self.keys, sight.records, strict=False) if each is not None]
+        seen = self._in_sight(sight)
+        keys = [key for key, each in zip(self.keys, seen, strict=False) if each is not None]
         found: Mapping[Any, Any] = {}
         try:
             if keys and plan is not None:
@@ -185,7 +207,7 @@ class _Telling:
             pass
         except Exception as failure:  # the boundary: everything becomes an error object
             error = failure
-        self._deliver(readers, error, sight.records, [found.get(key) for key in self.keys])
+        self._deliver(readers, error, seen, [found.get(key) for key in self.keys])
 
     def _deliver(
         self,

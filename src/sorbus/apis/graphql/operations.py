@@ -15,7 +15,6 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     SelectionSetNode,
-    execute_sync,  # pyright: ignore[reportUnknownVariableType]  # a parameter of it is a bare `type`
 )
 from graphql.execution import VariableValues
 
@@ -23,6 +22,7 @@ from sorbus.apis.graphql.bindings import Fetch, Top, below, binding, type_of
 from sorbus.apis.graphql.compiling import TYPE_NAME, Compiler, Counted, kind_of, selections_of
 from sorbus.apis.graphql.documents import Document
 from sorbus.apis.graphql.faults import action_errors
+from sorbus.apis.graphql.introspection import Introspection
 from sorbus.apis.graphql.nodes import NODE_ID, parts_of
 from sorbus.apis.graphql.plans import Arguments, Encode, Filling, Given, Plan, asked, page_of, size_of
 from sorbus.apis.graphql.surface import Root, RootKind
@@ -183,6 +183,7 @@ class Runner:
         self.variables = variables
         self.raw = raw
         self.filling = Filling(variables=variables, most=most)
+        self._introspection: Introspection | None = None
 
     async def run(self, field_: TopField, schema: GraphQLSchema, *, where: str) -> Any:
         """The answer of a field.
@@ -219,10 +220,8 @@ class Runner:
             return None
         self.filling.spend(1)
         if field_.constant is None:
-            found = execute_sync(schema, document, variable_values=dict(self.raw))
-            if found.errors:
-                raise found.errors[0]
-            answer = (found.data or {}).get(field_.key)
+            asking = self._introspection = self._introspection or Introspection(schema)
+            answer = asking.answer(document, self.raw).get(field_.key)
             if self.raw:
                 return answer
             # Without variables it is the same each time.

@@ -75,6 +75,7 @@ class TestSchema:
             "get_by noteBySlug",
             "subscribe noteChanged",
             "subscribe notesChanged",
+            "subscribe wageEarned",
             "query countWordsNote",
             "create createNote",
             "create putNote",
