@@ -10,10 +10,6 @@ from starlette.types import Receive, Scope
 from sorbus.errors.http import MalformedBody, PayloadTooLarge
 
 
-class ClientGone(Exception):
-    """The client went away before its request was complete; nobody waits for an answer."""
-
-
 def header(scope: Scope, name: bytes) -> str:
     """The value of a request header, or an empty string; repeated ones are joined by commas."""
     found = [value for key, value in scope["headers"] if key == name]
@@ -40,7 +36,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
 
     Raises:
         PayloadTooLarge: it is larger than `limit` bytes; the rest is not read.
-        ClientGone: the client went away.
+        MalformedBody: it breaks off, since the client went away or what it sends is no HTTP.
     """
     announced = header(scope, b"content-length")
     if announced.isdigit() and int(announced) > limit:
@@ -50,7 +46,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise MalformedBody("it breaks off")
         part: bytes = message.get("body", b"")
         size += len(part)
         if size > limit:

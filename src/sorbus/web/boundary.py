@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from sorbus.http.bodies import ClientGone
 from sorbus.http.faults import fault_of
 from sorbus.web.rendering import Renderer
 from sorbus.web.requests import is_partial
@@ -29,8 +28,6 @@ class Boundary:
         async def guarded(request: Request) -> ASGIApp:
             try:
                 return await handler(request)
-            except ClientGone:
-                return Response(status_code=499)
             except Exception as error:  # the boundary: everything becomes a page
                 return self.page(request, error)
 

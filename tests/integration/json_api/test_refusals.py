@@ -155,6 +155,16 @@ class TestSizes:
         assert (await Client(session, url, ada).get("/notes")).status == 200
 
 
+async def test_a_body_that_is_no_http_is_no_failure_of_the_server(url: str, ada: Person) -> None:
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = f"POST /api/folders HTTP/1.1\r\nhost: x\r\nx-person: {ada.headers['x-person']}\r\n"
+    writer.write(f"{head}content-type: {MEDIA_TYPE}\r\ntransfer-encoding: chunked\r\n\r\nno size\r\n".encode())
+    assert await reader.readline() == b"HTTP/1.1 400 Bad Request\r\n"
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_a_client_that_goes_away_leaves_the_server_well(
     api: Client, url: str, ada: Person, capfd: pytest.CaptureFixture[str]
 ) -> None:

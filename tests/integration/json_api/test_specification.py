@@ -52,6 +52,10 @@ class TestContentNegotiation:
         assert answer.status == status
         assert answer.headers["content-type"] == MEDIA_TYPE
 
+    @pytest.mark.parametrize("path", ["/articles", "/articles/nowhere", "/articles?filter[x]=1", "/nothing"])
+    async def test_no_cache_keeps_what_somebody_may_see(self, api: Client, path: str) -> None:
+        assert (await api.ask("GET", f"/api{path}")).headers["cache-control"] == "no-store"
+
     async def test_answers_vary_with_accept(self, api: Client) -> None:
         for path in ("/tags", "/tags/x"):
             assert "accept" in (await api.get(path)).headers["vary"].lower()

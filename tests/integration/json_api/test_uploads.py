@@ -83,6 +83,7 @@ async def test_a_document_may_hold_a_file_too(api: Client) -> None:
             400,
             "invalid-document",
         ),
+        ([document(), document(), part("upload", b"x", filename="a.txt")], 400, "invalid-document"),
         ([part("data", b"{nonsense")], 400, "malformed-body"),
         ([part("data", b'{"data": []}')], 400, "invalid-document"),
         ([part("", b"x", filename="a.txt")], 400, "malformed-form"),

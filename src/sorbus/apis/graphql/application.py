@@ -36,7 +36,7 @@ from sorbus.apis.graphql.surface import surface_of
 from sorbus.apis.graphql.uploads import check_preflight, from_form
 from sorbus.errors.http import MethodNotAllowed
 from sorbus.http.application import HttpSettings, Interface
-from sorbus.http.bodies import ClientGone, header, read_body
+from sorbus.http.bodies import header, read_body
 from sorbus.http.callers import scope_of
 from sorbus.http.media_types import media_type_of
 from sorbus.http.multipart import MULTIPART
@@ -68,10 +68,7 @@ class GraphqlApplication:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request; no error leaves it."""
-        try:
-            reply = await self._answer(scope, receive, send)
-        except ClientGone:
-            return
+        reply = await self._answer(scope, receive, send)
         if reply is not None:
             await reply.send(send)
 
@@ -85,8 +82,6 @@ class GraphqlApplication:
                 caller, asked = await self._read(scope, receive)
                 if kind == EVENTS:
                     counted.enter_context(self.openings.one(caller_of(caller, client_of(scope))))
-            except ClientGone:
-                raise
             except Exception as error:  # the boundary: everything becomes an error object
                 return self._refused(error, kind, where=where)
             if kind == EVENTS and isinstance(asked, Asked) and not self._is_form(scope):

@@ -24,7 +24,7 @@ from sorbus.apis.json_api.uploads import takes_files
 from sorbus.apis.json_api.written import WrittenDocuments
 from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute
 from sorbus.http.application import HttpSettings
-from sorbus.http.bodies import ClientGone, header, read_body
+from sorbus.http.bodies import header, read_body
 from sorbus.http.callers import scope_of
 from sorbus.http.media_types import media_type_of
 from sorbus.http.multipart import MULTIPART, check_not_from_elsewhere
@@ -110,10 +110,7 @@ class JsonApiApplication:
             await send({"type": "websocket.close", "code": 1000, "reason": None})
             return
         method: str = scope["method"]
-        try:
-            reply = await self._reply(scope, receive)
-        except ClientGone:
-            return
+        reply = await self._reply(scope, receive)
         await reply.send(send, head=method == "HEAD")
 
     async def _reply(self, scope: AsgiScope, receive: Receive) -> Reply:
@@ -130,8 +127,6 @@ class JsonApiApplication:
             call = await self._call(scope, receive, route, key)
             call.route_path = path
             return await handler(call)
-        except ClientGone:
-            raise
         except Exception as error:  # the boundary: everything becomes an error document
             linked = call.linked if call is not None else NOTHING_LINKED
             return error_reply(error, where=where, route=route, linked=linked)

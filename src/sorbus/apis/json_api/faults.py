@@ -9,7 +9,7 @@ from typing import Any
 
 from sorbus.apis.json_api.bodies import Given
 from sorbus.apis.json_api.documents import VERSION
-from sorbus.apis.json_api.negotiation import MEDIA_TYPE
+from sorbus.apis.json_api.negotiation import HEADERS, MEDIA_TYPE
 from sorbus.apis.json_api.routes import RouteSpec
 from sorbus.errors.inputs import NoSuchInput
 from sorbus.http.faults import Fault, causes_of, fault_of
@@ -37,7 +37,7 @@ def error_reply(
     """
     faults = [_seen(fault_of(each, where=where), each, route) for each in causes_of(error)]
     status = _common_status(faults)
-    headers: tuple[Header, ...] = ((b"vary", b"accept"), *retry_headers(faults[0]), *refusal_headers(error))
+    headers: tuple[Header, ...] = (*HEADERS, *retry_headers(faults[0]), *refusal_headers(error))
     document = {"errors": [_error_object(each, route, linked) for each in faults], "jsonapi": VERSION}
     return Reply(status=status, body=to_json(document), media_type=MEDIA_TYPE.encode(), headers=headers)
 

@@ -13,7 +13,7 @@ from sorbus.apis.json_api.bodies import BodyReader, Given, Inputs
 from sorbus.apis.json_api.documents import VERSION, Documents, Links
 from sorbus.apis.json_api.encoding import EncoderFactory
 from sorbus.apis.json_api.filters import FilterBook
-from sorbus.apis.json_api.negotiation import MEDIA_TYPE
+from sorbus.apis.json_api.negotiation import HEADERS, MEDIA_TYPE
 from sorbus.apis.json_api.parameters import ParameterReader, Parameters
 from sorbus.apis.json_api.related import Source
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
@@ -23,13 +23,12 @@ from sorbus.apis.json_api.views import View, ViewRequest, view_of
 from sorbus.changeset.outcome import UpsertOutcome, outcome_of
 from sorbus.errors.base import Forbidden
 from sorbus.errors.inputs import NotFound
-from sorbus.http.replies import Header, Reply
+from sorbus.http.replies import Reply
 from sorbus.query.keys import key_of
 from sorbus.query.query import Query
 from sorbus.scope import Scope
 from sorbus.types.showing import to_json
 
-_VARY: tuple[Header, ...] = ((b"vary", b"accept"),)
 _MEDIA_TYPE = MEDIA_TYPE.encode()
 
 _LARGEST_CACHE = 500
@@ -193,7 +192,7 @@ class Handlers:
                 return _ok(await self._identifiers(parts, call, found))
             except (Forbidden, NotFound):
                 # It is written, though the actor may not read it: the request has succeeded all the same.
-                return Reply(status=204, headers=_VARY)
+                return Reply(status=204, headers=HEADERS)
 
         return link
 
@@ -206,10 +205,10 @@ class Handlers:
             inputs = parts.inputs(call)
             scope = call.scope
             record = await scope.need_runtime().create(parts.action, scope, inputs.values, ())
-            headers = _VARY
+            headers = HEADERS
             if location:
                 key = str(record.__dict__[exposed.spec.primary_key.name])
-                headers = (*_VARY, (b"location", location + parts.quoted(key)))
+                headers = (*HEADERS, (b"location", location + parts.quoted(key)))
             # An upsert may have found a row.
             made = outcome_of(record) in (None, UpsertOutcome.INSERTED)
             body = await self.documents.written(view, scope, record)
@@ -233,7 +232,7 @@ class Handlers:
             scope, key = call.scope, parts.key(call)
             inputs = parts.inputs(call)
             await scope.need_runtime().destroy(parts.action, scope, key, inputs.values, ())
-            return Reply(status=204, headers=_VARY)
+            return Reply(status=204, headers=HEADERS)
 
         return destroy
 
@@ -316,4 +315,4 @@ def _asked(query: Query[Any], found: Parameters) -> Query[Any]:
 
 
 def _ok(body: bytes) -> Reply:
-    return Reply(body=body, media_type=_MEDIA_TYPE, headers=_VARY)
+    return Reply(body=body, media_type=_MEDIA_TYPE, headers=HEADERS)

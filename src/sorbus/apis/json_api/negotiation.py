@@ -6,8 +6,12 @@ from functools import lru_cache
 
 from sorbus.errors.http import NotAcceptable, UnsupportedMediaType
 from sorbus.http.media_types import JSON, MediaType, accepted, media_type_of
+from sorbus.http.replies import Header
 
 MEDIA_TYPE = "application/vnd.api+json"
+HEADERS: tuple[Header, ...] = ((b"vary", b"accept"), (b"cache-control", b"no-store"))
+"""What every answer says. What it shows depends on who asks, and nothing in between knows how they say so."""
+
 _READ = (MEDIA_TYPE, JSON)
 
 

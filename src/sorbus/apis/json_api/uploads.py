@@ -51,10 +51,12 @@ class UploadReader:
             MalformedForm: it is no form.
             InvalidDocument: a part is no input that takes files, or comes twice.
         """
-        document = b""
+        document: bytes | None = None
         files: dict[str, Any] = {}
         for part in parts_of(body, content_type):
             if part.name == DOCUMENT and part.filename is None:
+                if document is not None:
+                    raise InvalidDocument(f"the part `{DOCUMENT}` comes twice")
                 document = part.data
                 continue
             spec = self.uploads.get(part.name)

@@ -30,7 +30,7 @@ from sorbus.apis.mcp.protocol import (
 from sorbus.apis.mcp.server import McpServer, server_of
 from sorbus.errors.http import MethodNotAllowed
 from sorbus.http.application import HttpSettings, Interface
-from sorbus.http.bodies import ClientGone, header, read_body
+from sorbus.http.bodies import header, read_body
 from sorbus.http.callers import scope_of
 from sorbus.http.faults import fault_of
 from sorbus.http.hosts import Hosts
@@ -53,6 +53,10 @@ _REFUSED = {PARSE_ERROR, INVALID_REQUEST, HEADER_MISMATCH, UNSUPPORTED_VERSION}
 """Errors of the message itself; they are 400 in every revision."""
 
 
+class _ClientGone(Exception):
+    """The client went away before its answer was ready; nobody waits for it."""
+
+
 class McpApplication:
     """Answers HTTP requests."""
 
@@ -69,7 +73,7 @@ class McpApplication:
             return
         try:
             reply = await self._reply(scope, receive)
-        except ClientGone:
+        except _ClientGone:
             return
         await reply.send(send)
 
@@ -87,7 +91,7 @@ class McpApplication:
             if request.notification:
                 return Reply(status=202)
             return await self._answer(caller, request, receive)
-        except ClientGone:
+        except _ClientGone:
             raise
         except RpcError as error:
             return _reply(error.response(id_of(message)), modern=False)
@@ -109,7 +113,7 @@ class McpApplication:
         try:
             await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
-                raise ClientGone
+                raise _ClientGone
             return _reply(working.result(), modern=request.modern)
         finally:
             working.cancel()
