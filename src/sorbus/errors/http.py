@@ -82,6 +82,18 @@ class PayloadTooLarge(Invalid):
         super().__init__(f"The body is larger than {limit} bytes, which is the most that the server takes.")
 
 
+class BodyTooSlow(Invalid):
+    """The body of a request comes too slowly."""
+
+    code = "body-too-slow"
+
+    def __init__(self, *, seconds: float, rate: int) -> None:
+        super().__init__(
+            f"The body comes too slowly: the server waits {seconds:g} seconds, and one more for each {rate} bytes.",
+            hint="Send it again, in smaller requests where the connection is slow.",
+        )
+
+
 class QueryTooLong(Invalid):
     """The query string of a request is longer than the server takes."""
 

@@ -28,6 +28,7 @@ from sorbus.errors.database import (
 from sorbus.errors.flow import BacklogFull
 from sorbus.errors.graphql import TooManyOperations, TooManyOwnStreams, TooManyStreams
 from sorbus.errors.http import (
+    BodyTooSlow,
     IdConflict,
     InvalidDocument,
     InvalidFields,
@@ -91,6 +92,7 @@ STATUSES: Mapping[type[SorbusError], int] = MappingProxyType(
         MethodNotAllowed: 405,
         NotAcceptable: 406,
         UnsupportedMediaType: 415,
+        BodyTooSlow: 408,
         PayloadTooLarge: 413,
         QueryTooLong: 414,
         MalformedBody: 400,

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sorbus.errors.http import (
+    BodyTooSlow,
     ChangeNotServed,
     MethodNotAllowed,
     NoSuchRoute,
@@ -50,7 +51,7 @@ def retry_headers(fault: Fault) -> tuple[tuple[bytes, bytes], ...]:
 
 def refusal_headers(error: BaseException) -> tuple[tuple[bytes, bytes], ...]:
     """What a refusal says in headers: the methods that are taken, how to say who calls, that the connection ends."""
-    if isinstance(error, PayloadTooLarge):
+    if isinstance(error, PayloadTooLarge | BodyTooSlow):
         # What is left of the body would be taken for the next request.
         return ((b"connection", b"close"),)
     if isinstance(error, Unauthenticated):

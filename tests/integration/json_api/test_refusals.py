@@ -11,7 +11,14 @@ import aiohttp
 import pytest
 from tests.integration.json_api.client import MEDIA_TYPE, Client
 from tests.integration.json_api.conftest import BODY_LIMIT
-from tests.integration.json_api.desk import SECRET, Person
+from tests.integration.json_api.desk import SECRET, Person, person_from_header
+
+from sorbus import Sorbus
+from sorbus.apis.json_api import json_api
+from sorbus.apis.mcp import mcp_api
+from sorbus.http import bodies, http_app, serving
+
+SECONDS = 10.0
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -155,11 +162,32 @@ class TestSizes:
         assert (await Client(session, url, ada).get("/notes")).status == 200
 
 
+@pytest.mark.parametrize("path", ["/mcp", "/api/folders"])
+async def test_a_body_that_does_not_come_ends(
+    app: Sorbus, ada: Person, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(bodies, "PATIENCE", 0.05)
+    asgi = http_app(app, interfaces=[json_api, mcp_api], scope_from=person_from_header(app))
+    async with serving(asgi) as url:
+        parts = urlsplit(url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\nx-person: {ada.headers['x-person']}\r\n"
+        writer.write(f"{head}content-type: application/json\r\ncontent-length: 500\r\n\r\n{{".encode())
+        async with asyncio.timeout(SECONDS):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b"body-too-slow" in answer
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_a_body_that_is_no_http_is_no_failure_of_the_server(url: str, ada: Person) -> None:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     head = f"POST /api/folders HTTP/1.1\r\nhost: x\r\nx-person: {ada.headers['x-person']}\r\n"
-    writer.write(f"{head}content-type: {MEDIA_TYPE}\r\ntransfer-encoding: chunked\r\n\r\nno size\r\n".encode())
+    writer.write(
+        f"{head}content-type: {MEDIA_TYPE}\r\ntransfer-encoding: chunked\r\n\r\nno size\r\n".encode()
+    )
     assert await reader.readline() == b"HTTP/1.1 400 Bad Request\r\n"
     writer.close()
     await writer.wait_closed()

@@ -154,6 +154,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "bad-condition": {"label": "email_analysis.answer", "why": "it compares with a value of type datetime"},
     "bad-cron": {"name": "nightly", "reason": "there is no minute 61"},
     "bad-fork": {"name": "clasify", "why": "there is no such stage", "at": ("fork_stage",)},
+    "body-too-slow": {"seconds": 30.0, "rate": 2000},
     "bad-host-name": {"name": "https://books.example.com"},
     "bad-job-option": {"allowed": "a whole number from 1 to 20"},
     "bad-project-name": {"name": "3 Shops"},

@@ -46,9 +46,7 @@ class Introspection:
             QueryTooLarge: this and what was asked before ask for too much.
         """
         try:
-            found = execute_sync(
-                self.schema, document, variable_values=dict(variables), middleware=[self]
-            )
+            found = execute_sync(self.schema, document, variable_values=dict(variables), middleware=[self])
         except _TooMuch:
             raise QueryTooLarge("number of fields about the schema", limit=self._most) from None
         if found.errors:
