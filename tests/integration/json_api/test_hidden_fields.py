@@ -26,6 +26,7 @@ from sorbus import (
     Sorbus,
     action,
     actor_present,
+    agg,
     attribute,
     authorize_if,
     belongs_to,
@@ -56,6 +57,8 @@ class Unit(Resource):
     name: Attr[str] = attribute(public=True)
 
     staff: Many[Worker] = has_many(public=True)
+    top_salary = agg.max(staff, lambda worker: worker.salary, public=True)
+    badges = agg.list(staff, lambda worker: worker.badge, public=True)
 
     @action.create
     def found(self, scope: Scope, name: str) -> None:
@@ -140,6 +143,21 @@ async def test_hidden_values_are_null(clients: tuple[Client, Client]) -> None:
     )
     assert made.status == 201, made.text
     assert made.data["attributes"]["salary"] is None
+
+
+async def test_no_aggregate_adds_them_up(clients: tuple[Client, Client]) -> None:
+    boss, other = clients
+    shown = {"fields": {"units": "top_salary,badges"}}
+    assert (await boss.get("/units", **shown)).data[0]["attributes"]["top_salary"] == 8800880
+    answer = await other.get("/units", **shown)
+    assert answer.data[0]["attributes"]["top_salary"] is None
+    assert not any(secret in answer.text for secret in SECRETS)
+    for asked in (
+        "units?filter[top_salary][greater_than]=1",
+        "workers?filter[unit][top_salary][less_than]=9000000",
+    ):
+        assert len((await boss.ask("GET", f"/api/{asked}")).data) > 0
+        assert (await other.ask("GET", f"/api/{asked}")).data == []
 
 
 @pytest.mark.parametrize(
