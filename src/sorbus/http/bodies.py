@@ -10,7 +10,6 @@ from starlette.types import Receive, Scope
 
 from sorbus.errors.http import BodyTooSlow, MalformedBody, PayloadTooLarge
 
-
 PATIENCE = 30.0
 """Seconds that a body may take, besides those for its bytes."""
 SLOWEST = 2_000

@@ -16,6 +16,7 @@ ANY_HOST = "*"
 """Any name, for a server behind a proxy that checks them."""
 
 _LOCAL = ("127.0.0.1", "[::1]", "localhost")
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Za-z:.%]+\])(:[0-9]*)?")
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
@@ -59,7 +60,8 @@ def is_local(name: str) -> bool:
 
 def _name(host: str) -> str:
     """The host's name without its port; empty for what is no host."""
-    if "," in host or "/" in host or "@" in host:
+    # Without this `[::1].example.com` would be an address, and `127.0.0.1#.example.com` too.
+    if not _HOST.fullmatch(host):
         return ""
     try:
         found = urlsplit(f"//{host}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
@@ -14,8 +13,6 @@ from sorbus.http.origins import is_own
 MULTIPART = "multipart/form-data"
 MOST_PARTS = 64
 _LARGEST_HEAD = 4096
-_SILENT = logging.Logger(__name__, logging.CRITICAL)
-"""The parser warns of each malformed form: whoever sends it is told, and could fill the log otherwise."""
 
 
 @dataclass(slots=True)
@@ -46,7 +43,6 @@ def parts_of(body: bytes, content_type: str) -> list[Part]:
     reader = _Reader()
     try:
         parser = MultipartParser(boundary, reader.callbacks())  # type: ignore[arg-type]
-        parser.logger = _SILENT
         parser.write(body)
         parser.finalize()
     except FormParserError as error:

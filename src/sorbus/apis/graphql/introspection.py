@@ -23,7 +23,10 @@ from sorbus.errors.graphql import QueryTooLarge
 LEAST = 10_000
 """Fields that any request may ask of the schema."""
 EACH = 24
-"""Fields that it may ask of each type, field, argument and value of it; what client tools ask comes to ten or, of nested lists, to twenty."""
+"""Fields that it may ask of each type, field, argument and value of it.
+
+What client tools ask comes to ten or, where everything is a list, to twenty.
+"""
 
 
 class _TooMuch(BaseException):  # an Exception would become an error of one field, and the others would go on
