@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import reduce
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -224,6 +225,19 @@ class TestAttacks:
         assert result["isError"]
         assert SECRET not in json.dumps(result).replace(json.dumps(condition), "")
         assert result["_meta"]["sorbus/errors"][0]["code"] == "invalid-filter"
+
+    @pytest.mark.parametrize(
+        ("condition", "problem"),
+        [
+            (reduce(lambda inner, _: {"not": inner}, range(12), {"title": {"eq": "x"}}), "levels deep"),
+            ({"or": [{"title": {"eq": str(number)}} for number in range(150)]}, "conditions"),
+            ({"title": {"in": ["x"] * 1_500}}, "no value"),
+        ],
+    )
+    async def test_a_filter_is_neither_deep_nor_wide(self, wire: Wire, condition: Any, problem: str) -> None:
+        error = (await wire.call("book_list", filter=condition))["_meta"]["sorbus/errors"][0]
+        assert error["code"] == "invalid-filter"
+        assert problem in error["message"]
 
     @pytest.mark.parametrize(
         ("given", "place"),
