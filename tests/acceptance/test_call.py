@@ -117,6 +117,9 @@ async def test_what_is_refused_says_so_and_ends_with_a_code_of_its_own(library: 
         (("Book.add", "--inputs", '{"titel": 1}'), 2, "Did you mean `title`?"),
         (("Book.add", "--inputs", '{"title": "x", "author": "y"}'), 2, "[no-such-input]"),
         (("Book.add", "--inputs", "{"), 2, "[unreadable-value]"),
+        # What the shell gives of bytes that are no UTF-8.
+        (("Book.add", "--title", "x", "--extra", "\udcff"), 2, "[invalid-input]"),
+        (("Book.add", "--title", "\udcff"), 2, "[invalid-input]"),
         (("Book.add", "--title", "@nowhere"), 2, "[path-not-found]"),
         (("Book.list", "--filter", '{"secret": {"eq": 1}}'), 2, "[invalid-filter]"),
         (("Book.remove", "--id", "0193a0c4-6a0f-7c6e-9a39-1f4f7c1d2e3b"), 3, "[action-forbidden]"),

@@ -46,7 +46,7 @@ def _plain(text: str) -> Any:
     """JSON where it is some, else the text itself: `--extra 5`, `--extra word`."""
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError):
         return text
 
 

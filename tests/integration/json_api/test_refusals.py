@@ -181,6 +181,17 @@ async def test_a_body_that_does_not_come_ends(
         await writer.wait_closed()
 
 
+async def test_a_body_that_says_that_it_is_too_large_is_not_waited_for(url: str, ada: Person) -> None:
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = f"POST /api/folders HTTP/1.1\r\nhost: x\r\nx-person: {ada.headers['x-person']}\r\n"
+    writer.write(f"{head}content-type: {MEDIA_TYPE}\r\ncontent-length: {BODY_LIMIT + 1}\r\n\r\n".encode())
+    async with asyncio.timeout(SECONDS):
+        assert await reader.readline() == b"HTTP/1.1 413 Payload Too Large\r\n"
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_a_body_that_is_no_http_is_no_failure_of_the_server(url: str, ada: Person) -> None:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
