@@ -10,6 +10,8 @@ import pytest
 from tests.integration.json_api.client import Answer, Client
 from tests.integration.json_api.desk import SECRET, Person
 
+from sorbus import Sorbus
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PRIVATE = ["secret", "org_id", "author_id", "secret_length"]
@@ -100,6 +102,20 @@ async def test_a_private_state_is_not_told(api: Client) -> None:
     answer = await api.send("POST", f"/tasks/{task['id']}/bury")
     assert (answer.status, answer.error["code"]) == (409, "wrong-state")
     assert "buried" not in answer.text
+
+
+@pytest.mark.parametrize("word", ["CHECK (name <> 'cursed') NOT VALID", "EXCLUDE (name WITH =)"])
+async def test_a_rule_of_the_database_alone_is_not_named(app: Sorbus, api: Client, word: str) -> None:
+    async with app.database.pool.connection() as connection:
+        await connection.execute(f"ALTER TABLE desk_folders ADD CONSTRAINT desk_curse {word}")
+        try:
+            document = {"attributes": {"name": "cursed"}}
+            answers = [await api.send("POST", "/folders", document) for _ in range(2)]
+        finally:
+            await connection.execute("ALTER TABLE desk_folders DROP CONSTRAINT desk_curse")
+    refused = answers[-1]
+    assert (refused.status, refused.error["code"]) in [(422, "check-violation"), (409, "exclusion-violation")]
+    assert not any(inside in refused.text for inside in ("desk_", "curse", "`"))
 
 
 async def test_a_refusal_does_not_tell_the_policies(
