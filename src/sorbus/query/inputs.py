@@ -257,6 +257,9 @@ def comparison(field: InputField, operator: str, value: Any, path: Path, refused
         problem = f"`{field.name}` cannot be filtered with `{operator}`"
         raise refused(operator, path, allowed=field.operators, problem=problem)
     expected = "true, false" if operator == "is_nil" else field.expected
+    if operator in OF_SEVERAL and _count(value) > MOST_ALTERNATIVES:
+        problem = f"`{operator}` has more than {MOST_ALTERNATIVES} alternatives"
+        raise refused(field.name, path, allowed=[f"up to {MOST_ALTERNATIVES}"], problem=problem)
     try:
         found = _value(field, operator, value)
     except (ValueError, OverflowError, RecursionError):
@@ -268,6 +271,10 @@ def comparison(field: InputField, operator: str, value: Any, path: Path, refused
     return OPERATORS[operator](field.expression, found)
 
 
+def _count(value: Any) -> int:
+    return len(cast("Sequence[Any]", value)) if isinstance(value, list | tuple) else 0
+
+
 def _value(field: InputField, operator: str, value: Any) -> Any:
     if operator == "is_nil":
         if not isinstance(value, bool):
@@ -275,8 +282,8 @@ def _value(field: InputField, operator: str, value: Any) -> Any:
         return value
     if operator not in OF_SEVERAL:
         return field.cast(value)
-    if not isinstance(value, (list, tuple)) or len(cast("Sequence[Any]", value)) > MOST_ALTERNATIVES:
-        raise ValueError("no short list")
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("no list")  # noqa: TRY004  # the caller refuses it as any other value
     return [field.cast(each) for each in cast("Sequence[Any]", value)]
 
 

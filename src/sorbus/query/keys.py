@@ -19,8 +19,7 @@ def key_of(spec: ResourceSpec, text: str) -> Any:
         NotFound: it can be no key, so that there is no such record either.
     """
     try:
-        # PostgreSQL takes no text with a NUL, and no key has been given that cannot be read.
-        return spec.primary_key.type.adapter.validate_strings(text if text.isprintable() else "")
+        return spec.primary_key.type.adapter.validate_strings(text)
     except ValueError:
         raise NotFound(spec.name, text[:_LONGEST] or None) from None
 

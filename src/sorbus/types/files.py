@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self, cast
@@ -12,6 +13,7 @@ from sorbus.types.rules import TypeRule
 
 CHUNK = 64 * 1024
 LONGEST_NAME = 255
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 
 
 class FileRule(TypeRule["File"]):
@@ -90,7 +92,7 @@ class File:
         import mimetypes
 
         guessed = mimetypes.guess_type(self.name)[0] or "application/octet-stream"
-        self.content_type = content_type.partition(";")[0].strip().lower() if content_type else guessed
+        self.content_type = _media_type(content_type) if content_type else guessed
         self.size = size
         self._bytes = data
         self._path = path
@@ -100,7 +102,7 @@ class File:
         """A file out of memory.
 
         Raises:
-            ValueError: the name is none.
+            ValueError: the name or the content type is none.
         """
         return cls(name=name, content_type=content_type, size=len(data), data=bytes(data))
 
@@ -167,6 +169,18 @@ class File:
 def _fits(kind: str, wanted: str) -> bool:
     wanted = wanted.lower()
     return kind == wanted or (wanted.endswith("/*") and kind.startswith(wanted[:-1]))
+
+
+def _media_type(text: str) -> str:
+    """The media type without its parameters.
+
+    Raises:
+        ValueError: it is none; a line break in it would end a header that it is put into.
+    """
+    kind = text.partition(";")[0].strip().lower()
+    if not _MEDIA_TYPE.fullmatch(kind):
+        raise ValueError(f"its content type {kind[:100]!r} is none, such as `text/plain`")
+    return kind
 
 
 def plain_name(name: str) -> str:

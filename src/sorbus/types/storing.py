@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 LARGEST_INTEGER = 2**63 - 1
-MOST_DIGITS = 131_072
-"""Digits of a numeric before the point; after it there may be 16383."""
-MOST_PLACES = 16_383
+MOST_DIGITS = 1_000
+"""Digits of a decimal before the point, and after it: as many as a column can be declared with.
+
+PostgreSQL would store 131,072 and write each of them, so that nine letters (`1e131071`) became a text of 131 KB.
+"""
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -48,17 +50,17 @@ def integer(value: int) -> int:
 
 
 def number(value: Decimal) -> Decimal:
-    """A decimal.
+    """A decimal, its digits written out as PostgreSQL does it: `1E+3` is `1000`.
 
     Raises:
-        ValueError: it has more digits than a column can hold.
+        ValueError: it has very many digits.
     """
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
         raise ValueError("it is no finite number")  # noqa: TRY004  # its value is wrong, its type is right
-    if exponent < -MOST_PLACES or (value and value.adjusted() >= MOST_DIGITS) or exponent >= MOST_DIGITS:
-        raise ValueError(f"it has more than {MOST_DIGITS} digits before the point or {MOST_PLACES} after it")
-    return value
+    if exponent < -MOST_DIGITS or exponent >= MOST_DIGITS or (value and value.adjusted() >= MOST_DIGITS):
+        raise ValueError(f"it has more than {MOST_DIGITS} digits before or after the point")
+    return Decimal(int(value)) if exponent > 0 else value
 
 
 def moment(value: datetime) -> datetime:

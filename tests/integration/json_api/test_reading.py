@@ -145,7 +145,7 @@ class TestFilters:
             ({("state", "less_than"): "draft"}, "filter[state][less_than]", "not_eq"),
             ({("tags", "eq"): "a"}, "filter[tags][eq]", "intersects"),
             ({("tags", "has"): "\x00"}, "filter[tags][has]", "str"),
-            ({("tags", "intersects"): ",".join("x" * 201)}, "filter[tags][intersects]", "str"),
+            ({("tags", "intersects"): ",".join("x" * 201)}, "filter[tags][intersects]", "up to 200"),
             ({"rank": "many"}, "filter[rank]", "int"),
             ({"rank": 2**63}, "filter[rank]", "int"),
             ({"state": "lost"}, "filter[state]", "draft, published"),
@@ -153,7 +153,7 @@ class TestFilters:
             ({("body", "is_nil"): "maybe"}, "filter[body][is_nil]", "true, false"),
             ({"title": "\x00"}, "filter[title]", "str"),
             ({"shout": "X"}, "filter[shout]", "slug"),
-            ({("slug", "in"): ",".join("x" * 300)}, "filter[slug][in]", "str"),
+            ({("slug", "in"): ",".join("x" * 300)}, "filter[slug][in]", "up to 200"),
         ],
     )
     async def test_a_wrong_filter_says_what_is_allowed(

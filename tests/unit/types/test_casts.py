@@ -237,6 +237,22 @@ def test_a_time_without_a_zone_is_utc() -> None:
     assert values["it"] == datetime(2030, 1, 1, 12, 0, 0, 123000, tzinfo=dt.UTC)
 
 
+@pytest.mark.parametrize("given", ["1e1000", "1e131071", "1e-1001", 10**1000, "NaN", "Infinity"])
+def test_a_decimal_is_no_short_way_to_a_long_text(given: Any) -> None:
+    _, errors = CASTERS["Decimal"].cast({"it": given})
+    assert len(errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("1e3", "1000"), ("-1.50E+4", "-15000"), ("1.50", "1.50"), ("1e-3", "0.001"), ("0e5", "0")],
+)
+def test_a_decimal_is_shown_as_the_database_will_show_it(given: str, shown: str) -> None:
+    values, errors = CASTERS["Decimal"].cast({"it": given})
+    assert not errors
+    assert str(values["it"]) == shown
+
+
 class TestFile:
     KIND = field_type(Annotated[File, Limits(max_size=5, content_types=("text/*", "image/png"))])
 
@@ -246,6 +262,11 @@ class TestFile:
             ({"name": "a.txt", "content": "YWJjZGVm"}, "6 bytes and may have 5"),
             ({"name": "a.exe", "content": ""}, "allowed: image/png, text/*"),
             ({"name": "a.txt", "content": "!"}, "no base64"),
+            (
+                {"name": "a.txt", "content": "", "content_type": "text/plain\r\nx-a: b"},
+                "such as `text/plain`",
+            ),
+            ({"name": "a.txt", "content": "", "content_type": "text"}, "such as `text/plain`"),
             ({"name": "/", "content": ""}, "1 to 255 bytes"),
             ({"name": 1, "content": ""}, "are texts"),
             ({"name": "a", "path": "/etc/passwd"}, "no `path`"),

@@ -111,4 +111,4 @@ def _file(part: Part) -> File:
             part.data, name=part.filename or part.name, content_type=part.content_type or None
         )
     except ValueError as error:
-        raise UploadMismatch(f"the file `{part.name[:100]}` has a name that is none: {error}") from None
+        raise UploadMismatch(f"the file `{part.name[:100]}` cannot be taken: {error}") from None

@@ -207,7 +207,7 @@ def _key(data: Any, link: Link, at: At) -> Any:
 
 def _typed(text: str, link: Link) -> Any:
     """The key in its own type; a text that is none is left to the action to refuse."""
-    if link.key.python is str or not text.isprintable():
+    if link.key.python is str:
         return text
     try:
         return link.key.adapter.validate_strings(text)

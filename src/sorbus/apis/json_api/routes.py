@@ -137,10 +137,14 @@ def _actions(exposed: Exposed, section: JsonApi, errors: list[DeclarationError])
                 problem = f"and `{spec.name}` has no attributes, so that there are no records"
                 errors.append(NotExposable(spec.name, each, problem=problem, allowed=spec.actions))
             continue
-        found = spec.actions.get(each.name)
-        if found is None or spec.python.__dict__.get(each.name, each) is not each:
+        name: str = getattr(each, "name", "")
+        found = spec.actions.get(name)
+        if found is None or spec.python.__dict__.get(name, each) is not each:
             problem = f"which is no action of `{spec.name}`"
-            errors.append(NotExposable(spec.name, each.name, problem=problem, allowed=spec.actions))
+            if isinstance(each, Linkage):
+                problem += "; relationships stand in `related`"
+            shown = name or getattr(getattr(each, "relationship", None), "name", "") or f"{each!r}"[:100]
+            errors.append(NotExposable(spec.name, shown, problem=problem, allowed=spec.actions))
         else:
             yield found
 

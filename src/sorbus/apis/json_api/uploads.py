@@ -79,4 +79,4 @@ class UploadReader:
                 part.data, name=part.filename or part.name, content_type=part.content_type or None
             )
         except ValueError as error:
-            raise InvalidDocument(f"the part `{part.name[:100]}` has a name that is none: {error}") from None
+            raise InvalidDocument(f"the part `{part.name[:100]}` cannot be taken: {error}") from None

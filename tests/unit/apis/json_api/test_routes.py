@@ -23,6 +23,7 @@ from sorbus import (
     attribute,
     belongs_to,
     has_many,
+    linkage,
     uuid_primary_key,
 )
 from sorbus.apis.json_api import routes_of, surface_of
@@ -185,9 +186,22 @@ class TestMistakes:
         class Thief(Resource):
             id: Attr[UUID] = uuid_primary_key()
 
-            json_api = JsonApi("/thieves", Owner.make, "list")  # type: ignore[arg-type]
+            json_api = JsonApi("/thieves", Owner.make, "list", 5)  # type: ignore[arg-type]
 
-        assert mistakes(Owner, Thief) == ["not-exposable", "not-exposable"]
+        assert mistakes(Owner, Thief) == ["not-exposable", "not-exposable", "not-exposable"]
+
+    def test_a_relationship_among_the_actions(self) -> None:
+        class Shelf(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            books: Many[Book] = has_many(public=True)
+
+            json_api = JsonApi("/shelves", "get", linkage(books))  # type: ignore[arg-type]
+
+        class Book(Resource):
+            id: Attr[UUID] = uuid_primary_key()
+            shelf_id: Attr[UUID] = attribute()
+
+        assert mistakes(Shelf, Book) == ["not-exposable"]
 
     def test_an_include_that_is_private_or_unknown(self) -> None:
         class Child(Resource):
