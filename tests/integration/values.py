@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -22,6 +24,7 @@ from sorbus import (
     Policies,
     Resource,
     Scope,
+    Sorbus,
     action,
     actor_present,
     agg,
@@ -34,6 +37,7 @@ from sorbus import (
     policy,
     uuid_primary_key,
 )
+from sorbus.data_layers.postgres.migrations import push
 
 
 class Mood(StrEnum):
@@ -129,6 +133,16 @@ class Value(Resource):
 
 
 Store = Domain("store", resources=[Shelf, Value])
+
+
+@asynccontextmanager
+async def stocked(url: str) -> AsyncIterator[Sorbus]:
+    """The application over an empty database, open and with its tables."""
+    app = Sorbus(domains=[Store], name="store", database_url=url, secret=b"k" * 32)
+    async with app:
+        async with app.database.pool.connection() as connection:
+            await push(connection, app.schema())
+        yield app
 
 
 def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
-from tests.integration.graphql.office import Actor
+from tests.integration.callers import Caller
 from yarl import URL
 
 
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Client:
-    def __init__(self, session: aiohttp.ClientSession, url: str, person: Actor | None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, person: Caller | None) -> None:
         self.session = session
         self.url = url
         self.person = person

@@ -11,9 +11,10 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from tests.conftest import Databases
+from tests.integration.callers import Caller, caller_from_header
 from tests.integration.graphql.client import Client
 from tests.integration.graphql.desk import Desk
-from tests.integration.graphql.office import Actor, Office, actor_from_header
+from tests.integration.graphql.office import Office
 
 from sorbus import Sorbus
 from sorbus.apis.graphql import GraphqlInterface, Limits
@@ -39,7 +40,7 @@ async def served(pg18: Databases) -> AsyncIterator[Served]:
             domains=[Office], name="office", database_url=database_url, secret=b"k" * 32, auto_migrate=True
         )
         async with app:
-            who = actor_from_header(app)
+            who = caller_from_header(app)
             usual = http_app(app, interfaces=[GraphqlInterface(limits=LIMITS)], scope_from=who)
             closed = http_app(
                 app,
@@ -50,41 +51,35 @@ async def served(pg18: Databases) -> AsyncIterator[Served]:
                 yield Served(app, url, closed_url)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as opened:
-        yield opened
-
-
 @pytest.fixture
 def app(served: Served) -> Sorbus:
     return served.app
 
 
 @pytest.fixture
-def ada() -> Actor:
-    return Actor.new()
+def ada() -> Caller:
+    return Caller.new()
 
 
 @pytest.fixture
-def bob(ada: Actor) -> Actor:
+def bob(ada: Caller) -> Caller:
     """Somebody else of Ada's organisation."""
-    return Actor.new(ada.org_id)
+    return Caller.new(ada.org_id)
 
 
 @pytest.fixture
-def api(session: aiohttp.ClientSession, served: Served, ada: Actor) -> Client:
+def api(session: aiohttp.ClientSession, served: Served, ada: Caller) -> Client:
     """Ada's client."""
     return Client(session, served.url, ada)
 
 
 @pytest.fixture
-def bobs_api(session: aiohttp.ClientSession, served: Served, bob: Actor) -> Client:
+def bobs_api(session: aiohttp.ClientSession, served: Served, bob: Caller) -> Client:
     return Client(session, served.url, bob)
 
 
 @pytest.fixture
-def closed(session: aiohttp.ClientSession, served: Served, ada: Actor) -> Client:
+def closed(session: aiohttp.ClientSession, served: Served, ada: Caller) -> Client:
     """Ada's client of the server that answers known documents only."""
     return Client(session, served.closed_url, ada)
 
@@ -113,7 +108,7 @@ def small(served: Served) -> Any:
     @asynccontextmanager
     async def server(*, who: Any = None, grace: float = 10.0, **settings: Any) -> AsyncIterator[str]:
         interface = GraphqlInterface(**settings)
-        asgi = http_app(served.app, interfaces=[interface], scope_from=who or actor_from_header(served.app))
+        asgi = http_app(served.app, interfaces=[interface], scope_from=who or caller_from_header(served.app))
         async with serving(asgi, grace=grace) as url:
             yield url
 

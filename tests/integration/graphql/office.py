@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
-from uuid import UUID, uuid4
-
-from starlette.requests import Request
+from uuid import UUID
 
 from sorbus import (
     UNCHANGED,
@@ -31,7 +28,6 @@ from sorbus import (
     Query,
     Resource,
     Scope,
-    Sorbus,
     Tagged,
     Tenancy,
     action,
@@ -370,34 +366,3 @@ class Suggestion(Resource):
 
 
 Office = Domain("office", resources=[Person, Folder, Comment, Hidden, Note, Task, Suggestion])
-
-
-@dataclass(frozen=True)
-class Actor:
-    """An actor as a session or a token would give it."""
-
-    id: UUID
-    org_id: UUID
-    admin: bool = False
-
-    @classmethod
-    def new(cls, org_id: UUID | None = None, *, admin: bool = False) -> Actor:
-        return cls(uuid4(), org_id or uuid4(), admin)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"x-person": f"{self.id} {self.org_id} {int(self.admin)}"}
-
-
-def actor_from_header(app: Sorbus):
-    """The scope of the person in the `x-person` header; nobody without one."""
-
-    async def scope_from(request: Request) -> Scope:
-        given = request.headers.get("x-person")
-        if given is None:
-            return app.scope()
-        person, org, admin = given.split()
-        who = Actor(UUID(person), UUID(org), admin == "1")
-        return app.scope(actor=who, tenant=who.org_id)
-
-    return scope_from

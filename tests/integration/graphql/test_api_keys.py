@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from tests.integration.callers import Caller
 from tests.integration.graphql.conftest import Served
-from tests.integration.graphql.office import Actor
 from tests.integration.graphql.wire import wire
 
 from sorbus import Scope
@@ -27,7 +27,7 @@ def key() -> ApiKey:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def url(served: Served, ada: Actor, key: ApiKey) -> AsyncIterator[str]:
+async def url(served: Served, ada: Caller, key: ApiKey) -> AsyncIterator[str]:
     """A server that knows one key."""
 
     def find(digest: str) -> Scope | None:
@@ -92,7 +92,7 @@ async def test_a_socket_says_its_key_first(session: Any, url: str, key: ApiKey) 
 
 
 async def test_a_header_of_its_own_and_who_has_none(
-    session: aiohttp.ClientSession, served: Served, ada: Actor, key: ApiKey
+    session: aiohttp.ClientSession, served: Served, ada: Caller, key: ApiKey
 ) -> None:
     async def find(digest: str) -> Scope | None:
         return served.app.scope(actor=ada, tenant=ada.org_id) if digest == key.digest else None

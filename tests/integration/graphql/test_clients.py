@@ -16,8 +16,8 @@ from gql.transport.aiohttp import AIOHTTPTransport
 from gql.transport.aiohttp_websockets import AIOHTTPWebsocketsTransport
 from gql.transport.exceptions import TransportQueryError
 from graphql import GraphQLError
+from tests.integration.callers import Caller, caller_from_header
 from tests.integration.graphql.conftest import Served
-from tests.integration.graphql.office import Actor, actor_from_header
 
 from sorbus import Sorbus
 from sorbus.apis.graphql import GraphqlInterface
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.fixture
-def client(served: Served, ada: Actor) -> Client:
+def client(served: Served, ada: Caller) -> Client:
     transport = AIOHTTPTransport(url=f"{served.url}/graphql", headers=ada.headers)
     return Client(transport=transport, fetch_schema_from_transport=True)
 
@@ -75,7 +75,7 @@ async def test_it_takes_errors_for_errors(client: Client) -> None:
     assert errors[0]["path"] == ["notes"]
 
 
-async def test_it_subscribes_over_websocket(served: Served, ada: Actor, client: Client) -> None:
+async def test_it_subscribes_over_websocket(served: Served, ada: Caller, client: Client) -> None:
     transport = AIOHTTPWebsocketsTransport(
         url=f"{served.url.replace('http', 'ws')}/graphql",
         headers=ada.headers,
@@ -98,7 +98,9 @@ async def test_it_subscribes_over_websocket(served: Served, ada: Actor, client: 
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="node is not here")
-async def test_graphql_ws_and_urql_from_npm(served: Served, desk: Sorbus, ada: Actor, tmp_path: Path) -> None:
+async def test_graphql_ws_and_urql_from_npm(
+    served: Served, desk: Sorbus, ada: Caller, tmp_path: Path
+) -> None:
     for name in ("package.json", "package-lock.json", "walk.js"):
         shutil.copy(NPM / name, tmp_path)
 
@@ -109,7 +111,7 @@ async def test_graphql_ws_and_urql_from_npm(served: Served, desk: Sorbus, ada: A
 
     await asyncio.to_thread(run, "npm", "ci", "--no-audit", "--no-fund")
     interface = GraphqlInterface(init_headers=["x-person"])
-    asgi = http_app(served.app, interfaces=[interface], scope_from=actor_from_header(served.app))
+    asgi = http_app(served.app, interfaces=[interface], scope_from=caller_from_header(served.app))
     files = http_app(desk, interfaces=[GraphqlInterface()])
     async with serving(asgi) as url, serving(files) as files_url:
         command = ("node", "walk.js", f"{url}/graphql", f"{files_url}/graphql", ada.headers["x-person"])

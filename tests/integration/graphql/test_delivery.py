@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 import pytest_asyncio
+from tests.integration.callers import Caller
 from tests.integration.graphql.client import Client
 from tests.integration.graphql.conftest import Served
-from tests.integration.graphql.office import Actor
 from tests.integration.graphql.test_subscriptions import ALL, EDIT, PUBLISH, SECONDS, Stream, listening
 
 from sorbus import Sorbus
@@ -51,7 +51,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @asynccontextmanager
 async def listening_all(
-    session: aiohttp.ClientSession, url: str, people: list[Actor], query: str
+    session: aiohttp.ClientSession, url: str, people: list[Caller], query: str
 ) -> AsyncIterator[list[Stream]]:
     async with AsyncExitStack() as stack:
         yield [
@@ -60,11 +60,11 @@ async def listening_all(
 
 
 async def test_the_statements_do_not_grow_with_the_subscribers(
-    crowd: aiohttp.ClientSession, served: Served, ada: Actor, statements: list[Any]
+    crowd: aiohttp.ClientSession, served: Served, ada: Caller, statements: list[Any]
 ) -> None:
     author, counts = Client(crowd, served.url, ada), []
     for number in (2, 60):
-        people = [ada, *(Actor.new(ada.org_id) for _ in range(number - 1))]
+        people = [ada, *(Caller.new(ada.org_id) for _ in range(number - 1))]
         note = await author.write(f"n-{number}", "A")
         async with listening_all(crowd, served.url, people, PLAIN) as streams:
             statements.clear()
@@ -100,11 +100,11 @@ async def test_nobody_is_told_what_is_for_another(
     crowd: aiohttp.ClientSession, served: Served, query: str
 ) -> None:
     """Authors of two organisations at once; half of their notes are for themselves alone."""
-    people = [Actor.new() for _ in range(2)]
-    people += [Actor.new(each.org_id) for each in people for _ in range(6)]
+    people = [Caller.new() for _ in range(2)]
+    people += [Caller.new(each.org_id) for each in people for _ in range(6)]
     async with listening_all(crowd, served.url, people, query) as streams:
 
-        async def write(place: int, person: Actor) -> None:
+        async def write(place: int, person: Caller) -> None:
             author = Client(crowd, served.url, person)
             for number in range(4):
                 note = await author.write(f"n-{place}-{number}", f"{place} {number}")
@@ -127,7 +127,7 @@ async def test_nobody_is_told_what_is_for_another(
 
 
 async def test_a_reader_that_stands_still_holds_up_nobody(
-    crowd: aiohttp.ClientSession, served: Served, ada: Actor, monkeypatch: pytest.MonkeyPatch
+    crowd: aiohttp.ClientSession, served: Served, ada: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscriptions, "BACKLOG", 20)
     api = Client(crowd, served.url, ada)
@@ -165,7 +165,7 @@ async def test_a_reader_that_stands_still_holds_up_nobody(
 
 
 async def test_who_comes_back_again_and_again_misses_nothing(
-    crowd: aiohttp.ClientSession, served: Served, ada: Actor
+    crowd: aiohttp.ClientSession, served: Served, ada: Caller
 ) -> None:
     api = Client(crowd, served.url, ada)
     headers = {**ada.headers, "accept": "text/event-stream", "content-type": "application/json"}

@@ -63,12 +63,6 @@ def _written(value: Any) -> bool:
     return any(map(_written, value)) if isinstance(value, list) else isinstance(value, msgspec.Raw)
 
 
-@pytest.fixture(scope="module", params=["pg15", "pg18"])
-def databases(request: pytest.FixtureRequest) -> Databases:
-    found: Databases = request.getfixturevalue(request.param)
-    return found
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def served(databases: Databases) -> AsyncIterator[Served]:
     with databases.fresh() as url:

@@ -407,11 +407,11 @@ class TestConnections:
         assert (await api.ask(self.QUERY, {"first": 2, "after": cursor})).code == "invalid-cursor"
 
     async def test_a_cursor_is_of_one_tenant(self, api: Client, session: Any, served: Any) -> None:
-        from tests.integration.graphql.office import Actor
+        from tests.integration.callers import Caller
 
         await several(api, 3)
         cursor = (await self.page(api, first=1))["pageInfo"]["endCursor"]
-        stranger = Client(session, served.url, Actor.new())
+        stranger = Client(session, served.url, Caller.new())
         assert (await stranger.ask(self.QUERY, {"first": 2, "after": cursor})).code == "invalid-cursor"
 
     async def test_related_rows_have_pages_too(self, api: Client) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.integration.callers import Caller
 from tests.integration.graphql.client import Client
 from tests.integration.graphql.conftest import Served
 from tests.integration.graphql.desk import GATES, Gate
-from tests.integration.graphql.office import Actor, Note
+from tests.integration.graphql.office import Note
 from tests.integration.graphql.test_subscriptions import ALL, listening
 from tests.integration.graphql.wire import SECONDS, Wire, listeners, raw, wire
 
@@ -28,7 +29,7 @@ NOTES = "{ notes { slug } }"
 
 class TestRoom:
     async def test_a_flood_of_subscriptions_is_turned_away_one_by_one(
-        self, session: Any, served: Served, ada: Actor
+        self, session: Any, served: Served, ada: Caller
     ) -> None:
         async with wire(session, served.url, headers=ada.headers) as socket:
 
@@ -44,7 +45,7 @@ class TestRoom:
             await socket.listen("again", ALL)
 
     async def test_one_caller_keeps_so_many_open_of_either_kind(
-        self, session: Any, small: Any, ada: Actor, bob: Actor
+        self, session: Any, small: Any, ada: Caller, bob: Caller
     ) -> None:
         async with small(limits=Limits(streams_each=3)) as url:
             client = Client(session, url, ada)
@@ -80,7 +81,7 @@ class TestRoom:
                     await third.say("connection_init")
                     assert (await third.closed())[0] == 1013
 
-    async def test_what_was_counted_is_given_back(self, session: Any, small: Any, ada: Actor) -> None:
+    async def test_what_was_counted_is_given_back(self, session: Any, small: Any, ada: Caller) -> None:
         async with small(limits=Limits(streams_each=3)) as url:
             for _ in range(10):
                 async with wire(session, url, headers=ada.headers) as socket:
@@ -105,7 +106,7 @@ class TestRoom:
 
 class TestEnds:
     async def test_a_socket_that_goes_leaves_nothing_behind(
-        self, session: Any, small: Any, served: Served, ada: Actor
+        self, session: Any, small: Any, served: Served, ada: Caller
     ) -> None:
         before = listeners(served.app)
         async with small() as url:
@@ -119,7 +120,7 @@ class TestEnds:
                     while listeners(served.app) != before:
                         await asyncio.sleep(0.01)
 
-    async def test_a_socket_ends_with_the_server(self, session: Any, small: Any, ada: Actor) -> None:
+    async def test_a_socket_ends_with_the_server(self, session: Any, small: Any, ada: Caller) -> None:
         async with asyncio.timeout(SECONDS):
             async with small() as url:
                 opened = await session.ws_connect(
@@ -131,20 +132,20 @@ class TestEnds:
                 await socket.listen("1", ALL)
             assert await socket.closed() == (1001, "The server stops.")
 
-    async def test_a_socket_ends_when_its_time_is_over(self, session: Any, small: Any, ada: Actor) -> None:
+    async def test_a_socket_ends_when_its_time_is_over(self, session: Any, small: Any, ada: Caller) -> None:
         async with small(limits=Limits(stream_seconds=0.2)) as url:
             async with wire(session, url, headers=ada.headers) as socket:
                 assert (await socket.closed())[0] == 1001
 
     async def test_a_client_that_is_silent_is_taken_for_dead(
-        self, session: Any, served: Served, ada: Actor, monkeypatch: pytest.MonkeyPatch
+        self, session: Any, served: Served, ada: Caller, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sockets, "HEARTBEAT", 0.05)
         async with wire(session, served.url, headers=ada.headers) as socket:
             assert await socket.closed() == (1001, "The client is silent.")
 
     async def test_a_client_that_reads_nothing_is_cut_off(
-        self, session: Any, small: Any, served: Served, ada: Actor, monkeypatch: pytest.MonkeyPatch
+        self, session: Any, small: Any, served: Served, ada: Caller, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sockets, "STALL", 0.3)
         monkeypatch.setattr(sockets, "_PARTING", 0.2)
@@ -168,7 +169,7 @@ class TestEnds:
             transport.abort()
 
     async def test_a_client_that_reads_slowly_is_told_what_it_lost(
-        self, session: Any, served: Served, ada: Actor, monkeypatch: pytest.MonkeyPatch
+        self, session: Any, served: Served, ada: Caller, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(subscriptions, "BACKLOG", 8)
         scope = served.app.scope(actor=ada, tenant=ada.org_id)

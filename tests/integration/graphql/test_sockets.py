@@ -10,9 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 from starlette.requests import Request
+from tests.integration.callers import Caller
 from tests.integration.graphql.client import Client
 from tests.integration.graphql.conftest import Served
-from tests.integration.graphql.office import Actor
 from tests.integration.graphql.test_subscriptions import ALL, EDIT, PUBLISH, listening
 from tests.integration.graphql.wire import SECONDS, raw, wire
 
@@ -27,7 +27,7 @@ NOTES = "{ notes { slug } }"
 
 class TestOperations:
     async def test_each_write_is_told_as_over_sse(
-        self, session: Any, served: Served, api: Client, ada: Actor
+        self, session: Any, served: Served, api: Client, ada: Caller
     ) -> None:
         async with wire(session, served.url, headers=ada.headers) as socket, listening(api, ALL) as stream:
             await socket.listen("1", ALL)
@@ -37,7 +37,7 @@ class TestOperations:
             assert told["notesChanged"]["id"] == note["id"]
 
     async def test_several_operations_share_a_socket(
-        self, session: Any, served: Served, api: Client, ada: Actor, note: Any
+        self, session: Any, served: Served, api: Client, ada: Caller, note: Any
     ) -> None:
         one = "subscription ($id: ID!) { noteChanged(id: $id) { kind record { title } } }"
         async with wire(session, served.url, headers=ada.headers) as socket:
@@ -62,7 +62,7 @@ class TestOperations:
             assert await socket.next("q") == {"notes": [{"slug": "first"}]}
 
     async def test_what_is_completed_is_told_no_more(
-        self, session: Any, served: Served, api: Client, ada: Actor
+        self, session: Any, served: Served, api: Client, ada: Caller
     ) -> None:
         async with wire(session, served.url, headers=ada.headers) as socket:
             await socket.listen("1", ALL)
@@ -75,7 +75,7 @@ class TestOperations:
             await socket.listen("1", ALL)
 
     async def test_each_event_is_authorised_when_it_is_delivered(
-        self, session: Any, served: Served, api: Client, bob: Actor
+        self, session: Any, served: Served, api: Client, bob: Caller
     ) -> None:
         async with wire(session, served.url, headers=bob.headers) as socket:
             await socket.listen("1", ALL)
@@ -98,7 +98,7 @@ class TestOperations:
         ],
     )
     async def test_a_bad_operation_ends_alone(
-        self, session: Any, served: Served, ada: Actor, query: str, code: str
+        self, session: Any, served: Served, ada: Caller, query: str, code: str
     ) -> None:
         async with wire(session, served.url, headers=ada.headers) as socket:
             await socket.subscribe("bad", query)
@@ -107,7 +107,7 @@ class TestOperations:
             assert await socket.next("bad") == {"notes": []}
 
     async def test_a_failing_field_is_null_beside_its_error(
-        self, session: Any, served: Served, ada: Actor
+        self, session: Any, served: Served, ada: Caller
     ) -> None:
         async with wire(session, served.url, headers=ada.headers) as socket:
             await socket.subscribe("1", "mutation { explodeNote { errors { code } } }")
@@ -116,7 +116,7 @@ class TestOperations:
             assert payload["errors"][0]["extensions"]["code"] == "internal-error"
             assert (await socket.hear())["type"] == "complete"
 
-    async def test_documents_are_known_by_their_hash(self, session: Any, served: Served, ada: Actor) -> None:
+    async def test_documents_are_known_by_their_hash(self, session: Any, served: Served, ada: Caller) -> None:
         text = "{ notes { slug } } # over a socket"
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         known = {"persistedQuery": {"version": 1, "sha256Hash": sha256}}
@@ -133,7 +133,7 @@ class TestOperations:
             assert await socket.code("1") == "query-not-allowed"
 
     async def test_a_subscription_goes_on_where_another_one_has_ended(
-        self, session: Any, served: Served, api: Client, ada: Actor
+        self, session: Any, served: Served, api: Client, ada: Caller
     ) -> None:
         query = "subscription { foldersChanged { record { name } } }"
         write = "mutation ($n: String!) { openFolder(input: {name: $n}) { errors { code } } }"
@@ -152,7 +152,7 @@ class TestOperations:
 
 class TestCallers:
     async def test_a_browser_says_who_it_is_in_the_payload(
-        self, session: Any, small: Any, ada: Actor
+        self, session: Any, small: Any, ada: Caller
     ) -> None:
         payload = {"headers": {"X-Person": ada.headers["x-person"], "x-other": "left alone"}}
         async with small(init_headers=("x-person",)) as url:
@@ -160,7 +160,7 @@ class TestCallers:
                 await socket.subscribe("1", NOTES)
                 assert await socket.next("1") == {"notes": []}
 
-    async def test_other_headers_are_left_alone(self, session: Any, served: Served, ada: Actor) -> None:
+    async def test_other_headers_are_left_alone(self, session: Any, served: Served, ada: Caller) -> None:
         async with wire(session, served.url, payload={"headers": ada.headers}) as socket:
             await socket.subscribe("1", ALL)
             assert await socket.code("1") == "tenant-required"
@@ -221,7 +221,7 @@ class TestCallers:
             assert "secret" not in reason
 
     async def test_a_socket_ends_when_the_caller_is_somebody_else(
-        self, session: Any, small: Any, served: Served, ada: Actor, monkeypatch: pytest.MonkeyPatch
+        self, session: Any, small: Any, served: Served, ada: Caller, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sockets, "HEARTBEAT", 0.1)
         who = [ada]
@@ -231,7 +231,7 @@ class TestCallers:
                 async with asyncio.timeout(SECONDS):
                     assert json.loads((await socket.socket.receive()).data) == {"type": "ping"}
                 await socket.say("pong")
-                who[0] = Actor.new(ada.org_id)
+                who[0] = Caller.new(ada.org_id)
                 assert (await socket.closed())[0] == 4403
 
 
@@ -249,7 +249,7 @@ class TestOrigins:
         ],
     )
     async def test_a_page_from_elsewhere_opens_no_socket(
-        self, session: Any, served: Served, ada: Actor, origin: str
+        self, session: Any, served: Served, ada: Caller, origin: str
     ) -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             async with raw(session, served.url, headers={**ada.headers, "origin": origin}):
@@ -313,7 +313,7 @@ class TestProtocol:
             await socket.say("connection_init")
             assert (await socket.closed())[0] == 4429
 
-    async def test_an_id_is_one_operations(self, session: Any, served: Served, ada: Actor) -> None:
+    async def test_an_id_is_one_operations(self, session: Any, served: Served, ada: Caller) -> None:
         async with wire(session, served.url, headers=ada.headers) as socket:
             await socket.subscribe("1", ALL)
             await socket.subscribe("1", ALL)

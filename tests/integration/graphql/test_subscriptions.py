@@ -10,9 +10,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.integration.callers import Caller, caller_from_header
 from tests.integration.graphql.client import Client
 from tests.integration.graphql.conftest import Served
-from tests.integration.graphql.office import Actor, actor_from_header
 
 from sorbus import Sorbus
 from sorbus.apis.graphql import GraphqlInterface, Limits, streams
@@ -111,7 +111,7 @@ async def test_each_write_is_told_with_what_is_asked_of_the_record(api: Client) 
 
 
 async def test_one_record_is_followed_until_it_goes(
-    api: Client, session: Any, served: Served, ada: Actor
+    api: Client, session: Any, served: Served, ada: Caller
 ) -> None:
     note, other = await api.write("a", "A"), await api.write("b", "B")
     query = "subscription ($id: ID!) { noteChanged(id: $id) { kind id record { title } __typename } }"
@@ -123,7 +123,7 @@ async def test_one_record_is_followed_until_it_goes(
         if found["noteChanged"]["kind"] == "CREATED":
             found = await stream.next()  # what was committed a moment before may be told as well
         assert found == {"noteChanged": told}
-        admin = Client(session, served.url, Actor(ada.id, ada.org_id, admin=True))
+        admin = Client(session, served.url, Caller(ada.id, ada.org_id, admin=True))
         await admin.data("mutation ($id: ID!) { removeNote(id: $id) { errors { code } } }", id=note["id"])
         gone = {"kind": "GONE", "id": note["id"], "record": None, "__typename": "NoteEvent"}
         assert await stream.next() == {"noteChanged": gone}
@@ -164,7 +164,7 @@ async def test_a_topic_with_a_hidden_value_tells_nobody_who_guesses_it(
 
 
 async def test_nothing_comes_of_another_tenant(api: Client, session: Any, served: Served) -> None:
-    stranger = Client(session, served.url, Actor.new())
+    stranger = Client(session, served.url, Caller.new())
     query = "subscription ($id: ID!) { noteChanged(id: $id) { kind id } }"
     note = await api.write("a", "A")
     async with listening(stranger, ALL) as everything, listening(stranger, query, id=note["id"]) as one:
@@ -270,12 +270,12 @@ class TestSharing:
     async def server(self, served: Served) -> AsyncIterator[str]:
         """Where everybody of an organisation who is no admin sees the same."""
         interface = GraphqlInterface(share=lambda scope: None if scope.actor.admin else "member")
-        asgi = http_app(served.app, interfaces=[interface], scope_from=actor_from_header(served.app))
+        asgi = http_app(served.app, interfaces=[interface], scope_from=caller_from_header(served.app))
         async with serving(asgi) as url:
             yield url
 
     async def test_an_event_is_read_once_for_all_who_may_see_the_same(
-        self, session: Any, served: Served, ada: Actor, bob: Actor, app: Sorbus
+        self, session: Any, served: Served, ada: Caller, bob: Caller, app: Sorbus
     ) -> None:
         author, reads = Client(session, served.url, ada), 0
         note = await author.write("a", "A")
@@ -288,12 +288,12 @@ class TestSharing:
 
         async with self.server(served) as url, AsyncExitStack() as stack:
             one = [
-                await stack.enter_async_context(listening(Client(session, url, Actor.new(bob.org_id)), ALL))
+                await stack.enter_async_context(listening(Client(session, url, Caller.new(bob.org_id)), ALL))
                 for _ in range(5)
             ]
-            admin = Actor.new(bob.org_id, admin=True)
+            admin = Caller.new(bob.org_id, admin=True)
             other = await stack.enter_async_context(listening(Client(session, url, admin), ALL))
-            stranger = await stack.enter_async_context(listening(Client(session, url, Actor.new()), ALL))
+            stranger = await stack.enter_async_context(listening(Client(session, url, Caller.new()), ALL))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(app.engine.reader, "run", counted)
                 await author.data(PUBLISH, id=note["id"])
@@ -304,7 +304,7 @@ class TestSharing:
             assert await stranger.silent()
 
     async def test_the_last_reader_closes_what_was_shared(
-        self, served: Served, ada: Actor, app: Sorbus
+        self, served: Served, ada: Caller, app: Sorbus
     ) -> None:
         subscriber, scope = subscriber_of(app), app.scope(actor=ada, tenant=ada.org_id)
 
@@ -322,7 +322,7 @@ class TestSharing:
         assert subscriber.fans == {}
 
 
-async def test_many_streams_leave_room_for_other_requests(served: Served, ada: Actor) -> None:
+async def test_many_streams_leave_room_for_other_requests(served: Served, ada: Caller) -> None:
     headers = {**ada.headers, "accept": "text/event-stream", "content-type": "application/json"}
     body = json.dumps({"query": ALL})
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -343,13 +343,13 @@ class TestEnds:
         @asynccontextmanager
         async def server(**limits: Any) -> AsyncIterator[str]:
             interface = GraphqlInterface(limits=Limits(**limits))
-            asgi = http_app(served.app, interfaces=[interface], scope_from=actor_from_header(served.app))
+            asgi = http_app(served.app, interfaces=[interface], scope_from=caller_from_header(served.app))
             async with serving(asgi) as url:
                 yield url
 
         return server
 
-    async def test_there_is_room_for_so_many(self, small: Any, session: Any, ada: Actor) -> None:
+    async def test_there_is_room_for_so_many(self, small: Any, session: Any, ada: Caller) -> None:
         async with small(streams=1) as url:
             client = Client(session, url, ada)
             async with listening(client, ALL):
@@ -365,11 +365,11 @@ class TestEnds:
                     ).status == 200:
                         break
 
-    async def test_a_stream_ends_when_its_time_is_over(self, small: Any, session: Any, ada: Actor) -> None:
+    async def test_a_stream_ends_when_its_time_is_over(self, small: Any, session: Any, ada: Caller) -> None:
         async with small(stream_seconds=0.3) as url, listening(Client(session, url, ada), ALL) as stream:
             assert await stream.event() == ("complete", None)
 
-    async def test_a_stream_ends_with_the_server(self, small: Any, session: Any, ada: Actor) -> None:
+    async def test_a_stream_ends_with_the_server(self, small: Any, session: Any, ada: Caller) -> None:
         async with asyncio.timeout(SECONDS):
             async with small() as url:
                 opened = await session.post(
@@ -384,7 +384,7 @@ class TestEnds:
             assert (await opened.content.read()).endswith(b"event: complete\ndata:\n\n")
 
     async def test_a_stream_ends_when_the_caller_is_somebody_else(
-        self, session: Any, served: Served, ada: Actor, monkeypatch: pytest.MonkeyPatch
+        self, session: Any, served: Served, ada: Caller, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(streams, "HEARTBEAT", 0.2)
         who = [ada]
@@ -396,7 +396,7 @@ class TestEnds:
         )
         async with serving(asgi) as url, listening(Client(session, url, ada), ALL) as stream:
             assert await stream.event() == (":", None)
-            who[0] = Actor.new(ada.org_id)
+            who[0] = Caller.new(ada.org_id)
             while (await stream.event())[0] == ":":
                 pass
             assert await stream.event() == ("end", None)

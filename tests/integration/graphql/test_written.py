@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.conftest import Databases
-from tests.integration.values import VALUES, Shelf, Store, Value
+from tests.integration.values import VALUES, Shelf, Value
 
 from sorbus import Scope, Sorbus
 from sorbus.apis.graphql import operations, schema_of, surface_of
@@ -20,7 +17,6 @@ from sorbus.apis.graphql.answering import Answerer
 from sorbus.apis.graphql.documents import Documents
 from sorbus.apis.graphql.limits import Limits
 from sorbus.apis.graphql.requests import Asked
-from sorbus.data_layers.postgres.migrations import push
 from sorbus.types.showing import to_json
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -65,20 +61,9 @@ def _written(value: Any) -> bool:
     return any(map(_written, value)) if isinstance(value, list) else isinstance(value, msgspec.Raw)
 
 
-@pytest.fixture(scope="module", params=["pg15", "pg18"])
-def databases(request: pytest.FixtureRequest) -> Databases:
-    found: Databases = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def served(databases: Databases) -> AsyncIterator[Served]:
-    with databases.fresh() as url:
-        app = Sorbus(domains=[Store], name="store", database_url=url, secret=b"k" * 32)
-        async with app:
-            async with app.database.pool.connection() as connection:
-                await push(connection, app.schema())
-            yield Served(app)
+@pytest.fixture(scope="module")
+def served(store: Sorbus) -> Served:
+    return Served(store)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
-from tests.integration.json_api.desk import Person
+from tests.integration.callers import Caller
 from yarl import URL
 
 MEDIA_TYPE = "application/vnd.api+json"
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Client:
-    def __init__(self, session: aiohttp.ClientSession, url: str, person: Person | None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, person: Caller | None) -> None:
         self.session = session
         self.url = url
         self.person = person

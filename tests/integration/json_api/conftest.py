@@ -9,10 +9,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from tests.conftest import Databases
+from tests.integration.callers import Caller, caller_from_header
 from tests.integration.json_api.atlas import Atlas
 from tests.integration.json_api.atlas_server import Atlassed
 from tests.integration.json_api.client import Client
-from tests.integration.json_api.desk import Desk, Person, person_from_header
+from tests.integration.json_api.desk import Desk
 
 from sorbus import Sorbus
 from sorbus.apis.json_api import json_api
@@ -34,7 +35,7 @@ async def served(pg18: Databases) -> AsyncIterator[tuple[Sorbus, str]]:
             async with app.database.pool.connection() as connection:
                 await push(connection, app.schema())
             asgi = http_app(
-                app, interfaces=[json_api], scope_from=person_from_header(app), body_limit=BODY_LIMIT
+                app, interfaces=[json_api], scope_from=caller_from_header(app), body_limit=BODY_LIMIT
             )
             async with serving(asgi) as url:
                 yield app, url
@@ -58,12 +59,6 @@ def atlas_api(session: aiohttp.ClientSession, atlas: Atlassed) -> Client:
     return Client(session, atlas.url, None)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as opened:
-        yield opened
-
-
 @pytest.fixture
 def url(served: tuple[Sorbus, str]) -> str:
     return served[1]
@@ -75,24 +70,24 @@ def app(served: tuple[Sorbus, str]) -> Sorbus:
 
 
 @pytest.fixture
-def ada() -> Person:
-    return Person.new()
+def ada() -> Caller:
+    return Caller.new()
 
 
 @pytest.fixture
-def bob(ada: Person) -> Person:
+def bob(ada: Caller) -> Caller:
     """Somebody else of Ada's organisation."""
-    return Person.new(ada.org_id)
+    return Caller.new(ada.org_id)
 
 
 @pytest.fixture
-def api(session: aiohttp.ClientSession, url: str, ada: Person) -> Client:
+def api(session: aiohttp.ClientSession, url: str, ada: Caller) -> Client:
     """Ada's client."""
     return Client(session, url, ada)
 
 
 @pytest.fixture
-def bobs_api(session: aiohttp.ClientSession, url: str, bob: Person) -> Client:
+def bobs_api(session: aiohttp.ClientSession, url: str, bob: Caller) -> Client:
     return Client(session, url, bob)
 
 

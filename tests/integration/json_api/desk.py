@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from uuid import UUID, uuid4
-
-from starlette.requests import Request
+from uuid import UUID
 
 from sorbus import (
     Arg,
@@ -25,7 +22,6 @@ from sorbus import (
     Query,
     Resource,
     Scope,
-    Sorbus,
     Tenancy,
     action,
     actor,
@@ -290,34 +286,3 @@ class Suggestion(Resource):
 
 
 Desk = Domain("desk", resources=[Member, Folder, Comment, Note, Task, Suggestion])
-
-
-@dataclass(frozen=True)
-class Person:
-    """An actor as a session or a token would give it."""
-
-    id: UUID
-    org_id: UUID
-    admin: bool = False
-
-    @classmethod
-    def new(cls, org_id: UUID | None = None, *, admin: bool = False) -> Person:
-        return cls(uuid4(), org_id or uuid4(), admin)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"x-person": f"{self.id} {self.org_id} {int(self.admin)}"}
-
-
-def person_from_header(app: Sorbus):
-    """The scope of the person in the `x-person` header; nobody without one."""
-
-    async def scope_from(request: Request) -> Scope:
-        given = request.headers.get("x-person")
-        if given is None:
-            return app.scope()
-        person, org, admin = given.split()
-        who = Person(UUID(person), UUID(org), admin == "1")
-        return app.scope(actor=who, tenant=who.org_id)
-
-    return scope_from

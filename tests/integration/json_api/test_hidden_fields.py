@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
+from tests.integration.callers import Caller, caller_from_header
 from tests.integration.json_api.client import Client
-from tests.integration.json_api.desk import Person, person_from_header
 
 from sorbus import (
     Attr,
@@ -113,10 +113,10 @@ async def clients(tmp_path: Path) -> AsyncIterator[tuple[Client, Client]]:
         unit = await Unit.found(system, name="Core")
         await Worker.hire(system, unit_id=unit.id, name="Ada", salary=7700770, badge="x-ray")
         await Worker.hire(system, unit_id=unit.id, name="Bob", salary=8800880)
-        asgi = http_app(app, interfaces=[json_api], scope_from=person_from_header(app))
+        asgi = http_app(app, interfaces=[json_api], scope_from=caller_from_header(app))
         async with serving(asgi) as url, aiohttp.ClientSession() as session:
-            somebody = Person.new()
-            boss = Person(id=BOSS, org_id=somebody.org_id)
+            somebody = Caller.new()
+            boss = Caller(id=BOSS, org_id=somebody.org_id)
             yield Client(session, url, boss), Client(session, url, somebody)
 
 

@@ -24,12 +24,6 @@ from sorbus.data_layers.postgres.statements import SqlStatement
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.fixture(scope="module", params=["pg15", "pg18"])
-def databases(request: pytest.FixtureRequest) -> Databases:
-    found: Databases = request.getfixturevalue(request.param)
-    return found
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def app(databases: Databases) -> AsyncIterator[Sorbus]:
     with databases.fresh() as url:

@@ -7,8 +7,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.integration.callers import Caller
 from tests.integration.json_api.client import Answer, Client
-from tests.integration.json_api.desk import SECRET, Person
+from tests.integration.json_api.desk import SECRET
 
 from sorbus import Sorbus
 
@@ -119,7 +120,7 @@ async def test_a_rule_of_the_database_alone_is_not_named(app: Sorbus, api: Clien
 
 
 async def test_a_refusal_does_not_tell_the_policies(
-    session: aiohttp.ClientSession, url: str, api: Client, bob: Person, note: dict[str, Any]
+    session: aiohttp.ClientSession, url: str, api: Client, bob: Caller, note: dict[str, Any]
 ) -> None:
     await api.send("POST", f"/notes/{note['id']}/publish")
     answer = await Client(session, url, bob).send("DELETE", f"/notes/{note['id']}")

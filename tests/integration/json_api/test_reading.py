@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import aiohttp
 import pytest
 import pytest_asyncio
+from tests.integration.callers import Caller
 from tests.integration.json_api.client import MEDIA_TYPE, Client
-from tests.integration.json_api.desk import Comment, Person
+from tests.integration.json_api.desk import Comment
 
 from sorbus import Sorbus
 
@@ -82,7 +83,7 @@ class TestOne:
         self, session: aiohttp.ClientSession, url: str, api: Client, note: dict[str, Any]
     ) -> None:
         await api.send("POST", f"/notes/{note['id']}/publish")
-        stranger = Client(session, url, Person.new())
+        stranger = Client(session, url, Caller.new())
         assert (await stranger.get(f"/notes/{note['id']}")).status == 404
         assert (await stranger.get("/notes")).data == []
 
@@ -335,7 +336,7 @@ class TestFields:
     async def test_no_fields_means_none(self, api: Client, note: dict[str, Any]) -> None:
         assert (await api.get(f"/notes/{note['id']}", fields={"notes": ""})).data["attributes"] == {}
 
-    async def test_derived_fields_come_when_asked_for(self, app: Sorbus, api: Client, ada: Person) -> None:
+    async def test_derived_fields_come_when_asked_for(self, app: Sorbus, api: Client, ada: Caller) -> None:
         note = await api.write("derived", "Loud")
         scope = app.scope(actor=ada, tenant=ada.org_id)
         await Comment.say(scope, note_id=note["id"], text="hear, hear")
@@ -362,7 +363,7 @@ class TestFields:
 
 class TestIncludes:
     @pytest_asyncio.fixture(loop_scope="session")
-    async def folder(self, app: Sorbus, api: Client, ada: Person) -> dict[str, Any]:
+    async def folder(self, app: Sorbus, api: Client, ada: Caller) -> dict[str, Any]:
         folder = (await api.send("POST", "/folders", {"attributes": {"name": "Box"}})).data
         scope = app.scope(actor=ada, tenant=ada.org_id)
         for slug in ("a", "b"):
@@ -425,7 +426,7 @@ class TestIncludes:
         assert "comments, folder" in answer.error["detail"]
 
     async def test_a_very_long_relationship_is_cut_and_says_so(
-        self, app: Sorbus, api: Client, ada: Person, note: dict[str, Any]
+        self, app: Sorbus, api: Client, ada: Caller, note: dict[str, Any]
     ) -> None:
         async with app.database.pool.connection() as connection:
             await connection.execute(

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from tests.integration.callers import Caller, caller_from_header
 from tests.integration.json_api.client import MEDIA_TYPE, Client
 from tests.integration.json_api.conftest import BODY_LIMIT
-from tests.integration.json_api.desk import SECRET, Person, person_from_header
+from tests.integration.json_api.desk import SECRET
 
 from sorbus import Sorbus
 from sorbus.apis.json_api import json_api
@@ -141,7 +142,7 @@ class TestSizes:
         assert (answer.status, answer.error["code"]) == (413, "payload-too-large")
 
     async def test_a_body_without_a_length_is_cut_off_at_the_limit(
-        self, session: aiohttp.ClientSession, url: str, ada: Person
+        self, session: aiohttp.ClientSession, url: str, ada: Caller
     ) -> None:
         sent = 0
 
@@ -164,10 +165,10 @@ class TestSizes:
 
 @pytest.mark.parametrize("path", ["/mcp", "/api/folders"])
 async def test_a_body_that_does_not_come_ends(
-    app: Sorbus, ada: Person, monkeypatch: pytest.MonkeyPatch, path: str
+    app: Sorbus, ada: Caller, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(bodies, "PATIENCE", 0.05)
-    asgi = http_app(app, interfaces=[json_api, mcp_api], scope_from=person_from_header(app))
+    asgi = http_app(app, interfaces=[json_api, mcp_api], scope_from=caller_from_header(app))
     async with serving(asgi) as url:
         parts = urlsplit(url)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -181,7 +182,7 @@ async def test_a_body_that_does_not_come_ends(
         await writer.wait_closed()
 
 
-async def test_a_body_that_says_that_it_is_too_large_is_not_waited_for(url: str, ada: Person) -> None:
+async def test_a_body_that_says_that_it_is_too_large_is_not_waited_for(url: str, ada: Caller) -> None:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     head = f"POST /api/folders HTTP/1.1\r\nhost: x\r\nx-person: {ada.headers['x-person']}\r\n"
@@ -192,7 +193,7 @@ async def test_a_body_that_says_that_it_is_too_large_is_not_waited_for(url: str,
     await writer.wait_closed()
 
 
-async def test_a_body_that_is_no_http_is_no_failure_of_the_server(url: str, ada: Person) -> None:
+async def test_a_body_that_is_no_http_is_no_failure_of_the_server(url: str, ada: Caller) -> None:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     head = f"POST /api/folders HTTP/1.1\r\nhost: x\r\nx-person: {ada.headers['x-person']}\r\n"
@@ -205,7 +206,7 @@ async def test_a_body_that_is_no_http_is_no_failure_of_the_server(url: str, ada:
 
 
 async def test_a_client_that_goes_away_leaves_the_server_well(
-    api: Client, url: str, ada: Person, capfd: pytest.CaptureFixture[str]
+    api: Client, url: str, ada: Caller, capfd: pytest.CaptureFixture[str]
 ) -> None:
     parts = urlsplit(url)
     for _ in range(3):

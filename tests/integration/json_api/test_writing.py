@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from tests.integration.callers import Caller
 from tests.integration.json_api.client import MEDIA_TYPE, Client
-from tests.integration.json_api.desk import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -119,7 +119,7 @@ class TestCreate:
     async def test_another_tenant_may_have_the_same(
         self, session: aiohttp.ClientSession, url: str, note: dict[str, Any]
     ) -> None:
-        assert await Client(session, url, Person.new()).write("first", "Mine")
+        assert await Client(session, url, Caller.new()).write("first", "Mine")
 
     async def test_of_many_at_once_one_gets_the_identity(self, api: Client) -> None:
         data = {"attributes": {"slug": "race", "title": "Race"}}
@@ -192,10 +192,10 @@ class TestChange:
         assert sorted(each.status for each in answers) == [200] + [409] * 7
 
     async def test_a_removed_record_is_gone(
-        self, session: aiohttp.ClientSession, url: str, api: Client, ada: Person, note: dict[str, Any]
+        self, session: aiohttp.ClientSession, url: str, api: Client, ada: Caller, note: dict[str, Any]
     ) -> None:
         assert (await api.send("DELETE", f"/notes/{note['id']}")).status == 403
-        admin = Client(session, url, Person(ada.id, ada.org_id, admin=True))
+        admin = Client(session, url, Caller(ada.id, ada.org_id, admin=True))
         answer = await admin.send("DELETE", f"/notes/{note['id']}")
         assert (answer.status, answer.text) == (204, "")
         assert (await api.get(f"/notes/{note['id']}")).status == 404

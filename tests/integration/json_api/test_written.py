@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import Databases
-from tests.integration.values import FIRST, LAST, VALUES, Shelf, Store, Value
+from tests.integration.values import FIRST, LAST, VALUES, Shelf, Value
 
 from sorbus import (
     Query,
@@ -27,7 +25,6 @@ from sorbus.apis.json_api.faults import error_reply
 from sorbus.apis.json_api.paging import FIRST_PAGE, Paging
 from sorbus.apis.json_api.views import Included, View, ViewRequest, view_of
 from sorbus.apis.json_api.written import WrittenDocuments
-from sorbus.data_layers.postgres.migrations import push
 from sorbus.data_layers.postgres.statements import SqlStatement
 from sorbus.errors.inputs import TooManyRelated
 
@@ -61,20 +58,9 @@ class Served:
         return made[0], made[1]
 
 
-@pytest.fixture(scope="module", params=["pg15", "pg18"])
-def databases(request: pytest.FixtureRequest) -> Databases:
-    found: Databases = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def served(databases: Databases) -> AsyncIterator[Served]:
-    with databases.fresh() as url:
-        app = Sorbus(domains=[Store], name="store", database_url=url, secret=b"k" * 32)
-        async with app:
-            async with app.database.pool.connection() as connection:
-                await push(connection, app.schema())
-            yield Served(app)
+@pytest.fixture(scope="module")
+def served(store: Sorbus) -> Served:
+    return Served(store)
 
 
 @settings(max_examples=25, deadline=None)

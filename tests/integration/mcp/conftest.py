@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import httpx2
@@ -13,7 +14,8 @@ import pytest_asyncio
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from tests.conftest import Databases
-from tests.integration.mcp.library import Library, Person, person_from_header
+from tests.integration.callers import Caller, caller_from_header
+from tests.integration.mcp.library import Library
 from tests.integration.mcp.wire import Wire
 
 from sorbus import Sorbus
@@ -40,16 +42,13 @@ async def served(pg18: Databases) -> AsyncIterator[tuple[Sorbus, str]]:
                 instructions="A library.",
             )
             asgi = http_app(
-                app, interfaces=[interface], scope_from=person_from_header(app), body_limit=BODY_LIMIT
+                app,
+                interfaces=[interface],
+                scope_from=caller_from_header(app, org=str),
+                body_limit=BODY_LIMIT,
             )
             async with serving(asgi) as url:
                 yield app, f"{url}/mcp"
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -63,14 +62,14 @@ def url(served: tuple[Sorbus, str]) -> str:
 
 
 @pytest.fixture
-def ada() -> Person:
-    return Person.new()
+def ada() -> Caller:
+    return Caller.new(uuid4().hex)
 
 
 @pytest.fixture
-def chief(ada: Person) -> Person:
+def chief(ada: Caller) -> Caller:
     """Somebody of Ada's organisation who may do everything."""
-    return Person.new(ada.org_id, admin=True)
+    return Caller.new(ada.org_id, admin=True)
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def connect(url: str) -> Connect:
     """A client of the official SDK, acting as a person."""
 
     @asynccontextmanager
-    async def connecting(person: Person | None, mode: Any = "auto") -> AsyncIterator[Client]:
+    async def connecting(person: Caller | None, mode: Any = "auto") -> AsyncIterator[Client]:
         headers = person.headers if person else {}
         async with httpx2.AsyncClient(headers=headers) as http:
             async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
@@ -88,6 +87,6 @@ def connect(url: str) -> Connect:
 
 
 @pytest.fixture
-def wire(session: aiohttp.ClientSession, url: str, ada: Person) -> Wire:
+def wire(session: aiohttp.ClientSession, url: str, ada: Caller) -> Wire:
     """Ada's messages as they go over the wire."""
     return Wire(session, url, ada)

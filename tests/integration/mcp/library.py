@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from uuid import UUID, uuid4
-
-from starlette.requests import Request
+from uuid import UUID
 
 from sorbus import (
     Arg,
@@ -221,34 +218,3 @@ Library = Domain("library", resources=[Member, Book, Diary])
 def make() -> Sorbus:
     """The application; commands load it by this name."""
     return Sorbus(domains=[Library], name="library")
-
-
-@dataclass(frozen=True)
-class Person:
-    """An actor as a session or a token would give it."""
-
-    id: UUID
-    org_id: str
-    admin: bool = False
-
-    @classmethod
-    def new(cls, org_id: str | None = None, *, admin: bool = False) -> Person:
-        return cls(uuid4(), org_id or uuid4().hex, admin)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"x-person": f"{self.id} {self.org_id} {int(self.admin)}"}
-
-
-def person_from_header(app: Sorbus):
-    """The scope of the person in the `x-person` header; nobody without one."""
-
-    async def scope_from(request: Request) -> Scope:
-        given = request.headers.get("x-person")
-        if given is None:
-            return app.scope()
-        person, org, admin = given.split()
-        who = Person(UUID(person), org, admin == "1")
-        return app.scope(actor=who, tenant=who.org_id)
-
-    return scope_from

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client, MCPError
+from tests.integration.callers import Caller
 from tests.integration.mcp.conftest import Connect
-from tests.integration.mcp.library import SECRET, Person
+from tests.integration.mcp.library import SECRET
 
 from sorbus import Sorbus
 
@@ -34,14 +35,14 @@ def errors(result: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("mode", MODES)
 class TestClient:
-    async def test_negotiates_the_revision(self, connect: Connect, ada: Person, mode: str) -> None:
+    async def test_negotiates_the_revision(self, connect: Connect, ada: Caller, mode: str) -> None:
         async with connect(ada, mode) as client:
             assert client.protocol_version == {"legacy": "2025-11-25", "auto": "2026-07-28"}[mode]
             assert client.server_info is not None
             assert client.server_info.name == "library"
             assert client.instructions == "A library."
 
-    async def test_writes_and_reads(self, connect: Connect, ada: Person, mode: str) -> None:
+    async def test_writes_and_reads(self, connect: Connect, ada: Caller, mode: str) -> None:
         async with connect(ada, mode) as client:
             made = await client.call_tool("book_add", {"title": "Engines", "pages": 300, "price": "9.50"})
             assert not made.is_error
@@ -59,7 +60,7 @@ class TestClient:
             counted = await client.call_tool("book_count_words", {"text": "one two", "times": 2})
             assert counted.structured_content == {"result": {"words": 4}}
 
-    async def test_lists_with_filter_sort_and_pages(self, connect: Connect, ada: Person, mode: str) -> None:
+    async def test_lists_with_filter_sort_and_pages(self, connect: Connect, ada: Caller, mode: str) -> None:
         async with connect(ada, mode) as client:
             for number in range(5):
                 await client.call_tool("book_add", {"title": f"Volume {number}", "pages": number})
@@ -82,7 +83,7 @@ class TestClient:
             assert "page" not in longest
 
     async def test_sees_the_tools_that_it_may_call(
-        self, connect: Connect, ada: Person, chief: Person, mode: str
+        self, connect: Connect, ada: Caller, chief: Caller, mode: str
     ) -> None:
         async with connect(ada, mode) as client:
             assert await names(client) == OWN
@@ -92,7 +93,7 @@ class TestClient:
             assert await names(client) == set()
 
     async def test_a_hidden_tool_is_as_unknown_as_one_that_is_not_there(
-        self, connect: Connect, ada: Person, mode: str
+        self, connect: Connect, ada: Caller, mode: str
     ) -> None:
         async with connect(ada, mode) as client:
             for name in ("book_remove", "journal_note", "nonsense", "diary_smuggle"):
@@ -101,7 +102,7 @@ class TestClient:
                 assert refused.value.code == -32602
                 assert refused.value.message.startswith(f"Unknown tool: {name}.")
 
-    async def test_a_refused_call_says_what_and_where(self, connect: Connect, ada: Person, mode: str) -> None:
+    async def test_a_refused_call_says_what_and_where(self, connect: Connect, ada: Caller, mode: str) -> None:
         async with connect(ada, mode) as client:
             found = errors(await client.call_tool("book_add", {"titel": "x", "pages": -1}))
             assert {each["code"] for each in found} == {"no-such-input"}
@@ -122,7 +123,7 @@ class TestClient:
             assert [each["code"] for each in found] == ["action-forbidden"]
 
     async def test_an_unforeseen_failure_tells_an_id_and_nothing_else(
-        self, connect: Connect, ada: Person, mode: str
+        self, connect: Connect, ada: Caller, mode: str
     ) -> None:
         async with connect(ada, mode) as client:
             result = await client.call_tool("book_explode", {})
@@ -133,7 +134,7 @@ class TestClient:
             assert "ZeroDivision" not in result.model_dump_json()
 
     async def test_reads_records_as_resources(
-        self, connect: Connect, ada: Person, chief: Person, mode: str
+        self, connect: Connect, ada: Caller, chief: Caller, mode: str
     ) -> None:
         async with connect(ada, mode) as client:
             templates = (await client.list_resource_templates()).resource_templates
@@ -163,7 +164,7 @@ class TestClient:
 
 
 async def test_every_schema_is_one_and_every_answer_fits_it(
-    connect: Connect, chief: Person, app: Sorbus
+    connect: Connect, chief: Caller, app: Sorbus
 ) -> None:
     del app
     async with connect(chief) as client:
@@ -193,7 +194,7 @@ async def test_every_schema_is_one_and_every_answer_fits_it(
         assert not Draft202012Validator(listed).is_valid(wrong)
 
 
-async def test_hints_follow_from_the_kinds_of_actions(connect: Connect, chief: Person) -> None:
+async def test_hints_follow_from_the_kinds_of_actions(connect: Connect, chief: Caller) -> None:
     async with connect(chief) as client:
         tools = {each.name: each for each in (await client.list_tools()).tools}
 
@@ -212,7 +213,7 @@ async def test_hints_follow_from_the_kinds_of_actions(connect: Connect, chief: P
     assert "author" not in properties
 
 
-async def test_what_may_not_be_seen_is_null(connect: Connect, ada: Person, chief: Person) -> None:
+async def test_what_may_not_be_seen_is_null(connect: Connect, ada: Caller, chief: Caller) -> None:
     async with connect(ada) as client:
         made = await client.call_tool("book_add", {"title": "Remarkable", "remark": "only for the chief"})
         assert made.structured_content["remark"] is None

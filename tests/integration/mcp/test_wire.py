@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.integration.callers import Caller
 from tests.integration.mcp import library
 from tests.integration.mcp.library import SECRET
 from tests.integration.mcp.wire import META, MODERN, Wire
@@ -266,7 +267,7 @@ class TestAttacks:
     async def test_other_tenants_are_out_of_reach(self, wire: Wire) -> None:
         made = (await wire.call("book_add", title="Mine"))["structuredContent"]
         await wire.call("book_publish", id=made["id"])
-        stranger = Wire(wire.session, wire.url, library.Person.new())
+        stranger = Wire(wire.session, wire.url, Caller.new())
         for name in ("book_get", "book_publish"):
             result = await stranger.call(name, id=made["id"])
             assert result["_meta"]["sorbus/errors"][0]["code"] == "not-found"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from tests.integration.mcp.library import Person
+from tests.integration.callers import Caller
 
 MODERN = "2026-07-28"
 META = {
@@ -41,7 +41,7 @@ class Wire:
 
     session: aiohttp.ClientSession
     url: str
-    person: Person
+    person: Caller
 
     async def send(self, body: bytes, *, method: str = "POST", **headers: str) -> Said:
         """A request with a body."""
