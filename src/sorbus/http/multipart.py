@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
@@ -13,6 +14,8 @@ from sorbus.http.origins import is_own
 MULTIPART = "multipart/form-data"
 MOST_PARTS = 64
 _LARGEST_HEAD = 4096
+_SILENT = logging.Logger(__name__, logging.CRITICAL)
+"""The parser warns of each malformed form: whoever sends it is told, and could fill the log otherwise."""
 
 
 @dataclass(slots=True)
@@ -43,6 +46,7 @@ def parts_of(body: bytes, content_type: str) -> list[Part]:
     reader = _Reader()
     try:
         parser = MultipartParser(boundary, reader.callbacks())  # type: ignore[arg-type]
+        parser.logger = _SILENT
         parser.write(body)
         parser.finalize()
     except FormParserError as error:
