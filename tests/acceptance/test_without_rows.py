@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,7 @@ from sorbus.apis.json_api import json_api, routes_of, surface_of
 from sorbus.apis.mcp import mcp_api
 from sorbus.cli.main import main
 from sorbus.errors.declaration import DefinitionErrors
+from sorbus.errors.framework import NoRowsToRead
 from sorbus.http import http_app, serving
 
 LABEL = "tests.acceptance.test_without_rows:app"
@@ -165,6 +166,36 @@ async def test_commands_know_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     await asyncio.to_thread(run, "contracts", "accept", "--app", LABEL)
     assert "addAbacus" in (tmp_path / "contracts" / "schema.graphql").read_text()
     await asyncio.to_thread(run, "contracts", "check", "--app", LABEL)
+
+
+READS: dict[str, Callable[[Scope], Any]] = {
+    "all": lambda scope: Abacus.query(scope).all(),
+    "first": lambda scope: Abacus.query(scope).first(),
+    "one": lambda scope: Abacus.query().one(scope),
+    "one_or_none": lambda scope: Abacus.query(scope).one_or_none(),
+    "count": lambda scope: Abacus.query(scope).count(),
+    "exists": lambda scope: Abacus.query(scope).exists(),
+    "page": lambda scope: Abacus.query(scope).page(limit=1),
+    "offset_page": lambda scope: Abacus.query(scope).offset_page(limit=1),
+    "stream": lambda scope: anext(Abacus.query(scope).stream().__aiter__()),
+    "union": lambda scope: Abacus.query(scope).union(Abacus.query()).all(),
+    "lock": lambda scope: Abacus.query(scope).lock("update").all(),
+    "get": lambda scope: Abacus.get(scope, 1),
+    "get_by": lambda scope: Abacus.get_by(scope, id=1),
+    "can": lambda scope: app.can(Abacus, scope),
+}
+
+
+@pytest.mark.parametrize("scope", ["actor", "system"])
+@pytest.mark.parametrize("read", READS)
+async def test_every_read_says_that_there_is_nothing_to_read(read: str, scope: str) -> None:
+    async with app:
+        with pytest.raises(NoRowsToRead) as caught:
+            await READS[read](app.scope() if scope == "actor" else app.system_scope())
+    assert caught.value.path == ("Abacus",)
+    assert caught.value.message == (
+        "`Abacus` has no attributes and so no rows that could be read. It has these actions: add, rest."
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sorbus.errors.warnings.NothingAllowed")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def _found(engine: Engine, action: Any) -> tuple[ResourceSpec, ActionSpec]:
     """The specs of an action, or of a resource's primary read."""
     if isinstance(action, type):
-        spec = engine.spec_of(action)
+        spec = engine.spec_with_rows(action)
         return spec, spec.actions[PRIMARY_READ]
     return engine.action_spec(action)
 

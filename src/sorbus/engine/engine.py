@@ -32,7 +32,7 @@ from sorbus.engine.related_writes import RelatedWriter
 from sorbus.engine.tenants import reaching
 from sorbus.engine.transaction import Transaction, current, transaction
 from sorbus.engine.writing import write_plan
-from sorbus.errors.framework import UnknownResource
+from sorbus.errors.framework import NoRowsToRead, UnknownResource
 from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.nodes import Node
 from sorbus.policies.explain import Explanation
@@ -98,6 +98,18 @@ class Engine:
         if found is None:
             raise UnknownResource(resource.__name__, allowed=self.application.resources)
         return found
+
+    def spec_with_rows(self, resource: type[Any]) -> ResourceSpec:
+        """The spec of a class that is to be read.
+
+        Raises:
+            UnknownResource: it is in no domain of this application.
+            NoRowsToRead: it has no attributes.
+        """
+        spec = self.spec_of(resource)
+        if not spec.attributes:
+            raise NoRowsToRead(spec.name, actions=spec.actions)
+        return spec
 
     def layer_of(self, spec: ResourceSpec) -> DataLayer:
         """The data layer that holds a resource's rows."""
@@ -316,13 +328,13 @@ class Engine:
 
     async def get(self, resource: type[Any], scope: Scope, key: Any, load: Sequence[Any] = ()) -> Any:
         """The record with a key."""
-        return await self.reader.get(self.spec_of(resource), scope, key, load)
+        return await self.reader.get(self.spec_with_rows(resource), scope, key, load)
 
     async def get_by(
         self, resource: type[Any], scope: Scope, values: Mapping[str, Any], load: Sequence[Any] = ()
     ) -> Any:
         """The record with the values of an identity."""
-        return await self.reader.get_by(self.spec_of(resource), scope, values, load)
+        return await self.reader.get_by(self.spec_with_rows(resource), scope, values, load)
 
     async def read(self, query: Query[Any], scope: Scope) -> list[Any]:
         """Every record of a query."""
@@ -334,7 +346,7 @@ class Engine:
 
     def writes(self, query: Query[Any], names: Iterable[str]) -> bool:
         """Whether a query may have templates over these fields."""
-        return self.planner.writes(self.spec_of(query.resource), actions_of(query), names)
+        return self.planner.writes(self.spec_with_rows(query.resource), actions_of(query), names)
 
     def nests(self, query: Query[Any], scope: Scope) -> bool:
         """Whether one statement can read a query with the related rows that its templates nest, for this caller."""

@@ -65,7 +65,7 @@ class Pager:
         self, query: Query[Any], scope: Scope, *, limit: int | None, offset: int, count: bool | None
     ) -> Page[Any]:
         """One page by position; one row more is read to know whether there is a next page."""
-        spec = self.reader.engine.spec_of(query.resource)
+        spec = self.reader.engine.spec_with_rows(query.resource)
         rules = self.rules(query, spec)
         size, counted = rules.limit_of(limit), rules.count_of(count)
         scope, known = self.reader.checked(query, spec, scope)
@@ -101,7 +101,7 @@ class Pager:
         count: bool | None,
     ) -> Page[Any]:
         """One page from a signed cursor on, in one statement."""
-        spec = self.reader.engine.spec_of(query.resource)
+        spec = self.reader.engine.spec_with_rows(query.resource)
         rules = self.rules(query, spec)
         size, counted = rules.limit_of(limit), rules.count_of(count)
         scope, known = self.reader.checked(query, spec, scope)

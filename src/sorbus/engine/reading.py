@@ -255,7 +255,7 @@ class Reader:
         Raises:
             PageRequired: its action is read in pages only.
         """
-        spec = self.engine.spec_of(query.resource)
+        spec = self.engine.spec_with_rows(query.resource)
         rules = self.pages.rules(query, spec)
         if rules.required and (query.take is None or query.take > rules.largest):
             raise PageRequired(f"{spec.name}.{query.action}", largest=rules.largest)
@@ -263,7 +263,7 @@ class Reader:
 
     async def everything(self, query: Query[Any], scope: Scope) -> list[Any]:
         """Every record of a query, whatever its action says about pages."""
-        spec = self.engine.spec_of(query.resource)
+        spec = self.engine.spec_with_rows(query.resource)
         scope, known = self.checked(query, spec, scope)
         lowered = self.planner.lower(query, spec)
         inputs = dict(query.inputs)
@@ -376,7 +376,7 @@ class Reader:
         Args:
             whole: whether its limit and offset are left out.
         """
-        spec = self.engine.spec_of(query.resource)
+        spec = self.engine.spec_with_rows(query.resource)
         scope, known = self.checked(query, spec, scope)
         query = await seen_query(self, query, spec, scope, known, whole=whole)
         lowered = self.planner.totals(query, spec, totals, whole=whole)
@@ -390,7 +390,7 @@ class Reader:
 
     async def values(self, query: Query[Any], scope: Scope, field: Expr[Any]) -> list[Any]:
         """One value of every row of a query."""
-        spec = self.engine.spec_of(query.resource)
+        spec = self.engine.spec_with_rows(query.resource)
         scope, known = self.checked(query, spec, scope)
         query = await seen_query(self, query, spec, scope, known)
         lowered = self.planner.single(query, spec, field)
@@ -409,7 +409,7 @@ class Reader:
 
     async def exists(self, query: Query[Any], scope: Scope) -> bool:
         """Whether a query has a row."""
-        spec = self.engine.spec_of(query.resource)
+        spec = self.engine.spec_with_rows(query.resource)
         scope, known = self.checked(query, spec, scope)
         query = await seen_query(self, query, spec, scope, known)
         lowered = self.planner.there(query, spec)

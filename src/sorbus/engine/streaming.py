@@ -30,7 +30,7 @@ async def stream(
     """
     if not 1 <= batch <= _LARGEST_BATCH:
         raise InvalidPage("batch", batch, allowed=f"1 to {_LARGEST_BATCH}")
-    spec = reader.engine.spec_of(query.resource)
+    spec = reader.engine.spec_with_rows(query.resource)
     scope, known = reader.checked(query, spec, scope)
     left = query.take
     # Counting the rows is cheaper than to find the same limited set of rows again for each batch.

@@ -200,6 +200,20 @@ class UnknownResource(FrameworkError):
         )
 
 
+class NoRowsToRead(FrameworkError):
+    """A resource without attributes was to be read, and it keeps no rows."""
+
+    code = "no-rows-to-read"
+
+    def __init__(self, resource: str, *, actions: Iterable[str]) -> None:
+        super().__init__(
+            f"`{resource}` has no attributes and so no rows that could be read. "
+            f"It has these actions: {listed(actions)}.",
+            path=(resource,),
+            hint="Call one of them, or give it rows: `id: Attr[UUID] = uuid_primary_key()`.",
+        )
+
+
 class UnknownStoredValue(FrameworkError):
     """A row holds a value that its field's type does not know."""
 
