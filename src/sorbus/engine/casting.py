@@ -68,7 +68,7 @@ class InputCaster:
             elif spec.required:
                 errors.append(Required(self.action.label, name, expected=spec.type.describe()))
             elif spec.default is not UNCHANGED:
-                values[name] = spec.default
+                values[name] = spec.make_default()
         if not given.keys() <= self.known:
             errors.extend(
                 NoSuchInput(self.action.label, name, allowed=self.names)

@@ -40,6 +40,8 @@ Finish = Callable[[], Any]
 """Runs the bodies and gives the value that is stored."""
 
 _GIVEN = "__given__"
+_KEY_OF_NEW = "a new one gets its key when it is made; leave it out"
+_NO_SUCH_KEY = "there is none with this key; leave it out to make a new one"
 _UNSEEN: Any = object()
 _WRONG: Any = object()
 
@@ -244,7 +246,7 @@ class _Run:
             and plan.actions[ActionKind.CREATE].input(plan.key) is None
             and _GIVEN in value.__dict__
         ):
-            return self._wrong_key(plan, at, "there is none with this key")
+            return self._wrong_key(plan, at, _NO_SUCH_KEY if known else _KEY_OF_NEW)
         if there is not None and any(there is each for each in kept):
             return self._wrong_key(plan, at, "its key is there twice")
         return there
@@ -269,6 +271,9 @@ class _Run:
         given = {name: each for name, each in value.__dict__.items() if name != _GIVEN}
         if old is not None and plan.key is not None:
             given.pop(plan.key, None)
+        elif plan.key is not None and plan.key in given and plan.actions[kind].input(plan.key) is None:
+            self._wrong_key(plan, at, _KEY_OF_NEW)
+            return lambda: value
         inputs, errors = plan.casters[kind].cast(given)
         if errors:
             self._place(errors, at)

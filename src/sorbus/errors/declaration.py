@@ -119,6 +119,19 @@ class WrongInput(DeclarationError):
         super().__init__(f"{action}: {message}", path=(*action.split("."), name), hint=hint)
 
 
+class WrongBody(DeclarationError):
+    """The body of an action is not the form of function that its kind can run."""
+
+    code = "wrong-body"
+
+    def __init__(self, action: str, *, kind: str, found: str, allowed: str, hint: str = "") -> None:
+        super().__init__(
+            f"{action}: the body is {found}; that of a {kind} action is {allowed}.",
+            path=tuple(action.split(".")),
+            hint=hint,
+        )
+
+
 class MissingPart(DeclarationError):
     """Something that a declaration cannot do without is missing."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Never, Self, cast, dataclass_transform
 
 from sorbus.errors.access import ImmutableRecord, NoSuchMember, NotLoaded
@@ -11,13 +11,20 @@ from sorbus.resource.actions import Action
 from sorbus.resource.fields import Attr, attribute
 from sorbus.resource.model import local_types
 from sorbus.resource.policies import Policies
-from sorbus.schema.actions import ActionKind
+from sorbus.schema.actions import UNCHANGED, ActionKind, InputSpec
+from sorbus.schema.defaults import fresh
 from sorbus.schema.fields import AttributeSpec, DefaultKind
 from sorbus.schema.resource import ResourceSpec
+from sorbus.types.base import FieldType
 from sorbus.types.codecs import Codec, json_codec
-from sorbus.types.json_schemas import inlined
+from sorbus.types.json_schemas import HasSchema, closed, inlined
 from sorbus.types.limits import Limits
-from sorbus.types.rules import TypeRule, teach
+from sorbus.types.names import parts
+from sorbus.types.purposes import Purpose, described
+from sorbus.types.rules import TypeRule, rule_of, teach
+
+TAKEN, CHANGE = "Input", "Change"
+"""What the title of a document's schema ends in: as an input that makes one, and as one that changes it."""
 
 GIVEN = "__given__"
 """Marks, among the values of a document, that it is an input and no action has made it yet."""
@@ -85,33 +92,82 @@ class EmbeddedRule(TypeRule["Embedded"]):
                 found, load = stored[name], self._codecs[name].load
                 values[name] = found if load is None or found is None else load(found)
             elif each.default_kind is DefaultKind.VALUE or each.type.nullable:
-                values[name] = each.default
+                values[name] = fresh(each.default)
         return made(cast("type[Embedded]", self.python), values)
 
     def json_schema(self, limits: Limits) -> dict[str, Any]:
-        """The schema of the public attributes."""
+        """The schema of the public attributes, or of what the actions take that make and change a document."""
         del limits
-        whole: dict[str, Any] = {"title": self.python.__name__, "type": "object"}
         if self._describing:
-            return whole  # a document inside one of its own kind
+            return {"title": self.python.__name__, "type": "object"}  # a document inside one of its own kind
+        asked = described()
         self._describing = True
         try:
-            properties = {
-                each.name: _described(each) for each in self.spec.attributes.values() if each.public
-            }
+            match asked.purpose:
+                case Purpose.SHOWN:
+                    return self._shown()
+                case Purpose.CREATED:
+                    return self._created()
+                case Purpose.CHANGED:
+                    return self._changed(item=asked.item)
         finally:
             self._describing = False
-        whole |= {"properties": properties, "additionalProperties": False}
-        if self.spec.description:
-            whole["description"] = self.spec.description
-        return whole
+
+    def _shown(self) -> dict[str, Any]:
+        public = (each for each in self.spec.attributes.values() if each.public)
+        parts = {each.name: _described(each.type, each.description) for each in public}
+        return self._document("", parts, required=parts)
+
+    def _created(self) -> dict[str, Any]:
+        inputs = self.makes()
+        required = [each.name for each in inputs.values() if each.required]
+        return self._document(TAKEN, _all_described(inputs), required=required)
+
+    def _changed(self, *, item: bool) -> dict[str, Any]:
+        """Of an item only its key says that it is there already. Any other document may be there or not."""
+        made, key = self._created(), self.key
+        if item and key is None:
+            return made
+        parts = _all_described(self.changes())
+        changed = self._document(CHANGE, parts, required=[key.name] if item and key is not None else ())
+        covered = "required" not in changed and made["properties"].items() <= parts.items()
+        return changed if covered else {"anyOf": [made, changed]}
+
+    def makes(self) -> dict[str, InputSpec]:
+        """What makes a document: the inputs of its create action."""
+        return self._inputs(ActionKind.CREATE)
+
+    def changes(self) -> dict[str, InputSpec]:
+        """What changes a document that is there: its key and the inputs of its update action."""
+        inputs, key = self._inputs(ActionKind.UPDATE), self.key
+        if key is None:
+            return inputs
+        known = InputSpec(
+            name=key.name, type=key.type, attribute=True, default=UNCHANGED, description=key.description
+        )
+        return {key.name: known, **inputs}
+
+    def _inputs(self, kind: ActionKind) -> dict[str, InputSpec]:
+        action = next(each for each in self.spec.actions.values() if each.kind is kind)
+        return {each.name: each for each in action.inputs}
+
+    @property
+    def key(self) -> AttributeSpec | None:
+        """What tells documents in a list apart."""
+        return next((each for each in self.spec.attributes.values() if each.primary_key), None)
+
+    def _document(self, suffix: str, parts: dict[str, Any], *, required: Iterable[str]) -> dict[str, Any]:
+        whole = {"title": self.python.__name__ + suffix, **closed(parts, required=required)}
+        return {**whole, "description": self.spec.description} if self.spec.description else whole
 
 
-def _described(attribute_: AttributeSpec) -> dict[str, Any]:
-    schema = inlined(attribute_.type.json_schema())
-    if attribute_.description:
-        schema["description"] = attribute_.description
-    return schema
+def _described(kind: HasSchema, description: str) -> dict[str, Any]:
+    schema = inlined(kind.json_schema())
+    return {**schema, "description": description} if description else schema
+
+
+def _all_described(inputs: Mapping[str, InputSpec]) -> dict[str, Any]:
+    return {name: _described(each, each.description) for name, each in inputs.items()}
 
 
 def _items(value: Any) -> Iterable[tuple[object, Any]]:
@@ -134,6 +190,18 @@ def is_given(value: Embedded) -> bool:
 def is_embedded(annotation: Any) -> bool:
     """Whether a type is an embedded resource."""
     return isinstance(annotation, type) and issubclass(annotation, Embedded) and annotation is not Embedded
+
+
+def documents_in(kind: FieldType) -> Iterator[type[Any]]:
+    """The embedded resources that may lie in a type, those inside them too."""
+    waiting, seen = [kind], set[type[Any]]()
+    while waiting:
+        for each in parts(waiting.pop().annotation):
+            rule = rule_of(each)
+            if isinstance(rule, EmbeddedRule) and rule.python not in seen:
+                seen.add(rule.python)
+                yield rule.python
+                waiting += [inner.type for inner in rule.spec.attributes.values()]
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(attribute,))

@@ -9,9 +9,11 @@ from typing import Any, Protocol, runtime_checkable
 
 from sorbus.errors.declaration import DeclarationError
 from sorbus.expressions.nodes import Node
+from sorbus.schema.defaults import fresh
 from sorbus.schema.paging import PAGES, Paging
 from sorbus.schema.tenancy import TenancyMode
 from sorbus.types.base import FieldType
+from sorbus.types.purposes import Purpose
 
 
 class ActionKind(StrEnum):
@@ -69,6 +71,7 @@ class InputSpec:
         attribute: whether it is an attribute of the resource that the action accepts, else an argument.
         default: the signature's default, or `Missing.MARK`.
         public: whether interfaces take it from outside; code can always give it.
+        purpose: whether embedded documents in it are all new, as those of a create are.
     """
 
     name: str
@@ -78,11 +81,20 @@ class InputSpec:
     description: str = ""
     sensitive: bool = False
     public: bool = True
+    purpose: Purpose = Purpose.CHANGED
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of what is taken."""
+        return self.type.json_schema(self.purpose)
 
     @property
     def required(self) -> bool:
         """Whether a call must give it."""
         return self.default is Missing.MARK
+
+    def make_default(self) -> Any:
+        """The default, for one call."""
+        return fresh(self.default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

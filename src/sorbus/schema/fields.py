@@ -9,6 +9,7 @@ from typing import Any
 
 from sorbus.expressions.nodes import Aggregated, Node, Ordering, Ref, walk
 from sorbus.schema.actions import InputSpec
+from sorbus.schema.defaults import fresh
 from sorbus.types.base import FieldType
 from sorbus.types.vector import Hnsw
 
@@ -80,7 +81,7 @@ class AttributeSpec:
 
     def _made(self, kind: DefaultKind, default: Any, made: dict[Any, Any] | None) -> Any:
         if kind is not DefaultKind.FACTORY:
-            return default
+            return fresh(default)
         if self.share_default and made is not None:
             if default not in made:
                 made[default] = self._cast(default())

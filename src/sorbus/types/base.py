@@ -18,6 +18,7 @@ from sorbus.types.codecs import Codec, adapter_for, codec_of, mentions_bytes
 from sorbus.types.json_schemas import inlined
 from sorbus.types.limits import Constraints, Limits
 from sorbus.types.names import (
+    admits_null,
     bare,
     is_enum,
     is_json_alias,
@@ -28,6 +29,7 @@ from sorbus.types.names import (
     without_null,
 )
 from sorbus.types.plain_json import quickened
+from sorbus.types.purposes import Purpose, describing
 from sorbus.types.rules import TypeRule, rule_of
 from sorbus.types.sql import SQL_TYPES, column_type, extensions_of, is_plain_json, sql_type
 
@@ -85,7 +87,7 @@ class FieldType:
             inner = Annotated[inner, *limits]
         if self.python is bytes and self.rule is None:
             inner = Annotated[inner, FROM_BASE64]
-        if self.nullable:
+        if self.nullable and not admits_null(self.annotation):
             inner = inner | None
         if self.constraints.empty_as_null:
             empty = _empty_to_null if self.nullable else _no_empty
@@ -223,14 +225,15 @@ class FieldType:
         """Whether a stored value must be loaded to become the declared Python type."""
         return self.codec.load is not None
 
-    def json_schema(self) -> dict[str, Any]:
-        """The JSON Schema of a value."""
-        return self.adapter.json_schema()
+    def json_schema(self, purpose: Purpose = Purpose.SHOWN) -> dict[str, Any]:
+        """The JSON Schema of a value that is shown, or taken as an input."""
+        with describing(purpose, item=self.python is list):
+            return self.adapter.json_schema()
 
     def describe(self) -> str:
         """The type as it is written in a declaration."""
         name = type_name(self.annotation)
-        return f"{name} | None" if self.nullable else name
+        return f"{name} | None" if self.nullable and not admits_null(self.annotation) else name
 
 
 def field_type(annotation: Any, **limits: Any) -> FieldType:

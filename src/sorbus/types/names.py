@@ -38,11 +38,13 @@ def resolve(annotation: Any) -> Resolved:
             nullable = nullable or optional
             if not optional:
                 break
+        elif get_origin(inner) is Literal and None in get_args(inner) and len(get_args(inner)) > 1:
+            inner, nullable = Literal[tuple(each for each in get_args(inner) if each is not None)], True
         elif inner is annotation:
             break
         annotation = inner
     whole = Annotated[annotation, *kept] if kept else annotation
-    return Resolved(whole, nullable, limits)
+    return Resolved(whole, nullable or admits_null(annotation), limits)
 
 
 def unalias(annotation: Any) -> Any:
@@ -75,6 +77,16 @@ def without_null(annotation: Any) -> tuple[Any, bool]:
         if len(args) < len(get_args(annotation)):
             return (args[0] if len(args) == 1 else Union[args]), True  # noqa: UP007
     return annotation, False
+
+
+def admits_null(annotation: Any) -> bool:
+    """Whether `None` is among the values of a type, also where it does not say so itself, as in `Json`."""
+    inner = bare(annotation)
+    if is_json_alias(inner) or inner in (None, type(None), Any, object):
+        return True
+    if get_origin(inner) is Literal:
+        return None in get_args(inner)
+    return is_union(inner) and any(admits_null(each) for each in get_args(inner))
 
 
 def is_union(annotation: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 from sorbus.errors.declaration import MissingPart
 from sorbus.errors.hints import did_you_mean, listed
 from sorbus.types.codecs import Codec, Convert, adapter_for, json_codec
-from sorbus.types.json_schemas import inlined
+from sorbus.types.json_schemas import closed, inlined
 from sorbus.types.limits import Limits
 from sorbus.types.names import bare, is_union, python_class, type_name
 from sorbus.types.rules import TypeRule
@@ -237,26 +237,21 @@ class TaggedUnion(TypeRule[Any]):
         """One schema for each member, told apart by the tag."""
         del limits
         shown: list[dict[str, Any]] = []
-        for tag, member in self.members.items():
+        for member in self.members.values():
             schema = inlined(adapter_for(member.annotation).json_schema())
-            mark = {"const": tag, "type": "string"}
-            if member.flat:
-                properties = {
-                    self.key: mark,
-                    **{k: v for k, v in schema.get("properties", {}).items() if k != self.key},
-                }
-                required = [self.key, *(each for each in schema.get("required", []) if each != self.key)]
-                shown.append({**schema, "properties": properties, "required": required})
-            else:
-                shown.append(
-                    {
-                        "type": "object",
-                        "properties": {self.key: mark, VALUE: schema},
-                        "required": [self.key, VALUE],
-                        "additionalProperties": False,
-                    }
-                )
-        return {"oneOf": shown}
+            # A document that is new takes other members than one that is there.
+            forms = schema.get("anyOf", [schema]) if member.flat else [schema]
+            shown += [self._form(member, each) for each in forms]
+        return {"oneOf" if len(shown) == len(self.members) else "anyOf": shown}
+
+    def _form(self, member: Member, schema: dict[str, Any]) -> dict[str, Any]:
+        """The schema of a member's document, with its tag."""
+        mark = {"const": member.tag, "type": "string"}
+        if not member.flat:
+            return closed({self.key: mark, VALUE: schema}, required=[self.key, VALUE])
+        fields = {name: each for name, each in schema.get("properties", {}).items() if name != self.key}
+        required = [self.key, *(each for each in schema.get("required", []) if each != self.key)]
+        return {**schema, "properties": {self.key: mark, **fields}, "required": required}
 
 
 @dataclass(frozen=True, slots=True)

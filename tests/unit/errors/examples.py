@@ -32,6 +32,7 @@ from sorbus.errors.declaration import (
     NotNumeric,
     UnknownMember,
     UnusableAlias,
+    WrongBody,
     WrongCalculation,
     WrongInput,
     WrongOperand,
@@ -144,6 +145,14 @@ EXAMPLES: Mapping[type[SorbusError], Callable[[], SorbusError]] = {
         "loud",
         "the input `loud` is no attribute of `Run`. Attributes: id, prompt.",
         hint="For an argument that is not stored write `loud: Arg[…]`.",
+    ),
+    WrongBody: lambda: WrongBody(
+        "Run.report",
+        kind="generic",
+        found="a plain `def`",
+        allowed="an `async def`",
+        hint="Write `async def report(cls, scope: Scope, …)`; what blocks goes into a thread: "
+        "`await asyncio.to_thread(…)`.",
     ),
     WrongRelationship: lambda: WrongRelationship(
         "Content.calls",

@@ -57,7 +57,6 @@ class Point:
         (list[dict[str, int]], "jsonb", list, "list[dict[str, int]]"),
         (dict[str, Json], "jsonb", dict, "dict[str, Json]"),
         (Point, "jsonb", Point, "Point"),
-        (Json, "jsonb", object, "Json"),
         (Annotated[int, "why"], "bigint", int, "int"),
     ],
 )

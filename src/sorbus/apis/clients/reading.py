@@ -31,6 +31,7 @@ from sorbus.schema.actions import InputSpec
 from sorbus.schema.fields import RelationshipSpec
 from sorbus.schema.resource import PRIMARY_READ
 from sorbus.types.base import FieldType
+from sorbus.types.purposes import Purpose
 
 _OWN_NAMES: Mapping[RouteKind, str] = MappingProxyType(
     {
@@ -138,8 +139,8 @@ class _Reader:
                 description=each.description,
             )
 
-    def _type(self, kind: FieldType, owner: str, name: str) -> Type:
-        return self.vocabulary.read(kind, owner + upper_camel(name))
+    def _type(self, kind: FieldType, owner: str, name: str, purpose: Purpose = Purpose.SHOWN) -> Type:
+        return self.vocabulary.read(kind, owner + upper_camel(name), purpose)
 
     def _calls(self, exposed: Exposed) -> Iterator[Call]:
         for route in self.routes:
@@ -182,9 +183,8 @@ class _Reader:
     def _input(self, route: RouteSpec, given: InputSpec) -> Input:
         kind: Type = Basic.FILE
         if not is_upload(given):
-            kind = self._type(
-                given.type, route.exposed.spec.name + upper_camel(route.action.name), given.name
-            )
+            owner = route.exposed.spec.name + upper_camel(route.action.name)
+            kind = self._type(given.type, owner, given.name, given.purpose)
         elif is_list_of_files(given.type):
             kind = ListOf(Basic.FILE)
         if is_upload(given) and given.type.nullable:

@@ -22,10 +22,12 @@ from sorbus.apis.clients.types import (
     Row,
     Type,
 )
+from sorbus.resource.embedded import CHANGE, TAKEN, documents_in
 from sorbus.types.base import FieldType, field_type
 from sorbus.types.json import Json
 from sorbus.types.json_schemas import Definitions, Schema
 from sorbus.types.names import is_union, parts, python_class
+from sorbus.types.purposes import Purpose
 from sorbus.types.unions import fields_of
 
 _REFERENCE = "#/$defs/"
@@ -66,16 +68,19 @@ class Vocabulary:
         # First of all, so that it has the name by which it is known.
         self._definitions.gathered(field_type(Json).json_schema())
 
-    def read(self, kind: FieldType, hint: str) -> Type:
+    def read(self, kind: FieldType, hint: str, purpose: Purpose = Purpose.SHOWN) -> Type:
         """The type of a field or input.
 
         Args:
             hint: what a part without a name of its own is called.
+            purpose: what becomes of the values.
         """
         found = list(_parts_of(kind.annotation))
         self._loose.update(each.__name__ for each in found if is_typeddict(each))
+        for each in documents_in(kind):
+            self._loose.update(each.__name__ + suffix for suffix in (TAKEN, CHANGE))
         self._numbers_or_texts = any(map(_number_or_text, found))
-        return self._read(self._definitions.gathered(kind.json_schema()), hint)
+        return self._read(self._definitions.gathered(kind.json_schema(purpose)), hint)
 
     def _read(self, schema: Any, hint: str) -> Type:
         if not isinstance(schema, dict) or not schema:

@@ -282,7 +282,8 @@ class _Builder:
     def _input(self, each: InputSpec, exposed: Exposed) -> Any:
         if each.attribute and exposed.is_key(each.name):
             return GraphQLNonNull(ID) if each.required and not each.type.nullable else ID
-        return self.types.taken(each.type, required=each.required, hint=exposed.type + upper_camel(each.name))
+        hint = exposed.type + upper_camel(each.name)
+        return self.types.taken(each.type, required=each.required, hint=hint, purpose=each.purpose)
 
     # what stands at the top
 

@@ -27,12 +27,12 @@ from sorbus.apis.graphql.bindings import KEY, Choice, Part
 from sorbus.apis.graphql.scalars import BIG_INT, JSON, SCALARS, UPLOAD
 from sorbus.resource.embedded import EmbeddedRule
 from sorbus.resource.spelling import camel, upper_camel
-from sorbus.schema.actions import ActionKind, InputSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType, field_type
 from sorbus.types.files import File
 from sorbus.types.limits import Limits
 from sorbus.types.names import bare, is_enum, python_class, resolve, unalias
+from sorbus.types.purposes import Purpose
 from sorbus.types.rules import rule_of
 from sorbus.types.unions import VALUE, TaggedUnion, fields_of
 
@@ -45,6 +45,8 @@ _SCHEMA_SCALARS: Mapping[str, Any] = {
     "number": GraphQLFloat,
     "boolean": GraphQLBoolean,
 }
+
+_INPUTS: Mapping[Purpose, str] = {Purpose.CREATED: "Input", Purpose.CHANGED: "ChangeInput"}
 
 Named = GraphQLObjectType | GraphQLInputObjectType | GraphQLEnumType | GraphQLUnionType
 
@@ -187,24 +189,32 @@ class Types:
 
     # what is taken
 
-    def taken(self, kind: FieldType, *, required: bool = False, hint: str = "") -> Any:
+    def taken(
+        self,
+        kind: FieldType,
+        *,
+        required: bool = False,
+        hint: str = "",
+        purpose: Purpose = Purpose.CHANGED,
+    ) -> Any:
         """The type of an input's values.
 
         Args:
             required: whether it must be given, and not as null.
             hint: a name for what has none of its own.
+            purpose: whether documents in it are all new.
         """
         self._hint = hint
-        inner = self._taken(kind.annotation, kind.constraints)
+        inner = self._taken(kind.annotation, kind.constraints, purpose)
         return GraphQLNonNull(inner) if required and not kind.nullable else inner
 
-    def _taken(self, annotation: Any, limits: Limits) -> Any:
+    def _taken(self, annotation: Any, limits: Limits, purpose: Purpose) -> Any:
         rule = rule_of(unalias(annotation))
         plain = bare(annotation)
         if isinstance(rule, EmbeddedRule):
-            return self._document_input(rule.spec)
+            return self._document_input(rule, purpose)
         if isinstance(rule, TaggedUnion):
-            return self._union_input(rule)
+            return self._union_input(rule, purpose)
         if plain is File:
             return UPLOAD
         single = self._single(annotation, limits)
@@ -212,7 +222,10 @@ class Types:
             return single
         if get_origin(plain) is list:
             found = resolve(get_args(plain)[0])
-            inner = self._taken(found.annotation, found.limits)
+            documents = rule_of(found.annotation)
+            if isinstance(documents, EmbeddedRule) and documents.key is None:
+                purpose = Purpose.CREATED  # nothing tells those that are there
+            inner = self._taken(found.annotation, found.limits, purpose)
             return GraphQLList(inner if found.nullable else GraphQLNonNull(inner))
         members = fields_of(plain) if isinstance(plain, type) else {}
         if not members or not _spelled(members):
@@ -226,34 +239,38 @@ class Types:
 
         return self._input(("taken", plain), f"{plain.__name__}Input", fields)
 
-    def _document_input(self, spec: ResourceSpec) -> Any:
-        """What the create and update actions of a document take; they say what must be there."""
-        inputs = {
-            each.name: each
-            for action in spec.actions_of(ActionKind.UPDATE, ActionKind.CREATE)
-            for each in action.public_inputs
-        }
-        inputs |= {
-            name: InputSpec(name=name, type=each.type, attribute=True, description=each.description)
-            for name, each in spec.attributes.items()
-            if each.primary_key and each.public and name not in inputs
-        }
+    def _document_input(self, rule: EmbeddedRule, purpose: Purpose) -> Any:
+        """What makes a document; of one that may be there also what changes it, so that nothing must be given."""
+        spec, inputs = rule.spec, rule.makes()
+        required = {name for name, each in inputs.items() if each.required}
+        if purpose is Purpose.CHANGED:
+            both = {**inputs, **rule.changes()}
+            nested = any(each.type.embeds for each in both.values())
+            if required or nested or both.keys() != inputs.keys():
+                inputs, required = both, set[str]()
+            else:
+                purpose = Purpose.CREATED  # the same type is enough
         if not inputs:
             return JSON
 
         def fields() -> dict[str, GraphQLInputField]:
             return {
                 camel(name): GraphQLInputField(
-                    self.taken(each.type, hint=spec.name + upper_camel(name)),
+                    self.taken(
+                        each.type,
+                        required=name in required,
+                        hint=spec.name + upper_camel(name),
+                        purpose=purpose,
+                    ),
                     out_name=name,
                     description=each.description or None,
                 )
                 for name, each in inputs.items()
             }
 
-        return self._input(("taken", spec.python), f"{spec.name}Input", fields)
+        return self._input((purpose, spec.python), f"{spec.name}{_INPUTS[purpose]}", fields)
 
-    def _union_input(self, rule: TaggedUnion) -> Any:
+    def _union_input(self, rule: TaggedUnion, purpose: Purpose) -> Any:
         """One member of a union, as the one field of an input object."""
         tags = {camel(_constant(tag).lower()): tag for tag in rule.members}
         if len(tags) != len(rule.members) or not all(map(_value_name, tags)):
@@ -261,7 +278,7 @@ class Types:
 
         def fields() -> dict[str, GraphQLInputField]:
             return {
-                name: GraphQLInputField(self._taken(rule.members[tag].annotation, Limits()))
+                name: GraphQLInputField(self._taken(rule.members[tag].annotation, Limits(), purpose))
                 for name, tag in tags.items()
             }
 
@@ -274,8 +291,8 @@ class Types:
             return {rule.key: tag, VALUE: value}
 
         return self._once(
-            ("taken", id(rule)),
-            f"{self._union_name(rule)}Input",
+            (purpose, id(rule)),
+            f"{self._union_name(rule)}{_INPUTS[purpose]}",
             lambda free: GraphQLInputObjectType(free, fields, out_type=opened, is_one_of=True),
         )
 

@@ -160,7 +160,7 @@ class _Writer:
             yield {"name": "id", "in": "path", "required": True, "schema": key}
         if route.kind is RouteKind.READ:
             for each in route.action.public_inputs:
-                schema = self.components.of(each.type, each.description)
+                schema = self.components.of(each, each.description)
                 name = route.exposed.names.wire(each.name)
                 yield {"name": name, "in": "query", "required": each.required, "schema": schema}
         shows = route.kind not in {RouteKind.DESTROY, RouteKind.GENERIC, RouteKind.LINKAGE}
@@ -209,7 +209,7 @@ class _Writer:
                 needed = " It must be given." if each.required else ""
                 about = f"`{wire(each.name)}` of `{wire(name)}`, where `fields[{exposed.type}]` names that.{needed}"
                 text = f"{each.description} {about}".strip()
-                yield _query(parameter, self.components.of(each.type), text)
+                yield _query(parameter, self.components.of(each), text)
 
     def _of_included(self, exposed: Exposed, path: str) -> Iterator[dict[str, Any]]:
         """What can be said about the related records of an include path."""

@@ -11,8 +11,7 @@ from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.query.input_fields import InputField
 from sorbus.query.input_schemas import logic_schemas, operators_schema
 from sorbus.schema.fields import RelationshipSpec
-from sorbus.types.base import FieldType
-from sorbus.types.json_schemas import NOTHING, Definitions, Schema, closed, or_null
+from sorbus.types.json_schemas import NOTHING, Definitions, HasSchema, Schema, closed, or_null
 
 _COMPONENT = "#/components/schemas/"
 
@@ -94,7 +93,7 @@ class Components:
         for each in surface.shown:
             self.schemas[each.spec.name] = self._resource(each)
 
-    def of(self, kind: FieldType, description: str = "") -> Schema:
+    def of(self, kind: HasSchema, description: str = "") -> Schema:
         """The schema of a type; its definitions become components."""
         made = self._definitions.of(kind)
         if description and "$ref" in made:
@@ -162,7 +161,7 @@ class Components:
         inputs = [each for each in route.action.public_inputs if each.name != route.client_id]
         linkable = {link.input.name for link in route.links.values()}
         attributes = closed(
-            {names.wire(each.name): self.of(each.type, each.description) for each in inputs},
+            {names.wire(each.name): self.of(each, each.description) for each in inputs},
             required=[
                 names.wire(each.name) for each in inputs if each.required and each.name not in linkable
             ],

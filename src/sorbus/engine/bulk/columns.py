@@ -16,6 +16,7 @@ from sorbus.policies.explain import refusal
 from sorbus.policies.nodes import has_runtime
 from sorbus.policies.rows import DICT_ROW
 from sorbus.schema.actions import UNCHANGED
+from sorbus.schema.defaults import fresh
 from sorbus.schema.fields import AttributeSpec, DefaultKind
 from sorbus.types.uuid7 import uuid7, uuid7s
 
@@ -121,7 +122,7 @@ class Columns:
                 if spec.required or any(name in row for row in chunk):
                     return None
                 if spec.default is not UNCHANGED:
-                    given[name] = [spec.default] * len(chunk)
+                    given[name] = [spec.make_default() for _ in chunk]
                 continue
             width += 1
             try:
@@ -170,7 +171,8 @@ class Columns:
         if not attribute.has_default:
             return [None] * count
         if attribute.default_kind is not DefaultKind.FACTORY:
-            return [attribute.make_default()] * count
+            made = attribute.make_default()
+            return [made] * count if made is attribute.default else [fresh(made) for _ in range(count)]
         known = shared.get(attribute.default) if attribute.share_default else None
         if known is not None:
             return known

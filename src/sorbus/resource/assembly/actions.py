@@ -14,8 +14,9 @@ from sorbus.errors.hints import did_you_mean, listed
 from sorbus.expressions.build import Expr
 from sorbus.expressions.lowering import Lowerer
 from sorbus.resource.actions import Action, ArgumentMarker, PrivateMarker, without_marks
-from sorbus.resource.assembly.bodies import misspelt_assignments
+from sorbus.resource.assembly.bodies import misspelt_assignments, wrong_forms
 from sorbus.resource.assembly.catalog import ClassCatalog
+from sorbus.resource.assembly.defaults import input_default
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.transitions import transition_spec
 from sorbus.schema.actions import (
@@ -31,6 +32,7 @@ from sorbus.schema.actions import (
 from sorbus.schema.fields import AttributeSpec, IdentitySpec
 from sorbus.schema.paging import PAGES
 from sorbus.types.base import FieldType, field_type
+from sorbus.types.purposes import Purpose
 
 
 class ActionBuilder:
@@ -90,7 +92,8 @@ class ActionBuilder:
         )
 
     def _check_bodies(self, label: str, action: Action) -> None:
-        """Note what the body, and the hooks that get a draft, assign to fields that there are not."""
+        """Note a body that could not run, and what it and the hooks that get a draft assign to no field."""
+        self.errors.extend(wrong_forms(action, label))
         if not action.kind.writes:
             return
         drafted = (HookPoint.BEFORE_TRANSACTION, HookPoint.BEFORE_WRITE)
@@ -135,15 +138,16 @@ class ActionBuilder:
         if hint is Missing.MARK:
             raise WrongInput(label, parameter.name, f"the input `{parameter.name}` has no type.")
         name = parameter.name
-        default = Missing.MARK if parameter.default is parameter.empty else parameter.default
         marks = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
         public = PrivateMarker not in marks
         argument = ArgumentMarker in marks or not public
         if argument:
             hint = without_marks(hint)
         kind = field_type(hint)
+        default = input_default(label, parameter, kind)
         if not action.kind.writes:
             return InputSpec(name=name, type=kind, attribute=False, default=default, public=public)
+        purpose = Purpose.CREATED if action.kind is ActionKind.CREATE else Purpose.CHANGED
         attribute = self.attributes.get(name)
         if argument:
             if attribute is not None:
@@ -153,7 +157,9 @@ class ActionBuilder:
                     f"the argument `{name}` bears the name of an attribute.",
                     hint="Rename the argument.",
                 )
-            return InputSpec(name=name, type=kind, attribute=False, default=default, public=public)
+            return InputSpec(
+                name=name, type=kind, attribute=False, default=default, public=public, purpose=purpose
+            )
         if attribute is None:
             near = did_you_mean(name, self.attributes)
             raise WrongInput(
@@ -176,6 +182,7 @@ class ActionBuilder:
             default=default,
             description=attribute.description,
             sensitive=attribute.sensitive,
+            purpose=purpose,
         )
 
     def _check_accepts(self, label: str, attribute: AttributeSpec, kind: FieldType) -> None:

@@ -14,6 +14,7 @@ from sorbus.errors.inputs import InvalidAction
 from sorbus.expressions.expr import Expr
 from sorbus.resource.actions import ArgumentMarker, without_marks
 from sorbus.resource.assembly.catalog import ClassCatalog
+from sorbus.resource.assembly.defaults import input_default
 from sorbus.resource.calculations import Calculation, Called
 from sorbus.schema.actions import InputSpec, Missing
 from sorbus.schema.fields import CalculationSpec
@@ -66,8 +67,9 @@ class Signature:
             raise WrongInput(self.label, name, f"the argument `{name}` has no type.")
         if get_origin(hint) is Annotated and ArgumentMarker in get_args(hint)[1:]:
             hint = without_marks(hint)
-        default = Missing.MARK if parameter.default is parameter.empty else parameter.default
-        return InputSpec(name=name, type=field_type(hint), attribute=False, default=default)
+        kind = field_type(hint)
+        default = input_default(self.label, parameter, kind)
+        return InputSpec(name=name, type=kind, attribute=False, default=default)
 
     def _hint(self, name: str) -> Any:
         annotation = getattr(self.member.contract, "__annotations__", {}).get(name, Missing.MARK)

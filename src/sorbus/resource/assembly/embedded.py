@@ -23,6 +23,7 @@ from sorbus.schema.fields import AttributeSpec
 from sorbus.schema.resource import ResourceSpec
 from sorbus.types.base import FieldType
 from sorbus.types.names import parts
+from sorbus.types.purposes import Purpose
 
 KINDS = (ActionKind.CREATE, ActionKind.UPDATE, ActionKind.DESTROY)
 
@@ -100,6 +101,8 @@ def _check_action(action: ActionSpec, others: Any) -> None:
         problem = (
             "it runs while the owner's change is put together, so it has neither hooks nor an async body."
         )
+    elif not all(each.public for each in action.inputs):
+        problem = "documents come from outside as a whole, so it has no `PrivateArg`."
     elif action.transition is not None or action.upsert is not None:
         problem = "a document has neither transitions nor upserts."
     elif action.kind is ActionKind.DESTROY and any(each.required for each in action.inputs):
@@ -122,6 +125,7 @@ def _implicit(name: str, kind: ActionKind, attributes: Mapping[str, AttributeSpe
                 else UNCHANGED,
                 description=each.description,
                 sensitive=each.sensitive,
+                purpose=Purpose.CREATED if kind is ActionKind.CREATE else Purpose.CHANGED,
             )
             for each in attributes.values()
             if each.public and each.writable

@@ -43,7 +43,7 @@ def input_schema(call: Call, reader: InputReader) -> Schema:
 
 
 def _input(definitions: Definitions, spec: InputSpec) -> Schema:
-    made = definitions.of(spec.type, spec.description)
+    made = definitions.of(spec, spec.description)
     if spec.sensitive:
         made["writeOnly"] = True
     default = spec.default.value if isinstance(spec.default, Enum) else spec.default

@@ -162,7 +162,12 @@ export async function values(): Promise<void> {
   same<NonNullable<typeof thing.engine>["power"], number>(true);
   // @ts-expect-error: no field is left out silently
   thing.engine?.serial;
-  await client.things.create({ text: "x", price: 1.5, at: new Date(), fate: { how: "rented", days: 1 }, engine: {} });
+  await client.things.create({ text: "x", price: 1.5, at: new Date(), fate: { how: "rented", days: 1 }, engine: { power: 1 } });
+  // @ts-expect-error: a new one gets its key when it is made
+  await client.things.create({ text: "x", engine: { id: "x", power: 1 } });
+  // @ts-expect-error: it has no power
+  await client.things.create({ text: "x", engine: {} });
+  await client.things.update("x", { engine: { power: 2 } });
   // @ts-expect-error: no member of the union
   await client.things.create({ text: "x", fate: { how: "lent" } });
   // @ts-expect-error: a member of the union with a field of another

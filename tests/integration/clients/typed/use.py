@@ -106,12 +106,13 @@ async def values(client: shop.Client) -> None:
         case _:
             assert_never(thing.fate)
     await client.things.create(
-        text="x", price=decimal.Decimal("1.5"), fate={"how": "rented", "days": 1}, engine={}
+        text="x", price=decimal.Decimal("1.5"), fate={"how": "rented", "days": 1}, engine={"power": 1}
     )
-    await client.things.create(text="x", fate=thing.fate, engine=thing.engine, span=thing.span)
+    await client.things.create(text="x", fate=thing.fate, span=thing.span)
     await client.things.create(text="x", fate={"how": "lent"})  # error: no member of the union
     await client.things.create(text="x", size="l")  # error: no such size
     await client.things.create(text="x", engine={"powr": 1})  # error: no such member
+    await client.things.create(text="x", engine=thing.engine)  # error: its key is its own
     thing.text = "y"  # error: records do not change
     assert_type(await client.things.sum_up(numbers=[1]), decimal.Decimal)
     await client.articles.measure(upload=shop.Upload(data=b"x", name="x"))

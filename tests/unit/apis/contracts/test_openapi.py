@@ -329,7 +329,7 @@ CASES: list[tuple[str, Callable[[Document], Any], Severity, str, str, str]] = [
     ),
     (
         "embedded field needed",
-        lambda d: _embedded(d)["required"].append("id"),
+        lambda d: _embedded(d)["required"].append("power"),
         BREAKING,
         "",
         "",
@@ -339,7 +339,7 @@ CASES: list[tuple[str, Callable[[Document], Any], Severity, str, str, str]] = [
 
 
 def _embedded(document: Document) -> Document:
-    found: Document = inputs(document)["properties"]["engine"]["anyOf"][0]
+    found: Document = inputs(document, "/things/{id}", "patch")["properties"]["engine"]["anyOf"][0]
     found.setdefault("required", [])
     return found
 
