@@ -14,8 +14,9 @@ from sorbus.http.origins import is_own
 MULTIPART = "multipart/form-data"
 MOST_PARTS = 64
 _LARGEST_HEAD = 4096
-_SILENT = logging.Logger(__name__, logging.CRITICAL)
+_SILENT = logging.getLogger(f"{__name__}.parser")
 """The parser warns of each malformed form: whoever sends it is told, and could fill the log otherwise."""
+_SILENT.disabled = True
 
 
 @dataclass(slots=True)
