@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 from uuid import UUID, uuid4
@@ -38,6 +40,7 @@ from sorbus import (
     through,
     uuid_primary_key,
 )
+from sorbus.data_layers.postgres.migrations import push
 
 
 class Person(Resource):
@@ -196,13 +199,24 @@ Press = Domain("press", resources=[Person, Author, Book, Remark, Tag, BookTag])
 ADA, BOB = Reader(uuid4()), Reader(uuid4(), staff=True)
 
 
-async def seed(app: Sorbus, org: str) -> list[Author]:
-    """Rows of one tenant; its authors."""
-    scope, authors = app.system_scope(tenant=org), list[Author]()
+@asynccontextmanager
+async def printed(url: str) -> AsyncIterator[Sorbus]:
+    """An application with rows of two tenants, in a new database."""
+    app = Sorbus(domains=[Press], name="press", database_url=url, secret=b"k" * 32)
+    async with app:
+        async with app.database.pool.connection() as connection:
+            await push(connection, app.schema())
+        for org in ("rome", "oslo"):
+            await seed(app, org)
+        yield app
+
+
+async def seed(app: Sorbus, org: str) -> None:
+    """Rows of one tenant."""
+    scope = app.system_scope(tenant=org)
     tags = [await Tag.coin(scope, word=f"{org} {word}") for word in ("tall", "small")]
     for name, open_ in (("Ann", True), ("Ben", False), ("Cid", True)):
         author = await Author.enrol(scope, name=f"{name} of {org}", open=open_)
-        authors.append(author)
         for number in range(0 if name == "Cid" else 5):
             title = author.name if number == 3 else f"Book {9 - number}"
             book = await Book.print(
@@ -218,4 +232,3 @@ async def seed(app: Sorbus, org: str) -> list[Author]:
             for text in ("good", "hidden", "bad")[: number + 1]:
                 await Remark.say(scope, book_id=book.id, text=f'"{text}"' if text == "bad" else text)
     await Book.print(scope, author_id=None, title="Nobody's", number=0)
-    return authors

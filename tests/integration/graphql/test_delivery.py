@@ -7,7 +7,6 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -20,7 +19,6 @@ from tests.integration.graphql.test_subscriptions import ALL, EDIT, PUBLISH, SEC
 
 from sorbus import Sorbus
 from sorbus.apis.graphql import subscriptions
-from sorbus.data_layers.postgres.statements import SqlStatement
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,20 +33,6 @@ async def crowd(served: Served) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-@pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The statements that run."""
-    found: list[Any] = []
-    original = SqlStatement.fetch
-
-    async def fetch(self: Any, *args: Any) -> Any:
-        found.append(self)
-        return await original(self, *args)
-
-    monkeypatch.setattr(SqlStatement, "fetch", fetch)
-    return found
-
-
 @asynccontextmanager
 async def listening_all(
     session: aiohttp.ClientSession, url: str, people: list[Caller], query: str
@@ -60,7 +44,7 @@ async def listening_all(
 
 
 async def test_the_statements_do_not_grow_with_the_subscribers(
-    crowd: aiohttp.ClientSession, served: Served, ada: Caller, statements: list[Any]
+    crowd: aiohttp.ClientSession, served: Served, ada: Caller, statements: list[str]
 ) -> None:
     author, counts = Client(crowd, served.url, ada), []
     for number in (2, 60):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
-from tests.conftest import Databases
-from tests.integration.authors import ADA, BOB, Author, Press, Reader, seed
+from tests.integration.authors import ADA, BOB, Author, Reader
 
 from sorbus import Scope, Sorbus
 from sorbus.apis.graphql import operations, schema_of, surface_of
@@ -18,8 +15,6 @@ from sorbus.apis.graphql.answering import Answerer
 from sorbus.apis.graphql.documents import Documents
 from sorbus.apis.graphql.limits import Limits
 from sorbus.apis.graphql.requests import Asked
-from sorbus.data_layers.postgres.migrations import push
-from sorbus.data_layers.postgres.statements import SqlStatement
 from sorbus.types.showing import to_json
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -32,7 +27,6 @@ class Served:
         self.app = app
         schema, limits = schema_of(surface_of(app.spec)), Limits()
         self.answerer = Answerer(schema, Documents(schema, limits, introspection=True), limits)
-        self.authors: list[Author] = []
 
     async def ask(self, scope: Scope, query: str) -> Any:
         """The answer, and whether the database has written it."""
@@ -63,31 +57,9 @@ def _written(value: Any) -> bool:
     return any(map(_written, value)) if isinstance(value, list) else isinstance(value, msgspec.Raw)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def served(databases: Databases) -> AsyncIterator[Served]:
-    with databases.fresh() as url:
-        app = Sorbus(domains=[Press], name="press", database_url=url, secret=b"k" * 32)
-        async with app:
-            async with app.database.pool.connection() as connection:
-                await push(connection, app.schema())
-            found = Served(app)
-            for org in ("rome", "oslo"):
-                found.authors += await seed(app, org)
-            yield found
-
-
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The statements that run."""
-    found: list[str] = []
-    original = SqlStatement.fetch
-
-    async def fetch(self: SqlStatement, session: Any, bindings: Any) -> Any:
-        found.append(self.sql)
-        return await original(self, session, bindings)
-
-    monkeypatch.setattr(SqlStatement, "fetch", fetch)
-    return found
+def served(press: Sorbus) -> Served:
+    return Served(press)
 
 
 BOOK = "title number authorId"
@@ -121,7 +93,8 @@ async def test_what_lies_behind_records_comes_in_their_statement(
 async def test_a_page_and_a_single_record_take_one_statement_too(
     served: Served, statements: list[str]
 ) -> None:
-    scope, key = served.app.scope(actor=ADA, tenant="rome"), served.authors[0].id
+    scope = served.app.scope(actor=ADA, tenant="rome")
+    key = (await Author.query(scope).where(Author.name == "Ann of rome").one()).id
     shown = "name books(limit: 9) { title remarks { text } }"
     found = await served.every(scope, f'{{ author(id: "{key}") {{ {shown} }} }}', statements)
     assert len(found["author"]["books"]) == 4

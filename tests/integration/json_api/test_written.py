@@ -25,7 +25,6 @@ from sorbus.apis.json_api.faults import error_reply
 from sorbus.apis.json_api.paging import FIRST_PAGE, Paging
 from sorbus.apis.json_api.views import Included, View, ViewRequest, view_of
 from sorbus.apis.json_api.written import WrittenDocuments
-from sorbus.data_layers.postgres.statements import SqlStatement
 from sorbus.errors.inputs import TooManyRelated
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -138,16 +137,8 @@ async def test_more_than_can_be_included_is_cut_in_both_ways(
 
 
 async def test_what_is_included_comes_in_the_statement_of_the_list(
-    served: Served, scope: Scope, monkeypatch: pytest.MonkeyPatch
+    served: Served, scope: Scope, statements: list[str]
 ) -> None:
-    statements: list[str] = []
-    original = SqlStatement.fetch
-
-    async def fetch(self: SqlStatement, session: Any, bindings: Any) -> Any:
-        statements.append(self.sql)
-        return await original(self, session, bindings)
-
-    monkeypatch.setattr(SqlStatement, "fetch", fetch)
     shelves = [await Shelf.put_up(scope, name=name) for name in "abc"]
     for number in range(4):
         await Value.keep(scope, shelf_id=shelves[number % 2].id, number=number)
