@@ -51,6 +51,19 @@ class ChangeNotServed(Forbidden):
         )
 
 
+class RelationshipNotTaken(Forbidden):
+    """A document would change a relationship that the action behind the route does not take."""
+
+    code = "relationship-not-taken"
+
+    def __init__(self, action: str, name: str, *, at: tuple[str | int, ...], allowed: Iterable[str]) -> None:
+        super().__init__(
+            f"{action} does not change the relationship `{name}`. Relationships that it takes: "
+            f"{listed(sorted(allowed))}.",
+            path=("document", *at),
+        )
+
+
 class NotAcceptable(Invalid):
     """The client accepts no media type that the server can answer with."""
 

@@ -286,6 +286,39 @@ class Parcel(Resource):
     )
 
 
+class Crate(Resource):
+    """A thing whose names are spelled with dashes outside."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    packed_by: Attr[str] = attribute(public=True)
+    item_count: Attr[int | None] = attribute(default=None, public=True)
+    inside_of_id: Attr[UUID | None] = attribute(default=None, public=True)
+    inside_of: One[Crate | None] = belongs_to(via=inside_of_id, public=True)
+
+    @action.create
+    def pack_up(
+        self, scope: Scope, packed_by: str, item_count: int | None = None, inside_of_id: UUID | None = None
+    ) -> None:
+        """Pack a crate."""
+
+    @action.update
+    def put_into(self, scope: Scope, inside_of_id: UUID | None) -> None:
+        """Put it into another one."""
+
+    @action.read
+    @classmethod
+    def from_packer(cls, scope: Scope, packer_name: str):
+        """Crates of a packer."""
+        return cls.query().where(cls.packed_by == packer_name)
+
+    storage = Postgres("atlas_crates")
+    policies = OPEN
+    json_api = JsonApi(
+        "/crates", "get", "index", pack_up, put_into, from_packer,
+        includes=["inside_of.inside_of"], related=[linkage(inside_of, replace=put_into)], names="dash",
+    )  # fmt: skip
+
+
 class Vault(Resource):
     """What only somebody with a name may open."""
 
@@ -297,4 +330,4 @@ class Vault(Resource):
     json_api = JsonApi("/vaults", "get", "index")
 
 
-Atlas = Domain("atlas", resources=[Tag, Writer, Tagging, Article, Remark, Seal, Parcel, Vault])
+Atlas = Domain("atlas", resources=[Tag, Writer, Tagging, Article, Remark, Seal, Parcel, Crate, Vault])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from tests.integration.json_api.atlas_server import made, tag
 from tests.integration.json_api.client import MEDIA_TYPE, Client
 from tests.integration.json_api.documents import check_document, identifiers, names
+
+from sorbus.resource.spelling import spelled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -142,15 +145,43 @@ class TestNames:
         through = await api.ask("GET", "/api/parcels?filter[nextOfKin][sentBy]=Ada&sort=nextOfKin.sentBy")
         assert names(through, "sentBy") == ["Bob"]
 
+    async def test_names_are_spelled_with_dashes_everywhere(self, api: Client) -> None:
+        outer = await made(api, "/crates", **{"packed-by": "Ada", "item-count": 2})
+        assert outer["attributes"] == {"packed-by": "Ada", "item-count": 2, "inside-of-id": None}
+        body = {
+            "type": "crates", "attributes": {"packed-by": "Bob"},
+            "relationships": {"inside-of": {"data": {"type": "crates", "id": outer["id"]}}},
+        }  # fmt: skip
+        inner = (await api.send("POST", "/crates?include=inside-of.inside-of", body)).data
+        links = inner["relationships"]["inside-of"]["links"]
+        assert links["self"] == f"/api/crates/{inner['id']}/relationships/inside-of"
+        assert (await api.ask("GET", links["related"])).data["id"] == outer["id"]
+        itself = {"type": "crates", "id": inner["id"]}
+        assert (await api.send("PATCH", links["self"].removeprefix("/api"), itself)).data == itself
+        moved = await api.send("PATCH", f"/crates/{inner['id']}", {"attributes": {"inside-of-id": None}})
+        assert moved.data["attributes"]["inside-of-id"] is None
+        found = await api.ask(
+            "GET", "/api/crates?filter[item-count]=2&sort=--item-count,-packed-by&fields[crates]=packed-by"
+        )
+        assert found.data[0]["attributes"] == {"packed-by": "Ada"}
+        assert names(await api.get("/crates/from-packer", **{"packer-name": "Bob"}), "packed-by") == ["Bob"]
+        for query in ("filter[packed_by]=x", "sort=packed_by", "include=inside_of"):
+            refused = await api.ask("GET", f"/api/crates?{query}")
+            assert refused.error["meta"]["hint"].startswith("Did you mean `"), query
+        wrong = await api.send("POST", "/crates", {"type": "crates", "attributes": {"packed_by": "x"}})
+        assert wrong.error["source"] == {"pointer": "/data/attributes/packed_by"}
+        assert "`packed_by`" in wrong.error["detail"]
+        assert wrong.error["meta"]["hint"] == "Did you mean `packed-by`?"
+
     @pytest.mark.parametrize(
         "query", ["filter[sent_by]=x", "sort=sent_by", "fields[parcels]=sent_by", "include=next_of_kin"]
     )
     async def test_other_spellings_are_refused_with_the_right_one(self, api: Client, query: str) -> None:
         answer = await api.ask("GET", f"/api/parcels?{query}")
         assert answer.status == 400
-        assert "sent_by" not in answer.text.replace(query, "").replace("`sent_by`", "").replace(
-            "[sent_by]", ""
-        )
+        written = "next_of_kin" if "kin" in query else "sent_by"
+        assert answer.error["detail"].count(f"`{written}`") == 1, "it says what was sent"
+        assert answer.error["meta"]["hint"] == f"Did you mean `{spelled(written, 'camel')}`?"
 
     async def test_errors_speak_of_the_same_names(self, api: Client) -> None:
         attributes = {"stopCount": "many", "sentby": "x", "sent_by": "y"}
@@ -160,8 +191,10 @@ class TestNames:
         del attributes["sent_by"]
         answer = await api.send("POST", "/parcels", {"type": "parcels", "attributes": attributes})
         assert {each["source"]["pointer"] for each in answer.errors} == {
-            "/data/attributes/sentBy", "/data/attributes/sentby", "/data/attributes/stopCount",
+            "/data/attributes", "/data/attributes/sentby", "/data/attributes/stopCount",
         }  # fmt: skip
+        missing = {each.get("meta", {}).get("missing") for each in answer.errors}
+        assert missing == {"sentBy", None}
         assert "sent_by" not in answer.text
         assert "stop_count" not in answer.text
 
@@ -175,7 +208,31 @@ class TestErrors:
         assert len(answer.errors) == 3
         for each in answer.errors:
             assert each["status"] == "422"
-            assert each["source"]["pointer"].startswith("/data/attributes/")
+            assert each["source"]["pointer"].startswith("/data/attributes")
+
+    @pytest.mark.parametrize(
+        ("data", "missing"),
+        [
+            ({"type": "articles"}, "attributes"),
+            ({"type": "articles", "attributes": {}}, "title"),
+            ({"type": "articles", "attributes": {"title": "x", "rating": [1]}}, None),
+            ({"type": "articles", "relationships": {"author": {"data": {"type": "writers"}}}}, "id"),
+            ({"type": "articles", "relationships": {"author": {"id": "x"}}}, None),
+            ({"type": "articles", "attributes": {"title": "x", "a/b~c": 1}}, None),
+        ],
+    )
+    async def test_a_pointer_leads_to_a_value_that_was_sent(
+        self, api: Client, data: Any, missing: str | None
+    ) -> None:
+        answer = await api.send("POST", "/articles", data)
+        assert answer.status in {400, 422}
+        for each in answer.errors:
+            found: Any = {"data": data}
+            for part in each["source"]["pointer"].split("/")[1:]:
+                found = found[part.replace("~1", "/").replace("~0", "~")]
+            assert each.get("meta", {}).get("missing") == missing
+            if missing is not None:
+                assert missing not in found
 
     async def test_a_forbidden_record_is_403(self, api: Client) -> None:
         assert (await api.get("/vaults")).status == 403

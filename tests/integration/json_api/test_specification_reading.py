@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 from tests.integration.json_api.atlas import HIDDEN_TEXT
-from tests.integration.json_api.atlas_server import Atlassed, made, remark
-from tests.integration.json_api.client import Client
+from tests.integration.json_api.atlas_server import Atlassed, made, remark, tag
+from tests.integration.json_api.client import Answer, Client
 from tests.integration.json_api.documents import check_document, names
+from yarl import URL
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -17,6 +20,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 @pytest.fixture
 def api(atlas_api: Client) -> Client:
     return atlas_api
+
+
+async def raw(api: Client, target: str) -> Answer:
+    """GET over a bare connection, since clients escape what is not ASCII."""
+    at = URL(api.url)
+    reader, writer = await asyncio.open_connection(at.host, at.port)
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: {at.host}\r\nConnection: close\r\n\r\n".encode())
+    head, _, body = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")
+    writer.close()
+    return Answer(int(head.split()[1]), {}, body.decode(), json.loads(body))
 
 
 class TestFetching:
@@ -65,6 +78,14 @@ class TestFetching:
         article = await made(api, "/articles", title="x")
         assert (await api.get(f"/articles/{article['id']}", include="tags")).json["included"] == []
         assert "included" not in (await api.get("/articles")).json
+
+    async def test_nothing_is_included_that_was_not_asked_for(self, api: Client, atlas: Atlassed) -> None:
+        writer = await made(api, "/writers", name="Asked")
+        article = await made(api, "/articles", title="x", author_id=writer["id"], tags=[await tag(api, "t")])
+        await remark(atlas, article["id"], "x")
+        for include, kinds in (("author", {"writers"}), ("author,tags", {"writers", "tags"})):
+            answer = await api.get(f"/articles/{article['id']}", include=include)
+            assert {each["type"] for each in answer.json["included"]} == kinds
 
     async def test_fieldsets_are_kept_to(self, api: Client) -> None:
         article = await made(api, "/articles", title="four")
@@ -127,6 +148,19 @@ class TestFetching:
             assert (await api.ask("GET", third.json["links"]["first"])).data == first.data
         assert first.json["meta"]["page"]["total"] == 5
         assert names(await api.ask("GET", first.json["links"]["last"]), "rating") == [4]
+
+    async def test_a_query_is_text_in_utf_8(self, api: Client) -> None:
+        mark = f"\u00e9{uuid4().hex}"
+        for number in range(2):
+            await made(api, "/articles", title=mark, rating=number)
+        # The second one as some clients send it, not escaped.
+        for written in (quote(mark), mark):
+            page = await raw(api, f"/api/articles?filter[title]={written}&page[limit]=1&sort=rating")
+            rest = await api.ask("GET", page.json["links"]["next"])
+            assert names(page, "rating") + names(rest, "rating") == [0, 1]
+        for query in ("filter[title]=%ff", "filter%5B%C3%28%5D=x", "sort=%E2%82"):
+            answer = await api.ask("GET", f"/api/articles?{query}")
+            assert (answer.status, answer.error["code"]) == (400, "invalid-parameter"), query
 
     async def test_parameters_of_no_known_family_are_400(self, api: Client) -> None:
         for query in ("q=1", "pageSize=3", "filters[a]=1", "page[size]=3", "fields[nothing]=a", "sort[a]=b"):

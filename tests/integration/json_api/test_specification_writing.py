@@ -86,7 +86,7 @@ class TestCreating:
             ({"tags": {"data": None}}, "/data/relationships/tags/data"),
             ({"tags": {"data": {"type": "tags", "id": "x"}}}, "/data/relationships/tags/data"),
             ({"tags": {"data": [{"type": "writers", "id": "x"}]}}, "/data/relationships/tags/data/0/type"),
-            ({"tags": {"data": [{"type": "tags"}]}}, "/data/relationships/tags/data/0/id"),
+            ({"tags": {"data": [{"type": "tags"}]}}, "/data/relationships/tags/data/0"),
             ({"tags": {"data": [{"type": "tags", "id": "no-uuid"}]}}, "/data/relationships/tags/data/0/id"),
             ({"tags": {"data": [7]}}, "/data/relationships/tags/data/0"),
             ({"tags": {}}, "/data/relationships/tags"),
@@ -110,6 +110,36 @@ class TestUpdating:
         )
         assert answer.status == 200
         assert (answer.data["attributes"]["title"], answer.data["attributes"]["rating"]) == ("Kept", 4)
+
+    async def test_missing_relationships_keep_what_they_lead_to(self, api: Client) -> None:
+        writer, key = await made(api, "/writers", name="Kept"), await tag(api, "kept")
+        article = await made(api, "/articles", title="x", author_id=writer["id"], tags=[key])
+        here = f"/articles/{article['id']}"
+        answer = await api.send("PATCH", here, {"type": "articles", "attributes": {"title": "y"}})
+        assert answer.data["relationships"]["author"]["data"] == {"type": "writers", "id": writer["id"]}
+        assert (await api.get(f"{here}/relationships/tags")).data == identifiers("tags", key)
+
+    @pytest.mark.parametrize("name", ["tags", "author", "comments"])
+    async def test_a_relationship_that_is_not_supported_is_403_and_nothing_is_changed(
+        self, api: Client, name: str
+    ) -> None:
+        article = await made(api, "/articles", title="before")
+        data = {"type": "articles", "attributes": {"title": "after"}, "relationships": {name: {"data": []}}}
+        answer = await api.send("PATCH", f"/articles/{article['id']}", data)
+        assert (answer.status, answer.error["code"]) == (403, "relationship-not-taken")
+        assert answer.error["source"] == {"pointer": f"/data/relationships/{name}"}
+        assert (await api.get(f"/articles/{article['id']}")).data["attributes"]["title"] == "before"
+
+    async def test_a_related_record_that_is_not_there_is_404(self, api: Client) -> None:
+        crate = await made(api, "/crates", **{"packed-by": "Ada"})
+        nothing = {"type": "crates", "id": str(uuid4())}
+        whole = {"type": "crates", "relationships": {"inside-of": {"data": nothing}}}
+        for path, data, pointer in (
+            ("", whole, "/data/relationships/inside-of/data/id"),
+            ("/relationships/inside-of", nothing, "/data/id"),
+        ):
+            answer = await api.send("PATCH", f"/crates/{crate['id']}{path}", data)
+            assert (answer.status, answer.error.get("source")) == (404, {"pointer": pointer}), answer.text
 
     async def test_another_type_or_id_is_409(self, api: Client) -> None:
         article = await made(api, "/articles", title="x")

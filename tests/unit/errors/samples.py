@@ -235,6 +235,7 @@ OVERRIDES: Mapping[str, Mapping[str, Any]] = {
     "not-in-mcp": {"what": "strat", "problem": "which is no action of `Run`", "allowed": ["start", "cancel"]},
     "nothing-to-call": {"name": "Run.strat", "allowed": ["Run.start", "Run.cancel"]},
     "origin-refused": {"origin": "https://evil.example.com"},
+    "relationship-not-taken": {"action": "Article.edit", "name": "tags", "at": (), "allowed": ["author"]},
     "unreadable-value": {"name": "extra", "problem": "it is no JSON"},
     "not-exposable": {"what": "prompt", "problem": "which is no action"},
     "not-loaded": {"name": "cost"},

@@ -85,7 +85,10 @@ def from_query(query: bytes, limits: Limits) -> Asked:
     if len(query) > limits.document * 4:
         raise QueryTooLong(limits.document * 4)
     try:
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_MEMBERS)
+        text = query.decode()
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_MEMBERS, errors="strict")
+    except UnicodeDecodeError:
+        raise MalformedGraphqlRequest("its query string is no text in UTF-8") from None
     except ValueError:
         raise QueryTooLong(limits.document * 4) from None
     found: dict[str, Any] = {name: value for name, value in pairs if name in _MEMBERS and value}

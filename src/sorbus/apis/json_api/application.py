@@ -15,7 +15,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from sorbus.apis.json_api.faults import error_reply
-from sorbus.apis.json_api.handlers import NOTHING_LINKED, Call, Handler, Handlers
+from sorbus.apis.json_api.handlers import Call, Handler, Handlers
 from sorbus.apis.json_api.negotiation import check_accept, check_content_type
 from sorbus.apis.json_api.openapi import openapi_bytes
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec, routes_of
@@ -128,8 +128,11 @@ class JsonApiApplication:
             call.route_path = path
             return await handler(call)
         except Exception as error:  # the boundary: everything becomes an error document
-            linked = call.linked if call is not None else NOTHING_LINKED
-            return error_reply(error, where=where, route=route, linked=linked)
+            if call is None:
+                return error_reply(error, where=where, route=route)
+            # Of a form only one part is a document.
+            body = b"" if call.form else call.body
+            return error_reply(error, where=where, route=route, linked=call.linked, body=body)
 
     async def _call(self, scope: AsgiScope, receive: Receive, route: RouteSpec, key: str | None) -> Call:
         """The request as a call: negotiated, read, and with who calls."""

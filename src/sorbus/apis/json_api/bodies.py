@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sorbus.apis.json_api.linkages import Link
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
-from sorbus.errors.http import ClientIdRefused, IdConflict, InvalidDocument, TypeConflict
+from sorbus.errors.http import ClientIdRefused, IdConflict, InvalidDocument, RelationshipNotTaken, TypeConflict
 from sorbus.errors.inputs import NoSuchInput
 from sorbus.http.bodies import json_of
 
@@ -70,6 +70,7 @@ class BodyReader:
         # The engine takes these from code only: it cannot tell where they come from.
         self.private = frozenset(each.name for each in route.action.inputs if not each.public)
         self.links = {names.wire(name): link for name, link in route.links.items()}
+        self.relationships = frozenset(map(names.wire, route.exposed.relationships))
 
     def read(self, body: bytes, *, key: str | None) -> Inputs:
         """The inputs in a body; an empty body has none.
@@ -81,7 +82,8 @@ class BodyReader:
             MalformedBody: it is no JSON.
             InvalidDocument: it is no JSON:API document with one resource object.
             TypeConflict, IdConflict, ClientIdRefused: the resource object is not one of this route.
-            NoSuchInput: a relationship is no input of the action.
+            RelationshipNotTaken: a relationship of the resource is no input of the action.
+            NoSuchInput: something that is none is among the relationships.
         """
         if not body.strip():
             return Inputs({})
@@ -161,6 +163,8 @@ class BodyReader:
             at = (*_DATA, "relationships", name[:LONGEST_NAME])
             link = self.links.get(name)
             if link is None:
+                if name in self.relationships:
+                    raise RelationshipNotTaken(self.label, name, at=at, allowed=self.links)
                 raise self._no_such_input(name, at, self.links)
             own = link.input.name
             written = self.route.exposed.names.wire(own)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, cast
 
-from sorbus.apis.json_api.bodies import Given
+from sorbus.apis.json_api.bodies import At, Given
 from sorbus.apis.json_api.documents import VERSION
 from sorbus.apis.json_api.negotiation import HEADERS, MEDIA_TYPE
 from sorbus.apis.json_api.routes import RouteSpec
+from sorbus.errors.http import MalformedBody
 from sorbus.errors.inputs import NoSuchInput
+from sorbus.http.bodies import json_of
 from sorbus.http.faults import Fault, causes_of, fault_of
 from sorbus.http.problems import refusal_headers, retry_headers
 from sorbus.http.replies import Header, Reply
@@ -19,6 +21,8 @@ from sorbus.http.seen import ABOUT_INPUTS, seen
 from sorbus.types.showing import to_json
 
 _NOBODY: Mapping[str, Given] = MappingProxyType({})
+_NOTHING_SENT: Final = object()
+_READ = (("query",), ("document",))
 
 
 def error_reply(
@@ -27,6 +31,7 @@ def error_reply(
     where: str,
     route: RouteSpec | None = None,
     linked: Mapping[str, Given] = _NOBODY,
+    body: bytes = b"",
 ) -> Reply:
     """The response of a failed request.
 
@@ -34,11 +39,13 @@ def error_reply(
         where: method and path, for the log.
         route: the route, when one was found.
         linked: the inputs that were given by relationships, with their names.
+        body: the document that was sent, into which pointers lead.
     """
     faults = [_seen(fault_of(each, where=where), each, route) for each in causes_of(error)]
     status = _common_status(faults)
     headers: tuple[Header, ...] = (*HEADERS, *retry_headers(faults[0]), *refusal_headers(error))
-    document = {"errors": [_error_object(each, route, linked) for each in faults], "jsonapi": VERSION}
+    sent = _parsed(body)
+    document = {"errors": [_error_object(each, route, linked, sent) for each in faults], "jsonapi": VERSION}
     return Reply(status=status, body=to_json(document), media_type=MEDIA_TYPE.encode(), headers=headers)
 
 
@@ -50,52 +57,85 @@ def _common_status(faults: list[Fault]) -> int:
     return 500 if max(statuses) >= 500 else 400
 
 
-def _error_object(fault: Fault, route: RouteSpec | None, linked: Mapping[str, Given]) -> dict[str, Any]:
+def _error_object(
+    fault: Fault, route: RouteSpec | None, linked: Mapping[str, Given], sent: Any
+) -> dict[str, Any]:
+    # What the reading of the request finds is already told in the names of the request.
+    told = str if route is None or fault.path[:1] in _READ else route.exposed.names.told
     made: dict[str, Any] = {
         "status": str(fault.status),
         "code": fault.code,
         "title": fault.title,
-        "detail": fault.detail if route is None else route.exposed.names.told(fault.detail),
+        "detail": told(fault.detail),
     }
     if fault.id:
         made["id"] = fault.id
-    source = _source(fault.path, route, linked)
-    if source:
-        made["source"] = source
-    if fault.hint:
-        made["meta"] = {"hint": fault.hint if route is None else route.exposed.names.told(fault.hint)}
+    meta = {"hint": told(fault.hint)} if fault.hint else {}
+    parameter, at = _parameter(fault.path, route), _place(fault.path, route, linked)
+    if parameter is not None:
+        made["source"] = {"parameter": parameter}
+    elif at is not None:
+        there = at if sent is _NOTHING_SENT else _there(sent, at)
+        made["source"] = {"pointer": _pointer(there)}
+        if len(there) < len(at):
+            meta["missing"] = str(at[len(there)])
+    if meta:
+        made["meta"] = meta
     return made
 
 
-def _source(
-    path: tuple[str | int, ...], route: RouteSpec | None, linked: Mapping[str, Given]
-) -> dict[str, str] | None:
-    """Where in the request a fault lies."""
-    found: dict[str, str] | None = None
+def _parameter(path: At, route: RouteSpec | None) -> str | None:
+    """The query parameter in which a fault lies."""
     match path:
         case ("query", name, *_):
-            found = {"parameter": str(name)}
+            return str(name)
         case ("page", name, *_):
-            found = {"parameter": f"page[{name}]"}
+            return f"page[{name}]"
         case ("load", *_):
-            found = {"parameter": "include"}
-        case ("document", *rest):
-            found = {"pointer": _pointer(rest)}
-        case ("input", name, *rest) if name in linked:
-            found = {"pointer": _pointer(linked[str(name)].pointer(tuple(rest)))}
-        case ("input", name, *_) if route is not None and name == route.client_id:
-            found = {"pointer": "/data/id"}
-        case ("input", name, *rest) if route is not None and route.kind.takes_body:
-            spelt = route.exposed.names.wire(str(name))
-            found = {"pointer": _pointer(["data", "attributes", spelt, *rest])}
-        case ("input", name, *_) if route is not None and route.lists:
-            found = {"parameter": route.exposed.names.wire(str(name))}
+            return "include"
+        case ("input", name, *_) if route is not None and not route.kind.takes_body and route.lists:
+            return route.exposed.names.wire(str(name))
         case _:
-            pass
-    return found
+            return None
 
 
-def _pointer(parts: Sequence[str | int]) -> str:
+def _place(path: At, route: RouteSpec | None, linked: Mapping[str, Given]) -> At | None:
+    """Where in the document a fault lies."""
+    match path:
+        case ("document", *rest):
+            return tuple(rest)
+        case ("input", name, *rest) if name in linked:
+            return linked[str(name)].pointer(tuple(rest))
+        case ("input", name, *_) if route is not None and name == route.client_id:
+            return ("data", "id")
+        case ("input", name, *rest) if route is not None and route.kind.takes_body:
+            return ("data", "attributes", route.exposed.names.wire(str(name)), *rest)
+        case _:
+            return None
+
+
+def _parsed(body: bytes) -> Any:
+    """The document that was sent; `_NOTHING_SENT` when it is none."""
+    try:
+        return json_of(body) if body else _NOTHING_SENT
+    except MalformedBody:
+        return _NOTHING_SENT
+
+
+def _there(sent: Any, at: At) -> At:
+    """As much of a place as there is in a document: a pointer leads to a value that was sent."""
+    found = sent
+    for depth, each in enumerate(at):
+        if isinstance(found, dict) and each in found:
+            found = cast("dict[Any, Any]", found)[each]
+        elif isinstance(found, list) and isinstance(each, int) and each < len(cast("list[Any]", found)):
+            found = cast("list[Any]", found)[each]
+        else:
+            return at[:depth]
+    return at
+
+
+def _pointer(parts: At) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 

@@ -33,6 +33,8 @@ _MEDIA_TYPE = MEDIA_TYPE.encode()
 
 _LARGEST_CACHE = 500
 
+_IN_LINKS = "".join(chr(each) for each in range(33, 127))
+
 NOTHING_LINKED: Mapping[str, Given] = MappingProxyType({})
 """The `linked` of a call without relationships in its body."""
 
@@ -135,7 +137,9 @@ class Handlers:
 
     def _links(self, call: Call) -> Links:
         # The path as it came, with its key still encoded.
-        return Links(path=self.prefix + call.route_path, query=call.query.decode("latin-1"))
+        # What a client sends as it is, such as letters beyond ASCII, is written as links have to be.
+        query = call.query.decode() if call.query.isascii() else quote(call.query, safe=_IN_LINKS)
+        return Links(path=self.prefix + call.route_path, query=query)
 
     def _source(self, parts: _Parts, call: Call) -> Source:
         relationship = parts.route.relationship

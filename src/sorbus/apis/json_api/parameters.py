@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 from sorbus.apis.json_api.conditions import ConditionTree
 from sorbus.apis.json_api.field_inputs import FieldInputReader
@@ -240,6 +240,19 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
     if len(query) > LONGEST_QUERY:
         raise QueryTooLong(LONGEST_QUERY)
     try:
-        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+        text = query.decode()
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidParameter(_no_text(query), problem="it is no text in UTF-8") from None
     except ValueError:
         raise QueryTooLong(LONGEST_QUERY) from None
+
+
+def _no_text(query: bytes) -> str:
+    """The name of the first parameter that is no text."""
+    for each in query.split(b"&"):
+        try:
+            unquote_to_bytes(each).decode()
+        except UnicodeDecodeError:
+            return unquote(each.partition(b"=")[0].decode("latin-1"), errors="replace")
+    return ""

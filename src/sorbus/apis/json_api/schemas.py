@@ -36,7 +36,16 @@ ERROR: Schema = {
                         "properties": {"pointer": {"type": "string"}, "parameter": {"type": "string"}},
                         "additionalProperties": False,
                     },
-                    "meta": {"type": "object", "properties": {"hint": {"type": "string"}}},
+                    "meta": {
+                        "type": "object",
+                        "properties": {
+                            "hint": {"type": "string"},
+                            "missing": {
+                                "type": "string",
+                                "description": "The member that is not where the pointer leads, and should be.",
+                            },
+                        },
+                    },
                 },
                 "additionalProperties": False,
             },
