@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from sorbus.errors.http import Unauthenticated
-from sorbus.http.callers import ScopeSource, scope_of
+from sorbus.http.callers import KeyScheme, ScopeSource, scope_of
 from sorbus.scope import Scope
 
 type KeyLookup = Callable[[str], Scope | Awaitable[Scope | None] | None]
@@ -64,23 +64,32 @@ def api_keys(
         Unauthenticated: from the source, when there is no key or nobody has it.
     """
     bearer = header.lower() == AUTHORIZATION
+    return _KeySource(find, KeyScheme(header=header, bearer=bearer, optional=otherwise is not None), otherwise)
 
-    async def source(request: Request) -> Scope:
+
+@dataclass(frozen=True, slots=True)
+class _KeySource:
+    """Finds out by a key who calls."""
+
+    find: KeyLookup
+    scheme: KeyScheme
+    otherwise: ScopeSource | None
+
+    async def __call__(self, request: Request) -> Scope:
+        header = self.scheme.header
         given = request.headers.getlist(header)
-        if not given and otherwise is not None:
-            return await scope_of(otherwise, request)
-        secret = _secret(given, bearer=bearer)
+        if not given and self.otherwise is not None:
+            return await scope_of(self.otherwise, request)
+        secret = _secret(given, bearer=self.scheme.bearer)
         if secret is None:
             raise Unauthenticated(
                 header, problem="there is none" if not given else "it is not written as one"
             )
-        found = find(digest_of(secret))
+        found = self.find(digest_of(secret))
         scope = await found if inspect.isawaitable(found) else found
         if scope is None:
             raise Unauthenticated(header, problem="nobody has it")
         return scope
-
-    return source
 
 
 def _secret(given: list[str], *, bearer: bool) -> str | None:

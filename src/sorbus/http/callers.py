@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from starlette.requests import Request
 
@@ -17,6 +19,31 @@ type ScopeSource = Callable[[Request], Scope | Awaitable[Scope]]
 
 It may raise a `Forbidden` error to refuse the request.
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyScheme:
+    """How requests say who calls, for those who describe the server.
+
+    Attributes:
+        header: the name of the header with the key.
+        bearer: whether the key stands there behind `Bearer`, or alone.
+        optional: whether requests without a key are answered, too.
+    """
+
+    header: str
+    bearer: bool
+    optional: bool
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A `ScopeSource` that finds out who calls by a key."""
+
+    @property
+    def scheme(self) -> KeyScheme:
+        """How the key is given."""
+        ...
 
 
 def anonymous(app: Sorbus) -> ScopeSource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httpx2 as httpx
 import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
@@ -14,10 +15,10 @@ from tests.integration.json_api.desk import Desk
 from tests.integration.json_api.every_type import application
 from tests.integration.json_api.fuzzing import fuzz
 
-from sorbus import Sorbus
+from sorbus import Scope, Sorbus
 from sorbus.apis.json_api import json_api, openapi_bytes, routes_of, surface_of
 from sorbus.data_layers.postgres.migrations import push
-from sorbus.http import http_app, serving
+from sorbus.http import api_keys, http_app, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -110,6 +111,41 @@ async def test_filters_are_described_with_their_limits(described: dict[str, Any]
     terms = parameters["sort"]["schema"]["maxItems"]
     for count, status in ((terms, 200), (terms + 1, 400)):
         assert (await api.get("/notes", sort=",".join(["rank"] * count))).status == status
+
+
+async def test_every_status_of_a_refusal_is_described(described: dict[str, Any]) -> None:
+    assert described["components"]["responses"].keys() == {
+        "Error", *(f"Error{each}" for each in (400, 401, 403, 404, 406, 408, 409, 413, 414, 415, 422, 429, 503)),
+    }  # fmt: skip
+    for path, operations in described["paths"].items():
+        for method, each in operations.items():
+            refused = {int(status) for status in each["responses"] if status[0] in "45"}
+            assert refused >= {400, 401, 403, 404, 406, 414, 503}, path
+            # A GET has no body; whatever else has one may have a wrong, a large or a slow one.
+            assert ({408, 409, 413, 415, 422, 429} <= refused) == (method != "get"), path
+            assert "default" in each["responses"]
+
+
+@pytest.mark.parametrize(
+    ("source", "scheme", "security"),
+    [
+        (None, None, None),
+        (api_keys(lambda _: None), {"type": "http", "scheme": "bearer"}, [{"key": []}]),
+        (
+            api_keys(lambda _: None, header="x-api-key", otherwise=lambda _: Scope()),
+            {"type": "apiKey", "in": "header", "name": "x-api-key"},
+            [{}, {"key": []}],
+        ),
+    ],
+)
+async def test_it_says_that_keys_are_asked_for(source: Any, scheme: Any, security: Any) -> None:
+    desk = Sorbus(domains=[Desk], name="desk", database_url="postgresql:///nowhere")
+    asgi = http_app(desk, interfaces=[json_api], scope_from=source)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=asgi), base_url="http://test") as client:
+        document = (await client.get("/api/openapi.json")).json()
+    validate(document, cls=OpenAPIV31SpecValidator)
+    assert document["components"].get("securitySchemes") == (scheme and {"key": scheme})
+    assert document.get("security") == security
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sorbus.apis.json_api.bodies import At, Given
 from sorbus.apis.json_api.documents import VERSION
@@ -126,11 +126,10 @@ def _there(sent: Any, at: At) -> At:
     """As much of a place as there is in a document: a pointer leads to a value that was sent."""
     found = sent
     for depth, each in enumerate(at):
-        if isinstance(found, dict) and each in found:
-            found = cast("dict[Any, Any]", found)[each]
-        elif isinstance(found, list) and isinstance(each, int) and each < len(cast("list[Any]", found)):
-            found = cast("list[Any]", found)[each]
-        else:
+        try:
+            # A text has parts too, and none that a pointer leads to.
+            found = None if isinstance(found, str) else found[each]
+        except (KeyError, IndexError, TypeError):
             return at[:depth]
     return at
 

@@ -14,6 +14,7 @@ from sorbus.apis.json_api.routes import RouteKind, RouteSpec
 from sorbus.apis.json_api.schemas import Components, filter_name, ref
 from sorbus.apis.json_api.surface import Exposed, Surface
 from sorbus.apis.json_api.uploads import DOCUMENT, is_list_of_files, is_upload, takes_files
+from sorbus.http.callers import KeyScheme
 from sorbus.http.multipart import MULTIPART
 from sorbus.query.input_fields import OF_SEVERAL
 from sorbus.query.input_schemas import several_schema
@@ -24,29 +25,47 @@ from sorbus.types.json_schemas import Schema
 
 _REFUSALS = {
     400: "The request cannot be understood.",
+    401: "It does not say who calls, or nobody has the key.",
     403: "The actor may not do this.",
     404: "There is no such record, or none that the actor may see.",
     406: "The client accepts no media type that the server has.",
+    408: "The body does not come.",
     409: "It collides with the state of the data.",
     413: "The body is too large.",
     414: "The query string is too long.",
     415: "The body is of a media type that the server does not read.",
     422: "The action refuses the values.",
+    429: "Too much waits to be done; `Retry-After` says when to come back.",
     503: "The database cannot serve this now.",
 }
-_READ_REFUSALS = (400, 403, 404, 406, 414, 503)
+_READ_REFUSALS = (400, 401, 403, 404, 406, 414, 503)
+_RETRY = ("Retry-After", "Seconds after which the request may be sent again.")
+_HEADERS = {401: ("WWW-Authenticate", "How to say who calls."), 429: _RETRY, 503: _RETRY}
+_KEY = "key"
 
 
 def openapi_bytes(
-    surface: Surface, routes: Sequence[RouteSpec], *, title: str, prefix: str, version: str = "1.0.0"
+    surface: Surface,
+    routes: Sequence[RouteSpec],
+    *,
+    title: str,
+    prefix: str,
+    version: str = "1.0.0",
+    scheme: KeyScheme | None = None,
 ) -> bytes:
     """The description as JSON, with line breaks, so that two can be compared."""
-    document = openapi(surface, routes, title=title, prefix=prefix, version=version)
+    document = openapi(surface, routes, title=title, prefix=prefix, version=version, scheme=scheme)
     return msgspec.json.format(msgspec.json.encode(document), indent=2)
 
 
 def openapi(
-    surface: Surface, routes: Sequence[RouteSpec], *, title: str, prefix: str, version: str = "1.0.0"
+    surface: Surface,
+    routes: Sequence[RouteSpec],
+    *,
+    title: str,
+    prefix: str,
+    version: str = "1.0.0",
+    scheme: KeyScheme | None = None,
 ) -> dict[str, Any]:
     """The description of an application's JSON:API.
 
@@ -54,6 +73,7 @@ def openapi(
         title: the application's name.
         prefix: where the routes are mounted.
         version: the version of the description.
+        scheme: how requests say who calls, where the server asks for keys.
     """
     writer = _Writer(surface)
     paths: dict[str, dict[str, Any]] = {}
@@ -72,14 +92,26 @@ def openapi(
         "components": {
             "schemas": writer.components.schemas,
             "parameters": writer.parameters,
-            "responses": {f"Error{status}": _error(text) for status, text in _REFUSALS.items()}
+            "responses": {f"Error{status}": _error(text, status) for status, text in _REFUSALS.items()}
             | {"Error": _error("The server failed; the error's id stands in its log.")},
+            **({"securitySchemes": {_KEY: _key_scheme(scheme)}} if scheme else {}),
         },
+        **({"security": [*([{}] if scheme.optional else []), {_KEY: []}]} if scheme else {}),
     }
 
 
-def _error(description: str) -> Schema:
-    return {"description": description, "content": {MEDIA_TYPE: {"schema": ref("Errors")}}}
+def _key_scheme(scheme: KeyScheme) -> Schema:
+    if scheme.bearer:
+        return {"type": "http", "scheme": "bearer"}
+    return {"type": "apiKey", "in": "header", "name": scheme.header}
+
+
+def _error(description: str, status: int = 500) -> Schema:
+    made: Schema = {"description": description, "content": {MEDIA_TYPE: {"schema": ref("Errors")}}}
+    if status in _HEADERS:
+        name, text = _HEADERS[status]
+        made["headers"] = {name: {"description": text, "schema": {"type": "string"}}}
+    return made
 
 
 class _Writer:
