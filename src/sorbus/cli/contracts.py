@@ -13,6 +13,7 @@ import click
 from sorbus.apis.contracts import Change, Severity, compare_openapi, compare_sdl, compare_tools, told
 from sorbus.cli.loading import app_option, load_application
 from sorbus.cli.main import reported
+from sorbus.errors.base import SorbusError
 from sorbus.errors.cli import ContractBroken, ContractDrift, NoContract
 from sorbus.resource.application import Sorbus
 
@@ -105,11 +106,11 @@ class Folder:
         kept.update({each.id: why for each in changes if each.id not in kept})
         self._write(self.root / ACCEPTED, (json.dumps(known, indent=2, sort_keys=True) + "\n").encode())
 
-    def commit(self, contract: Contract, data: bytes) -> None:
-        """Write the contract as it is now."""
+    def commit(self, contract: Contract, data: bytes | None) -> None:
+        """Write the contract as it is now; remove that of what is not served any more."""
         self._write(self.root / contract.file, data)
 
-    def freeze(self, contract: Contract, data: bytes) -> None:
+    def freeze(self, contract: Contract, data: bytes | None) -> None:
         """Write the contract of a release; what was accepted before is the past."""
         self._write(self.released / contract.file, data)
         known = {name: each for name, each in self._all_accepted().items() if name != contract.file}
@@ -122,7 +123,10 @@ class Folder:
         found = _read(self.root / ACCEPTED)
         return json.loads(found) if found else {}
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes | None) -> None:
+        if data is None:
+            path.unlink(missing_ok=True)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
@@ -131,18 +135,30 @@ def _read(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _derived(app: Sorbus) -> list[tuple[Contract, bytes]]:
+def _derived(app: Sorbus, place: Folder) -> list[tuple[Contract, bytes | None]]:
+    """What the application serves, and None for what it only did once."""
     found = [(each, each.derive(app)) for each in CONTRACTS]
-    return [(contract, data) for contract, data in found if data is not None]
+    return [
+        (contract, data)
+        for contract, data in found
+        if data is not None or place.committed(contract) is not None or place.frozen(contract) is not None
+    ]
 
 
-def breaking(folder: Folder, contract: Contract, data: bytes) -> list[Change]:
+def _changes(contract: Contract, before: bytes, after: bytes | None) -> Sequence[Change]:
+    if after is not None:
+        return contract.compare(before, after)
+    what = "is not served any more"
+    return [Change(severity=Severity.BREAKING, where=contract.file, what=what, whom="everybody who uses it")]
+
+
+def breaking(folder: Folder, contract: Contract, data: bytes | None) -> list[Change]:
     """The breaking changes since the last release that nobody has accepted."""
     frozen = folder.frozen(contract)
     if frozen is None:
         return []
     accepted = folder.accepted(contract)
-    changes = contract.compare(frozen, data)
+    changes = _changes(contract, frozen, data)
     return [each for each in changes if each.severity is Severity.BREAKING and each.id not in accepted]
 
 
@@ -170,41 +186,46 @@ def contracts() -> None:
 def check(*, folder: Path, as_json: bool, app_name: str | None) -> None:
     """Fail where the code no longer derives the committed contracts, or breaks those of the last release."""
     place = Folder(folder)
-    derived = _derived(load_application(app_name))
+    derived = _derived(load_application(app_name), place)
     shown = [line for contract, data in derived for line in _since_release(place, contract, data)]
     if as_json:
         click.echo(json.dumps(shown, indent=2))
     for line in () if as_json else shown:
         if line["severity"] == Severity.RISKY:
             click.echo(f"risky: {line['where']}: {line['place']} {line['what']}", err=True)
-    for contract, data in derived:
-        _hold(place, contract, data)
+    _raise_all([error for contract, data in derived if (error := _held(place, contract, data)) is not None])
     if not as_json:
         click.echo("The contracts are what the code derives, and break nothing of the last release.")
 
 
-def _since_release(place: Folder, contract: Contract, data: bytes) -> list[Mapping[str, str]]:
+def _since_release(place: Folder, contract: Contract, data: bytes | None) -> list[Mapping[str, str]]:
     frozen = place.frozen(contract)
-    return [_as_data(contract, each) for each in contract.compare(frozen, data)] if frozen else []
+    return [_as_data(contract, each) for each in _changes(contract, frozen, data)] if frozen else []
 
 
-def _hold(place: Folder, contract: Contract, data: bytes) -> None:
-    """Hold a contract against the last release and what is committed.
-
-    Raises:
-        ContractBroken: it breaks clients of the release, and nobody has accepted that.
-        NoContract: none is committed.
-        ContractDrift: another one is.
-    """
+def _held(place: Folder, contract: Contract, data: bytes | None) -> SorbusError | None:
+    """What is wrong with a contract: it breaks the last release, none is committed, or another one is."""
     broken = breaking(place, contract, data)
     if broken:
-        raise ContractBroken(contract.file, told(broken))
-    committed = place.committed(contract)
+        return ContractBroken(contract.file, told(broken))
+    return _drift(place, contract, data)
+
+
+def _drift(place: Folder, contract: Contract, data: bytes | None) -> SorbusError | None:
+    committed, file = place.committed(contract), str(place.root / contract.file)
+    if committed == data:
+        return None
     if committed is None:
-        raise NoContract(str(place.root / contract.file))
-    if committed != data:
-        changes = told(contract.compare(committed, data))
-        raise ContractDrift(str(place.root / contract.file), changes)
+        return NoContract(file)
+    return ContractDrift(file, told(_changes(contract, committed, data)))
+
+
+def _raise_all(errors: Sequence[SorbusError]) -> None:
+    """Show every error but the last, which is raised."""
+    for each in errors[:-1]:
+        click.echo(f"Error: {each}\n(See {each.page}.)", err=True)
+    for each in errors[-1:]:
+        raise each
 
 
 def _as_data(contract: Contract, change: Change) -> Mapping[str, str]:
@@ -226,20 +247,20 @@ def _as_data(contract: Contract, change: Change) -> Mapping[str, str]:
 def accept(*, folder: Path, why: str | None, app_name: str | None) -> None:
     """Write the contracts as the code derives them now; breaking changes need a reason."""
     place = Folder(folder)
-    derived = _derived(load_application(app_name))
-    for contract, data in derived:
-        broken = breaking(place, contract, data)
-        if broken and not why:
-            raise ContractBroken(contract.file, told(broken))
-    for contract, data in derived:
-        broken = breaking(place, contract, data)
+    derived = [
+        (each, data, breaking(place, each, data))
+        for each, data in _derived(load_application(app_name), place)
+    ]
+    if not why:
+        _raise_all([ContractBroken(each.file, told(broken)) for each, _, broken in derived if broken])
+    for contract, data, broken in derived:
         if broken and why:
             place.accept(contract, broken, why)
         before = place.committed(contract)
         place.commit(contract, data)
-        for line in told(contract.compare(before, data)) if before is not None else ():
+        for line in told(_changes(contract, before, data)) if before is not None else ():
             click.echo(line)
-        click.echo(f"Wrote {folder / contract.file}.")
+        click.echo(f"{'Removed' if data is None else 'Wrote'} {folder / contract.file}.")
 
 
 @contracts.command()
@@ -249,12 +270,8 @@ def accept(*, folder: Path, why: str | None, app_name: str | None) -> None:
 def freeze(*, folder: Path, app_name: str | None) -> None:
     """Make the committed contracts those of a release, which later ones must not break."""
     place = Folder(folder)
-    for contract, data in _derived(load_application(app_name)):
-        committed = place.committed(contract)
-        if committed is None:
-            raise NoContract(str(folder / contract.file))
-        if committed != data:
-            changes = told(contract.compare(committed, data))
-            raise ContractDrift(str(folder / contract.file), changes)
+    derived = _derived(load_application(app_name), place)
+    _raise_all([error for contract, data in derived if (error := _drift(place, contract, data)) is not None])
+    for contract, data in derived:
         place.freeze(contract, data)
-        click.echo(f"Wrote {folder / 'released' / contract.file}.")
+        click.echo(f"{'Removed' if data is None else 'Wrote'} {folder / 'released' / contract.file}.")

@@ -64,7 +64,9 @@ def api_keys(
         Unauthenticated: from the source, when there is no key or nobody has it.
     """
     bearer = header.lower() == AUTHORIZATION
-    return _KeySource(find, KeyScheme(header=header, bearer=bearer, optional=otherwise is not None), otherwise)
+    return _KeySource(
+        find, KeyScheme(header=header, bearer=bearer, optional=otherwise is not None), otherwise
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -370,7 +370,9 @@ class TestHttp:
         assert (answer.status, answer.code, answer.headers["allow"]) == (405, "method-not-allowed", "POST")
         assert await api.data('{ noteBySlug(slug: "x") { id } }') == {"noteBySlug": None}
 
-    @pytest.mark.parametrize("path", ["?query=%7B", "?query=%FF", "?variables=x&query=a", "", "?query=" + "a" * 200_000])
+    @pytest.mark.parametrize(
+        "path", ["?query=%7B", "?query=%FF", "?variables=x&query=a", "", "?query=" + "a" * 200_000]
+    )
     async def test_a_bad_query_string_is_no_server_error(self, api: Client, path: str) -> None:
         answer = await api.send("GET", f"/graphql{path}")
         assert answer.status in {400, 414}

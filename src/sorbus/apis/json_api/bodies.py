@@ -9,7 +9,13 @@ from typing import Any, cast
 
 from sorbus.apis.json_api.linkages import Link
 from sorbus.apis.json_api.routes import RouteKind, RouteSpec
-from sorbus.errors.http import ClientIdRefused, IdConflict, InvalidDocument, RelationshipNotTaken, TypeConflict
+from sorbus.errors.http import (
+    ClientIdRefused,
+    IdConflict,
+    InvalidDocument,
+    RelationshipNotTaken,
+    TypeConflict,
+)
 from sorbus.errors.inputs import NoSuchInput
 from sorbus.http.bodies import json_of
 

@@ -135,6 +135,73 @@ def test_freezing_what_drifts_is_refused(project: Project) -> None:
     assert not (project.folder / "contracts/released").exists()
 
 
+SERVED_TWICE = """
+
+class Talk(Resource):
+    \"\"\"Generic actions by GraphQL.\"\"\"
+
+    @action.generic
+    @classmethod
+    async def echo(cls, scope: Scope, text: str) -> str:
+        \"\"\"Echo.\"\"\"
+        return text
+
+    policies = Policies(policy("any", authorize_if(True)))
+    graphql = GraphQL(queries=[echo]){mcp}
+"""
+
+
+def serve(project: Project, *, echo: bool = True, mcp: bool = True, title: str = TITLE) -> None:
+    """An application with further interfaces."""
+    project.declare(title, "title: str")
+    file = project.folder / "noted.py"
+    text = file.read_text().replace("import Attr,", "import Attr, GraphQL, Mcp,")
+    if echo:
+        talk = SERVED_TWICE.replace("{mcp}", "\n    mcp = Mcp(echo)" if mcp else "")
+        text = text.replace("\n\napp =", f"{talk}\n\napp =").replace(
+            "resources=[Note]", "resources=[Note, Talk]"
+        )
+    file.write_text(text)
+
+
+def test_every_contract_that_breaks_is_told(project: Project) -> None:
+    serve(project)
+    for command in ("accept", "freeze"):
+        assert project.run(command).exit_code == 0
+    serve(project, echo=False, title=TITLE.replace("40", "30"))
+    for command in ("check", "accept"):
+        result = project.run(command)
+        assert result.exit_code == 1
+        for line in (
+            "`data.attributes.title` has the limit `maxLength` 30 now",
+            "breaking: schema.graphql: is not served any more (for everybody who uses it)",
+            "breaking: mcp.json: is not served any more",
+        ):
+            assert line in result.output, result.output
+
+
+def test_what_is_not_served_any_more_is_a_change(project: Project) -> None:
+    serve(project)
+    project.run("accept")
+    serve(project, mcp=False)
+    result = project.run("check")
+    assert (result.exit_code, "mcp.json: is not served any more" in result.output) == (1, True)
+    assert "Removed contracts/mcp.json." in project.run("accept").output
+    assert project.run("check").exit_code == 0
+    assert sorted(each.name for each in (project.folder / "contracts").iterdir()) == [
+        "openapi.json", "schema.graphql",
+    ]  # fmt: skip
+    serve(project)
+    for command in ("accept", "freeze"):
+        project.run(command)
+    serve(project, mcp=False)
+    assert project.run("accept").exit_code == 1, "clients of the release would notice"
+    assert project.run("accept", "--breaking", "nobody asks it").exit_code == 0
+    assert project.run("check").exit_code == 0
+    assert "Removed contracts/released/mcp.json." in project.run("freeze").output
+    assert project.run("check").exit_code == 0
+
+
 def test_changes_come_as_json(project: Project) -> None:
     project.run("accept")
     project.run("freeze")
