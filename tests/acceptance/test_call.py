@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -15,7 +16,11 @@ from click.testing import CliRunner
 from tests.acceptance.commands import Said, Shell
 from tests.integration.mcp.library import Member, make
 
+from sorbus import File
 from sorbus.cli.main import main
+from sorbus.cli.values import value_of
+from sorbus.errors.cli import PathNotFound, UnreadableValue
+from sorbus.types.base import field_type
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,6 +94,35 @@ async def test_actions_are_called_with_options_of_their_signatures(library: Call
     assert counted == {"result": {"words": 4}}
 
 
+@pytest.mark.parametrize(
+    ("given", "cast"),
+    [
+        ("@parts/cover.png", ("cover.png", b"\x89PNG\xff", "image/png")),
+        ("-", ("stdin", b"piped\xfe", "application/octet-stream")),
+        ('{"name": "a.txt", "content": "YWJj"}', {"name": "a.txt", "content": "YWJj"}),
+    ],
+)
+async def test_a_file_is_given_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, cast: Any
+) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/cover.png").write_bytes(b"\x89PNG\xff")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"piped\xfe")))
+    for kind, several in ((field_type(File), False), (field_type(list[File]), True)):
+        found = value_of("cover", kind, (given,))
+        (one,) = found if several else [found]
+        assert cast == ((one.name, await one.read(), one.content_type) if isinstance(one, File) else one)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"piped\xfe")))
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PathNotFound):
+        value_of("cover", field_type(File), (f"@{tmp_path}/nothing",))
+    with pytest.raises(UnreadableValue):
+        value_of("cover", field_type(File), (f"@{tmp_path}",))
+
+
 async def test_lists_come_in_pages_or_line_by_line(library: Caller) -> None:
     for number in range(5):
         await library.json("Book.add", "--title", f"Volume {number}", "--pages", str(number))
@@ -146,4 +180,5 @@ async def test_what_can_be_called_is_shown_without_a_database(tmp_path: Path) ->
     assert "smuggle" not in listed.out
     helped = await caller("Book.add", "--help")
     assert "What stands on its back. (str) [required]" in helped.out
+    assert "It is a draft until it is published." in helped.out
     assert "--author" not in helped.out

@@ -20,6 +20,7 @@ from sorbus.errors.cli import NothingToCall, UnreadableValue
 from sorbus.errors.inputs import InvalidAction, NotFound
 from sorbus.resource.application import Sorbus
 from sorbus.resource.calls import Call, Records, key_argument, list_arguments, run_call
+from sorbus.resource.docstrings import docstring_of
 from sorbus.schema.actions import InputSpec
 from sorbus.scope import Scope
 from sorbus.types.showing import to_json
@@ -160,7 +161,7 @@ def command_of(found: Call) -> click.Command:
         found.label,
         params=params,
         callback=partial(_run, found),
-        help=found.description or None,
+        help=_text(found) or None,
         short_help=_first_line(found),
     )
 
@@ -179,6 +180,12 @@ def _input_option(spec: InputSpec) -> click.Option:
             [f"--{spelt}/--no-{spelt}", f"option_{spec.name}"], is_flag=True, default=None, help=text
         )
     return click.Option([f"--{spelt}", f"option_{spec.name}"], multiple=True, metavar="VALUE", help=text)
+
+
+def _text(found: Call) -> str:
+    """What the docstring of the action says before its sections."""
+    said = "" if found.primary else docstring_of(getattr(found.declared, "function", None)).text
+    return said or found.description
 
 
 def _first_line(found: Call) -> str:

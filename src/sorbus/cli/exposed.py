@@ -24,6 +24,5 @@ def exposed_calls(app: Sorbus) -> Mapping[str, Call]:
 def _listed(section: Any) -> Iterable[Any]:
     """The actions that a section of an interface lists; those of others list none for outside."""
     if isinstance(section, Section) and section.exposes:
-        listed: Iterable[Any] = getattr(section, "actions", ())
-        return listed
+        return section.listed
     return ()

@@ -10,6 +10,7 @@ import msgspec
 
 from sorbus.errors.cli import PathNotFound, UnreadableValue
 from sorbus.types.base import FieldType
+from sorbus.types.files import File
 from sorbus.types.texts import from_text, item_of, takes_several
 
 _OPENERS = ("{", "[", '"')
@@ -19,14 +20,20 @@ def value_of(name: str, kind: FieldType, texts: tuple[str, ...]) -> Any:
     """The value of an option; a text that cannot be cast is left to the action to refuse.
 
     A list is given by repeating the option, or as one JSON array. `@file` is the content of a file, `-` that of
-    standard input; `@@` stands for an `@` at the front.
+    standard input; `@@` stands for an `@` at the front. Where the input is a file, it is the file itself.
 
     Raises:
         PathNotFound: the file is not there.
         UnreadableValue: it is no text, or a structure is not given as JSON.
     """
+    several = takes_several(kind)
+    single = item_of(kind) if several else kind
+    if single is not None and single.annotation is File:
+        files = [_file(name, each) for each in texts]
+        whole = not several or (len(files) == 1 and isinstance(files[0], list))
+        return files[-1] if whole else files
     read = [read_text(name, each) for each in texts]
-    if takes_several(kind):
+    if several:
         if len(read) == 1 and read[0].lstrip().startswith("["):
             return json_of(name, read[0])
         item = item_of(kind)
@@ -40,6 +47,22 @@ def _cast(name: str, kind: FieldType, text: str) -> Any:
     if kind.sql == "jsonb" or kind.embeds:
         return json_of(name, text) if text.lstrip().startswith(_OPENERS) else _plain(text)
     return from_text(kind, text)
+
+
+def _file(name: str, text: str) -> Any:
+    """A file from its path or from standard input; else what the text says as JSON."""
+    if text == "-":
+        return File.from_bytes(sys.stdin.buffer.read(), name="stdin")
+    if not text.startswith("@"):
+        return _plain(text)
+    path = Path(text[1:])
+    try:
+        path.open("rb").close()
+        return File.from_path(path)
+    except FileNotFoundError:
+        raise PathNotFound(text[1:]) from None
+    except OSError as error:
+        raise UnreadableValue(name, problem=(error.strerror or "it cannot be read").lower()) from None
 
 
 def _plain(text: str) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from sorbus.errors.declaration import DeclarationError
 from sorbus.errors.graphql import BadGraphqlName, NotInGraphql
@@ -70,6 +70,11 @@ class GraphQL(Section):
     def exposes(self) -> bool:
         """Whether it lists an action."""
         return bool(self.actions or self.queries or self.by or self.subscriptions)
+
+    @property
+    def listed(self) -> Iterable[Any]:
+        """Its actions, those that are queries among them."""
+        return (*self.actions, *self.queries)
 
     def verify(self, spec: ResourceSpec) -> Iterator[DeclarationError]:
         """What it lists and the resource does not have."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -73,6 +73,12 @@ class Section:
     def exposes(self) -> bool:
         """Whether it lets somebody outside run actions, so that a resource without policies is worth a warning."""
         return False
+
+    @property
+    def listed(self) -> Iterable[Any]:
+        """What it lets somebody outside run: actions, and words for the primary read."""
+        actions: Iterable[Any] = getattr(self, "actions", ())
+        return actions
 
     # the door for extensions, see `sorbus.resource.extensions`
 
@@ -242,6 +248,12 @@ class JsonApi(Section):
     def exposes(self) -> bool:
         """Whether it lists an action."""
         return bool(self.actions)
+
+    @property
+    def listed(self) -> Iterable[Any]:
+        """Its actions, and the updates that change relationships."""
+        changing = [way for each in self.related for way in (each.replace, each.add, each.remove)]
+        return (*self.actions, *(each for each in changing if each is not None))
 
 
 Predicate = Callable[[Any], Expr[bool]]

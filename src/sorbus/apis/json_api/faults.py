@@ -126,9 +126,11 @@ def _there(sent: Any, at: At) -> At:
     """As much of a place as there is in a document: a pointer leads to a value that was sent."""
     found = sent
     for depth, each in enumerate(at):
-        try:
+        if isinstance(found, str):
             # A text has parts too, and none that a pointer leads to.
-            found = None if isinstance(found, str) else found[each]
+            return at[:depth]
+        try:
+            found = found[each]
         except (KeyError, IndexError, TypeError):
             return at[:depth]
     return at

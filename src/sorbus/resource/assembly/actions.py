@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
@@ -19,6 +20,7 @@ from sorbus.resource.assembly.catalog import ClassCatalog
 from sorbus.resource.assembly.defaults import input_default
 from sorbus.resource.assembly.mistakes import noting
 from sorbus.resource.assembly.transitions import transition_spec
+from sorbus.resource.docstrings import docstring_of
 from sorbus.schema.actions import (
     ActionKind,
     ActionSpec,
@@ -72,7 +74,7 @@ class ActionBuilder:
             name=name,
             kind=action.kind,
             resource=self.cls.__name__,
-            description=(inspect.getdoc(action.function) or "").split("\n")[0],
+            description=docstring_of(action.function).summary,
             inputs=tuple(inputs),
             body=action.body,
             body_async=inspect.iscoroutinefunction(action.function),
@@ -145,8 +147,12 @@ class ActionBuilder:
             hint = without_marks(hint)
         kind = field_type(hint)
         default = input_default(label, parameter, kind)
+        text = docstring_of(action.function).parameters.get(name, "")
+        plain = InputSpec(
+            name=name, type=kind, attribute=False, default=default, public=public, description=text
+        )
         if not action.kind.writes:
-            return InputSpec(name=name, type=kind, attribute=False, default=default, public=public)
+            return plain
         purpose = Purpose.CREATED if action.kind is ActionKind.CREATE else Purpose.CHANGED
         attribute = self.attributes.get(name)
         if argument:
@@ -157,9 +163,7 @@ class ActionBuilder:
                     f"the argument `{name}` bears the name of an attribute.",
                     hint="Rename the argument.",
                 )
-            return InputSpec(
-                name=name, type=kind, attribute=False, default=default, public=public, purpose=purpose
-            )
+            return replace(plain, purpose=purpose)
         if attribute is None:
             near = did_you_mean(name, self.attributes)
             raise WrongInput(
@@ -180,7 +184,7 @@ class ActionBuilder:
             type=limited,
             attribute=True,
             default=default,
-            description=attribute.description,
+            description=text or attribute.description,
             sensitive=attribute.sensitive,
             purpose=purpose,
         )

@@ -11,9 +11,11 @@ import pytest
 from sorbus import (
     Attr,
     Domain,
+    GraphQL,
     InMemory,
     JsonApi,
     Mcp,
+    One,
     Policies,
     Resource,
     Scope,
@@ -21,6 +23,8 @@ from sorbus import (
     action,
     attribute,
     authorize_if,
+    belongs_to,
+    linkage,
     policy,
     uuid_primary_key,
 )
@@ -111,6 +115,44 @@ def test_commands_call_what_any_section_lists() -> None:
     assert list(exposed_calls(application(Plain))) == ["Plain.list", "Plain.add"]
     both = application(Plain, declared("Other", Mcp("get", "list")))
     assert list(exposed_calls(both)) == ["Plain.list", "Plain.add", "Other.get", "Other.list"]
+
+
+class Shelf(Resource):
+    """A shelf."""
+
+    id: Attr[UUID] = uuid_primary_key()
+    plain_id: Attr[UUID | None] = attribute(default=None, public=True)
+    plain: One[Plain | None] = belongs_to(via=plain_id, public=True)
+
+    @action.update
+    def place(self, scope: Scope, plain_id: UUID | None) -> None:
+        """Put something on it."""
+
+    @action.generic
+    @classmethod
+    async def measure(cls, scope: Scope) -> int:
+        """How long it is."""
+        return 1
+
+    @action.generic
+    @classmethod
+    async def hidden(cls, scope: Scope) -> int:
+        """Nothing lists it."""
+        return 1
+
+    storage = InMemory()
+    policies = Policies(policy("any", authorize_if(True)))
+    json_api = JsonApi("/shelves", "get", related=[linkage(plain, replace=place)])
+    graphql = GraphQL(queries=[measure])
+
+
+def test_commands_call_queries_and_what_changes_relationships() -> None:
+    found = exposed_calls(application(Plain, Shelf))
+    assert [each for each in found if each.startswith("Shelf")] == [
+        "Shelf.get",
+        "Shelf.place",
+        "Shelf.measure",
+    ]
 
 
 async def test_many_tools_come_in_pages() -> None:
