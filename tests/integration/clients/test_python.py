@@ -280,6 +280,12 @@ class TestErrors:
         }
         assert error.code == error.errors[0].code == "invalid-input"
 
+    async def test_name_what_is_missing(self, client: Any, shop: Any) -> None:
+        with pytest.raises(shop.SorbusError) as caught:
+            await client.articles.create()
+        (error,) = caught.value.errors
+        assert (error.code, error.pointer, error.missing) == ("required", "/data/attributes", "title")
+
     async def test_hints_come_along(self, client: Any, shop: Any) -> None:
         with pytest.raises(shop.SorbusError) as caught:
             await client.articles.list(page={"limit": 100_000})

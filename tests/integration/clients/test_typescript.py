@@ -122,6 +122,7 @@ def walked() -> Iterable[tuple[str, Any]]:
         {"mixed": "word", "fields": ["x"]}, {"quote": "`${1}`"},
     ]  # fmt: skip
     yield "refused", error("invalid-input", 422, pointer="/data/attributes/title", all=2)
+    yield "missing", ["title"]
     yield "parameter", error("invalid-page", 400, parameter="page[limit]")
     yield "unknown", error("invalid-fields", 400, parameter="fields[articles]", hinted=True)
     yield "paths", ["RangeError: `..` cannot be a key in a path.", error("not-found", 404)]

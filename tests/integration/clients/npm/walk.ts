@@ -103,6 +103,8 @@ seen["strange"] = [
 
 // errors
 seen["refused"] = await refused(client.articles.create({ title: "x".repeat(300), rating: "many" as unknown as number }));
+const nothing: Promise<unknown> = client.articles.create({} as never);
+seen["missing"] = await nothing.catch((error: unknown) => error instanceof SorbusError && error.errors.map((each) => each.missing));
 seen["parameter"] = await refused(client.articles.list({ page: { limit: 100_000 } }));
 seen["unknown"] = await refused(client.articles.list({ fields: ["titel" as "title"] }));
 seen["paths"] = [await refused(client.articles.get("..")), await refused(client.articles.get("../writers?x=1#y"))];

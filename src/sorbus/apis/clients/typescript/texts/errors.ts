@@ -8,6 +8,8 @@ export interface ErrorObject {
   readonly detail: string;
   /** Where in the document it lies, as in `/data/attributes/title`. */
   readonly pointer?: string;
+  /** The member that is not where the pointer leads, and should be. */
+  readonly missing?: string;
   /** The parameter that it is about, as in `filter[title]`. */
   readonly parameter?: string;
   /** What to do about it. */

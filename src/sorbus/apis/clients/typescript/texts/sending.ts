@@ -203,7 +203,7 @@ interface WireError {
   readonly detail?: string;
   readonly id?: string;
   readonly source?: { readonly pointer?: string; readonly parameter?: string };
-  readonly meta?: { readonly hint?: string };
+  readonly meta?: { readonly hint?: string; readonly missing?: string };
 }
 
 function errorsIn(document: unknown, status: number): readonly ErrorObject[] {
@@ -217,6 +217,7 @@ function errorsIn(document: unknown, status: number): readonly ErrorObject[] {
     ...(each.source?.pointer === undefined ? {} : { pointer: each.source.pointer }),
     ...(each.source?.parameter === undefined ? {} : { parameter: each.source.parameter }),
     ...(each.meta?.hint === undefined ? {} : { hint: each.meta.hint }),
+    ...(each.meta?.missing === undefined ? {} : { missing: each.meta.missing }),
     ...(each.id === undefined ? {} : { id: each.id }),
   }));
 }
