@@ -282,7 +282,7 @@ class TestErrors:
 
     async def test_name_what_is_missing(self, client: Any, shop: Any) -> None:
         with pytest.raises(shop.SorbusError) as caught:
-            await client.articles.create()
+            await client.articles.create(rating=3)
         (error,) = caught.value.errors
         assert (error.code, error.pointer, error.missing) == ("required", "/data/attributes", "title")
 

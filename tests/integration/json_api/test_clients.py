@@ -93,6 +93,6 @@ async def test_kitsu_from_npm(atlas: Atlassed, tmp_path: Path) -> None:
         "either": 1,
         "related": ["engines", "maths"],
         "linkage": True,
-        "refused": ["/data/attributes/titel", "/data/attributes/title"],
+        "refused": ["/data/attributes", "/data/attributes/titel"],
         "gone": "404",
     }

@@ -131,7 +131,7 @@ class JsonApiApplication:
             if call is None:
                 return error_reply(error, where=where, route=route)
             # Of a form only one part is a document.
-            body = b"" if call.form else call.body
+            body = None if call.form else call.body
             return error_reply(error, where=where, route=route, linked=call.linked, body=body)
 
     async def _call(self, scope: AsgiScope, receive: Receive, route: RouteSpec, key: str | None) -> Call:

@@ -31,7 +31,7 @@ def error_reply(
     where: str,
     route: RouteSpec | None = None,
     linked: Mapping[str, Given] = _NOBODY,
-    body: bytes = b"",
+    body: bytes | None = None,
 ) -> Reply:
     """The response of a failed request.
 
@@ -39,7 +39,7 @@ def error_reply(
         where: method and path, for the log.
         route: the route, when one was found.
         linked: the inputs that were given by relationships, with their names.
-        body: the document that was sent, into which pointers lead.
+        body: the document that was sent, into which pointers lead; None when it is no document.
     """
     faults = [_seen(fault_of(each, where=where), each, route) for each in causes_of(error)]
     status = _common_status(faults)
@@ -78,7 +78,7 @@ def _error_object(
         there = at if sent is _NOTHING_SENT else _there(sent, at)
         made["source"] = {"pointer": _pointer(there)}
         if len(there) < len(at):
-            meta["missing"] = str(at[len(there)])
+            meta["missing"] = _pointer(at[len(there) :]).removeprefix("/")
     if meta:
         made["meta"] = meta
     return made
@@ -114,10 +114,10 @@ def _place(path: At, route: RouteSpec | None, linked: Mapping[str, Given]) -> At
             return None
 
 
-def _parsed(body: bytes) -> Any:
-    """The document that was sent; `_NOTHING_SENT` when it is none."""
+def _parsed(body: bytes | None) -> Any:
+    """The document that was sent, null for an empty body; `_NOTHING_SENT` when it is none."""
     try:
-        return json_of(body) if body else _NOTHING_SENT
+        return _NOTHING_SENT if body is None else json_of(body) if body.strip() else None
     except MalformedBody:
         return _NOTHING_SENT
 

@@ -42,7 +42,7 @@ ERROR: Schema = {
                             "hint": {"type": "string"},
                             "missing": {
                                 "type": "string",
-                                "description": "The member that is not where the pointer leads, and should be.",
+                                "description": "Where from the place of the pointer something is missing.",
                             },
                         },
                     },

@@ -103,7 +103,7 @@ seen["strange"] = [
 
 // errors
 seen["refused"] = await refused(client.articles.create({ title: "x".repeat(300), rating: "many" as unknown as number }));
-const nothing: Promise<unknown> = client.articles.create({} as never);
+const nothing: Promise<unknown> = client.articles.create({ rating: 1 } as never);
 seen["missing"] = await nothing.catch((error: unknown) => error instanceof SorbusError && error.errors.map((each) => each.missing));
 seen["parameter"] = await refused(client.articles.list({ page: { limit: 100_000 } }));
 seen["unknown"] = await refused(client.articles.list({ fields: ["titel" as "title"] }));

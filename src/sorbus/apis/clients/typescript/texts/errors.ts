@@ -8,7 +8,7 @@ export interface ErrorObject {
   readonly detail: string;
   /** Where in the document it lies, as in `/data/attributes/title`. */
   readonly pointer?: string;
-  /** The member that is not where the pointer leads, and should be. */
+  /** What is missing, from where the pointer leads, as in `title`. */
   readonly missing?: string;
   /** The parameter that it is about, as in `filter[title]`. */
   readonly parameter?: string;
