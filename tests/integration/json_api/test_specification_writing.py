@@ -52,6 +52,18 @@ class TestCreating:
         answer = await api.send("POST", "/writers", {"type": "articles", "attributes": {"name": "x"}})
         assert (answer.status, answer.error["source"]) == (409, {"pointer": "/data/type"})
 
+    async def test_members_that_begin_with_an_at_sign_are_passed_over(self, api: Client) -> None:
+        writer = await made(api, "/writers", name="At")
+        body = {
+            "@top": 1, "type": "articles",
+            "attributes": {"@lang": "en", "title": "x"},
+            "relationships": {
+                "@all": {"a": 1}, "author": {"@one": 1, "data": {"@id": 1, "type": "writers", "id": writer["id"]}}
+            },
+        }  # fmt: skip
+        answer = await api.send("POST", "/articles", body)
+        assert (answer.status, answer.data["attributes"]["author_id"]) == (201, writer["id"]), answer.text
+
     async def test_a_related_record_that_is_not_there_is_404(self, api: Client) -> None:
         for relation, data in (
             ("author", {"type": "writers", "id": str(uuid4())}),

@@ -99,10 +99,10 @@ class BodyReader:
             return Inputs({})
         data = _object(_primary(document), _DATA)
         given = self._identity(data, key)
-        attributes = _object(data.get("attributes", {}), (*_DATA, "attributes"))
+        attributes = _members(data.get("attributes", {}), (*_DATA, "attributes"))
         self._check_names(attributes)
         values: dict[str, Any] = {self.own.get(name, name): value for name, value in attributes.items()}
-        linkage = _object(data.get("relationships", {}), (*_DATA, "relationships"))
+        linkage = _members(data.get("relationships", {}), (*_DATA, "relationships"))
         linked = self._linked(linkage, attributes)
         return Inputs(
             {**values, **given, **{name: value for name, (value, _) in linked.items()}},
@@ -243,3 +243,11 @@ def _object(value: Any, at: At) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidDocument(f"`{str(at[-1])[:LONGEST_NAME]}` must be an object", at=at)
     return cast("dict[str, Any]", value)
+
+
+def _members(value: Any, at: At) -> dict[str, Any]:
+    """The members of an object; those whose names begin with `@` are none of JSON:API, wherever they stand."""
+    found = _object(value, at)
+    if not any(name.startswith("@") for name in found):
+        return found
+    return {name: each for name, each in found.items() if not name.startswith("@")}
