@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from starlette.requests import Request
 
@@ -34,16 +33,6 @@ class KeyScheme:
     header: str
     bearer: bool
     optional: bool
-
-
-@runtime_checkable
-class Keyed(Protocol):
-    """A `ScopeSource` that finds out who calls by a key."""
-
-    @property
-    def scheme(self) -> KeyScheme:
-        """How the key is given."""
-        ...
 
 
 def anonymous(app: Sorbus) -> ScopeSource:
@@ -77,6 +66,12 @@ def local_only(scope: Callable[[], Scope], *, hosts: Iterable[str] = ()) -> Scop
         return scope()
 
     return source
+
+
+def key_scheme_of(source: ScopeSource) -> KeyScheme | None:
+    """How a source wants keys given, in its attribute `scheme`; None when it asks for none."""
+    found = getattr(source, "scheme", None)
+    return found if isinstance(found, KeyScheme) else None
 
 
 async def scope_of(source: ScopeSource, request: Request) -> Scope:

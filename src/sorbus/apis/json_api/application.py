@@ -25,7 +25,7 @@ from sorbus.apis.json_api.written import WrittenDocuments
 from sorbus.errors.http import ChangeNotServed, MethodNotAllowed, NoSuchRoute
 from sorbus.http.application import HttpSettings
 from sorbus.http.bodies import header, read_body
-from sorbus.http.callers import Keyed, scope_of
+from sorbus.http.callers import key_scheme_of, scope_of
 from sorbus.http.media_types import media_type_of
 from sorbus.http.multipart import MULTIPART, check_not_from_elsewhere
 from sorbus.http.replies import Reply
@@ -198,8 +198,7 @@ def json_api(app: Sorbus, settings: HttpSettings) -> Sequence[BaseRoute]:
     routes = routes_of(surface)
     handlers = Handlers(surface, WrittenDocuments(), prefix=PREFIX)
     serving = JsonApiApplication(routes, handlers, settings, prefix=PREFIX)
-    source = settings.scope_from
-    scheme = source.scheme if isinstance(source, Keyed) else None
+    scheme = key_scheme_of(settings.scope_from)
     description = openapi_bytes(surface, routes, title=app.name, prefix=PREFIX, scheme=scheme)
 
     async def openapi(_: Request) -> Response:
