@@ -16,7 +16,8 @@ MOST_PARTS = 64
 _LARGEST_HEAD = 4096
 _SILENT = logging.getLogger(f"{__name__}.parser")
 """The parser warns of each malformed form: whoever sends it is told, and could fill the log otherwise."""
-_SILENT.disabled = True
+# A server that configures logging, as granian does, enables again what is merely disabled.
+_SILENT.addFilter(lambda _: False)
 
 
 @dataclass(slots=True)
