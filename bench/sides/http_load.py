@@ -9,13 +9,17 @@ from typing import Any
 
 from serving import Command, serve
 
+LARGEST = 1 << 20
+"""Bytes of an answer."""
 
-class Connection(asyncio.Protocol):
-    """Sends the next request when an answer is complete."""
+
+class Connection(asyncio.BufferedProtocol):
+    """Sends the next request when an answer is complete; looks at the head of an answer, and at nothing twice."""
 
     def __init__(self, load: LoadSide) -> None:
         self.load = load
-        self.buffer = bytearray()
+        self.room = memoryview(bytearray(LARGEST))
+        self.got = self.whole = 0
         self.started = 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -27,25 +31,34 @@ class Connection(asyncio.Protocol):
         self.started = time.perf_counter()
         self.transport.write(next(self.load.requests))
 
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        head = self.buffer.find(b"\r\n\r\n")
-        if head < 0:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return self.room[self.got :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.got += nbytes
+        if not self.whole:
+            self.whole = self._size()
+        if not self.whole or self.got < self.whole:
             return
-        lines = bytes(self.buffer[:head]).lower()
-        place = lines.index(b"content-length:")
-        length = int(lines[place + 15 :].split(b"\r\n", 1)[0])
-        if len(self.buffer) < head + 4 + length:
-            return
-        status = int(self.buffer[9:12])
-        if status >= 300:
-            raise SystemExit(bytes(self.buffer[: head + 400]))
-        self.buffer.clear()
+        self.got = self.whole = 0
         self.load.times.append(time.perf_counter() - self.started)
         if time.perf_counter() < self.load.end:
             self.send()
         else:
             self.transport.close()
+
+    def _size(self) -> int:
+        """The size of the answer; 0 while its head is not complete."""
+        start = bytes(self.room[: min(self.got, 2048)])
+        head = start.find(b"\r\n\r\n")
+        if head < 0:
+            return 0
+        if int(start[9:12]) >= 300:
+            raise SystemExit(start)
+        lines = start[:head].lower()
+        place = lines.index(b"content-length:")
+        return head + 4 + int(lines[place + 15 :].split(b"\r\n", 1)[0])
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.load.open -= 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from sorbus.data_layers.postgres.frames import literal
@@ -10,9 +10,6 @@ from sorbus.types.base import FieldType
 
 Written = Callable[[str], str]
 """From the SQL of a value to that of its JSON; null where the value is."""
-
-_MOST_ARGUMENTS = 90
-"""PostgreSQL takes a hundred in one call."""
 
 
 def _quoted(text: str) -> str:
@@ -91,12 +88,20 @@ def once(text: str, write: Written) -> str:
     return f"(SELECT {write('x.v')} FROM (SELECT {text} AS v OFFSET 0) x)"
 
 
-def concatenated(texts: list[str]) -> str:
-    """Texts one behind the other; unlike `||`, each is copied once."""
-    if len(texts) > _MOST_ARGUMENTS:
-        groups = [texts[each : each + _MOST_ARGUMENTS] for each in range(0, len(texts), _MOST_ARGUMENTS)]
-        texts = [concatenated(each) for each in groups]
-    return f"concat({', '.join(texts)})"
+def concatenated(texts: Sequence[str]) -> str:
+    """Texts one behind the other; none is null.
+
+    `concat` would turn each of them into a string of C first, and a chain of `||` would copy the first ones again and
+    again, so they are put together in pairs.
+    """
+    if len(texts) < 2:
+        return f"concat({', '.join(texts)})"
+    middle = len(texts) // 2
+    return f"({_joined(texts[:middle])} || {_joined(texts[middle:])})"
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else concatenated(texts)
 
 
 def or_null(text: str) -> str:
@@ -106,6 +111,8 @@ def or_null(text: str) -> str:
 
 def between(before: str, text: str, after: str) -> str:
     """A value between two texts, null where it is missing."""
+    if not before and not after:
+        return or_null(f"{text}::text")
     return or_null(f"{literal(before)} || {text} || {literal(after)}")
 
 

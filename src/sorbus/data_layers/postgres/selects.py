@@ -367,8 +367,7 @@ def _nested(piece: str | NestedText, aliases: Sequence[str]) -> str:
     """A piece of a text: a column, or a text of related rows."""
     if isinstance(piece, str):
         return piece
-    column = f"{aliases[piece.place]}.c{piece.text}"
-    return f"coalesce({column}, {literal(piece.empty)})" if piece.empty else column
+    return f"coalesce({aliases[piece.place]}.c{piece.text}, {literal(piece.empty)})"
 
 
 def _lock(lock: Lock, frame: Frame) -> str:
