@@ -224,7 +224,7 @@ class Pager:
             positions = tuple(
                 each.index for node in sorting for each in walk(node) if isinstance(each, Param)
             )
-            bound = replace(shape, fields=(), only=None, lock=None, templates=None, nested=())
+            bound = replace(shape, fields=(), only=None, lock=None, templates=None, nested=(), usual=None)
             found = self._digests[shape] = (hashlib.sha256(repr(bound).encode()).digest(), positions)
         return found
 

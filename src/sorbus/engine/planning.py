@@ -16,7 +16,7 @@ from sorbus.engine.shaping import Shaper
 from sorbus.engine.tenants import keeps_apart
 from sorbus.engine.totals import summary_of, value_type
 from sorbus.errors.framework import CannotJudge
-from sorbus.expressions.nodes import InputRef, Node, Ordering, Param, Ref, conjunction, walk
+from sorbus.expressions.nodes import Const, InputRef, Node, Ordering, Param, Ref, conjunction, walk
 from sorbus.expressions.rewriting import rewritten
 from sorbus.policies.fields import EVERYTHING, Conditions, FieldProgram
 from sorbus.policies.fold import PolicyProgram, Variant
@@ -355,7 +355,7 @@ class Planner(Shaper):
             outputs=(),
             where=conjunction(shape.where, tenant, allowed),
             order=shape.order,
-            limit=Param(shape.limit, int) if shape.limit is not None else None,
+            limit=_limit(shape),
             offset=Param(shape.offset, int) if shape.offset is not None else None,
             within=within,
             distinct=Distinct(on=distinct.on, order=distinct.order) if distinct is not None else None,
@@ -397,6 +397,12 @@ def actions_of(query: Query[Any]) -> Iterator[str]:
         yield query.action
     for _, part in query.parts:
         yield from actions_of(part)
+
+
+def _limit(shape: Shape) -> Node | None:
+    if shape.usual is not None:
+        return Const(shape.usual)
+    return Param(shape.limit, int) if shape.limit is not None else None
 
 
 def _every(shape: Shape) -> Iterator[Shape]:

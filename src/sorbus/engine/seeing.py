@@ -36,7 +36,8 @@ async def seen_rows(
     if offset is None:
         offset = len(values)
         values.append(0)
-    plan = reader.planner.plan(replace(shape, offset=offset), scope, inputs, values, known)
+    shape = replace(shape, offset=offset, usual=None)
+    plan = reader.planner.plan(shape, scope, inputs, values, known)
     values[limit], values[offset] = max(LEAST_BATCH, skip + take), 0
     kept: list[Row] = []
     found: list[Any] = []

@@ -91,6 +91,8 @@ class Shape:
         fields: the derived fields to load besides the attributes.
         extras: the calculations to load with arguments or under other names.
         limit, offset: their positions among the values.
+        usual: the limit itself, when it is one that is asked for all the time. The statement then names it, so that the
+            database can keep one plan for it, however many rows the resource has.
         related: what leads to the rows, when related rows are read.
         only: the attributes to read; None reads all of them.
         parts: the reads whose combination the rows come from; the first has no kind.
@@ -119,6 +121,7 @@ class Shape:
     extras: tuple[Extra, ...] = ()
     templates: Templates | None = None
     nested: tuple[Shape, ...] = ()
+    usual: int | None = None
 
     @property
     def inside(self) -> bool:

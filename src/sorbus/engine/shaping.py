@@ -26,6 +26,15 @@ from sorbus.schema.resource import ApplicationSpec, ResourceSpec
 from sorbus.schema.ways import looks_around
 
 _LARGEST_CACHE = 2000
+USUAL = frozenset(
+    size + more
+    for size in (1, 2, 3, 5, 15, 25, 75, *range(10, 101, 10), *range(150, 501, 50), 1_000)
+    for more in (0, 1)
+)
+"""Limits that are asked for all the time, and with one row more to know whether there is a next page.
+
+For a limit that it does not know PostgreSQL expects a tenth of all rows, and then prefers to plan each time anew.
+"""
 
 
 class Lowered:
@@ -129,6 +138,8 @@ class Shaper:
         """See `lower`; `more` is what else the shape says."""
         lowerer = Lowerer(self.catalog, (spec.python,), values)
         shape = self._rows(query, spec, lowerer, values, otherwise=otherwise, ordered=True)
+        if query.take in USUAL:
+            more["usual"] = query.take
         templates, wanted = query.templates, query.loads
         loads: Loads = ()
         if templates is not None:
@@ -224,7 +235,7 @@ class Shaper:
         cut = query.cut
         query = whole(query) if cut else query
         rows = self._rows(replace(query, take=1), spec, lowerer, values, ordered=False)
-        return Lowered(replace(rows, value=Ref(spec.primary_key.name)), values)
+        return Lowered(replace(rows, value=Ref(spec.primary_key.name), usual=1), values)
 
     def _rows(
         self,

@@ -108,7 +108,10 @@ USES = (sets, totals, pages, outside)
 
 
 @pytest.mark.parametrize("use", USES)
-async def test_what_is_asked_again_with_other_values_compiles_nothing(app: Sorbus, use: Use) -> None:
+async def test_what_is_asked_again_with_other_values_compiles_nothing(
+    app: Sorbus, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sorbus.engine.shaping.USUAL", frozenset[int]())
     for number in range(1, 6):
         here = await new_tenant(app, app.service(Visits))
         await fill(here, number)
@@ -119,6 +122,23 @@ async def test_what_is_asked_again_with_other_values_compiles_nothing(app: Sorbu
             compiled = app.engine.compiled
         await use(here, number)
         assert app.engine.compiled == compiled
+
+
+async def test_only_limits_that_are_asked_for_all_the_time_have_statements_of_their_own(
+    app: Sorbus, here: Tenant, statements: list[Any]
+) -> None:
+    await fill(here, 1)
+    query = Volume.query(here.scope).order_by(Volume.pages)
+    for limits, more in (((7, 8, 9), 1), ((50, 50), 1), ((51, 7, 50), 1)):
+        compiled = app.engine.compiled
+        for limit in limits:
+            await query.limit(limit).all()
+        assert app.engine.compiled == compiled + more
+    # A cursor goes on whatever the size of the next page.
+    first = await query.page(limit=2)
+    for limit in (2, 7, 50):
+        page = await query.page(limit=limit, after=first.end_cursor)
+        assert [each.pages for each in page] == [NUMBER + each for each in range(2, min(6, 2 + limit))]
 
 
 async def test_no_key_of_a_cache_holds_a_value(app: Sorbus, here: Tenant) -> None:

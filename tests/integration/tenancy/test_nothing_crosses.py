@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from tests.integration.tenancy.conftest import ROLE, firms
 
@@ -412,7 +413,10 @@ def test_the_wall_alone_keeps_tenants_apart(with_wall: Kit, monkeypatch: pytest.
 
 
 def test_without_any_wall_tenants_would_meet(postgres: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sequences do find a crossing where there is one."""
+    """The sequences do find a crossing where there is one.
+
+    What has crossed stays there, so that a sequence may go otherwise when it is tried again; behind a wall none does.
+    """
     once = settings(RUN, phases=[Phase.generate], report_multiple_bugs=False)
-    with forgetful(postgres, monkeypatch), pytest.raises(AssertionError):
+    with forgetful(postgres, monkeypatch), pytest.raises((AssertionError, Flaky)):
         check(ByAttribute, postgres, once)

@@ -283,7 +283,9 @@ class SelectWriter:
         """Sort, limit, offset and lock."""
         sql = self._order(statement, rows)
         if statement.limit is not None:
-            sql += f" LIMIT {self.compiler.node(statement.limit, 'bigint')}"
+            limit = statement.limit
+            known = limit.value if isinstance(limit, Const) else None
+            sql += f" LIMIT {known if type(known) is int else self.compiler.node(limit, 'bigint')}"
         if statement.offset is not None:
             sql += f" OFFSET {self.compiler.node(statement.offset, 'bigint')}"
         if statement.lock is not None:
