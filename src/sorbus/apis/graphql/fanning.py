@@ -46,12 +46,6 @@ class Selection:
         """Whether the record's own attributes are enough."""
         return self.field.plan is None or self.field.plan.plain
 
-    @property
-    def guessed(self) -> frozenset[str]:
-        """The fields in the topic that a field policy may hide: whoever is told of an event has guessed them."""
-        topic = self.root.topic
-        return self.root.exposed.masked.intersection(topic.fields if topic is not None else ())
-
     def told(self, event: Notification, record: Any) -> Told:
         """What is told of an event with its record, or without one that has gone."""
         kind = "GONE" if record is None else KINDS.get(event.kind, "UPDATED")
@@ -183,7 +177,7 @@ class _Telling:
 
     def _in_sight(self, sight: Sight) -> Sequence[Any]:
         """The records of a sight, without those that are in the topic by a value which is hidden there."""
-        guessed = self.selection.guessed
+        guessed = self.selection.root.guessed
         if not guessed:
             return sight.records
 

@@ -102,6 +102,7 @@ class Root:
         action: what it runs; the primary read where the section says so by a word.
         identity: by which a row is found.
         topic: what a subscription listens to.
+        guessed: the fields in the topic that a field policy may hide: whoever is told of an event has guessed them.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Root:
     action: ActionSpec
     identity: IdentitySpec | None = None
     topic: Template | None = None
+    guessed: frozenset[str] = frozenset()
 
     @property
     def declared(self) -> Any:
@@ -240,7 +242,9 @@ def _primary(exposed: Exposed, action: ActionSpec) -> Iterator[Root]:
         yield root(names.get(name, fallback), RootKind.GET_BY, identity=spec.identities[name])
     for name, text in section.subscriptions.items():
         template = parse_template(text, where=spec.name)
-        yield root(name, RootKind.SUBSCRIBE, topic=template)
+        yield root(
+            name, RootKind.SUBSCRIBE, topic=template, guessed=exposed.masked.intersection(template.fields)
+        )
 
 
 def _declared(exposed: Exposed, action: ActionSpec) -> Iterator[Root]:

@@ -48,6 +48,7 @@ class Writing[G: Gap]:
         ways: the relationships that stand there.
         needs_python: whether something in it does.
         writable: for read actions whether a data layer can write what they answer with.
+        nestable: whether it is worth while to write all records in one statement; None until that was asked.
     """
 
     parts: list[Part | None] = field(default_factory=list[Part | None])
@@ -58,6 +59,7 @@ class Writing[G: Gap]:
     _together: Templates | None = None
     _together_gathered: Templates | None = None
     writable: dict[str, bool] = field(default_factory=dict[str, bool])
+    nestable: bool | None = None
 
     @property
     def templates(self) -> Templates:

@@ -77,7 +77,11 @@ def can_nest(plan: Plan) -> bool:
     """
     writing = plan.writing
     assert writing is not None
-    return all(can_nest(way.plan) and not (_shared(way) and _branches(way.plan)) for way in writing.ways)
+    if writing.nestable is None:
+        writing.nestable = all(
+            can_nest(way.plan) and not (_shared(way) and _branches(way.plan)) for way in writing.ways
+        )
+    return writing.nestable
 
 
 def _shared(way: Way) -> bool:

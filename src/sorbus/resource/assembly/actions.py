@@ -58,11 +58,12 @@ class ActionBuilder:
         """The spec of an action; what does not fit the resource is noted."""
         label = f"{self.cls.__name__}.{name}"
         note = partial(noting, self.errors, self.cls, name)
+        said = docstring_of(action.function)
         inputs: list[InputSpec] = []
         returns, transition, upsert = None, None, None
         for parameter in self._parameters(label, action):
             with note():
-                inputs.append(self._input(label, action, parameter))
+                inputs.append(self._input(label, action, parameter, said.parameters.get(parameter.name, "")))
         with note():
             returns = self._returns(label, action)
         with note():
@@ -74,7 +75,7 @@ class ActionBuilder:
             name=name,
             kind=action.kind,
             resource=self.cls.__name__,
-            description=docstring_of(action.function).summary,
+            description=said.summary,
             inputs=tuple(inputs),
             body=action.body,
             body_async=inspect.iscoroutinefunction(action.function),
@@ -133,7 +134,7 @@ class ActionBuilder:
             return []
         return parameters[2:]
 
-    def _input(self, label: str, action: Action, parameter: inspect.Parameter) -> InputSpec:
+    def _input(self, label: str, action: Action, parameter: inspect.Parameter, text: str) -> InputSpec:
         if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY}:
             raise WrongInput(label, parameter.name, f"`{parameter}` is no named input.")
         hint = self._hint(label, action, parameter.name)
@@ -147,7 +148,6 @@ class ActionBuilder:
             hint = without_marks(hint)
         kind = field_type(hint)
         default = input_default(label, parameter, kind)
-        text = docstring_of(action.function).parameters.get(name, "")
         plain = InputSpec(
             name=name, type=kind, attribute=False, default=default, public=public, description=text
         )
